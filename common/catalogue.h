@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* catalogue: the facts the programs ship with: coins (address forms, algorithm), algorithms
+ * (hashes per difficulty 1) and pools (name, port, coin), read from the CSV files of a
+ * folder (`data/` in the source, share/davylamp in a package). Read-only after loading, so
+ * threads may share it. Limits: 1,024 coins, 1,024 algorithms, 16,384 pool rows; rows
+ * past a limit make loading fail rather than vanish. */
+#pragma once
+
+#include "common/err.h"
+#include "common/util.h"
+
+typedef struct lamp_catalogue lamp_catalogue;
+
+struct lamp_algorithm {
+    const char *name;        /* "randomx" */
+    const char *unit;        /* "H/s", "Sol/s", "G/s" */
+    double hashes_per_diff1; /* expected hashes for a share of difficulty 1; 0: unknown */
+};
+
+struct lamp_coin {
+    const char *symbol;    /* "XMR" */
+    const char *name;      /* "Monero" */
+    const char *algorithm; /* name in algorithms.csv */
+    const char *protocol;  /* family customary for the coin: "cryptonote" */
+};
+
+struct lamp_pool {
+    const char *pool; /* "2Miners" */
+    const char *fqdn;
+    uint16_t port;    /* 0: any */
+    const char *coin; /* NULL: several or unknown */
+    const char *algorithm;
+};
+
+/* Loads coins.csv, algorithms.csv and pools.csv from a folder. On failure says in `why`
+ * (size bytes) which file and line. LAMP_ENOENT, LAMP_EFORMAT, LAMP_EFULL, LAMP_ENOMEM. */
+LAMP_CHECK int lamp_catalogue_load(const char *folder, lamp_catalogue **out, char *why,
+                                   size_t size);
+lamp_catalogue *lamp_catalogue_free(lamp_catalogue *c);
+
+/* NULL where the catalogue has none. Names are compared without regard to case; an
+ * algorithm is also found by its aliases. */
+const struct lamp_coin *lamp_catalogue_coin(const lamp_catalogue *c, const char *symbol);
+const struct lamp_algorithm *lamp_catalogue_algorithm(const lamp_catalogue *c, const char *name);
+
+/* The pool row of host name and port; a row without a port serves every port. */
+const struct lamp_pool *lamp_catalogue_pool(const lamp_catalogue *c, struct lamp_bytes fqdn,
+                                            uint16_t port);
+
+/* The coin whose address form the wallet matches among those of the protocol family (NULL:
+ * all that share mining.*). Forks share address forms: then it is the coin that is mined at three times
+ * as many pools as any other match, or NULL. *out_candidates (may be NULL): how many match. */
+const struct lamp_coin *lamp_catalogue_coin_of_wallet(const lamp_catalogue *c,
+                                                      struct lamp_bytes wallet, const char *family,
+                                                      unsigned *out_candidates);
+
+/* The algorithm that all coins whose address form the wallet matches have in common; NULL
+ * where none matches or they differ. */
+const struct lamp_algorithm *lamp_catalogue_algorithm_of_wallet(const lamp_catalogue *c,
+                                                                struct lamp_bytes wallet,
+                                                                const char *family);

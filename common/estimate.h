@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* estimate: hash rate with its interval from counted shares. Pure functions, thread-safe. */
+#pragma once
+
+#include "common/util.h"
+
+enum lamp_rate_method {
+    LAMP_RATE_NONE,
+    LAMP_RATE_SHARES,        /* shares x difficulty */
+    LAMP_RATE_SELF_REPORTED, /* what the miner said of itself */
+    LAMP_RATE_HASH_VALUE,
+    LAMP_RATE_NONCE,
+    LAMP_RATE_TIMING,
+};
+
+/* Hashes (or solutions, graphs) per second with a 95 % interval. */
+struct lamp_rate {
+    double value, low, high;
+    enum lamp_rate_method method;
+};
+
+/* The rate behind n shares whose expected work adds up to work hashes, seen in seconds of
+ * observation. Shares form a Poisson process, so the interval is the exact one of Garwood
+ * (Biometrika 28, 1936): [chi2(0.025, 2n) / 2, chi2(0.975, 2n + 2) / 2] shares, scaled by the mean
+ * work of a share. n = 0 or seconds <= 0: method NONE, all zero. */
+struct lamp_rate lamp_rate_from_shares(double work, uint64_t n, double seconds);
+
+/* The self-reported rate with the +-10 % that unverified reports get. 0: method NONE. */
+struct lamp_rate lamp_rate_from_self_report(double rate);
+
+/* The method as the JSON names it ("shares", "self-reported", ...); NULL for NONE. */
+const char *lamp_rate_method_name(enum lamp_rate_method m);
+
+/* The p-quantile of the chi-square distribution with k degrees of freedom (0 < p < 1,
+ * k > 0), by Newton steps on the regularised incomplete gamma function from the start of
+ * Wilson and Hilferty (PNAS 17, 1931). Relative error below 1e-9. */
+double lamp_chi2_quantile(double p, double k);

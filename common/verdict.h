@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verdict: what the sensor says of a connection; shared by sensor, wire and aggregator. */
+#pragma once
+
+#include "common/err.h"
+#include "common/util.h"
+
+/* Ordered by weight: a verdict only rises while a connection lives. The numbers are on the wire. */
+enum lamp_verdict {
+    LAMP_VERDICT_NONE = 0,
+    LAMP_VERDICT_WALLET = 1,    /* node or wallet traffic of a coin: no alarm */
+    LAMP_VERDICT_SUSPECTED = 2, /* no alarm */
+    LAMP_VERDICT_PROBABLE = 3,  /* alarm */
+    LAMP_VERDICT_CONFIRMED = 4, /* alarm */
+};
+
+/* Bits of ConnectionRows.flags. */
+enum lamp_conn_flag {
+    LAMP_CONN_MIDSTREAM = 1, /* the start of the connection was not seen */
+    LAMP_CONN_TLS = 2,
+    LAMP_CONN_ENDED = 4, /* no further rows of this connection follow */
+};
+
+/* "confirmed", ...; "none" for LAMP_VERDICT_NONE. */
+const char *lamp_verdict_name(enum lamp_verdict v);
+
+/* LAMP_EFORMAT: not a verdict's name. */
+LAMP_CHECK int lamp_verdict_parse(const char *name, enum lamp_verdict *out);
