@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire_samples: one message of every type with a value in every field, and a batch with odd
+ * values, for the tests of proto/. Header only; what the samples point to is static. */
+#pragma once
+
+#include "proto/wire.h"
+
+static inline void wire_fill(void *p, size_t len, uint8_t seed)
+{
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)p)[i] = (uint8_t)(seed + i * 7);
+}
+
+static const enum lamp_msg_type wire_sample_types[] = {
+    LAMP_MSG_HELLO,       LAMP_MSG_WELCOME,     LAMP_MSG_SUMMARY,   LAMP_MSG_LOSS,
+    LAMP_MSG_CLOSE,       LAMP_MSG_ACK,         LAMP_MSG_BYE,       LAMP_MSG_PING,
+    LAMP_MSG_PONG,        LAMP_MSG_SET_NOTIFY,  LAMP_MSG_SET_QUERY, LAMP_MSG_SET_BEGIN,
+    LAMP_MSG_SET_CHUNK,   LAMP_MSG_SET_END,     LAMP_MSG_SET_RESET, LAMP_MSG_SET_STATUS,
+    LAMP_MSG_LOCAL_STATE, LAMP_MSG_LOCAL_REPLY,
+};
+
+static inline size_t wire_sample_count(void)
+{
+    return ARRAY_LEN(wire_sample_types);
+}
+
+static inline struct lamp_set_head wire_sample_head(void)
+{
+    struct lamp_set_head head = { LAMP_SET_BLOCK, 3, 1ull << 40, { 0 } };
+    wire_fill(head.digest, sizeof(head.digest), 90);
+    return head;
+}
+
+static inline void wire_sample_session(struct lamp_msg *m)
+{
+    static struct lamp_stream_state states[2] = { { .first_seq = 1, .last_seq = 9, .acked_seq = 4 },
+                                                  { .last_seq = INT64_MAX } };
+    static struct lamp_stream_next nexts[2] = { { .next_seq = 5 }, { .next_seq = 1ull << 50 } };
+    struct lamp_session_id session;
+    struct lamp_stream_id stream;
+    wire_fill(&session, sizeof(session), 1);
+    wire_fill(&stream, sizeof(stream), 2);
+    states[0].stream = states[1].stream = nexts[0].stream = stream;
+
+    switch (m->type) {
+    case LAMP_MSG_HELLO:
+        m->u.hello =
+            (struct lamp_hello){ .proto_min = 1,
+                                 .proto_max = 2,
+                                 .session = session,
+                                 .build = lamp_bytes_of("davylamp 0.1.0"),
+                                 .boot_id = lamp_bytes_of("3f7d0c2e-0000-4000-8000-0123456789ab"),
+                                 .t_real_us = 1700000000000000,
+                                 .t_mono_us = 5,
+                                 .streams = states,
+                                 .n_streams = 2,
+                                 .block_list = wire_sample_head(),
+                                 .spool_bytes = 0,
+                                 .spool_quota_bytes = 1ull << 35,
+                                 .current_stream = stream };
+        break;
+    case LAMP_MSG_WELCOME:
+        m->u.welcome = (struct lamp_welcome){ .proto = 1,
+                                              .session = session,
+                                              .agg_epoch = 2,
+                                              .streams = nexts,
+                                              .n_streams = 2,
+                                              .credit_bytes = 1 << 20,
+                                              .t_rx_us = 8,
+                                              .t_tx_us = 9,
+                                              .interval_ms = 10000 };
+        break;
+    case LAMP_MSG_ACK:
+        m->u.ack = (struct lamp_ack){ session, nexts, 2, 77, 88 };
+        break;
+    case LAMP_MSG_LOSS:
+        m->u.loss = (struct lamp_loss){ session, stream, 1, 2, 3, 4, 5, 6, LAMP_LOSS_DAMAGED };
+        break;
+    case LAMP_MSG_CLOSE:
+        m->u.close = (struct lamp_close){ session, stream, 42, true };
+        break;
+    case LAMP_MSG_BYE:
+        m->u.bye = (struct lamp_bye){ session, LAMP_BYE_OVERLOAD, 5000 };
+        break;
+    case LAMP_MSG_PING:
+        m->u.ping = (struct lamp_ping){ session, 1 };
+        break;
+    case LAMP_MSG_PONG:
+        m->u.pong = (struct lamp_pong){ session, 1, 2 };
+        break;
+    case LAMP_MSG_SUMMARY:
+        m->u.summary =
+            (struct lamp_summary){ session, stream, 1, 10, 20, 3, 4, lamp_bytes_of("any bytes") };
+        break;
+    default:
+        break;
+    }
+}
+
+static inline void wire_sample_set(struct lamp_msg *m)
+{
+    static struct lamp_set_entry entries[3];
+    static struct lamp_set_hits hits[] = { { 11, 1, 1500 }, { 12, 0, 0 } };
+    static uint64_t refused[] = { 0, INT64_MAX };
+    struct lamp_nonce nonce;
+    wire_fill(&nonce, sizeof(nonce), 3);
+
+    entries[0] = (struct lamp_set_entry){ .action = LAMP_SET_ADD,
+                                          .port = 3333,
+                                          .ip_proto = 6,
+                                          .ttl_s = 7200,
+                                          .id = 11,
+                                          .text = lamp_bytes_of("mining \xff\"") };
+    entries[0].prefix = (struct lamp_prefix){ lamp_addr_from_v4((uint8_t[]){ 192, 0, 2, 0 }), 120 };
+    entries[1] = (struct lamp_set_entry){
+        .action = LAMP_SET_REMOVE, .inside = true, .ttl_s = UINT32_MAX, .prefix.len = 128
+    };
+    wire_fill(&entries[1].prefix.addr, 16, 0x20);
+    entries[2] = (struct lamp_set_entry){ .name = lamp_bytes_of("pool.example"), .id = 1 };
+
+    switch (m->type) {
+    case LAMP_MSG_SET_NOTIFY:
+        m->u.set_notify.head = wire_sample_head();
+        break;
+    case LAMP_MSG_SET_QUERY:
+        m->u.set_query = (struct lamp_set_query){ nonce, wire_sample_head() };
+        break;
+    case LAMP_MSG_SET_BEGIN:
+        m->u.set_begin = (struct lamp_set_begin){ nonce, LAMP_SET_WATCH, LAMP_SET_DELTA, 6, 64 };
+        break;
+    case LAMP_MSG_SET_CHUNK:
+        m->u.set_chunk = (struct lamp_set_chunk){ nonce, 63, entries, ARRAY_LEN(entries) };
+        break;
+    case LAMP_MSG_SET_END:
+        m->u.set_end = (struct lamp_set_end){ .nonce = nonce, .manifest = lamp_bytes_of("man") };
+        wire_fill(m->u.set_end.signature, LAMP_WIRE_SIGNATURE_LEN, 4);
+        break;
+    case LAMP_MSG_SET_RESET:
+        m->u.set_reset = (struct lamp_set_reset){ nonce, LAMP_SET_NEVER };
+        break;
+    case LAMP_MSG_SET_STATUS:
+        m->u.set_status = (struct lamp_set_status){ .head = wire_sample_head(),
+                                                    .state = LAMP_SET_REFUSED,
+                                                    .code = LAMP_EPROTECTED,
+                                                    .detail = lamp_bytes_of("gateway"),
+                                                    .hits = hits,
+                                                    .n_hits = ARRAY_LEN(hits),
+                                                    .refused_ids = refused,
+                                                    .n_refused_ids = ARRAY_LEN(refused),
+                                                    .mode = LAMP_ENFORCE_DRY_RUN,
+                                                    .t_us = 99 };
+        break;
+    case LAMP_MSG_LOCAL_STATE:
+        m->u.local_state =
+            (struct lamp_local_state){ lamp_addr_from_v4((uint8_t[]){ 198, 51, 100, 7 }), true,
+                                       true };
+        break;
+    case LAMP_MSG_LOCAL_REPLY:
+        m->u.local_reply = (struct lamp_local_reply){ wire_sample_head(), LAMP_ENFORCE_ON };
+        break;
+    default:
+        break;
+    }
+}
+
+static inline void wire_sample_of(enum lamp_msg_type type, struct lamp_msg *out)
+{
+    *out = (struct lamp_msg){ .type = type };
+    if (type < LAMP_MSG_SET_NOTIFY)
+        wire_sample_session(out);
+    else
+        wire_sample_set(out);
+}
+
+static inline void wire_sample(size_t i, struct lamp_msg *out)
+{
+    wire_sample_of(wire_sample_types[i], out);
+}
