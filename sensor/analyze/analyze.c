@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/analyze/analyze.h"
+
+#include "common/clock.h"
+#include "common/text.h"
+#include "common/version.h"
+#include "sensor/analyze/report.h"
+#include "sensor/engine/engine.h"
+#include "sensor/source/source.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum {
+    MAX_ERRORS = 10000, /* told in the summary; all are told on stderr */
+    MIB = 1 << 20,
+    MIN_MEMORY = 16 * MIB,      /* of a file's engine: this, and so many times the */
+    MEMORY_PER_BYTE = 128,      /* file's size for its flows, */
+    MAX_MEMORY = 256 * MIB,     /* up to this */
+    PROGRESS_PACKETS = 1 << 14, /* how often the clock is asked about a progress line */
+    PROGRESS_US = 200 * 1000,
+};
+
+struct analysis {
+    const struct lamp_report_form *form;
+    FILE *out;
+    lamp_catalogue *catalogue;
+    const char *file; /* being read */
+    struct lamp_report_summary sum;
+    bool progress, progress_shown;
+    uint64_t progress_us;
+};
+
+static const char usage[] =
+    "Usage: davylamp-sensor analyze [--json | --csv | --html FILE] PATH...\n"
+    "\n"
+    "Finds cryptocurrency mining in capture files (pcap, pcapng) and in folders of them.\n"
+    "Without an option it prints a table.\n"
+    "\n"
+    "      --json           one JSON object a line: each connection, then a summary\n"
+    "      --csv            one row per connection\n"
+    "      --html FILE      a page for a browser, written to FILE (- for standard output)\n"
+    "      --catalogue DIR  folder of coins.csv, algorithms.csv and pools.csv\n"
+    "  -h, --help           show this and exit\n"
+    "  -V, --version        show the version and exit\n"
+    "\n"
+    "Exit status: 0 done (also when mining was found), 1 some input could not be read,\n"
+    "2 wrong usage.\n";
+
+/* ---- what is told on the way ---- */
+
+static void clear_progress(struct analysis *a)
+{
+    if (a->progress_shown)
+        fputs("\r\033[K", stderr);
+    a->progress_shown = false;
+}
+
+static void show_progress(struct analysis *a, uint64_t packets)
+{
+    const uint64_t now_us = lamp_clock_mono_us();
+    char file[61];
+    if (!a->progress || now_us - a->progress_us < PROGRESS_US)
+        return;
+    a->progress_us = now_us;
+    a->progress_shown = true;
+    lamp_text_safe((const uint8_t *)a->file, strlen(a->file), file, sizeof(file));
+    fprintf(stderr, "\r\033[K%llu files, %llu packets, %llu connections; reading %s",
+            (unsigned long long)a->sum.files, (unsigned long long)(a->sum.packets + packets),
+            (unsigned long long)a->sum.connections, file);
+}
+
+/* An input that could not be read, or not to its end. */
+static void add_error(struct analysis *a, const char *file, const char *what)
+{
+    char safe_file[1024], safe_what[1024];
+    const size_t n = strlen(file);
+    if (strncmp(what, file, n) == 0 && strncmp(what + n, ": ", 2) == 0)
+        what += n + 2; /* the sentence names the file itself */
+    clear_progress(a);
+    lamp_text_safe((const uint8_t *)file, n, safe_file, sizeof(safe_file));
+    lamp_text_safe((const uint8_t *)what, strlen(what), safe_what, sizeof(safe_what));
+    fprintf(stderr, "davylamp-sensor: %s: %s\n", safe_file, safe_what);
+
+    struct lamp_report_error *e = NULL;
+    if (a->sum.n_errors < MAX_ERRORS)
+        e = realloc(a->sum.errors, (a->sum.n_errors + 1) * sizeof(*e));
+    if (!e) {
+        a->sum.n_errors_left_out++;
+        return;
+    }
+    a->sum.errors = e;
+    e += a->sum.n_errors;
+    *e = (struct lamp_report_error){ strdup(file), strdup(what) };
+    if (e->file && e->what) {
+        a->sum.n_errors++;
+        return;
+    }
+    free(e->file);
+    free(e->what);
+    a->sum.n_errors_left_out++;
+}
+
+/* ---- one file ---- */
+
+static void on_connection(const struct lamp_conn *c, void *arg)
+{
+    struct analysis *a = arg;
+    a->sum.connections++;
+    a->sum.verdicts[c->verdict]++;
+    clear_progress(a);
+    a->form->connection(a->out, a->file, c);
+}
+
+static size_t memory_for(const char *file)
+{
+    struct stat st;
+    if (stat(file, &st) != 0 || !S_ISREG(st.st_mode) ||
+        (uint64_t)st.st_size > (MAX_MEMORY - MIN_MEMORY) / MEMORY_PER_BYTE)
+        return MAX_MEMORY;
+    return MIN_MEMORY + (size_t)st.st_size * MEMORY_PER_BYTE;
+}
+
+static void add_counters(struct analysis *a, const lamp_engine *e)
+{
+    struct lamp_engine_counters n;
+    lamp_engine_counters(e, &n);
+    a->sum.packets += n.packets;
+    a->sum.bytes += n.bytes;
+    a->sum.flows += n.flows_new;
+    if (n.conns_refused || n.flows_refused || n.flows_evicted) {
+        char what[160];
+        snprintf(what, sizeof(what),
+                 "too many flows at once: %llu were not inspected, %llu not tracked to their end",
+                 (unsigned long long)n.conns_refused,
+                 (unsigned long long)(n.flows_refused + n.flows_evicted));
+        add_error(a, a->file, what);
+    }
+}
+
+/* Feeds every frame of the source to the engine. */
+static void read_frames(struct analysis *a, lamp_source *source, lamp_engine *e)
+{
+    char why[LAMP_SOURCE_WHY];
+    struct lamp_frame frame;
+    int err;
+    for (uint64_t n = 1; (err = lamp_source_next(source, &frame, why)) == LAMP_OK; n++) {
+        lamp_engine_frame(e, &frame);
+        if (n % PROGRESS_PACKETS == 0)
+            show_progress(a, n);
+    }
+    lamp_engine_finish(e);
+    add_counters(a, e);
+    if (err != LAMP_ECLOSED)
+        add_error(a, a->file, why);
+}
+
+static bool on_file(const char *file, void *arg)
+{
+    struct analysis *a = arg;
+    char why[LAMP_SOURCE_WHY];
+    lamp_source *source = NULL;
+    lamp_engine *engine = NULL;
+    a->file = file;
+    show_progress(a, 0);
+    if (lamp_source_open_file(file, &source, why) != LAMP_OK) {
+        add_error(a, file, why);
+        return true;
+    }
+    const struct lamp_engine_cfg cfg = { .catalogue = a->catalogue,
+                                         .memory_bytes = memory_for(file) };
+    const int err = lamp_engine_new(&cfg, on_connection, a, &engine);
+    if (err) {
+        add_error(a, file, lamp_strerror(err));
+    } else {
+        a->sum.files++;
+        read_frames(a, source, engine);
+    }
+    lamp_engine_free(engine);
+    lamp_source_close(source);
+    return !ferror(a->out);
+}
+
+static void on_walk_error(const char *path, const char *why, void *arg)
+{
+    add_error(arg, path, why);
+}
+
+/* ---- the command ---- */
+
+/* The folder of the installed catalogue; that of a program run from elsewhere (a build, an
+ * unpacked package) is share/davylamp beside its own bin. */
+static bool default_catalogue(char *buf, size_t size)
+{
+    const char *env = getenv("DAVYLAMP_CATALOGUE");
+    if (env && *env)
+        return snprintf(buf, size, "%s", env) < (int)size;
+    const ssize_t n = readlink("/proc/self/exe", buf, size - 1);
+    if (n > 0) {
+        buf[n] = '\0';
+        char *slash = strrchr(buf, '/');
+        const size_t at = slash ? (size_t)(slash - buf) : 0;
+        if (snprintf(buf + at, size - at, "/../share/davylamp") < (int)(size - at) &&
+            access(buf, R_OK) == 0)
+            return true;
+    }
+    snprintf(buf, size, "%s", LAMP_CATALOGUE_DIR);
+    return access(buf, R_OK) == 0;
+}
+
+/* Loads the folder named, or the installed one; without that, coins stay unknown. */
+static bool load_catalogue(struct analysis *a, const char *folder)
+{
+    char path[4096], why[512];
+    const bool asked = folder != NULL;
+    if (!asked && !default_catalogue(path, sizeof(path))) {
+        fputs("davylamp-sensor: no catalogue installed; coins and pools will not be named "
+              "(--catalogue DIR)\n",
+              stderr);
+        return true;
+    }
+    if (lamp_catalogue_load(asked ? folder : path, &a->catalogue, why, sizeof(why)) == LAMP_OK)
+        return true;
+    fprintf(stderr, "davylamp-sensor: catalogue: %s\n", why);
+    return false;
+}
+
+struct options {
+    const char *html, *catalogue;
+    int n_forms;
+    bool done; /* --help or --version */
+};
+
+static bool parse_options(struct analysis *a, struct options *o, int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "json", no_argument, NULL, 'j' },
+        { "csv", no_argument, NULL, 'c' },
+        { "html", required_argument, NULL, 'H' },
+        { "catalogue", required_argument, NULL, 'k' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
+    };
+    a->form = &lamp_report_table;
+    optind = 0; /* getopt may have run before: start afresh */
+    for (int opt; (opt = getopt_long(argc, argv, "hV", options, NULL)) != -1;) {
+        switch (opt) {
+        case 'j':
+        case 'c':
+        case 'H':
+            a->form = opt == 'j'   ? &lamp_report_json
+                      : opt == 'c' ? &lamp_report_csv
+                                   : &lamp_report_html;
+            o->html = opt == 'H' ? optarg : NULL;
+            o->n_forms++;
+            break;
+        case 'k':
+            o->catalogue = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            o->done = true;
+            return true;
+        case 'V':
+            puts("davylamp-sensor " LAMP_VERSION);
+            o->done = true;
+            return true;
+        default:
+            fputs("Try 'davylamp-sensor analyze --help'.\n", stderr);
+            return false;
+        }
+    }
+    if (o->n_forms > 1 || optind == argc) {
+        fprintf(stderr, "davylamp-sensor: %s\n%s",
+                optind == argc ? "no PATH given" : "only one of --json, --csv and --html", usage);
+        return false;
+    }
+    return true;
+}
+
+static bool open_output(struct analysis *a, const struct options *o)
+{
+    a->out = stdout;
+    if (!o->html || streq(o->html, "-"))
+        return true;
+    a->out = fopen(o->html, "we");
+    if (!a->out)
+        fprintf(stderr, "davylamp-sensor: cannot write %s: %s\n", o->html, strerror(errno));
+    return a->out != NULL;
+}
+
+/* Whether everything written has reached its file. */
+static bool close_output(struct analysis *a)
+{
+    const bool failed = ferror(a->out) | (a->out == stdout ? fflush(stdout) : fclose(a->out));
+    if (failed)
+        fputs("davylamp-sensor: the report could not be written completely\n", stderr);
+    return !failed;
+}
+
+static void free_analysis(struct analysis *a)
+{
+    for (size_t i = 0; i < a->sum.n_errors; i++) {
+        free(a->sum.errors[i].file);
+        free(a->sum.errors[i].what);
+    }
+    free(a->sum.errors);
+    lamp_catalogue_free(a->catalogue);
+}
+
+int lamp_analyze_main(int argc, char **argv)
+{
+    struct analysis a = { .progress = isatty(STDERR_FILENO) };
+    struct options o = { 0 };
+    if (!parse_options(&a, &o, argc, argv))
+        return 2;
+    if (o.done)
+        return 0;
+    if (!load_catalogue(&a, o.catalogue) || !open_output(&a, &o)) {
+        free_analysis(&a);
+        return 2;
+    }
+    a.form->begin(a.out);
+    for (int i = optind; i < argc && !ferror(a.out); i++)
+        lamp_source_walk(argv[i], on_file, on_walk_error, &a);
+    clear_progress(&a);
+    a.form->end(a.out, &a.sum);
+    const bool ok = close_output(&a) && a.sum.n_errors == 0 && a.sum.n_errors_left_out == 0;
+    free_analysis(&a);
+    return ok ? 0 : 1;
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/engine/classify.h"
+
+#include "sensor/recog/recog.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+enum {
+    BUFFERS_PER_STATES = 8, /* one line buffer for that many states, */
+    MIN_BUFFERS = 8,        /* but at least so many */
+};
+
+/* Where a line that came in pieces is put together. Most lines come whole and need none, so
+ * few buffers serve all states in turn; who holds one longest loses it and its line. */
+struct buffer {
+    struct half *owner;
+    size_t len;
+    uint8_t data[LAMP_JSONLINE_MAX];
+};
+
+/* One direction of a flow. */
+struct half {
+    struct lamp_jsonsplit split;
+    struct buffer *buffer; /* the begun line's earlier pieces; NULL: none */
+    bool in_line;          /* within a line that is being collected */
+    bool dead;             /* not a line protocol */
+    bool excused;          /* the cut line of a start in mid-stream has been passed over */
+    uint32_t lines;        /* complete objects seen */
+};
+
+struct lamp_inspect {
+    struct lamp_inspect *next_free;
+    struct lamp_flow_facts facts;
+    struct half half[2];            /* by direction relative to facts.client */
+    const struct lamp_recog *recog; /* NULL: none matched yet */
+    enum lamp_grade grade[2];       /* best so far of each side, relative to the miner */
+    bool swapped;
+    struct lamp_session session;
+};
+
+struct lamp_classify {
+    struct lamp_classify_cfg cfg;
+    struct lamp_classify_counters counters;
+    struct lamp_inspect *pool, *free; /* free: those given back */
+    size_t n_used;                    /* the rest of the pool was never touched */
+    struct buffer *buffers;
+    size_t n_buffers, next_buffer;
+    struct lamp_jsonline line; /* scratch: the line being read */
+};
+
+static size_t buffers_for(size_t states)
+{
+    const size_t n = states / BUFFERS_PER_STATES;
+    return n > MIN_BUFFERS ? n : MIN_BUFFERS;
+}
+
+size_t lamp_classify_memory(size_t max_inspected)
+{
+    return sizeof(lamp_classify) + max_inspected * sizeof(struct lamp_inspect) +
+           buffers_for(max_inspected) * sizeof(struct buffer);
+}
+
+int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out)
+{
+    if (cfg->max_inspected == 0)
+        return LAMP_EINVAL;
+    lamp_classify *c = calloc(1, sizeof(*c));
+    if (!c)
+        return LAMP_ENOMEM;
+    c->cfg = *cfg;
+    c->n_buffers = buffers_for(cfg->max_inspected);
+    c->pool = calloc(cfg->max_inspected, sizeof(*c->pool));
+    c->buffers = calloc(c->n_buffers, sizeof(*c->buffers));
+    if (!c->pool || !c->buffers) {
+        lamp_classify_free(c);
+        return LAMP_ENOMEM;
+    }
+    *out = c;
+    return LAMP_OK;
+}
+
+lamp_classify *lamp_classify_free(lamp_classify *c)
+{
+    if (c) {
+        free(c->pool);
+        free(c->buffers);
+        free(c);
+    }
+    return NULL;
+}
+
+struct lamp_classify_counters lamp_classify_counters(const lamp_classify *c)
+{
+    return c->counters;
+}
+
+/* ---- whether to look at all ---- */
+
+/* Text protocols open with a word and a blank or dash: "GET /", "220 mail", "SSH-2.0". The
+ * rest of a cut JSON line does not. */
+static bool opens_with_word(struct lamp_bytes p)
+{
+    size_t i = 0;
+    while (i < p.len && i < 12 && (isalnum(p.data[i]) || p.data[i] == '.'))
+        i++;
+    return i >= 2 && i < p.len && (p.data[i] == ' ' || p.data[i] == '-' || p.data[i] == '\r');
+}
+
+enum lamp_interest lamp_classify_peek(struct lamp_bytes payload, enum lamp_dir dir,
+                                      uint32_t n_payloads)
+{
+    (void)dir;
+    if (payload.len == 0 || (payload.len == 1 && payload.data[0] != '{'))
+        return LAMP_INTEREST_SKIP; /* keep-alive probes carry one byte of anything */
+    size_t i = 0;
+    while (i < payload.len && i < 4 && isspace(payload.data[i]))
+        i++;
+    if (i < payload.len && payload.data[i] == '{')
+        return LAMP_INTEREST_MORE;
+    if (n_payloads > 0)
+        return LAMP_INTEREST_SKIP;
+    for (i = 0; i < payload.len && i < 4; i++)
+        if (payload.data[i] < 0x20 && !isspace(payload.data[i]))
+            return LAMP_INTEREST_NEVER; /* binary: TLS, SOCKS, p2p, ... */
+    return opens_with_word(payload) ? LAMP_INTEREST_NEVER : LAMP_INTEREST_SKIP;
+}
+
+/* ---- states ---- */
+
+int lamp_classify_open(lamp_classify *c, const struct lamp_flow_facts *facts, lamp_inspect **out)
+{
+    lamp_inspect *s = c->free;
+    if (s) {
+        c->free = s->next_free;
+    } else if (c->n_used < c->cfg.max_inspected) {
+        s = &c->pool[c->n_used++];
+    } else {
+        c->counters.refused++;
+        return LAMP_EFULL;
+    }
+    memset(s, 0, sizeof(*s));
+    s->facts = *facts;
+    s->session.catalogue = c->cfg.catalogue;
+    c->counters.inspected++;
+    *out = s;
+    return LAMP_OK;
+}
+
+static void release_buffer(struct half *h)
+{
+    if (h->buffer) {
+        h->buffer->owner = NULL;
+        h->buffer = NULL;
+    }
+}
+
+void lamp_classify_close(lamp_classify *c, lamp_inspect *s)
+{
+    release_buffer(&s->half[0]);
+    release_buffer(&s->half[1]);
+    s->next_free = c->free;
+    c->free = s;
+}
+
+struct lamp_conn *lamp_inspect_conn(lamp_inspect *s)
+{
+    if (s->session.conn.verdict == LAMP_VERDICT_NONE)
+        return NULL;
+    return &s->session.conn;
+}
+
+bool lamp_inspect_swapped(const lamp_inspect *s)
+{
+    return s->swapped;
+}
+
+/* ---- verdict and evidence ---- */
+
+/* The ladder of docs/DETECTION.md: certain with anything from the other side is confirmed,
+ * certain one way probable; everyday words in the right form are probable both ways and
+ * suspected one way. */
+static void raise_verdict(lamp_inspect *s)
+{
+    const enum lamp_grade up = s->grade[LAMP_UP], down = s->grade[LAMP_DOWN];
+    enum lamp_verdict verdict = LAMP_VERDICT_NONE;
+    double confidence = 0;
+    if (up != LAMP_GRADE_NONE && down != LAMP_GRADE_NONE &&
+        (up == LAMP_GRADE_CERTAIN || down == LAMP_GRADE_CERTAIN)) {
+        verdict = LAMP_VERDICT_CONFIRMED;
+        confidence = 0.9999;
+    } else if (up == LAMP_GRADE_CERTAIN || down == LAMP_GRADE_CERTAIN) {
+        verdict = LAMP_VERDICT_PROBABLE;
+        confidence = 0.97;
+    } else if (up == LAMP_GRADE_STRONG && down == LAMP_GRADE_STRONG) {
+        verdict = LAMP_VERDICT_PROBABLE;
+        confidence = 0.95;
+    } else if (up == LAMP_GRADE_STRONG || down == LAMP_GRADE_STRONG) {
+        verdict = LAMP_VERDICT_SUSPECTED;
+        confidence = 0.7;
+    }
+    if (verdict > s->session.conn.verdict) {
+        s->session.conn.verdict = verdict;
+        s->session.conn.confidence = confidence;
+    }
+}
+
+static const char *const kinds[] = { [LAMP_UP] = "grammar-client", [LAMP_DOWN] = "grammar-server" };
+
+/* Adds a reason, unless one of that kind says the same already. */
+static void add_evidence(struct lamp_conn *c, const struct lamp_finding *f, uint32_t line)
+{
+    static const char *const grades[] = { "", "supports", "strong", "certain" };
+    const char *grade = grades[f->grade];
+    const char *side = f->dir == LAMP_UP ? "client" : "server";
+    char detail[LAMP_CONN_DETAIL], tail[64];
+    snprintf(detail, sizeof(detail), "%s line %u: %s (%s)", side, line, f->what, grade);
+    snprintf(tail, sizeof(tail), ": %s (%s)", f->what, grade);
+    for (size_t i = 0; i < c->n_evidence; i++)
+        if (streq(c->evidence[i].kind, kinds[f->dir]) && strstr(c->evidence[i].detail, tail))
+            return;
+    if (c->n_evidence == LAMP_CONN_EVIDENCE)
+        return;
+    struct lamp_conn_evidence *e = &c->evidence[c->n_evidence++];
+    e->kind = kinds[f->dir];
+    memcpy(e->detail, detail, sizeof(detail));
+}
+
+static void note(lamp_inspect *s, const struct lamp_finding *f, uint32_t line)
+{
+    if (f->grade == LAMP_GRADE_NONE)
+        return;
+    if (f->grade > s->grade[f->dir])
+        s->grade[f->dir] = f->grade;
+    add_evidence(&s->session.conn, f, line);
+    raise_verdict(s);
+}
+
+/* ---- lines ---- */
+
+/* Begins a session of the recogniser; dir: where the line came from, relative to facts. */
+static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_recog *r,
+                          const struct lamp_finding *f, enum lamp_dir dir, uint64_t t_us)
+{
+    if (!s->recog)
+        c->counters.matched++;
+    const struct lamp_flow_facts *a = &s->facts;
+    const uint64_t id = s->session.conn.id;
+    s->recog = r;
+    s->grade[LAMP_UP] = s->grade[LAMP_DOWN] = LAMP_GRADE_NONE;
+    s->swapped = f->dir != dir;
+    s->session = (struct lamp_session){
+        .catalogue = c->cfg.catalogue,
+        .wallet_family = r->wallet_family,
+        .algorithm_default = r->algorithm,
+    };
+    struct lamp_conn *conn = &s->session.conn;
+    conn->id = id; /* the engine's, from before if another family was supposed */
+    conn->client = s->swapped ? a->server : a->client;
+    conn->server = s->swapped ? a->client : a->server;
+    conn->client_port = s->swapped ? a->server_port : a->client_port;
+    conn->server_port = s->swapped ? a->client_port : a->server_port;
+    conn->ip_proto = a->ip_proto;
+    conn->midstream = !a->saw_syn;
+    conn->first_us = a->first_us;
+    conn->family = r->family;
+    conn->work_from_us = t_us;
+}
+
+/* The recogniser that gives the line the best grade, if it is better than what we have. */
+static const struct lamp_recog *best_recog(const lamp_inspect *s, const struct lamp_jsonline *line,
+                                           struct lamp_finding *out)
+{
+    enum lamp_grade best = LAMP_GRADE_NONE;
+    if (s->recog)
+        best = s->grade[0] > s->grade[1] ? s->grade[0] : s->grade[1];
+    const struct lamp_recog *found = NULL;
+    size_t n;
+    const struct lamp_recog *const *all = lamp_recogs(&n);
+    for (size_t i = 0; i < n; i++) {
+        const struct lamp_finding f = all[i]->judge(line);
+        if (f.grade > best) {
+            best = f.grade;
+            found = all[i];
+            *out = f;
+        }
+    }
+    return found;
+}
+
+static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, struct lamp_bytes text,
+                      uint64_t t_us)
+{
+    struct lamp_jsonline *line = &c->line;
+    const uint32_t number = ++s->half[dir].lines;
+    if (lamp_jsonline_parse(text, line) != LAMP_OK)
+        return;
+    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
+    const struct lamp_recog *better = best_recog(s, line, &f);
+    if (better && better != s->recog && f.grade >= LAMP_GRADE_STRONG)
+        begin_session(c, s, better, &f, dir, t_us);
+    if (!s->recog)
+        return;
+    const enum lamp_dir role = s->swapped ? (enum lamp_dir) !dir : dir;
+    f = s->recog->judge(line);
+    if (f.grade != LAMP_GRADE_NONE && f.dir != role)
+        return; /* an echo of the other side's words proves and tells nothing */
+    note(s, &f, number);
+    if (role == LAMP_DOWN)
+        s->session.pool_spoke = true;
+    f = s->recog->follow(&s->session, line, role);
+    note(s, &f, number);
+    lamp_session_refresh(&s->session);
+}
+
+/* ---- bytes to lines ---- */
+
+static void give_up_line(struct half *h)
+{
+    release_buffer(h);
+    h->in_line = false;
+}
+
+/* Keeps a piece of a line for later. */
+static void keep_piece(lamp_classify *c, struct half *h, struct lamp_bytes piece)
+{
+    if (!h->buffer) {
+        struct buffer *b = &c->buffers[c->next_buffer++ % c->n_buffers];
+        if (b->owner)
+            give_up_line(b->owner);
+        b->owner = h;
+        b->len = 0;
+        h->buffer = b;
+    }
+    if (piece.len > sizeof(h->buffer->data) - h->buffer->len) {
+        give_up_line(h);
+        return;
+    }
+    memcpy(h->buffer->data + h->buffer->len, piece.data, piece.len);
+    h->buffer->len += piece.len;
+}
+
+static void end_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, struct lamp_bytes piece,
+                     uint64_t t_us)
+{
+    struct half *h = &s->half[dir];
+    if (h->buffer)
+        keep_piece(c, h, piece);
+    if (!h->in_line)
+        return;
+    const struct lamp_bytes whole =
+        h->buffer ? (struct lamp_bytes){ h->buffer->data, h->buffer->len } : piece;
+    take_line(c, s, dir, whole, t_us);
+    give_up_line(h);
+    if (!s->recog && h->lines >= LAMP_PROBE_LINES)
+        h->dead = true;
+}
+
+/* A byte that no JSON line has here: before a match that ends the direction, since a line
+ * protocol has nothing but lines; but a flow met in mid-stream may begin with the rest of one,
+ * and a session may have the odd bad line. */
+static void broken_line(lamp_inspect *s, struct half *h)
+{
+    give_up_line(h);
+    if (!s->recog && (s->facts.saw_syn || h->lines || h->excused))
+        h->dead = true;
+    h->excused = true;
+}
+
+static void split_bytes(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
+                        struct lamp_bytes bytes, uint64_t t_us)
+{
+    struct half *h = &s->half[dir];
+    size_t begin = 0;
+    for (size_t i = 0; i < bytes.len && !h->dead; i++) {
+        switch (lamp_jsonsplit_byte(&h->split, bytes.data[i])) {
+        case LAMP_SPLIT_BEGIN:
+            begin = i;
+            h->in_line = true;
+            break;
+        case LAMP_SPLIT_END:
+            end_line(c, s, dir, (struct lamp_bytes){ bytes.data + begin, i + 1 - begin }, t_us);
+            break;
+        case LAMP_SPLIT_BROKEN:
+            broken_line(s, h);
+            break;
+        default:
+            break;
+        }
+    }
+    if (h->in_line && !h->dead)
+        keep_piece(c, h, (struct lamp_bytes){ bytes.data + begin, bytes.len - begin });
+}
+
+enum lamp_interest lamp_classify_stream(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
+                                        struct lamp_bytes bytes, bool gap, uint64_t t_us)
+{
+    struct half *h = &s->half[dir];
+    if (gap) {
+        give_up_line(h);
+        lamp_jsonsplit_resync(&h->split);
+    }
+    split_bytes(c, s, dir, bytes, t_us);
+    if (s->recog)
+        return LAMP_INTEREST_MORE;
+    return s->half[0].dead && s->half[1].dead ? LAMP_INTEREST_NEVER : LAMP_INTEREST_MORE;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn: what is known of one mining or wallet connection. classify fills it, analyze prints
+ * it, summarise turns it into wire rows. Bounded: no pointer leads to memory that a packet
+ * can make grow; longer text is cut, longer lists drop the oldest entry. */
+#pragma once
+
+#include "common/addr.h"
+#include "common/estimate.h"
+#include "common/util.h"
+#include "common/verdict.h"
+#include "sensor/engine/packet.h"
+
+enum {
+    LAMP_CONN_TEXT = 160, /* longest wallet, worker or agent kept, bytes with NUL */
+    LAMP_CONN_NAMES = 8,  /* wallets and workers remembered of one connection */
+    LAMP_CONN_EVIDENCE = 12,
+    LAMP_CONN_DETAIL = 120,
+};
+
+/* Which way a packet went: up is from the mining side (the client), down is towards it. */
+enum lamp_dir { LAMP_UP, LAMP_DOWN };
+
+/* Untrusted text as valid UTF-8, other bytes as \xNN (lamp_text_utf8()). "" is unknown. */
+typedef char lamp_conn_text[LAMP_CONN_TEXT];
+
+struct lamp_conn_names {
+    lamp_conn_text v[LAMP_CONN_NAMES]; /* every one seen, newest last */
+    uint8_t n;
+};
+
+struct lamp_conn_evidence {
+    const char *kind;              /* static: "grammar-client", "share", ... */
+    char detail[LAMP_CONN_DETAIL]; /* what was seen, where and how strong, for a person */
+};
+
+struct lamp_shares {
+    uint32_t submitted, accepted, rejected, stale;
+};
+
+struct lamp_conn {
+    uint64_t id;                     /* unique within one engine */
+    struct lamp_addr client, server; /* client is the side that mines */
+    uint16_t client_port, server_port;
+    uint8_t ip_proto, n_vlans;
+    uint16_t vlans[LAMP_VLAN_DEPTH];
+    bool midstream; /* no SYN was seen */
+    bool ended;
+
+    uint64_t first_us, last_us;    /* first and newest packet */
+    uint64_t bytes[2], packets[2]; /* by enum lamp_dir; frames and their orig_len */
+
+    enum lamp_verdict verdict;
+    double confidence;                       /* 0..1 */
+    const char *family;                      /* static: "stratum-v1", "cryptonote", "eth-proxy" */
+    const char *coin, *algorithm, *unit;     /* catalogue's or static; NULL unknown */
+    const char *pool;                        /* catalogue's; NULL unknown */
+    const char *platform;                    /* "minergate", "nicehash", ...; NULL unknown */
+    struct lamp_conn_names wallets, workers; /* the last one is the current one */
+    lamp_conn_text agent, server_name, sni, ja4;
+    bool tls;
+
+    uint32_t jobs;             /* messages that handed out work */
+    struct lamp_shares shares; /* distinct submits and their answers */
+    double difficulty;         /* in force; 0 unknown */
+    double work;               /* expected hashes of the counted shares */
+    uint32_t work_shares;      /* how many shares `work` covers */
+    uint64_t work_from_us;     /* since when shares could have been seen */
+    double self_rate;          /* last self-reported hashes/s; 0 none */
+
+    struct lamp_conn_evidence evidence[LAMP_CONN_EVIDENCE];
+    uint8_t n_evidence;
+};
+
+/* The newest name of a list, or "". */
+static inline const char *lamp_conn_current(const struct lamp_conn_names *n)
+{
+    return n->n ? n->v[n->n - 1] : "";
+}

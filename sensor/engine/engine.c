@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/engine/engine.h"
+
+#include "sensor/engine/classify.h"
+#include "sensor/engine/decode.h"
+#include "sensor/engine/flow.h"
+#include "sensor/engine/reasm.h"
+
+#include <assert.h>
+
+enum {
+    MIN_MEMORY = 1 << 20,
+    IDLE_US = 300 * 1000 * 1000,
+    LINGER_US = 5 * 1000 * 1000,
+    MAX_RETRIES = 7,         /* inspections of a flow after it was dismissed */
+    FIRST_FLIGHT = 64 << 10, /* how far ahead of its start a reordered stream begins */
+};
+
+/* An inspected flow: what the flow table need not know. */
+struct track {
+    lamp_inspect *inspect; /* NULL: not in use */
+    struct lamp_flow *flow;
+    struct lamp_conn *conn;        /* classify's; NULL until it finds one */
+    struct lamp_stream streams[2]; /* by enum lamp_dir */
+    struct track *next_free;
+    bool muted; /* found, but there is nothing more to follow */
+};
+
+struct lamp_engine {
+    lamp_conn_fn *ended;
+    void *arg;
+    lamp_flows *flows;
+    lamp_reasm *reasm;
+    lamp_classify *classify;
+    struct track *tracks; /* max_tracks; only the first n_tracks have been in use */
+    uint32_t max_tracks, n_tracks;
+    struct track *free; /* of those, chained by `next_free` */
+    uint64_t next_id, conns_live;
+    struct lamp_engine_counters n; /* packets, bytes and decode */
+};
+
+static void flow_ended(struct lamp_flow *f, void *arg);
+
+/* Splits memory_bytes: half to the flow table, 3/8 to inspection (classify and tracks), 1/8 to
+ * early segments. */
+static int make_parts(lamp_engine *e, const struct lamp_engine_cfg *cfg)
+{
+    size_t eighth = cfg->memory_bytes / 8;
+    struct lamp_flows_cfg flows = {
+        .max_flows = lamp_min(4 * eighth / LAMP_FLOW_BYTES, 1U << 30),
+        .idle_us = cfg->idle_us ? cfg->idle_us : IDLE_US,
+        .linger_us = LINGER_US,
+        .ended = flow_ended,
+        .arg = e,
+    };
+    size_t track_bytes = lamp_classify_memory(1024) / 1024 + sizeof(struct track);
+    size_t tracks = lamp_min(3 * eighth / track_bytes, 1U << 20);
+    struct lamp_classify_cfg classify = { cfg->catalogue, tracks };
+
+    int err = lamp_flows_new(&flows, &e->flows);
+    if (err == LAMP_OK)
+        err = lamp_reasm_new(eighth, &e->reasm);
+    if (err == LAMP_OK)
+        err = lamp_classify_new(&classify, &e->classify);
+    if (err != LAMP_OK)
+        return err;
+    e->max_tracks = (uint32_t)tracks;
+    e->tracks = calloc(tracks, sizeof(*e->tracks));
+    return e->tracks ? LAMP_OK : LAMP_ENOMEM;
+}
+
+int lamp_engine_new(const struct lamp_engine_cfg *cfg, lamp_conn_fn *ended, void *arg,
+                    lamp_engine **out)
+{
+    assert(cfg && ended && out);
+    if (cfg->memory_bytes < MIN_MEMORY)
+        return LAMP_EINVAL;
+    lamp_engine *e = calloc(1, sizeof(*e));
+    if (!e)
+        return LAMP_ENOMEM;
+    int err = make_parts(e, cfg);
+    if (err != LAMP_OK) {
+        lamp_engine_free(e);
+        return err;
+    }
+    e->ended = ended;
+    e->arg = arg;
+    *out = e;
+    return LAMP_OK;
+}
+
+lamp_engine *lamp_engine_free(lamp_engine *e)
+{
+    if (!e)
+        return NULL;
+    for (uint32_t i = 0; i < e->n_tracks; i++)
+        if (e->tracks[i].inspect)
+            lamp_classify_close(e->classify, e->tracks[i].inspect);
+    lamp_flows_free(e->flows);
+    lamp_reasm_free(e->reasm);
+    lamp_classify_free(e->classify);
+    free(e->tracks);
+    free(e);
+    return NULL;
+}
+
+/* -- inspected flows ----------------------------------------------------------------- */
+
+static struct track *track_open(lamp_engine *e, struct lamp_flow *f)
+{
+    unsigned c = f->client, s = !c;
+    struct lamp_flow_facts facts = {
+        .client = f->key.addr[c],
+        .server = f->key.addr[s],
+        .client_port = f->key.port[c],
+        .server_port = f->key.port[s],
+        .ip_proto = f->key.ip_proto,
+        .saw_syn = f->saw_syn,
+        .first_us = f->first_us,
+    };
+    lamp_inspect *inspect;
+    if (lamp_classify_open(e->classify, &facts, &inspect) != LAMP_OK)
+        return NULL;
+    struct track *k = e->free;
+    if (k)
+        e->free = k->next_free;
+    else
+        k = &e->tracks[e->n_tracks++];
+    assert(e->n_tracks <= e->max_tracks); /* there are as many as classify has states */
+    *k = (struct track){ .inspect = inspect, .flow = f };
+    lamp_stream_init(&k->streams[LAMP_UP]);
+    lamp_stream_init(&k->streams[LAMP_DOWN]);
+    f->user = k;
+    return k;
+}
+
+static void track_close(lamp_engine *e, struct track *k)
+{
+    if (k->conn)
+        e->conns_live--;
+    lamp_stream_done(e->reasm, &k->streams[LAMP_UP]);
+    lamp_stream_done(e->reasm, &k->streams[LAMP_DOWN]);
+    lamp_classify_close(e->classify, k->inspect);
+    k->flow->user = NULL;
+    k->flow->keep = false;
+    *k = (struct track){ .next_free = e->free };
+    e->free = k;
+}
+
+/* What the engine knows of a connection and classify does not. */
+static void fill_conn(const struct track *k, bool ended)
+{
+    const struct lamp_flow *f = k->flow;
+    struct lamp_conn *c = k->conn;
+    bool swapped = lamp_inspect_swapped(k->inspect);
+    for (unsigned dir = 0; dir < 2; dir++) {
+        c->bytes[dir] = f->bytes[dir ^ swapped];
+        c->packets[dir] = f->packets[dir ^ swapped];
+    }
+    c->n_vlans = f->n_vlans;
+    memcpy(c->vlans, f->vlans, sizeof(c->vlans));
+    c->midstream = !f->saw_syn;
+    c->ended = ended;
+    c->first_us = f->first_us;
+    c->last_us = f->last_us;
+}
+
+/* One delivery to classify. */
+struct delivery {
+    lamp_engine *e;
+    struct track *k;
+    enum lamp_dir dir;
+    uint64_t t_us;
+    bool over; /* classify wants no more of the flow */
+};
+
+static bool deliver(struct lamp_bytes bytes, bool gap, void *arg)
+{
+    struct delivery *d = arg;
+    enum lamp_interest more =
+        lamp_classify_stream(d->e->classify, d->k->inspect, d->dir, bytes, gap, d->t_us);
+    d->over = more == LAMP_INTEREST_NEVER;
+    return !d->over;
+}
+
+/* After deliveries: notes a connection that was found, or drops a flow that is none. */
+static void settle(lamp_engine *e, struct track *k, const struct delivery *d)
+{
+    if (!k->conn) {
+        k->conn = lamp_inspect_conn(k->inspect);
+        if (k->conn) {
+            k->conn->id = ++e->next_id;
+            k->flow->keep = true;
+            e->conns_live++;
+        }
+    }
+    if (!d->over)
+        return;
+    if (k->conn) {
+        k->muted = true;
+        return;
+    }
+    k->flow->dismissed = true;
+    track_close(e, k);
+}
+
+/* Whether a packet of a flow without a track makes it worth one. A flow whose start was not
+ * seen gets further chances where a payload looks like the start of a JSON line. */
+static bool is_worth(struct lamp_flow *f, enum lamp_dir dir, const struct lamp_pkt *pkt)
+{
+    if (f->dismissed && (f->saw_syn || f->retries == MAX_RETRIES || pkt->payload.data[0] != '{'))
+        return false;
+    switch (lamp_classify_peek(pkt->payload, dir, f->n_payloads[dir])) {
+    case LAMP_INTEREST_SKIP:
+        return false;
+    case LAMP_INTEREST_NEVER:
+        f->dismissed = true;
+        return false;
+    case LAMP_INTEREST_MORE:
+        break;
+    }
+    if (f->dismissed)
+        f->retries = (f->retries + 1) & MAX_RETRIES;
+    return true;
+}
+
+/* Where a stream begins: at its first segment, or where the SYN said if the segment was
+ * captured out of order. The SYN is not believed against the segment: some tools write
+ * captures whose data begins at the SYN's own number. */
+static void start_stream(struct track *k, enum lamp_dir dir, uint32_t seq)
+{
+    const struct lamp_flow *f = k->flow;
+    bool known = dir == LAMP_UP ? f->has_seq_up : f->has_seq_down;
+    if (known && f->n_payloads[dir] == 0 && seq - f->first_seq[dir] < FIRST_FLIGHT)
+        seq = f->first_seq[dir];
+    lamp_stream_start(&k->streams[dir], seq);
+}
+
+static void inspect(lamp_engine *e, struct lamp_flow *f, enum lamp_dir dir,
+                    const struct lamp_pkt *pkt)
+{
+    struct track *k = f->user;
+    if (!k) {
+        if (pkt->payload.len == 0 || !is_worth(f, dir, pkt))
+            return;
+        k = track_open(e, f);
+    }
+    if (!k || k->muted)
+        return;
+
+    struct lamp_segment seg = {
+        .seq = pkt->tcp_seq + (pkt->tcp_flags & LAMP_TCP_SYN ? 1 : 0),
+        .payload = pkt->payload,
+        .orig_len = pkt->payload_orig_len,
+        .t_us = pkt->t_us,
+    };
+    if (!k->streams[dir].started)
+        start_stream(k, dir, seg.seq);
+    struct delivery d = { .e = e, .k = k, .dir = dir, .t_us = pkt->t_us };
+    lamp_reasm_segment(e->reasm, &k->streams[dir], &seg, deliver, &d);
+    settle(e, k, &d);
+}
+
+static void flow_ended(struct lamp_flow *f, void *arg)
+{
+    lamp_engine *e = arg;
+    struct track *k = f->user;
+    if (!k)
+        return;
+    struct delivery d = { .e = e, .k = k, .t_us = f->last_us };
+    for (d.dir = LAMP_UP; d.dir <= LAMP_DOWN && !k->muted && !d.over; d.dir++)
+        lamp_reasm_flush(e->reasm, &k->streams[d.dir], deliver, &d);
+    settle(e, k, &d);
+    if (!f->user)
+        return;
+    if (k->conn) {
+        fill_conn(k, true);
+        e->ended(k->conn, e->arg);
+    }
+    track_close(e, k);
+}
+
+/* -- packets in, connections out ----------------------------------------------------- */
+
+void lamp_engine_frame(lamp_engine *e, const struct lamp_frame *frame)
+{
+    e->n.packets++;
+    e->n.bytes += frame->orig_len;
+    lamp_flows_expire(e->flows, frame->t_us);
+
+    struct lamp_pkt pkt;
+    enum lamp_decode outcome = lamp_decode_frame(frame, &pkt);
+    e->n.decode[outcome]++;
+    if (!lamp_decode_is_packet(outcome))
+        return;
+    struct lamp_flow *f;
+    enum lamp_dir dir;
+    if (lamp_flows_touch(e->flows, &pkt, &f, &dir) != LAMP_OK)
+        return; /* counted as refused */
+    if (pkt.payload_orig_len == 0)
+        return;
+    if (pkt.ip_proto == LAMP_IPPROTO_TCP)
+        inspect(e, f, dir, &pkt);
+    if (f->n_payloads[dir] < UINT8_MAX)
+        f->n_payloads[dir]++;
+}
+
+void lamp_engine_expire(lamp_engine *e, uint64_t now_us)
+{
+    lamp_flows_expire(e->flows, now_us);
+}
+
+void lamp_engine_conns(lamp_engine *e, lamp_conn_fn *fn, void *arg)
+{
+    for (uint32_t i = 0; i < e->n_tracks; i++) {
+        struct track *k = &e->tracks[i];
+        if (!k->conn)
+            continue;
+        fill_conn(k, false);
+        fn(k->conn, arg);
+    }
+}
+
+void lamp_engine_finish(lamp_engine *e)
+{
+    lamp_flows_end_all(e->flows);
+}
+
+void lamp_engine_counters(const lamp_engine *e, struct lamp_engine_counters *out)
+{
+    struct lamp_flows_counters flows = lamp_flows_counters(e->flows);
+    *out = e->n;
+    out->flows_new = flows.created;
+    out->flows_ended = flows.ended;
+    out->flows_evicted = flows.evicted;
+    out->flows_refused = flows.refused;
+    out->flows_live = flows.live;
+    out->conns_live = e->conns_live;
+    out->conns_refused = lamp_classify_counters(e->classify).refused;
+    out->reasm_dropped_bytes = lamp_reasm_counters(e->reasm).dropped_bytes;
+}

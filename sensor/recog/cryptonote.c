@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cryptonote: the pool protocol of Monero and its kin: login, job, submit, keepalived; with
+ * "jsonrpc" (XMRig) and without (older miners). Formats: STRATUM.md and STRATUM_EXT.md of
+ * xmrig-proxy's documentation. The method names are everyday words, so a line
+ * counts only by the members of its params. */
+#include "common/text.h"
+#include "sensor/recog/recog.h"
+
+#include <strings.h>
+
+static struct lamp_bytes text_of(const struct lamp_jsonline *line, const struct lamp_jsonvalue *in,
+                                 const char *key)
+{
+    return lamp_jsonline_string(lamp_jsonline_member(line, in, key));
+}
+
+static bool method_is(const struct lamp_jsonline *line, const char *name)
+{
+    return lamp_bytes_eq(lamp_jsonline_string(lamp_jsonline_top(line, "method")), name);
+}
+
+/* A CryptoNote address begins the login: at least 90 base58 characters (standard ones have
+ * 95, integrated ones 106). */
+static bool is_address(struct lamp_bytes login)
+{
+    size_t n = 0;
+    while (n < login.len && login.data[n] &&
+           strchr("123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", login.data[n]))
+        n++;
+    return n >= 90 && n <= 110;
+}
+
+/* Whether the "algo" list of a login names proof-of-work algorithms of the family. */
+static bool has_algorithms(const struct lamp_jsonline *line, const struct lamp_jsonvalue *params)
+{
+    const struct lamp_bytes first = lamp_jsonline_string(
+        lamp_jsonline_item(line, lamp_jsonline_member(line, params, "algo"), 0));
+    return first.len >= 4 && memchr(first.data, '/', first.len) &&
+           (strncasecmp((const char *)first.data, "rx/", 3) == 0 ||
+            strncasecmp((const char *)first.data, "cn", 2) == 0 ||
+            strncasecmp((const char *)first.data, "argon2/", 7) == 0);
+}
+
+static enum lamp_grade grade_login(const struct lamp_jsonline *line)
+{
+    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
+    const struct lamp_bytes login = text_of(line, params, "login");
+    if (!login.len || !(lamp_jsonline_member(line, params, "pass") ||
+                        lamp_jsonline_member(line, params, "agent") ||
+                        lamp_jsonline_member(line, params, "algo") ||
+                        lamp_jsonline_member(line, params, "rigid")))
+        return LAMP_GRADE_NONE;
+    return is_address(login) || has_algorithms(line, params) ||
+                   lamp_is_miner_agent(text_of(line, params, "agent"))
+               ? LAMP_GRADE_CERTAIN
+               : LAMP_GRADE_STRONG;
+}
+
+/* The job object of a "job" notification or of the answer to login; NULL: none. */
+static const struct lamp_jsonvalue *job_of(const struct lamp_jsonline *line)
+{
+    const struct lamp_jsonvalue *job =
+        method_is(line, "job")
+            ? lamp_jsonline_top(line, "params")
+            : lamp_jsonline_member(line, lamp_jsonline_top(line, "result"), "job");
+    const struct lamp_bytes blob = text_of(line, job, "blob");
+    return blob.len >= 100 && lamp_is_hex(blob, 0) && lamp_jsonline_member(line, job, "job_id")
+               ? job
+               : NULL;
+}
+
+static bool is_submit(const struct lamp_jsonline *line)
+{
+    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
+    return method_is(line, "submit") && lamp_jsonline_member(line, params, "job_id") &&
+           lamp_is_hex(text_of(line, params, "nonce"), 0) &&
+           lamp_is_hex(text_of(line, params, "result"), 64);
+}
+
+static bool is_keepalive(const struct lamp_jsonline *line)
+{
+    return method_is(line, "keepalived") &&
+           lamp_jsonline_member(line, lamp_jsonline_top(line, "params"), "id");
+}
+
+static struct lamp_finding judge(const struct lamp_jsonline *line)
+{
+    if (method_is(line, "login"))
+        return (struct lamp_finding){ grade_login(line), LAMP_UP, "method login" };
+    if (is_submit(line))
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "method submit" };
+    if (is_keepalive(line))
+        return (struct lamp_finding){ LAMP_GRADE_STRONG, LAMP_UP, "method keepalived" };
+    if (job_of(line))
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN,
+                                      method_is(line, "job") ? "method job" : "job in an answer" };
+    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
+}
+
+/* ---- following ---- */
+
+static void on_login(struct lamp_session *s, const struct lamp_jsonline *line)
+{
+    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
+    lamp_session_user(s, lamp_jsonline_member(line, params, "login"));
+    lamp_session_worker(s, lamp_jsonline_member(line, params, "rigid"));
+    lamp_session_agent(s, lamp_jsonline_member(line, params, "agent"));
+    lamp_session_request(s, line, "answer to login");
+}
+
+/* Expected hashes by the compact target: 8 digits are a little-endian 32-bit number t and mean
+ * 2^32 / t, 16 digits the same in 64 bits (STRATUM.md of xmrig-proxy). */
+static double hashes_of_target(struct lamp_bytes hex)
+{
+    uint8_t b[8];
+    size_t len;
+    if (lamp_hex_decode((const char *)hex.data, hex.len, b, sizeof(b), &len) != LAMP_OK ||
+        (len != 4 && len != 8))
+        return 0;
+    double t = 0;
+    for (size_t i = len; i-- > 0;)
+        t = t * 256 + b[i];
+    if (t < 1)
+        return 0;
+    return len == 4 ? 4294967295.0 / t : 18446744073709551616.0 / t;
+}
+
+/* Jobs of Monero before RandomX (major block version 12, November 2019) do not name their
+ * algorithm; the version is the first byte of the blob. */
+static void guess_algorithm(struct lamp_session *s, struct lamp_bytes blob)
+{
+    uint8_t version;
+    size_t len;
+    if (lamp_hex_decode((const char *)blob.data, 2, &version, 1, &len) == LAMP_OK && version < 7)
+        s->algorithm_hint = "cryptonight";
+}
+
+static void on_job(struct lamp_session *s, const struct lamp_jsonline *line,
+                   const struct lamp_jsonvalue *job)
+{
+    const struct lamp_bytes algorithm = text_of(line, job, "algo");
+    const struct lamp_bytes blob = text_of(line, job, "blob");
+    if (algorithm.len)
+        lamp_session_algorithm(s, algorithm);
+    else
+        guess_algorithm(s, blob);
+    const struct lamp_bytes target = text_of(line, job, "target");
+    const struct lamp_weight w = { .hashes = target.len ? hashes_of_target(target) : 0 };
+    const struct lamp_bytes id = lamp_jsonline_member(line, job, "job_id")->text;
+    lamp_session_job(s, id, &w);
+}
+
+static void follow_miner(struct lamp_session *s, const struct lamp_jsonline *line)
+{
+    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
+    if (is_submit(line))
+        lamp_session_share(s, line, lamp_jsonline_member(line, params, "job_id")->text,
+                           "answer to submit");
+    else if (method_is(line, "login"))
+        on_login(s, line);
+    else if (lamp_jsonline_top(line, "method"))
+        lamp_session_request(s, line, "answer to a request");
+}
+
+static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
+                                  enum lamp_dir dir)
+{
+    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
+    if (dir == LAMP_UP) {
+        follow_miner(s, line);
+        return f;
+    }
+    const struct lamp_jsonvalue *job = job_of(line);
+    if (job)
+        on_job(s, line, job);
+    enum lamp_outcome outcome = LAMP_OUTCOME_NONE;
+    f.what = lamp_session_answer(s, line, &outcome);
+    /* Many services answer "OK" to a login of theirs. */
+    const struct lamp_bytes status = text_of(line, lamp_jsonline_top(line, "result"), "status");
+    if (f.what && (lamp_bytes_eq(status, "OK") || lamp_bytes_eq(status, "KEEPALIVED")))
+        f.grade = LAMP_GRADE_SUPPORT;
+    return f;
+}
+
+const struct lamp_recog lamp_recog_cryptonote = {
+    .name = "cryptonote",
+    .family = "cryptonote",
+    .wallet_family = "cryptonote",
+    .judge = judge,
+    .follow = follow,
+};

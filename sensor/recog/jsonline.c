@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/recog/jsonline.h"
+
+#include "common/text.h"
+
+/* ---- one object ---- */
+
+struct level {
+    int16_t value; /* index of the container in the table, -1: left out */
+    uint16_t children;
+    bool is_array;
+};
+
+struct parser {
+    const uint8_t *p, *end;
+    struct lamp_jsonline *out;
+    struct level stack[LAMP_JSONLINE_DEPTH];
+    size_t depth;
+    struct lamp_bytes key; /* of the value that comes next */
+};
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static void skip_blank(struct parser *s)
+{
+    while (s->p < s->end && is_blank(*s->p))
+        s->p++;
+}
+
+/* The text of the string that starts at s->p, moving past its closing quote. */
+static int take_string(struct parser *s, struct lamp_bytes *out)
+{
+    const uint8_t *start = ++s->p;
+    for (; s->p < s->end; s->p++) {
+        if (*s->p == '\\') {
+            s->p++;
+        } else if (*s->p == '"') {
+            *out = (struct lamp_bytes){ start, (size_t)(s->p++ - start) };
+            return LAMP_OK;
+        }
+    }
+    s->p = s->end;
+    return LAMP_ETRUNC;
+}
+
+/* Enters a value of the innermost container; its index, or -1 where a limit leaves it out. */
+static int16_t add_value(struct parser *s, enum lamp_json_type type, struct lamp_bytes text)
+{
+    struct level *in = s->depth ? &s->stack[s->depth - 1] : NULL;
+    if (in && (in->value < 0 || (s->depth > 1 && in->children >= LAMP_JSONLINE_CHILDREN)))
+        return -1;
+    if (s->out->n == LAMP_JSONLINE_VALUES)
+        return -1;
+    if (in)
+        in->children++;
+    s->out->v[s->out->n] = (struct lamp_jsonvalue){
+        .key = s->key,
+        .text = text,
+        .parent = in ? in->value : (int16_t)-1,
+        .type = (uint8_t)type,
+    };
+    return (int16_t)s->out->n++;
+}
+
+static int open_container(struct parser *s, bool is_array)
+{
+    if (s->depth == LAMP_JSONLINE_DEPTH)
+        return LAMP_EFORMAT;
+    const struct lamp_bytes from = { s->p, 0 };
+    const int16_t v = add_value(s, is_array ? LAMP_JSON_ARRAY : LAMP_JSON_OBJECT, from);
+    s->stack[s->depth++] = (struct level){ .value = v, .is_array = is_array };
+    s->p++;
+    return LAMP_OK;
+}
+
+static void close_container(struct parser *s)
+{
+    const int16_t v = s->stack[--s->depth].value;
+    s->p++;
+    if (v >= 0)
+        s->out->v[v].text.len = (size_t)(s->p - s->out->v[v].text.data);
+}
+
+/* A number, true, false or null. */
+static int take_word(struct parser *s)
+{
+    const uint8_t *start = s->p;
+    while (s->p < s->end && !is_blank(*s->p) && !strchr(",]}:\"[{", *s->p))
+        s->p++;
+    const struct lamp_bytes word = { start, (size_t)(s->p - start) };
+    if (s->p == s->end)
+        return LAMP_ETRUNC;
+    enum lamp_json_type type;
+    if (lamp_bytes_eq(word, "null"))
+        type = LAMP_JSON_NULL;
+    else if (lamp_bytes_eq(word, "true"))
+        type = LAMP_JSON_TRUE;
+    else if (lamp_bytes_eq(word, "false"))
+        type = LAMP_JSON_FALSE;
+    else if (word.len && (*start == '-' || (*start >= '0' && *start <= '9')))
+        type = LAMP_JSON_NUMBER;
+    else
+        return LAMP_EFORMAT;
+    (void)add_value(s, type, word);
+    return LAMP_OK;
+}
+
+/* A value; a container is only opened. */
+static int take_value(struct parser *s)
+{
+    skip_blank(s);
+    if (s->p == s->end)
+        return LAMP_ETRUNC;
+    if (*s->p == '{' || *s->p == '[')
+        return open_container(s, *s->p == '[');
+    if (*s->p != '"')
+        return take_word(s);
+    struct lamp_bytes text;
+    const int err = take_string(s, &text);
+    if (!err)
+        (void)add_value(s, LAMP_JSON_STRING, text);
+    return err;
+}
+
+/* A key and its colon. */
+static int take_key(struct parser *s)
+{
+    skip_blank(s);
+    if (s->p == s->end)
+        return LAMP_ETRUNC;
+    if (*s->p != '"')
+        return LAMP_EFORMAT;
+    const int err = take_string(s, &s->key);
+    if (err)
+        return err;
+    skip_blank(s);
+    if (s->p == s->end)
+        return LAMP_ETRUNC;
+    return *s->p++ == ':' ? LAMP_OK : LAMP_EFORMAT;
+}
+
+/* The next child of the innermost container, or its end. first: nothing came before. */
+static int take_child(struct parser *s, bool first, bool *out_closed)
+{
+    const bool is_array = s->stack[s->depth - 1].is_array;
+    skip_blank(s);
+    if (s->p == s->end)
+        return LAMP_ETRUNC;
+    if (*s->p == (is_array ? ']' : '}')) {
+        close_container(s);
+        *out_closed = true;
+        return LAMP_OK;
+    }
+    if (!first && *s->p++ != ',')
+        return LAMP_EFORMAT;
+    *out_closed = false;
+    s->key = (struct lamp_bytes){ NULL, 0 };
+    const int err = is_array ? LAMP_OK : take_key(s);
+    return err ? err : take_value(s);
+}
+
+int lamp_jsonline_parse(struct lamp_bytes text, struct lamp_jsonline *out)
+{
+    if (text.len > LAMP_JSONLINE_MAX)
+        return LAMP_EFULL;
+    struct parser s = { .p = text.data,
+                        .end = text.data ? text.data + text.len : NULL,
+                        .out = out };
+    out->text = text;
+    out->n = 0;
+    skip_blank(&s);
+    if (s.p == s.end)
+        return LAMP_ETRUNC;
+    if (*s.p != '{')
+        return LAMP_EFORMAT;
+    int err = open_container(&s, false);
+    for (bool first = true; !err && s.depth > 0;) {
+        const size_t depth = s.depth;
+        bool closed = false;
+        err = take_child(&s, first, &closed);
+        first = !closed && s.depth > depth;
+    }
+    skip_blank(&s);
+    return err ? err : s.p == s.end ? LAMP_OK : LAMP_EFORMAT;
+}
+
+/* ---- look-ups ---- */
+
+const struct lamp_jsonvalue *lamp_jsonline_member(const struct lamp_jsonline *l,
+                                                  const struct lamp_jsonvalue *in, const char *key)
+{
+    if (!in || in->type != LAMP_JSON_OBJECT)
+        return NULL;
+    const int parent = (int)(in - l->v);
+    for (int i = parent + 1; i < l->n; i++)
+        if (l->v[i].parent == parent && lamp_bytes_eq(l->v[i].key, key))
+            return &l->v[i];
+    return NULL;
+}
+
+const struct lamp_jsonvalue *lamp_jsonline_item(const struct lamp_jsonline *l,
+                                                const struct lamp_jsonvalue *in, size_t index)
+{
+    if (!in || in->type != LAMP_JSON_ARRAY)
+        return NULL;
+    const int parent = (int)(in - l->v);
+    for (int i = parent + 1; i < l->n; i++)
+        if (l->v[i].parent == parent && index-- == 0)
+            return &l->v[i];
+    return NULL;
+}
+
+size_t lamp_jsonline_count(const struct lamp_jsonline *l, const struct lamp_jsonvalue *in)
+{
+    size_t n = 0;
+    if (in)
+        for (int i = (int)(in - l->v) + 1; i < l->n; i++)
+            n += l->v[i].parent == in - l->v;
+    return n;
+}
+
+bool lamp_jsonline_number(const struct lamp_jsonvalue *v, double *out)
+{
+    char text[48];
+    if (!v || (v->type != LAMP_JSON_NUMBER && v->type != LAMP_JSON_STRING) ||
+        v->text.len >= sizeof(text))
+        return false;
+    memcpy(text, v->text.data, v->text.len);
+    text[v->text.len] = '\0';
+    return strlen(text) == v->text.len && lamp_text_double(text, -1e300, 1e300, out) == LAMP_OK;
+}
+
+/* Writes a code point below U+10000 as UTF-8; surrogates come out as what they are, invalid. */
+static size_t put_utf8(unsigned c, uint8_t *out)
+{
+    if (c < 0x80) {
+        out[0] = (uint8_t)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (uint8_t)(0xc0 | c >> 6);
+        out[1] = (uint8_t)(0x80 | (c & 0x3f));
+        return 2;
+    }
+    out[0] = (uint8_t)(0xe0 | c >> 12);
+    out[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+    out[2] = (uint8_t)(0x80 | (c & 0x3f));
+    return 3;
+}
+
+size_t lamp_jsonline_unescape(struct lamp_bytes text, uint8_t *buf, size_t size)
+{
+    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+    size_t n = 0;
+    for (size_t i = 0; i < text.len && n + 3 <= size; i++) {
+        if (text.data[i] != '\\' || i + 1 == text.len) {
+            buf[n++] = text.data[i];
+            continue;
+        }
+        const uint8_t c = text.data[++i];
+        uint8_t code[2];
+        size_t code_len;
+        if (c == 'u' && text.len - i > 4 &&
+            lamp_hex_decode((const char *)text.data + i + 1, 4, code, 2, &code_len) == LAMP_OK) {
+            n += put_utf8((unsigned)code[0] << 8 | code[1], buf + n);
+            i += 4;
+        } else {
+            const char *at = c ? strchr(from, c) : NULL;
+            buf[n++] = at ? (uint8_t)to[at - from] : c;
+        }
+    }
+    return n;
+}
+
+/* ---- the stream ---- */
+
+enum { BETWEEN, INSIDE, SKIPPING };
+
+void lamp_jsonsplit_resync(struct lamp_jsonsplit *s)
+{
+    *s = (struct lamp_jsonsplit){ .state = SKIPPING };
+}
+
+static enum lamp_jsonsplit_event broken(struct lamp_jsonsplit *s, uint8_t c)
+{
+    *s = (struct lamp_jsonsplit){ .state = c == '\n' ? BETWEEN : SKIPPING };
+    return LAMP_SPLIT_BROKEN;
+}
+
+static enum lamp_jsonsplit_event inside(struct lamp_jsonsplit *s, uint8_t c)
+{
+    if (c == '\n')
+        return broken(s, c);
+    if (s->in_string) {
+        if (s->escaped)
+            s->escaped = false;
+        else if (c == '\\')
+            s->escaped = true;
+        else if (c == '"')
+            s->in_string = false;
+    } else if (c == '"') {
+        s->in_string = true;
+    } else if (c == '{' || c == '[') {
+        if (++s->depth > LAMP_JSONLINE_DEPTH)
+            return broken(s, c);
+    } else if ((c == '}' || c == ']') && --s->depth == 0) {
+        s->state = BETWEEN;
+        return LAMP_SPLIT_END;
+    }
+    return LAMP_SPLIT_INSIDE;
+}
+
+enum lamp_jsonsplit_event lamp_jsonsplit_byte(struct lamp_jsonsplit *s, uint8_t c)
+{
+    switch (s->state) {
+    case INSIDE:
+        return inside(s, c);
+    case SKIPPING:
+        if (c == '\n')
+            s->state = BETWEEN;
+        return LAMP_SPLIT_SKIPPED;
+    default:
+        if (is_blank(c) || c == '\0')
+            return LAMP_SPLIT_BLANK;
+        if (c != '{')
+            return broken(s, c);
+        *s = (struct lamp_jsonsplit){ .state = INSIDE, .depth = 1 };
+        return LAMP_SPLIT_BEGIN;
+    }
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* jsonline: reads one JSON object of a line protocol into a flat table of values, in one pass
+ * over the bytes, without recursion or allocation. The table borrows the bytes. Tolerates any
+ * key order and white space (RFC 8259), does not check numbers and escapes to the letter.
+ * Limits: 16 KiB of text, 16 levels, 192 values, 48 of one inner array or object; values
+ * past a limit are left out, the rest stays usable. Thread-safe. */
+#pragma once
+
+#include "common/err.h"
+#include "common/util.h"
+
+enum {
+    LAMP_JSONLINE_MAX = 16384,
+    LAMP_JSONLINE_DEPTH = 16,
+    LAMP_JSONLINE_VALUES = 192,
+    LAMP_JSONLINE_CHILDREN = 48,
+};
+
+enum lamp_json_type {
+    LAMP_JSON_NULL,
+    LAMP_JSON_TRUE,
+    LAMP_JSON_FALSE,
+    LAMP_JSON_NUMBER,
+    LAMP_JSON_STRING,
+    LAMP_JSON_ARRAY,
+    LAMP_JSON_OBJECT,
+};
+
+struct lamp_jsonvalue {
+    struct lamp_bytes key;  /* as written between the quotes; empty inside an array */
+    struct lamp_bytes text; /* as written; a string without its quotes, escapes undecoded */
+    int16_t parent;         /* index of the container, 0 being the line's object */
+    uint8_t type;           /* enum lamp_json_type */
+};
+
+struct lamp_jsonline {
+    struct lamp_bytes text;
+    struct lamp_jsonvalue v[LAMP_JSONLINE_VALUES]; /* v[0] is the object itself */
+    uint16_t n;
+};
+
+/* Reads one object, which has to be all of `text` but for white space. LAMP_ETRUNC: it ends
+ * too early. LAMP_EFORMAT: no JSON object, or deeper than the limit. LAMP_EFULL: too long. */
+LAMP_CHECK int lamp_jsonline_parse(struct lamp_bytes text, struct lamp_jsonline *out);
+
+/* The member of an object, or item number i of an array; NULL if there is none (also when
+ * `in` is NULL or of another type, so that look-ups may be chained). */
+const struct lamp_jsonvalue *lamp_jsonline_member(const struct lamp_jsonline *l,
+                                                  const struct lamp_jsonvalue *in, const char *key);
+const struct lamp_jsonvalue *lamp_jsonline_item(const struct lamp_jsonline *l,
+                                                const struct lamp_jsonvalue *in, size_t i);
+
+/* How many items or members the table holds of a container. */
+size_t lamp_jsonline_count(const struct lamp_jsonline *l, const struct lamp_jsonvalue *in);
+
+/* A member of the line's object. */
+static inline const struct lamp_jsonvalue *lamp_jsonline_top(const struct lamp_jsonline *l,
+                                                             const char *key)
+{
+    return lamp_jsonline_member(l, &l->v[0], key);
+}
+
+/* The text of a string, empty for NULL and other types. */
+static inline struct lamp_bytes lamp_jsonline_string(const struct lamp_jsonvalue *v)
+{
+    return v && v->type == LAMP_JSON_STRING ? v->text : (struct lamp_bytes){ NULL, 0 };
+}
+
+/* Whether there is a value other than null. */
+static inline bool lamp_jsonline_given(const struct lamp_jsonvalue *v)
+{
+    return v && v->type != LAMP_JSON_NULL;
+}
+
+/* A number, also one written as a string ("2048"); false: neither. */
+bool lamp_jsonline_number(const struct lamp_jsonvalue *v, double *out);
+
+/* Decodes the escapes of a string's text into buf (cut when full); returns the length. */
+size_t lamp_jsonline_unescape(struct lamp_bytes text, uint8_t *buf, size_t size);
+
+/* Splits a byte stream into such objects, byte by byte: where one starts and where it ends.
+ * An object ends with its last brace, so a missing line feed holds nothing up; a line feed
+ * inside one, or other text on a line, gives up the line. Zero-initialise. */
+struct lamp_jsonsplit {
+    uint8_t state; /* enum in jsonline.c */
+    uint8_t depth;
+    bool in_string, escaped;
+};
+
+enum lamp_jsonsplit_event {
+    LAMP_SPLIT_BLANK, /* between objects */
+    LAMP_SPLIT_BEGIN, /* this byte opens an object */
+    LAMP_SPLIT_INSIDE,
+    LAMP_SPLIT_END,     /* this byte closes it */
+    LAMP_SPLIT_BROKEN,  /* this byte cannot stand here; what follows up to the line's end */
+    LAMP_SPLIT_SKIPPED, /* is skipped */
+};
+
+enum lamp_jsonsplit_event lamp_jsonsplit_byte(struct lamp_jsonsplit *s, uint8_t c);
+
+/* Starts over in the middle of a line (bytes are missing): skips to the next line. */
+void lamp_jsonsplit_resync(struct lamp_jsonsplit *s);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session: what a recogniser learns while it follows a mining connection, and the bookkeeping
+ * all families share: user names, jobs and their difficulty, requests and their answers,
+ * shares and the work behind them. Fixed size, embedded in the inspection state; every
+ * table is a ring that forgets its oldest entry. Not thread-safe. */
+#pragma once
+
+#include "common/catalogue.h"
+#include "sensor/engine/conn.h"
+#include "sensor/recog/jsonline.h"
+
+enum {
+    LAMP_SESSION_JOBS = 32,     /* jobs whose difficulty is remembered */
+    LAMP_SESSION_REQUESTS = 48, /* requests that wait for their answer */
+    LAMP_SESSION_SHARES = 64,   /* shares among which a repeated one is recognised */
+};
+
+/* The difficulty of a job in the units it came in; 0: unknown. */
+struct lamp_weight {
+    double difficulty; /* pool difficulty: the algorithm tells how many hashes it is */
+    double hashes;     /* expected hashes of a share */
+};
+
+enum lamp_outcome {
+    LAMP_OUTCOME_NONE,
+    LAMP_OUTCOME_ACCEPTED,
+    LAMP_OUTCOME_REJECTED,
+    LAMP_OUTCOME_STALE
+};
+
+struct lamp_request {
+    uint64_t id;      /* hash of the "id" as written; 0: free */
+    const char *what; /* static: "answer to mining.submit" */
+    struct lamp_weight weight;
+    bool is_share;
+};
+
+struct lamp_session_job {
+    uint64_t id; /* hash of the name shares give it by */
+    struct lamp_weight weight;
+};
+
+struct lamp_work {
+    double difficulty, hashes;
+    uint32_t by_difficulty, by_hashes;
+};
+
+struct lamp_session {
+    struct lamp_conn conn;
+    const lamp_catalogue *catalogue; /* borrowed, may be NULL */
+    const char *wallet_family;       /* family of catalogue coins; NULL: any */
+    const char *algorithm_hint;      /* catalogue's or static; from what the pool said */
+    const char *algorithm_default;   /* where nothing tells; NULL: unknown */
+    const struct lamp_coin *coin;
+    const struct lamp_algorithm *wallet_algorithm;
+    const struct lamp_algorithm *algorithm; /* what conn.algorithm is in the catalogue */
+    const struct lamp_pool *pool;
+    bool pool_looked_up;
+
+    struct lamp_weight current; /* in force from the next job on */
+    struct lamp_session_job jobs[LAMP_SESSION_JOBS];
+    struct lamp_request requests[LAMP_SESSION_REQUESTS];
+    uint64_t shares[LAMP_SESSION_SHARES]; /* hashes of the last submits */
+    uint32_t next_job, next_request, next_share;
+
+    bool user_in_login_only; /* submits carry no user name (EthereumStratum/2) */
+    bool pool_spoke;         /* answers can be seen: count accepted shares */
+    struct lamp_work submitted, accepted;
+};
+
+/* A 64-bit hash of bytes, never 0 (FNV-1a: for telling messages apart, not for security). */
+uint64_t lamp_session_hash(uint64_t start, struct lamp_bytes b);
+
+/* The user name of a login as sent ("wallet.worker", "wallet/worker/mail", "wallet+diff"):
+ * wallet up to the first separator, the rest the worker; both join the lists. */
+void lamp_session_user(struct lamp_session *s, const struct lamp_jsonvalue *user);
+void lamp_session_worker(struct lamp_session *s, const struct lamp_jsonvalue *worker);
+void lamp_session_agent(struct lamp_session *s, const struct lamp_jsonvalue *agent);
+
+/* The coin named in a password such as "mc=LTC,c=BTC" (c= is what is paid in). */
+void lamp_session_password(struct lamp_session *s, const struct lamp_jsonvalue *password);
+
+/* The algorithm as the pool or miner names it ("rx/0"); kept if the catalogue knows it. */
+void lamp_session_algorithm(struct lamp_session *s, struct lamp_bytes name);
+
+/* Sets the difficulty of the jobs from now on. */
+void lamp_session_weight(struct lamp_session *s, struct lamp_weight w);
+
+/* A job message: counted, and its weight kept under `id`, the name that shares use. weight NULL:
+ * the one in force. */
+void lamp_session_job(struct lamp_session *s, struct lamp_bytes id,
+                      const struct lamp_weight *weight);
+
+/* A request of the miner with its "id", so that the answer is known when it comes. */
+void lamp_session_request(struct lamp_session *s, const struct lamp_jsonline *line,
+                          const char *what);
+
+/* A share for the named job: counted once unless the very same line came before. */
+void lamp_session_share(struct lamp_session *s, const struct lamp_jsonline *line,
+                        struct lamp_bytes job, const char *what);
+
+/* A line of the pool without "method": finds the request it answers, books the outcome of a
+ * share. Returns the request's `what` and the outcome; NULL: it answers nothing known. */
+const char *lamp_session_answer(struct lamp_session *s, const struct lamp_jsonline *line,
+                                enum lamp_outcome *out);
+
+/* Expected hashes of a share by its target: 2^256 / target for hex digits most significant
+ * first (64 as a rule); 0 if it is not hex or zero. */
+double lamp_target_hashes(struct lamp_bytes hex);
+
+/* Brings coin, algorithm, unit, pool, work and difficulty of s->conn up to date. */
+void lamp_session_refresh(struct lamp_session *s);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* impl: what every kind of source implements, and what they share. Only for sensor/source/. */
+#pragma once
+
+#include "sensor/source/source.h"
+
+#include <pcap/pcap.h>
+
+struct lamp_source_ops {
+    int (*next)(lamp_source *s, struct lamp_frame *out, char why[LAMP_SOURCE_WHY]);
+    int (*fd)(const lamp_source *s);                              /* NULL: no fd */
+    void (*stats)(lamp_source *s, struct lamp_source_stats *out); /* NULL: all zero */
+    void (*close)(lamp_source *s);                                /* frees s */
+};
+
+/* The first member of each kind's own struct. */
+struct lamp_source {
+    const struct lamp_source_ops *ops;
+};
+
+/* Writes a sentence into why, cut if need be, and returns err. */
+int lamp_source_fail(int err, char why[LAMP_SOURCE_WHY], const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The LINKTYPE_ value of what libpcap calls the link layer (its DLT_ value). */
+int lamp_source_linktype(pcap_t *pcap);
+
+/* LAMP_EUNSUPPORTED, with a sentence, if decode cannot read the link type of `name`. */
+LAMP_CHECK int lamp_source_check_linktype(pcap_t *pcap, const char *name,
+                                          char why[LAMP_SOURCE_WHY]);
+
+/* What libpcap gave us, in our terms. */
+void lamp_source_frame(const struct pcap_pkthdr *h, const uint8_t *data, int linktype,
+                       struct lamp_frame *out);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* live: an interface through libpcap, which uses TPACKET_V3 with one memory-mapped ring. The
+ * handle never blocks: with TPACKET_V3 a read with a timeout may block for good on a silent
+ * link, so the caller polls the descriptor with a timeout of its own. */
+#include "sensor/source/impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { BLOCK_TIMEOUT_MS = 100 }; /* until the kernel hands over a ring block that is not full */
+
+struct live {
+    lamp_source base;
+    pcap_t *pcap;
+    char *interface;
+    int linktype;
+    /* libpcap counts in 32 bits, which wrap: the last values seen, and the sums */
+    unsigned last_kernel, last_interface;
+    struct lamp_source_stats sums;
+};
+
+static void live_close(lamp_source *s)
+{
+    struct live *l = (struct live *)s;
+    if (l->pcap)
+        pcap_close(l->pcap);
+    free(l->interface);
+    free(l);
+}
+
+static int live_next(lamp_source *s, struct lamp_frame *out, char why[LAMP_SOURCE_WHY])
+{
+    struct live *l = (struct live *)s;
+    struct pcap_pkthdr *header;
+    const u_char *data;
+    int rc = pcap_next_ex(l->pcap, &header, &data);
+    if (rc == 1) {
+        lamp_source_frame(header, data, l->linktype, out);
+        return LAMP_OK;
+    }
+    if (rc == 0)
+        return LAMP_EAGAIN;
+    return lamp_source_fail(LAMP_EIO, why, "interface %s: %s", l->interface, pcap_geterr(l->pcap));
+}
+
+static int live_fd(const lamp_source *s)
+{
+    return pcap_get_selectable_fd(((const struct live *)s)->pcap);
+}
+
+static void live_stats(lamp_source *s, struct lamp_source_stats *out)
+{
+    struct live *l = (struct live *)s;
+    struct pcap_stat st;
+    if (pcap_stats(l->pcap, &st) == 0) {
+        l->sums.kernel_drops += st.ps_drop - l->last_kernel;
+        l->sums.interface_drops += st.ps_ifdrop - l->last_interface;
+        l->last_kernel = st.ps_drop;
+        l->last_interface = st.ps_ifdrop;
+    }
+    *out = l->sums;
+}
+
+static const struct lamp_source_ops live_ops = {
+    .next = live_next, .fd = live_fd, .stats = live_stats, .close = live_close
+};
+
+/* pcap_activate() with our options. */
+static int activate(struct live *l, const struct lamp_live_cfg *cfg, char why[LAMP_SOURCE_WHY])
+{
+    char text[PCAP_ERRBUF_SIZE] = "";
+    l->pcap = pcap_create(cfg->interface, text);
+    if (!l->pcap)
+        return lamp_source_fail(LAMP_EIO, why, "interface %s: %s", cfg->interface, text);
+    if (pcap_set_snaplen(l->pcap, cfg->snaplen) || pcap_set_promisc(l->pcap, cfg->promiscuous) ||
+        pcap_set_timeout(l->pcap, BLOCK_TIMEOUT_MS) ||
+        pcap_set_buffer_size(l->pcap, cfg->ring_bytes))
+        return lamp_source_fail(LAMP_EINVAL, why, "interface %s: capture options refused",
+                                cfg->interface);
+
+    int rc = pcap_activate(l->pcap);
+    if (rc >= 0) /* above 0: a warning, such as no promiscuous mode on "any" */
+        return LAMP_OK;
+    switch (rc) {
+    case PCAP_ERROR_NO_SUCH_DEVICE:
+        return lamp_source_fail(LAMP_ENOENT, why, "interface %s: there is no such interface",
+                                cfg->interface);
+    case PCAP_ERROR_PERM_DENIED:
+    case PCAP_ERROR_PROMISC_PERM_DENIED:
+        return lamp_source_fail(LAMP_EAUTH, why,
+                                "interface %s: not permitted: capturing needs CAP_NET_RAW",
+                                cfg->interface);
+    case PCAP_ERROR_IFACE_NOT_UP:
+        return lamp_source_fail(-ENETDOWN, why, "interface %s: the interface is down",
+                                cfg->interface);
+    default:
+        return lamp_source_fail(LAMP_EIO, why, "interface %s: %s (%s)", cfg->interface,
+                                pcap_statustostr(rc), pcap_geterr(l->pcap));
+    }
+}
+
+static int set_filter(struct live *l, const char *filter, char why[LAMP_SOURCE_WHY])
+{
+    struct bpf_program program;
+    if (!filter || filter[0] == '\0')
+        return LAMP_OK;
+    if (pcap_compile(l->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN))
+        return lamp_source_fail(LAMP_EFORMAT, why, "filter \"%s\": %s", filter,
+                                pcap_geterr(l->pcap));
+    int rc = pcap_setfilter(l->pcap, &program);
+    pcap_freecode(&program);
+    if (rc)
+        return lamp_source_fail(LAMP_EIO, why, "filter \"%s\": %s", filter, pcap_geterr(l->pcap));
+    return LAMP_OK;
+}
+
+int lamp_source_open_live(const struct lamp_live_cfg *cfg, lamp_source **out,
+                          char why[LAMP_SOURCE_WHY])
+{
+    struct live *l = calloc(1, sizeof(*l));
+    char *interface = strdup(cfg->interface);
+    if (!l || !interface) {
+        free(l);
+        free(interface);
+        return lamp_source_fail(LAMP_ENOMEM, why, "interface %s: %s", cfg->interface,
+                                lamp_strerror(LAMP_ENOMEM));
+    }
+    *l = (struct live){ .base = { &live_ops }, .interface = interface };
+    int err = activate(l, cfg, why);
+    if (err == LAMP_OK)
+        err = lamp_source_check_linktype(l->pcap, cfg->interface, why);
+    if (err == LAMP_OK)
+        err = set_filter(l, cfg->filter, why);
+    char text[PCAP_ERRBUF_SIZE] = "";
+    if (err == LAMP_OK && pcap_setnonblock(l->pcap, 1, text))
+        err = lamp_source_fail(LAMP_EIO, why, "interface %s: %s", cfg->interface, text);
+    if (err != LAMP_OK) {
+        live_close(&l->base);
+        return err;
+    }
+    l->linktype = lamp_source_linktype(l->pcap);
+    *out = &l->base;
+    return LAMP_OK;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shared_captures: analyze against the labelled captures of LAMP_CAPTURES (their README tells
+ * the columns of TRUTH.tsv). Every mining connection that spoke one of our families in the
+ * clear has to be found at probable or above with the right ends, family and number of
+ * shares; nothing in neg/ or malformed/ may be probable or confirmed. Prints the figures, also
+ * those that decide nothing (wallet, worker, agent, jobs). Exit 77: no captures here. */
+#include "tests/golden/run_analyze.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+enum { MAX_CONNECTIONS = 100000, MAX_KEY = 512 };
+
+enum column {
+    FILE_NAME,
+    CLIENT_IP,
+    CLIENT_PORT,
+    SERVER_IP,
+    SERVER_PORT,
+    ROLE,
+    FAMILY,
+    COIN,
+    WALLET,
+    WORKER,
+    AGENT,
+    SHARES,
+    JOBS,
+    COLUMNS
+};
+
+struct found {
+    char *key;
+    json_t *is;
+};
+
+static struct found found[MAX_CONNECTIONS];
+static size_t n_found;
+
+/* Families as TRUTH.tsv names them. */
+static struct family {
+    const char *truth, *ours;
+    unsigned rows, found, confirmed, wallet, worker, agent, jobs;
+} families[] = {
+    { .truth = "stratum-v1", .ours = "stratum-v1" },
+    { .truth = "cryptonote-stratum", .ours = "cryptonote" },
+    { .truth = "eth-proxy", .ours = "eth-proxy" },
+};
+
+static const char *str(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+
+static json_int_t num(const json_t *o, const char *object, const char *key)
+{
+    return json_integer_value(json_object_get(json_object_get(o, object), key));
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct found *)a)->key, ((const struct found *)b)->key);
+}
+
+static bool is_alarm(const json_t *conn)
+{
+    return streq(str(conn, "verdict"), "probable") || streq(str(conn, "verdict"), "confirmed");
+}
+
+/* Runs analyze and keeps its connections, sorted. */
+static void analyze(char *const *paths, size_t n_paths)
+{
+    char *out;
+    if (run_analyze(paths, n_paths, &out) == 2)
+        exit(1);
+    char *rest = out;
+    for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+        json_error_t error;
+        json_t *o = json_loads(line, 0, &error);
+        if (!o || n_found == MAX_CONNECTIONS) {
+            fprintf(stderr, "not JSON (%s): %s\n", error.text, line);
+            exit(1);
+        }
+        if (!streq(str(o, "type"), "connection")) {
+            json_decref(o);
+            continue;
+        }
+        char *key;
+        if (asprintf(&key, "%s %s %d %s %d", str(o, "file"),
+                     str(json_object_get(o, "client"), "ip"), (int)num(o, "client", "port"),
+                     str(json_object_get(o, "server"), "ip"), (int)num(o, "server", "port")) < 0)
+            abort();
+        found[n_found++] = (struct found){ key, o };
+    }
+    free(out);
+    qsort(found, n_found, sizeof(found[0]), by_key);
+}
+
+/* ---- what has to be found ---- */
+
+static unsigned complain(char *const *row, const char *what, const char *got)
+{
+    printf("FAIL %s %s:%s -> %s:%s (%s): %s %s\n", row[FILE_NAME], row[CLIENT_IP], row[CLIENT_PORT],
+           row[SERVER_IP], row[SERVER_PORT], row[FAMILY], what, got);
+    return 1;
+}
+
+/* Compares one row of the truth; returns how many faults. */
+static unsigned check_row(char *const *row)
+{
+    struct family *f = families;
+    while (f < families + ARRAY_LEN(families) && !streq(f->truth, row[FAMILY]))
+        f++;
+    if (!streq(row[ROLE], "mining") || f == families + ARRAY_LEN(families))
+        return 0;
+    f->rows++;
+    char key[MAX_KEY], shares[32], jobs[32];
+    snprintf(key, sizeof(key), "%s %s %s %s %s", row[FILE_NAME], row[CLIENT_IP], row[CLIENT_PORT],
+             row[SERVER_IP], row[SERVER_PORT]);
+    const struct found *hit =
+        bsearch(&(struct found){ .key = key }, found, n_found, sizeof(found[0]), by_key);
+    if (!hit || !is_alarm(hit->is))
+        return complain(row, "not found:", hit ? str(hit->is, "verdict") : "nothing");
+    f->found++;
+    f->confirmed += streq(str(hit->is, "verdict"), "confirmed");
+    f->wallet += streq(str(hit->is, "wallet"), row[WALLET]);
+    f->worker += streq(str(hit->is, "worker"), row[WORKER]);
+    f->agent += streq(str(hit->is, "agent"), row[AGENT]);
+    snprintf(jobs, sizeof(jobs), "%d", (int)json_integer_value(json_object_get(hit->is, "jobs")));
+    f->jobs += streq(jobs, row[JOBS]);
+    snprintf(shares, sizeof(shares), "%d", (int)num(hit->is, "shares", "submitted"));
+    unsigned faults = 0;
+    if (!streq(str(hit->is, "family"), f->ours))
+        faults += complain(row, "family is", str(hit->is, "family"));
+    if (!streq(shares, row[SHARES]))
+        faults += complain(row, "shares are", shares);
+    return faults;
+}
+
+static unsigned check_truth(FILE *truth)
+{
+    unsigned faults = 0;
+    char *line = NULL;
+    size_t size = 0;
+    for (bool header = true; getline(&line, &size, truth) > 0; header = false) {
+        char *row[COLUMNS], *rest = line;
+        size_t n = 0;
+        while (n < COLUMNS && rest)
+            row[n++] = strsep(&rest, "\t\n");
+        if (!header && n == COLUMNS)
+            faults += check_row(row);
+    }
+    free(line);
+    return faults;
+}
+
+/* ---- what must not be ---- */
+
+static unsigned check_quiet(void)
+{
+    unsigned faults = 0;
+    for (size_t i = 0; i < n_found; i++) {
+        if (strncmp(found[i].key, "pos/", 4) == 0 || !is_alarm(found[i].is))
+            continue;
+        printf("FAIL false alarm: %s: %s\n", found[i].key, str(found[i].is, "verdict"));
+        faults++;
+    }
+    return faults;
+}
+
+int main(void)
+{
+    const char *folder = getenv("LAMP_CAPTURES");
+    char *paths[] = { (char[]){ "pos" }, (char[]){ "neg" }, (char[]){ "malformed" },
+                      (char[]){ "gen/neg" } };
+    if (!folder || chdir(folder) != 0 || access("TRUTH.tsv", R_OK) != 0) {
+        puts("skipped: no shared captures (LAMP_CAPTURES)");
+        return 77;
+    }
+    analyze(paths, ARRAY_LEN(paths));
+    FILE *truth = fopen("TRUTH.tsv", "re");
+    unsigned faults = truth ? check_truth(truth) : 1;
+    faults += check_quiet();
+    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+        const struct family *f = &families[i];
+        printf("%s: %u of %u found (%u confirmed); wallet right in %u, worker %u, agent %u, "
+               "jobs %u\n",
+               f->truth, f->found, f->rows, f->confirmed, f->wallet, f->worker, f->agent, f->jobs);
+        faults += f->rows == 0;
+    }
+    printf("%zu connections in all, %u faults\n", n_found, faults);
+    for (size_t i = 0; i < n_found; i++) {
+        json_decref(found[i].is);
+        free(found[i].key);
+    }
+    if (truth)
+        fclose(truth);
+    return faults != 0;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/test.h"
+
+#include "sensor/engine/classify.h"
+#include "sensor/recog/jsonline.h"
+
+#define SUBSCRIBE "{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[\"cgminer/4\"]}\n"
+#define NOTIFY "{\"id\":null,\"method\":\"mining.notify\",\"params\":[\"b1\"]}\n"
+
+static lamp_classify *make(size_t states)
+{
+    lamp_classify *c;
+    const struct lamp_classify_cfg cfg = { NULL, states };
+    assert_int_equal(lamp_classify_new(&cfg, &c), LAMP_OK);
+    return c;
+}
+
+static lamp_inspect *open_flow(lamp_classify *c, bool saw_syn)
+{
+    const struct lamp_flow_facts facts = {
+        .client_port = 40000,
+        .server_port = 3333,
+        .ip_proto = 6,
+        .saw_syn = saw_syn,
+    };
+    lamp_inspect *s;
+    assert_int_equal(lamp_classify_open(c, &facts, &s), LAMP_OK);
+    return s;
+}
+
+static enum lamp_interest say(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
+                              const char *text)
+{
+    return lamp_classify_stream(c, s, dir, lamp_bytes_of(text), false, 1);
+}
+
+static enum lamp_verdict verdict(lamp_inspect *s)
+{
+    const struct lamp_conn *c = lamp_inspect_conn(s);
+    return c ? c->verdict : LAMP_VERDICT_NONE;
+}
+
+static void test_peek(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *payload;
+        uint32_t n;
+        enum lamp_interest want;
+    } cases[] = {
+        { "{\"id\":1", 0, LAMP_INTEREST_MORE },
+        { "\r\n {\"id\"", 9, LAMP_INTEREST_MORE },
+        { "x", 0, LAMP_INTEREST_SKIP }, /* TCP keep-alive */
+        { "", 0, LAMP_INTEREST_SKIP },
+        { "GET / HTTP/1.1\r\n", 0, LAMP_INTEREST_NEVER },
+        { "220 mail.example.org", 0, LAMP_INTEREST_NEVER },
+        { "SSH-2.0-x", 0, LAMP_INTEREST_NEVER },
+        { "\x16\x03\x01\x02", 0, LAMP_INTEREST_NEVER },
+        { "00ab12\",\"1b04864c\"", 0, LAMP_INTEREST_SKIP }, /* rest of a cut line */
+        { "GET / HTTP/1.1\r\n", 3, LAMP_INTEREST_SKIP },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const enum lamp_interest got =
+            lamp_classify_peek(lamp_bytes_of(cases[i].payload), LAMP_UP, cases[i].n);
+        if (got != cases[i].want)
+            fail_msg("%s: %d, want %d", cases[i].payload, (int)got, (int)cases[i].want);
+    }
+}
+
+static void test_ladder_and_evidence(void **state)
+{
+    (void)state;
+    lamp_classify *c = make(1);
+    lamp_inspect *s = open_flow(c, true);
+    assert_null(lamp_inspect_conn(s));
+    say(c, s, LAMP_UP, SUBSCRIBE);
+    assert_int_equal(verdict(s), LAMP_VERDICT_PROBABLE);
+    say(c, s, LAMP_DOWN, NOTIFY NOTIFY);
+    assert_int_equal(verdict(s), LAMP_VERDICT_CONFIRMED);
+    const struct lamp_conn *conn = lamp_inspect_conn(s);
+    assert_string_equal(conn->family, "stratum-v1");
+    assert_int_equal(conn->n_evidence, 2); /* a repeated reason is told once */
+    assert_string_equal(conn->evidence[0].kind, "grammar-client");
+    assert_string_equal(conn->evidence[0].detail,
+                        "client line 1: method mining.subscribe (certain)");
+    assert_string_equal(conn->evidence[1].detail, "server line 1: method mining.notify (certain)");
+    say(c, s, LAMP_UP, "rubbish\n{\"id\":9,\"error\":\"x\"}\n");
+    assert_int_equal(verdict(s), LAMP_VERDICT_CONFIRMED);
+    lamp_classify_close(c, s);
+    assert_int_equal(lamp_classify_counters(c).matched, 1);
+    lamp_classify_free(c);
+}
+
+static void test_swapped(void **state)
+{
+    (void)state;
+    lamp_classify *c = make(1);
+    lamp_inspect *s = open_flow(c, false);
+    say(c, s, LAMP_UP, NOTIFY);
+    assert_true(lamp_inspect_swapped(s));
+    assert_int_equal(lamp_inspect_conn(s)->server_port, 40000);
+    assert_int_equal(lamp_inspect_conn(s)->jobs, 1);
+    lamp_classify_close(c, s);
+    lamp_classify_free(c);
+}
+
+/* A better recogniser takes over; what the engine wrote stays. */
+static void test_certain_beats_strong(void **state)
+{
+    (void)state;
+    lamp_classify *c = make(1);
+    lamp_inspect *s = open_flow(c, true);
+    say(c, s, LAMP_UP,
+        "{\"id\":1,\"method\":\"login\",\"params\":{\"login\":\"bob\",\"pass\":\"x\"}}\n");
+    assert_int_equal(verdict(s), LAMP_VERDICT_SUSPECTED);
+    lamp_inspect_conn(s)->id = 77;
+    say(c, s, LAMP_UP, SUBSCRIBE);
+    assert_int_equal(verdict(s), LAMP_VERDICT_PROBABLE);
+    assert_string_equal(lamp_inspect_conn(s)->family, "stratum-v1");
+    assert_int_equal(lamp_inspect_conn(s)->id, 77);
+    lamp_classify_close(c, s);
+    lamp_classify_free(c);
+}
+
+static void test_gives_up(void **state)
+{
+    (void)state;
+    lamp_classify *c = make(1);
+    lamp_inspect *s = open_flow(c, true);
+    assert_int_equal(say(c, s, LAMP_UP, "hello\n"), LAMP_INTEREST_MORE);
+    assert_int_equal(say(c, s, LAMP_DOWN, "hello\n"), LAMP_INTEREST_NEVER);
+    say(c, s, LAMP_UP, SUBSCRIBE);
+    assert_int_equal(verdict(s), LAMP_VERDICT_NONE);
+    lamp_classify_close(c, s);
+
+    s = open_flow(c, true); /* JSON lines of something else */
+    enum lamp_interest last = LAMP_INTEREST_MORE;
+    for (int i = 0; i < 40; i++) {
+        say(c, s, LAMP_UP, "{\"event\":\"x\"}\n");
+        last = say(c, s, LAMP_DOWN, "{\"ok\":true}\n");
+    }
+    assert_int_equal(last, LAMP_INTEREST_NEVER);
+    lamp_classify_close(c, s);
+    lamp_classify_free(c);
+}
+
+static void test_gap_skips_to_the_next_line(void **state)
+{
+    (void)state;
+    lamp_classify *c = make(1);
+    lamp_inspect *s = open_flow(c, true);
+    say(c, s, LAMP_UP, "{\"id\":1,\"meth");
+    lamp_classify_stream(c, s, LAMP_UP, lamp_bytes_of("\"}]}\n" SUBSCRIBE), true, 1);
+    assert_int_equal(verdict(s), LAMP_VERDICT_PROBABLE);
+    lamp_classify_close(c, s);
+    lamp_classify_free(c);
+}
+
+static void test_states_are_bounded(void **state)
+{
+    (void)state;
+    lamp_classify *c = make(2);
+    const struct lamp_flow_facts facts = { .ip_proto = 6 };
+    lamp_inspect *s[3];
+    assert_int_equal(lamp_classify_open(c, &facts, &s[0]), LAMP_OK);
+    assert_int_equal(lamp_classify_open(c, &facts, &s[1]), LAMP_OK);
+    assert_int_equal(lamp_classify_open(c, &facts, &s[2]), LAMP_EFULL);
+    assert_int_equal(lamp_classify_counters(c).refused, 1);
+    lamp_classify_close(c, s[0]);
+    assert_int_equal(lamp_classify_open(c, &facts, &s[2]), LAMP_OK);
+    lamp_classify_free(c);
+    const struct lamp_classify_cfg none = { NULL, 0 };
+    assert_int_equal(lamp_classify_new(&none, &c), LAMP_EINVAL);
+}
+
+/* Many flows with half a line each: the oldest lose theirs, later whole lines still count. */
+static void test_line_buffers_go_round(void **state)
+{
+    (void)state;
+    enum { FLOWS = 40 };
+    lamp_classify *c = make(FLOWS);
+    lamp_inspect *s[FLOWS];
+    for (int i = 0; i < FLOWS; i++) {
+        s[i] = open_flow(c, true);
+        say(c, s[i], LAMP_UP, "{\"id\":1,\"method\":\"mining.sub");
+    }
+    int found = 0;
+    for (int i = 0; i < FLOWS; i++) {
+        say(c, s[i], LAMP_UP, "scribe\",\"params\":[]}\n");
+        found += verdict(s[i]) == LAMP_VERDICT_PROBABLE;
+        say(c, s[i], LAMP_UP, SUBSCRIBE);
+        assert_int_equal(verdict(s[i]), LAMP_VERDICT_PROBABLE);
+    }
+    assert_true(found > 0 && found < FLOWS);
+    for (int i = 0; i < FLOWS; i++)
+        lamp_classify_close(c, s[i]);
+    lamp_classify_free(c);
+}
+
+static void test_line_too_long(void **state)
+{
+    (void)state;
+    lamp_classify *c = make(1);
+    lamp_inspect *s = open_flow(c, true);
+    char piece[1025];
+    memset(piece, 'a', sizeof(piece) - 1);
+    piece[sizeof(piece) - 1] = '\0';
+    say(c, s, LAMP_UP, "{\"x\":\"");
+    for (int i = 0; i < 2 * LAMP_JSONLINE_MAX / 1024; i++)
+        say(c, s, LAMP_UP, piece);
+    say(c, s, LAMP_UP, "\"}\n" SUBSCRIBE);
+    assert_int_equal(verdict(s), LAMP_VERDICT_PROBABLE);
+    lamp_classify_close(c, s);
+    lamp_classify_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_peek),
+        cmocka_unit_test(test_ladder_and_evidence),
+        cmocka_unit_test(test_swapped),
+        cmocka_unit_test(test_certain_beats_strong),
+        cmocka_unit_test(test_gives_up),
+        cmocka_unit_test(test_gap_skips_to_the_next_line),
+        cmocka_unit_test(test_states_are_bounded),
+        cmocka_unit_test(test_line_buffers_go_round),
+        cmocka_unit_test(test_line_too_long),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
