@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/capture/summarise.h"
+
+#include <math.h>
+
+enum { ROWS_HELD = 256 }; /* copies of about 6 KiB each */
+
+/* What a live connection has reported so far. */
+struct reported {
+    uint64_t conn_id; /* key; valid where used */
+    bool used;
+    uint64_t bytes[2], packets[2];
+    uint32_t jobs;
+    struct lamp_shares shares;
+    double work;
+    enum lamp_verdict verdict;
+};
+
+struct held {
+    struct lamp_conn conn; /* texts live here until the record is packed */
+    struct lamp_conn_row row;
+};
+
+struct lamp_summarise {
+    struct lamp_summarise_cfg cfg;
+    struct reported *slots; /* open addressing, linear probing, half full at most */
+    size_t mask, n_used;
+    struct held *held;
+    struct lamp_conn_row *rows; /* scratch: rows of one record side by side */
+    size_t n_held;
+    uint64_t from_us, from_mono_us;
+    struct lamp_sensor_counters last;
+    struct lamp_summarise_counters count;
+};
+
+int lamp_summarise_new(const struct lamp_summarise_cfg *cfg, uint64_t now_us, uint64_t mono_us,
+                       lamp_summarise **out)
+{
+    if (cfg->max_conns == 0 || cfg->max_conns > SIZE_MAX / 4 / sizeof(struct reported) ||
+        cfg->max_record_bytes < 64 * 1024)
+        return LAMP_EINVAL;
+    size_t slots = 4;
+    while (slots < 2 * cfg->max_conns)
+        slots *= 2;
+
+    lamp_summarise *s = calloc(1, sizeof(*s));
+    if (!s)
+        return LAMP_ENOMEM;
+    s->cfg = *cfg;
+    s->mask = slots - 1;
+    s->slots = calloc(slots, sizeof(*s->slots));
+    s->held = calloc(ROWS_HELD, sizeof(*s->held));
+    s->rows = calloc(ROWS_HELD, sizeof(*s->rows));
+    s->from_us = now_us;
+    s->from_mono_us = mono_us;
+    if (!s->slots || !s->held || !s->rows) {
+        lamp_summarise_free(s);
+        return LAMP_ENOMEM;
+    }
+    *out = s;
+    return LAMP_OK;
+}
+
+lamp_summarise *lamp_summarise_free(lamp_summarise *s)
+{
+    if (!s)
+        return NULL;
+    free(s->slots);
+    free(s->held);
+    free(s->rows);
+    free(s);
+    return NULL;
+}
+
+/* ---- the table ---- */
+
+/* Ids are our own running numbers, not a packet's choice: a fixed multiplier (Knuth, TAOCP
+ * volume 3, 6.4) spreads them well enough. */
+static size_t slot_of(const lamp_summarise *s, uint64_t id)
+{
+    return (size_t)(id * 0x9e3779b97f4a7c15U >> 20) & s->mask;
+}
+
+static struct reported *find(lamp_summarise *s, uint64_t id)
+{
+    for (size_t i = slot_of(s, id); s->slots[i].used; i = (i + 1) & s->mask)
+        if (s->slots[i].conn_id == id)
+            return &s->slots[i];
+    return NULL;
+}
+
+static struct reported *insert(lamp_summarise *s, uint64_t id)
+{
+    if (s->n_used == s->cfg.max_conns)
+        return NULL;
+    size_t i = slot_of(s, id);
+    while (s->slots[i].used)
+        i = (i + 1) & s->mask;
+    s->slots[i] = (struct reported){ .conn_id = id, .used = true };
+    s->n_used++;
+    return &s->slots[i];
+}
+
+/* Closes the gap behind a removed slot, so that no probe ends too early. */
+static void erase(lamp_summarise *s, struct reported *r)
+{
+    size_t hole = (size_t)(r - s->slots);
+    for (size_t i = (hole + 1) & s->mask; s->slots[i].used; i = (i + 1) & s->mask) {
+        const size_t home = slot_of(s, s->slots[i].conn_id);
+        if (((i - home) & s->mask) >= ((i - hole) & s->mask)) {
+            s->slots[hole] = s->slots[i];
+            hole = i;
+        }
+    }
+    s->slots[hole].used = false;
+    s->n_used--;
+}
+
+/* ---- records ---- */
+
+static void lose(lamp_summarise *s, size_t n)
+{
+    s->count.lost_rows += n;
+}
+
+/* Packs rows [0, n) as one record, or in halves where they are too long for one. */
+static void emit_rows(lamp_summarise *s, struct lamp_conn_row *rows, size_t n, uint64_t to_us,
+                      uint64_t to_mono_us)
+{
+    struct lamp_batch batch = {
+        .t_from_us = s->from_us,
+        .t_to_us = to_us,
+        .mono_from_us = s->from_mono_us,
+        .mono_to_us = to_mono_us,
+        .counters = s->last,
+        .conns = rows,
+        .n_conns = n,
+    };
+    memcpy(batch.cap_run, s->cfg.cap_run, sizeof(batch.cap_run));
+    uint64_t n_bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        n_bytes += rows[i].bytes_up + rows[i].bytes_down;
+
+    LAMP_AUTO_FREE uint8_t *packed = NULL, *record = NULL;
+    size_t packed_len = 0, record_len = 0;
+    int err = lamp_batch_pack(&batch, &packed, &packed_len);
+    if (!err) {
+        const struct lamp_msg m = { .type = LAMP_MSG_SUMMARY,
+                                    .u.summary = { .t_from_us = s->from_us,
+                                                   .t_to_us = to_us,
+                                                   .n_rows = n,
+                                                   .n_bytes = n_bytes,
+                                                   .batch = { packed, packed_len } } };
+        err = lamp_msg_pack(&m, &record, &record_len);
+    }
+    if (!err && record_len > s->cfg.max_record_bytes)
+        err = LAMP_EFULL;
+    if (err == LAMP_EFULL && n > 1) {
+        emit_rows(s, rows, n / 2, to_us, to_mono_us);
+        emit_rows(s, rows + n / 2, n - n / 2, to_us, to_mono_us);
+        return;
+    }
+    if (err) {
+        lose(s, n);
+        return;
+    }
+    s->count.records++;
+    s->count.rows += n;
+    s->cfg.emit(record, record_len, n, s->cfg.arg);
+}
+
+static void emit_held(lamp_summarise *s, uint64_t to_us, uint64_t to_mono_us)
+{
+    for (size_t i = 0; i < s->n_held; i++)
+        s->rows[i] = s->held[i].row;
+    emit_rows(s, s->rows, s->n_held, to_us, to_mono_us);
+    s->n_held = 0;
+}
+
+/* ---- rows ---- */
+
+static struct lamp_bytes text(const char *s)
+{
+    return s && *s ? lamp_bytes_of(s) : (struct lamp_bytes){ 0 };
+}
+
+/* Totals never fall; where one seems to, the row says 0 rather than a huge number. */
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+    return now > before ? now - before : 0;
+}
+
+static uint32_t grown32(uint32_t now, uint32_t before)
+{
+    return now > before ? now - before : 0;
+}
+
+static void fill_deltas(struct lamp_conn_row *row, const struct lamp_conn *c,
+                        const struct reported *r)
+{
+    row->bytes_up = grown(c->bytes[LAMP_UP], r->bytes[LAMP_UP]);
+    row->bytes_down = grown(c->bytes[LAMP_DOWN], r->bytes[LAMP_DOWN]);
+    row->packets_up = grown(c->packets[LAMP_UP], r->packets[LAMP_UP]);
+    row->packets_down = grown(c->packets[LAMP_DOWN], r->packets[LAMP_DOWN]);
+    row->jobs = grown32(c->jobs, r->jobs);
+    row->submitted = grown32(c->shares.submitted, r->shares.submitted);
+    row->accepted = grown32(c->shares.accepted, r->shares.accepted);
+    row->rejected = grown32(c->shares.rejected, r->shares.rejected);
+    row->stale = grown32(c->shares.stale, r->shares.stale);
+    row->work_hashes = c->work > r->work ? c->work - r->work : 0;
+}
+
+static void remember(struct reported *r, const struct lamp_conn *c)
+{
+    memcpy(r->bytes, c->bytes, sizeof(r->bytes));
+    memcpy(r->packets, c->packets, sizeof(r->packets));
+    r->jobs = c->jobs;
+    r->shares = c->shares;
+    r->work = c->work;
+    r->verdict = c->verdict;
+}
+
+static void fill_newest(struct lamp_conn_row *row, const struct lamp_conn *c)
+{
+    row->conn_id = c->id;
+    row->client_addr = c->client;
+    row->server_addr = c->server;
+    row->client_port = c->client_port;
+    row->server_port = c->server_port;
+    row->ip_proto = c->ip_proto;
+    row->vlan = (uint32_t)(c->n_vlans > 0 ? c->vlans[0] & 0xfffU : 0) |
+                (uint32_t)(c->n_vlans > 1 ? c->vlans[1] & 0xfffU : 0) << 12 |
+                (uint32_t)c->n_vlans << 24;
+    row->first_us = c->first_us;
+    row->last_us = c->last_us;
+    row->verdict = c->verdict;
+    row->confidence = (uint32_t)lround(fmin(fmax(c->confidence, 0), 1) * 10000);
+    row->family = text(c->family);
+    row->coin = text(c->coin);
+    row->algorithm = text(c->algorithm);
+    row->hash_unit = text(c->unit);
+    row->pool = text(c->pool);
+    row->wallet = text(lamp_conn_current(&c->wallets));
+    row->worker = text(lamp_conn_current(&c->workers));
+    row->agent = text(c->agent);
+    row->server_name = text(c->server_name);
+    row->sni = text(c->sni);
+    row->ja4 = text(c->ja4);
+    row->difficulty = c->difficulty;
+    row->self_rate = c->self_rate;
+    row->flags = (c->midstream ? LAMP_CONN_MIDSTREAM : 0U) | (c->tls ? LAMP_CONN_TLS : 0U) |
+                 (c->ended ? LAMP_CONN_ENDED : 0U);
+    row->n_evidence = lamp_min(c->n_evidence, LAMP_WIRE_EVIDENCE_MAX);
+    for (size_t i = 0; i < row->n_evidence; i++)
+        row->evidence[i] =
+            (struct lamp_evidence){ text(c->evidence[i].kind), text(c->evidence[i].detail) };
+}
+
+static bool says_nothing(const struct lamp_conn_row *row)
+{
+    return row->packets_up == 0 && row->packets_down == 0 && row->jobs == 0 &&
+           row->submitted == 0 && row->accepted == 0 && row->rejected == 0 && row->stale == 0;
+}
+
+void lamp_summarise_conn(lamp_summarise *s, const struct lamp_conn *conn)
+{
+    static const struct reported nothing;
+    struct reported *r = find(s, conn->id);
+    const bool first = !r;
+    if (first && !conn->ended) {
+        r = insert(s, conn->id);
+        if (!r) {
+            s->count.untracked++;
+            return;
+        }
+    }
+    const struct reported *before = r ? r : &nothing;
+    struct lamp_conn_row delta = { 0 };
+    fill_deltas(&delta, conn, before);
+    if (!first && !conn->ended && before->verdict == conn->verdict && says_nothing(&delta))
+        return;
+
+    /* What has no room leaves with the counters of the last interval; times are the frames'. */
+    if (s->n_held == ROWS_HELD) {
+        const uint64_t to_us = conn->last_us > s->from_us ? conn->last_us : s->from_us;
+        emit_held(s, to_us, s->from_mono_us + (to_us - s->from_us));
+    }
+    struct held *h = &s->held[s->n_held++];
+    h->conn = *conn;
+    h->row = delta;
+    fill_newest(&h->row, &h->conn);
+    if (conn->ended && r)
+        erase(s, r);
+    else if (r)
+        remember(r, conn);
+}
+
+void lamp_summarise_flush(lamp_summarise *s, const struct lamp_sensor_counters *counters,
+                          uint64_t now_us, uint64_t mono_us)
+{
+    s->last = *counters;
+    s->last.summary_rows_dropped += s->count.lost_rows;
+    emit_held(s, now_us, mono_us);
+    s->from_us = now_us;
+    s->from_mono_us = mono_us;
+}
+
+struct lamp_summarise_counters lamp_summarise_counters(const lamp_summarise *s)
+{
+    return s->count;
+}

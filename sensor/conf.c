@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/conf.h"
+
+#include "common/text.h"
+
+#include <stdio.h>
+#include <zmq.h>
+
+#define AT(field) offsetof(struct lamp_sensor_conf, field)
+#define STR(key, field, def, help)                                                                 \
+    {                                                                                              \
+        key, LAMP_OPT_STR, AT(field), 0, 0, def, NULL, NULL, help                                  \
+    }
+#define INT(key, field, min, max, def, unit, help)                                                 \
+    {                                                                                              \
+        key, LAMP_OPT_INT, AT(field), min, max, def, unit, NULL, help                              \
+    }
+#define LIST(key, field, help)                                                                     \
+    {                                                                                              \
+        key, LAMP_OPT_LIST, AT(field), 0, 0, "", NULL, NULL, help                                  \
+    }
+#define ENUM(key, field, def, values, help)                                                        \
+    {                                                                                              \
+        key, LAMP_OPT_ENUM, AT(field), 0, 0, def, NULL, values, help                               \
+    }
+
+static const struct lamp_opt options[] = {
+    STR("sensor.name", name, "", "Name for people, in log lines; empty: the host name."),
+    STR("sensor.site", site, "default",
+        "Site (branch) of this sensor; lists signed for another site are refused."),
+    STR("sensor.state_dir", state_dir, "/var/lib/davylamp-sensor",
+        "Folder for the key, the spool and the list in force."),
+    STR("sensor.user", user, "davylamp",
+        "User that the capture and link processes become when started as root."),
+    STR("sensor.catalogue", catalogue, LAMP_CATALOGUE_DIR,
+        "Folder with coins.csv, algorithms.csv and pools.csv."),
+
+    LIST("capture.interfaces", capture.interfaces, "Interfaces to watch, all of them at once."),
+    STR("capture.filter", capture.filter, "",
+        "Capture only what this pcap-filter(7) expression matches; empty: everything."),
+    INT("capture.snaplen", capture.snaplen, 128, 262144, "65535", "bytes",
+        "Bytes kept of each frame; byte counts do not depend on it."),
+    INT("capture.ring", capture.ring_bytes, 262144, 1073741824, "8388608", "bytes",
+        "Kernel buffer of each interface."),
+    { "capture.promiscuous", LAMP_OPT_BOOL, AT(capture.promiscuous), 0, 0, "true", NULL, NULL,
+      "Also see frames that are not addressed to this machine." },
+    INT("capture.memory", capture.memory_bytes, 1048576, 17179869184, "33554432", "bytes",
+        "Memory for flows, reassembly and inspection together."),
+    INT("capture.interval", capture.interval_s, 1, 300, "10", "s", "Time between summaries."),
+
+    STR("link.endpoint", link.endpoint, "", "The aggregator: tcp://HOST:PORT."),
+    STR("link.server_key", link.server_key, "",
+        "The aggregator's public CURVE key, 40 characters Z85 or 64 hexadecimal digits."),
+    STR("link.list_key", link.list_key, "",
+        "Public Ed25519 key that block lists must be signed with, 64 hexadecimal digits."),
+    STR("link.key_file", link.key_file, "",
+        "This sensor's key pair; empty: sensor.key in sensor.state_dir."),
+    INT("link.spool_quota", link.spool_quota_bytes, 1048576, 1099511627776, "67108864", "bytes",
+        "Disk space for summaries the aggregator has not confirmed; then the oldest are dropped "
+        "and declared lost."),
+    INT("link.refresh", link.refresh_s, 1, 3600, "60", "s",
+        "Time between questions for a newer block list."),
+
+    ENUM("enforce.mode", enforce.mode, "enforce", "off|dry-run|enforce",
+         "What to do with block lists: nothing, count what would be dropped, or drop."),
+    INT("enforce.priority", enforce.priority, -400, 400, "-10", NULL,
+        "Priority of our chain in the forward hook; below 0 is before the firewall's own rules."),
+    STR("enforce.user", enforce.user, "davylamp-enforce",
+        "User that the enforce process becomes when started as root."),
+    LIST("enforce.never", enforce.never,
+         "Addresses and prefixes that are never blocked here, whatever a list says."),
+
+    ENUM("log.level", log_level, "info", "error|warn|info|debug", "Least urgent line shown."),
+    ENUM("log.format", log_format, "text", "text|json", "Form of log lines."),
+};
+
+static int check(void *conf, char why[LAMP_CONF_WHY])
+{
+    return lamp_sensor_conf_check(conf, why);
+}
+
+const struct lamp_conf_spec lamp_sensor_conf_spec = {
+    .program = "davylamp-sensor",
+    .usage = "davylamp-sensor [OPTION]... [run]\n"
+             "       davylamp-sensor [OPTION]... key\n"
+             "       davylamp-sensor [OPTION]... panic|resume\n"
+             "       davylamp-sensor analyze [--json|--csv|--html FILE] PATH...",
+    .about = "Watches a branch for cryptocurrency mining and enforces block lists.\n"
+             "  run      the daemon (default)\n"
+             "  key      make this sensor's key pair if there is none, and print the public key\n"
+             "  panic    take every block off this router and keep it off until `resume`\n"
+             "  resume   end a panic\n"
+             "  analyze  look for mining in capture files and folders; no daemon, no network",
+    .default_file = "/etc/davylamp/sensor.conf",
+    .opts = options,
+    .n_opts = ARRAY_LEN(options),
+    .check = check,
+};
+
+static int wrong(char why[LAMP_CONF_WHY], const char *key, const char *what)
+{
+    snprintf(why, LAMP_CONF_WHY, "%s: %s", key, what);
+    return LAMP_EINVAL;
+}
+
+static int check_server_key(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
+{
+    const char *text = c->link.server_key;
+    const size_t len = strlen(text);
+    uint8_t key[32];
+    size_t n;
+    if (len == 40 && zmq_z85_decode(key, text)) {
+        memcpy(c->server_key_z85, text, 41);
+        return LAMP_OK;
+    }
+    if (len == 64 && lamp_hex_decode(text, len, key, sizeof(key), &n) == LAMP_OK) {
+        zmq_z85_encode(c->server_key_z85, key, sizeof(key));
+        return LAMP_OK;
+    }
+    return wrong(why, "link.server_key",
+                 len ? "expected 40 characters Z85 or 64 hexadecimal digits"
+                     : "missing: the aggregator prints its public key at start");
+}
+
+static int check_list_key(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
+{
+    const char *text = c->link.list_key;
+    size_t n;
+    if (strlen(text) == 64 && lamp_hex_decode(text, 64, c->list_key_bytes, 32, &n) == LAMP_OK)
+        return LAMP_OK;
+    /* Without enforcement no list is ever applied, so no key is needed. */
+    if (!*text && c->enforce.mode == 0)
+        return LAMP_OK;
+    return wrong(why, "link.list_key",
+                 *text ? "expected 64 hexadecimal digits"
+                       : "missing: the aggregator prints its list key at start (or set "
+                         "enforce.mode = \"off\")");
+}
+
+static int check_never(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
+{
+    const struct lamp_strlist *list = &c->enforce.never;
+    c->never_prefixes = calloc(list->n + 1, sizeof(*c->never_prefixes));
+    if (!c->never_prefixes)
+        return LAMP_ENOMEM;
+    for (size_t i = 0; i < list->n; i++) {
+        if (lamp_prefix_parse(list->v[i], &c->never_prefixes[i]) == LAMP_OK)
+            continue;
+        char safe[64];
+        lamp_text_safe((const uint8_t *)list->v[i], strlen(list->v[i]), safe, sizeof(safe));
+        snprintf(why, LAMP_CONF_WHY,
+                 "enforce.never: '%s' is not an address or a prefix with zero host bits", safe);
+        return LAMP_EINVAL;
+    }
+    return LAMP_OK;
+}
+
+int lamp_sensor_conf_check(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
+{
+    if (!c->name[0]) {
+        char host[256];
+        if (gethostname(host, sizeof(host)) < 0)
+            return wrong(why, "sensor.name", "missing, and the host has no name");
+        host[sizeof(host) - 1] = '\0';
+        free(c->name);
+        c->name = strdup(host);
+        if (!c->name)
+            return LAMP_ENOMEM;
+    }
+    if (!c->site[0] || strlen(c->site) > 64)
+        return wrong(why, "sensor.site", "expected 1 to 64 characters");
+    if (!c->state_dir[0])
+        return wrong(why, "sensor.state_dir", "missing: name a folder this sensor may write to");
+    if (c->capture.interfaces.n == 0)
+        return wrong(why, "capture.interfaces",
+                     "missing: name the interfaces to watch, for example (\"eth0\") "
+                     "(ip link lists them)");
+    if (strncmp(c->link.endpoint, "tcp://", 6) != 0 || !strchr(c->link.endpoint + 6, ':'))
+        return wrong(why, "link.endpoint",
+                     c->link.endpoint[0] ? "expected tcp://HOST:PORT"
+                                         : "missing: the aggregator's address, tcp://HOST:PORT");
+    int err = check_server_key(c, why);
+    if (!err)
+        err = check_list_key(c, why);
+    if (!err)
+        err = check_never(c, why);
+    if (err)
+        return err;
+    return lamp_sensor_key_path(c);
+}
+
+int lamp_sensor_key_path(struct lamp_sensor_conf *c)
+{
+    char *path = NULL;
+    const int n = c->link.key_file[0] ? asprintf(&path, "%s", c->link.key_file)
+                                      : asprintf(&path, "%s/sensor.key", c->state_dir);
+    if (n < 0)
+        return LAMP_ENOMEM;
+    free(c->key_path);
+    c->key_path = path;
+    return LAMP_OK;
+}
+
+void lamp_sensor_conf_free(struct lamp_sensor_conf *c)
+{
+    lamp_conf_free(&lamp_sensor_conf_spec, c);
+    free(c->never_prefixes);
+    free(c->key_path);
+    c->never_prefixes = NULL;
+    c->key_path = NULL;
+}

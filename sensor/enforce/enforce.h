@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* enforce: puts the accepted block list into the kernel and keeps it there, minus what the
+ * never list protects; tells the aggregator what is in force and what was hit. One per
+ * enforce process; the kernel is behind a backend, so tests need no privilege. Not
+ * thread-safe; the module itself never logs nor reads a clock: the process loop does. */
+#pragma once
+
+#include "sensor/conf.h"
+#include "sensor/enforce/blockset.h"
+#include "sensor/enforce/nft.h"
+
+typedef struct lamp_enforce lamp_enforce;
+
+struct lamp_enforce_cfg {
+    struct lamp_blockset_cfg set;
+    enum lamp_enforce_mode mode;
+    int priority;
+    const struct lamp_prefix *never; /* from the configuration; borrowed */
+    size_t n_never;
+    const char *root;                /* before /proc and /etc paths; "" outside tests */
+    struct lamp_nft_backend backend; /* borrowed */
+};
+
+/* Restores the list held before the restart and applies what is left of it. LAMP_ENOMEM. */
+LAMP_CHECK int lamp_enforce_new(const struct lamp_enforce_cfg *cfg, uint64_t now_us,
+                                lamp_enforce **out);
+
+/* Forgets everything but leaves the table in the kernel: its own timeouts empty it. */
+lamp_enforce *lamp_enforce_free(lamp_enforce *e);
+
+/* Takes one packed Envelope from the link. LAMP_OK: nothing was refused. Otherwise why a list
+ * was refused (lamp_blockset_feed(), LAMP_EKERNEL); the status says it too. */
+LAMP_CHECK int lamp_enforce_message(lamp_enforce *e, struct lamp_bytes packed, uint64_t now_us);
+
+/* To be called every second: follows panic and resume, expiry, changes of what must never be
+ * blocked, a table that somebody removed; reads the counters every 10 s. */
+void lamp_enforce_tick(lamp_enforce *e, uint64_t now_us);
+
+/* Fills *out (borrows from e until the next call) and returns true where a status is due:
+ * after a change, and every 5 minutes. */
+bool lamp_enforce_status(lamp_enforce *e, uint64_t now_us, struct lamp_set_status *out);
+
+/* The list in hand, whether or not it is in force. */
+struct lamp_set_head lamp_enforce_head(const lamp_enforce *e);
+
+/* Where the durable files of the enforce process lie, and the flag that `panic` leaves there. */
+#define LAMP_ENFORCE_DIR "enforce"
+#define LAMP_ENFORCE_OFF_FLAG "off"
+
+/* `panic` and `resume`: removes the table and leaves the durable flag; takes the flag away.
+ * Negated errno, LAMP_EKERNEL with nft's words in why. */
+LAMP_CHECK int lamp_enforce_panic(const char *state_dir, char why[LAMP_NFT_WHY]);
+LAMP_CHECK int lamp_enforce_resume(const char *state_dir);
+
+/* The enforce process: serves the link on fd until a signal ends it. Returns an exit status. */
+int lamp_enforce_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd);

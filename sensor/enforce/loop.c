@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The enforce process around lamp_enforce. */
+#include "sensor/enforce/enforce.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "sensor/process/channel.h"
+#include "sensor/process/child.h"
+
+#include <limits.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <stdio.h>
+
+enum { TICK_US = 1000 * 1000 };
+
+static void send_message(int fd, const struct lamp_msg *m)
+{
+    LAMP_AUTO_FREE uint8_t *data = NULL;
+    size_t len;
+    int err = lamp_msg_pack(m, &data, &len);
+    if (!err)
+        err = lamp_channel_send(fd, data, len);
+    if (err)
+        lamp_log_limited(LAMP_LOG_WARN, "enforce", "cannot report: %s", lamp_strerror(err));
+}
+
+static void report(lamp_enforce *e, int fd)
+{
+    struct lamp_msg m = { .type = LAMP_MSG_SET_STATUS };
+    struct lamp_set_status *s = &m.u.set_status;
+    if (!lamp_enforce_status(e, lamp_clock_real_us(), s))
+        return;
+    if (s->code)
+        lamp_log_limited(LAMP_LOG_WARN, "enforce", "block list: %s: %.*s", lamp_strerror(s->code),
+                         (int)s->detail.len, (const char *)s->detail.data);
+    lamp_log(LAMP_LOG_DEBUG, "enforce", "state=%d serial=%llu hits=%zu refused=%zu", s->state,
+             (unsigned long long)s->head.serial, s->n_hits, s->n_refused_ids);
+    send_message(fd, &m);
+}
+
+static void greet(lamp_enforce *e, int fd, enum lamp_enforce_mode mode)
+{
+    const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_REPLY,
+                                .u.local_reply = { lamp_enforce_head(e), mode } };
+    send_message(fd, &m);
+}
+
+static void serve(lamp_enforce *e, int fd, uint8_t *buf)
+{
+    uint64_t tick_us = 0;
+    while (!lamp_child_stopping()) {
+        size_t len;
+        int err;
+        while ((err = lamp_channel_recv(fd, buf, &len)) == LAMP_OK)
+            if (lamp_enforce_message(e, (struct lamp_bytes){ buf, len }, lamp_clock_real_us()))
+                break; /* the status says what is wrong with it */
+        const uint64_t now_us = lamp_clock_mono_us();
+        if (now_us - tick_us >= TICK_US) {
+            lamp_enforce_tick(e, lamp_clock_real_us());
+            tick_us = now_us;
+        }
+        report(e, fd);
+        if (err)
+            poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, lamp_clock_poll_ms(TICK_US));
+    }
+}
+
+int lamp_enforce_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)
+{
+    char dir[PATH_MAX];
+    snprintf(dir, sizeof(dir), "%s/" LAMP_ENFORCE_DIR, conf->state_dir);
+    struct lamp_enforce_cfg cfg = {
+        .set = { .site = conf->site, .dir = dir },
+        .mode = (enum lamp_enforce_mode)conf->enforce.mode,
+        .priority = (int)conf->enforce.priority,
+        .never = conf->never_prefixes,
+        .n_never = conf->enforce.never.n,
+        .root = "",
+    };
+    memcpy(cfg.set.list_key, conf->list_key_bytes, sizeof(cfg.set.list_key));
+
+    lamp_enforce *e = NULL;
+    uint8_t *buf = malloc(LAMP_CHANNEL_MAX);
+    int err = lamp_child_drop("enforce", conf->enforce.user, 1ULL << CAP_NET_ADMIN);
+    if (!err)
+        err = buf ? lamp_nft_open(&cfg.backend) : LAMP_ENOMEM;
+    if (!err)
+        err = lamp_enforce_new(&cfg, lamp_clock_real_us(), &e);
+    if (err) {
+        lamp_log(LAMP_LOG_ERROR, "enforce", "cannot start: %s", lamp_strerror(err));
+    } else {
+        lamp_child_ready(ready_fd);
+        greet(e, fd, cfg.mode);
+        serve(e, fd, buf);
+    }
+    lamp_enforce_free(e);
+    lamp_nft_close(&cfg.backend);
+    free(buf);
+    return err ? LAMP_EXIT_CONFIG : 0;
+}

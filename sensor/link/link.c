@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/link/link.h"
+
+#include "common/clock.h"
+#include "common/io.h"
+#include "common/log.h"
+#include "common/version.h"
+#include "sensor/link/delivery.h"
+#include "sensor/link/key.h"
+#include "sensor/link/uplink.h"
+#include "sensor/process/channel.h"
+#include "sensor/process/child.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <sodium.h>
+#include <stdio.h>
+
+enum {
+    SECOND_US = 1000 * 1000,
+    TURN_US = SECOND_US / 5,
+    BACKOFF_FIRST_US = SECOND_US,
+    BACKOFF_LAST_US = 32 * SECOND_US,
+    QUERY_GAP_US = SECOND_US, /* between two questions that hints caused */
+    FINISH_MS = 2000,         /* at the end, for the last acknowledgements */
+    CAPTURE_QUIET_MS = 400,   /* at the end: capture has no more to say */
+    ENFORCE_WAIT_MS = 2000,
+};
+
+struct link {
+    const struct lamp_sensor_conf *conf;
+    int capture_fd, enforce_fd;
+    lamp_uplink *uplink;
+    lamp_spool *spool;
+    lamp_delivery *delivery;
+    uint64_t connect_at_us, backoff_us; /* no connection before; the next pause */
+    bool session_up, capture_gone, spool_failing;
+    uint64_t dropped_said;
+
+    struct lamp_set_head head; /* what enforce says is in force */
+    struct lamp_nonce nonce;   /* of the last question */
+    uint64_t query_us;
+    bool query_due, ask_whole;
+    uint8_t *status; /* the newest SET_STATUS, packed, not yet sent */
+    size_t status_len;
+    uint8_t *buf; /* LAMP_CHANNEL_MAX */
+};
+
+static struct lamp_now read_clock(void)
+{
+    return (struct lamp_now){ lamp_clock_real_us(), lamp_clock_mono_us() };
+}
+
+static int send_up(const uint8_t *data, size_t len, void *arg)
+{
+    struct link *l = arg;
+    return lamp_uplink_send(l->uplink, data, len);
+}
+
+/* ---- the connection ---- */
+
+static void disconnect(struct link *l, uint64_t pause_us, struct lamp_now now)
+{
+    lamp_uplink_close(l->uplink);
+    lamp_delivery_stop(l->delivery);
+    l->session_up = false;
+    const uint64_t wait_us = pause_us > l->backoff_us ? pause_us : l->backoff_us;
+    /* 20 % jitter, so that a fleet does not come back in one wave. */
+    l->connect_at_us =
+        now.mono_us + wait_us * 9 / 10 + (uint64_t)randombytes_uniform((uint32_t)(wait_us / 5));
+    l->backoff_us = l->backoff_us * 2 < BACKOFF_LAST_US ? l->backoff_us * 2 : BACKOFF_LAST_US;
+}
+
+static void connect_if_due(struct link *l, struct lamp_now now)
+{
+    if (lamp_uplink_is_open(l->uplink) || now.mono_us < l->connect_at_us)
+        return;
+    const int err = lamp_uplink_open(l->uplink);
+    if (err) {
+        lamp_log_limited(LAMP_LOG_ERROR, "link", "link.endpoint: cannot connect to %s: %s",
+                         l->conf->link.endpoint, lamp_strerror(err));
+        disconnect(l, 0, now);
+        return;
+    }
+    lamp_delivery_start(l->delivery, &l->head, now);
+}
+
+/* The session failed with err: says so and begins anew. */
+static void session_failed(struct link *l, int err, uint64_t pause_us, struct lamp_now now)
+{
+    if (err == LAMP_ESTORE)
+        lamp_log_limited(LAMP_LOG_ERROR, "link", "the spool failed: %s",
+                         lamp_spool_error(l->spool));
+    else if (err == LAMP_ETIMEOUT)
+        lamp_log_limited(LAMP_LOG_WARN, "link", "no answer from the aggregator endpoint=%s",
+                         l->conf->link.endpoint);
+    else
+        lamp_log_limited(LAMP_LOG_WARN, "link", "session given up: %s", lamp_strerror(err));
+    disconnect(l, pause_us, now);
+}
+
+static void on_bye(struct link *l, enum lamp_bye_reason reason, uint64_t pause_us,
+                   struct lamp_now now)
+{
+    static const char *const words[] = {
+        [LAMP_BYE_UNSPECIFIED] = "no reason given",
+        [LAMP_BYE_UNKNOWN_SESSION] = "it was restarted",
+        [LAMP_BYE_SUPERSEDED] = "another sensor uses the same key",
+        [LAMP_BYE_REVOKED] = "this sensor's key was revoked",
+        [LAMP_BYE_VERSION] = "it speaks another protocol version",
+        [LAMP_BYE_OVERLOAD] = "it is overloaded",
+        [LAMP_BYE_PROTOCOL] = "we violated the protocol",
+    };
+    const size_t i = (size_t)reason < ARRAY_LEN(words) ? (size_t)reason : 0;
+    lamp_log_limited(pause_us ? LAMP_LOG_WARN : LAMP_LOG_INFO, "link",
+                     "the aggregator ended the session: %s", words[i]);
+    l->session_up = false;
+    if (pause_us)
+        disconnect(l, pause_us, now);
+    else
+        lamp_delivery_start(l->delivery, &l->head, now);
+}
+
+/* ---- sets ---- */
+
+static void send_query(struct link *l, struct lamp_now now)
+{
+    struct lamp_msg m = { .type = LAMP_MSG_SET_QUERY };
+    randombytes_buf(l->nonce.b, sizeof(l->nonce.b));
+    m.u.set_query.nonce = l->nonce;
+    m.u.set_query.have = l->head;
+    m.u.set_query.have.kind = LAMP_SET_BLOCK;
+    if (l->ask_whole)
+        m.u.set_query.have.serial = 0;
+    LAMP_AUTO_FREE uint8_t *data = NULL;
+    size_t len;
+    if (lamp_msg_pack(&m, &data, &len) != LAMP_OK || send_up(data, len, l) != LAMP_OK)
+        return; /* the next turn tries again */
+    l->query_us = now.mono_us;
+    l->query_due = l->ask_whole = false;
+}
+
+static void sync_sets(struct link *l, struct lamp_now now)
+{
+    if (!l->session_up)
+        return;
+    if (l->status && send_up(l->status, l->status_len, l) == LAMP_OK) {
+        free(l->status);
+        l->status = NULL;
+    }
+    const uint64_t since_us = now.mono_us - l->query_us;
+    if ((l->query_due && since_us >= QUERY_GAP_US) ||
+        since_us >= (uint64_t)l->conf->link.refresh_s * SECOND_US)
+        send_query(l, now);
+}
+
+/* A list comes as up to 66 messages at once: where enforce is behind, we wait for it a while.
+ * What is lost then is asked for again by the next question. */
+static void pass_down(struct link *l, const void *data, size_t len)
+{
+    int err = lamp_channel_send(l->enforce_fd, data, len);
+    if (err == LAMP_EAGAIN) {
+        poll(&(struct pollfd){ .fd = l->enforce_fd, .events = POLLOUT }, 1, ENFORCE_WAIT_MS);
+        err = lamp_channel_send(l->enforce_fd, data, len);
+    }
+    if (err)
+        lamp_log_limited(LAMP_LOG_WARN, "link", "enforce takes no messages: %s",
+                         lamp_strerror(err));
+}
+
+static void tell_enforce(struct link *l)
+{
+    struct lamp_msg m = { .type = LAMP_MSG_LOCAL_STATE, .u.local_state.session_up = true };
+    m.u.local_state.has_addr = lamp_uplink_peer(l->uplink, &m.u.local_state.aggregator_addr);
+    LAMP_AUTO_FREE uint8_t *data = NULL;
+    size_t len;
+    if (lamp_msg_pack(&m, &data, &len) == LAMP_OK)
+        pass_down(l, data, len);
+}
+
+static bool same_head(const struct lamp_set_head *a, const struct lamp_set_head *b)
+{
+    return a->epoch == b->epoch && a->serial == b->serial &&
+           memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
+}
+
+/* Whether the message belongs to sets; passes on what answers our question. */
+static bool on_set_message(struct link *l, const struct lamp_msg *m, struct lamp_bytes packed)
+{
+    const struct lamp_nonce *nonce = NULL;
+    switch (m->type) {
+    case LAMP_MSG_SET_NOTIFY:
+        if (m->u.set_notify.head.kind == LAMP_SET_BLOCK &&
+            !same_head(&m->u.set_notify.head, &l->head))
+            l->query_due = true;
+        return true;
+    case LAMP_MSG_SET_RESET:
+        if (memcmp(&m->u.set_reset.nonce, &l->nonce, sizeof(l->nonce)) == 0)
+            l->query_due = l->ask_whole = true;
+        return true;
+    case LAMP_MSG_SET_BEGIN:
+        nonce = &m->u.set_begin.nonce;
+        break;
+    case LAMP_MSG_SET_CHUNK:
+        nonce = &m->u.set_chunk.nonce;
+        break;
+    case LAMP_MSG_SET_END:
+        nonce = &m->u.set_end.nonce;
+        break;
+    default:
+        return false;
+    }
+    if (memcmp(nonce, &l->nonce, sizeof(l->nonce)) == 0)
+        pass_down(l, packed.data, packed.len);
+    return true;
+}
+
+/* ---- what arrives ---- */
+
+static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_now now)
+{
+    struct lamp_msg *m;
+    int err = lamp_msg_unpack(packed.data, packed.len, &m);
+    if (err) {
+        lamp_log_limited(LAMP_LOG_WARN, "link", "message of the aggregator not understood: %s",
+                         lamp_strerror(err));
+        return;
+    }
+    enum lamp_bye_reason bye = LAMP_BYE_UNSPECIFIED;
+    uint64_t pause_us = 0;
+    (void)on_set_message(l, m, packed);
+    err = lamp_delivery_message(l->delivery, m, now, &bye, &pause_us);
+    lamp_msg_free(m);
+    if (err == LAMP_EAUTH) {
+        on_bye(l, bye, pause_us, now);
+    } else if (err) {
+        session_failed(l, err, pause_us, now);
+    } else if (!l->session_up && lamp_delivery_state(l->delivery) == LAMP_DELIVERY_STREAMING) {
+        lamp_log(LAMP_LOG_INFO, "link", "session with the aggregator endpoint=%s",
+                 l->conf->link.endpoint);
+        l->session_up = l->query_due = true;
+        l->query_us = 0;
+        l->backoff_us = BACKOFF_FIRST_US;
+        tell_enforce(l);
+    }
+}
+
+static void read_uplink(struct link *l)
+{
+    uint8_t *data;
+    size_t len;
+    for (unsigned n = 0; n < 256 && lamp_uplink_is_open(l->uplink); n++) {
+        if (lamp_uplink_recv(l->uplink, &data, &len) != LAMP_OK)
+            return;
+        on_up_message(l, (struct lamp_bytes){ data, len }, read_clock());
+        free(data);
+    }
+}
+
+static void on_event(struct link *l, enum lamp_uplink_event event)
+{
+    const char *endpoint = l->conf->link.endpoint;
+    switch (event) {
+    case LAMP_UPLINK_CONNECTED:
+        lamp_delivery_connected(l->delivery, read_clock());
+        return;
+    case LAMP_UPLINK_DISCONNECTED:
+        if (l->session_up)
+            lamp_log_limited(LAMP_LOG_WARN, "link", "connection lost endpoint=%s", endpoint);
+        return;
+    case LAMP_UPLINK_REFUSED:
+        lamp_log_limited(LAMP_LOG_ERROR, "link",
+                         "the aggregator refused this sensor's key: add it to the aggregator's "
+                         "list of sensors endpoint=%s key=%s",
+                         endpoint, lamp_uplink_public_key(l->uplink));
+        break;
+    case LAMP_UPLINK_NO_HANDSHAKE:
+        lamp_log_limited(LAMP_LOG_ERROR, "link",
+                         "no secure connection: is link.server_key the key of the aggregator at "
+                         "endpoint=%s?",
+                         endpoint);
+        break;
+    }
+    disconnect(l, 0, read_clock()); /* libzmq itself does not try again after these */
+}
+
+static void read_events(struct link *l)
+{
+    enum lamp_uplink_event event;
+    while (lamp_uplink_is_open(l->uplink) && lamp_uplink_next_event(l->uplink, &event))
+        on_event(l, event);
+}
+
+static int take_summary(struct link *l, const uint8_t *data, size_t len)
+{
+    struct lamp_msg *m;
+    int err = lamp_msg_unpack(data, len, &m);
+    if (err)
+        return err;
+    if (m->type == LAMP_MSG_SUMMARY)
+        err = lamp_delivery_append(l->delivery, &m->u.summary, read_clock());
+    lamp_msg_free(m);
+    return err;
+}
+
+/* While the spool fails, summaries stay where they are: with capture, which bounds and counts
+ * them. The one in hand is lost to us, and its interval shows in the cumulative counters. */
+static void read_capture(struct link *l)
+{
+    for (unsigned n = 0; n < 64 && !l->capture_gone; n++) {
+        size_t len;
+        int err = lamp_channel_recv(l->capture_fd, l->buf, &len);
+        if (err == LAMP_EAGAIN)
+            return;
+        if (err) {
+            l->capture_gone = true;
+            return;
+        }
+        err = take_summary(l, l->buf, len);
+        l->spool_failing = err == LAMP_ESTORE;
+        if (err)
+            lamp_log_limited(LAMP_LOG_ERROR, "link", "a summary was not spooled: %s: %s",
+                             lamp_strerror(err), lamp_spool_error(l->spool));
+        if (l->spool_failing)
+            return;
+    }
+}
+
+static void keep_status(struct link *l, const uint8_t *data, size_t len)
+{
+    uint8_t *copy = malloc(len ? len : 1);
+    if (!copy)
+        return; /* another follows within 5 minutes */
+    memcpy(copy, data, len);
+    free(l->status);
+    l->status = copy;
+    l->status_len = len;
+}
+
+static void read_enforce(struct link *l)
+{
+    size_t len;
+    while (lamp_channel_recv(l->enforce_fd, l->buf, &len) == LAMP_OK) {
+        struct lamp_msg *m;
+        if (lamp_msg_unpack(l->buf, len, &m) != LAMP_OK)
+            continue;
+        if (m->type == LAMP_MSG_SET_STATUS) {
+            l->head = m->u.set_status.head;
+            if (m->u.set_status.code == LAMP_EUNSUPPORTED &&
+                m->u.set_status.state == LAMP_SET_REFUSED)
+                l->ask_whole = true; /* a DELTA that enforce cannot use */
+            keep_status(l, l->buf, len);
+        } else if (m->type == LAMP_MSG_LOCAL_REPLY) {
+            l->head = m->u.local_reply.head; /* enforce (re)started: tell it where we are */
+            if (l->session_up)
+                tell_enforce(l);
+        }
+        lamp_msg_free(m);
+    }
+}
+
+/* ---- the loop ---- */
+
+static void wait_for_work(const struct link *l)
+{
+    struct pollfd p[4] = {
+        { .fd = l->capture_gone || l->spool_failing ? -1 : l->capture_fd, .events = POLLIN },
+        { .fd = l->enforce_fd, .events = POLLIN },
+        { .fd = -1, .events = POLLIN },
+        { .fd = -1, .events = POLLIN },
+    };
+    lamp_uplink_fds(l->uplink, &p[2].fd, &p[3].fd);
+    const int ms = lamp_clock_poll_ms(TURN_US);
+    (void)poll(p, ARRAY_LEN(p), lamp_uplink_is_ready(l->uplink) ? 0 : ms);
+}
+
+static void turn(struct link *l)
+{
+    read_capture(l);
+    read_enforce(l);
+    connect_if_due(l, read_clock());
+    read_events(l);
+    read_uplink(l);
+    const struct lamp_now now = read_clock();
+    const int err = lamp_delivery_tick(l->delivery, now);
+    if (err)
+        session_failed(l, err, 0, now);
+    sync_sets(l, now);
+    if (lamp_spool_dropped(l->spool) != l->dropped_said) {
+        l->dropped_said = lamp_spool_dropped(l->spool);
+        lamp_log_limited(LAMP_LOG_WARN, "link",
+                         "link.spool_quota reached: the oldest summaries "
+                         "were dropped and declared lost, records=%" PRIu64,
+                         l->dropped_said);
+    }
+}
+
+/* Takes what capture still says, which may be told to end at the same moment, until it has
+ * been quiet for a while; nothing may follow the CLOSE. */
+static void take_last_summaries(struct link *l)
+{
+    for (int waited = 0; waited < FINISH_MS && !l->capture_gone; waited += CAPTURE_QUIET_MS) {
+        struct pollfd p = { .fd = l->capture_fd, .events = POLLIN };
+        if (poll(&p, 1, CAPTURE_QUIET_MS) <= 0)
+            break;
+        read_capture(l);
+        if (l->spool_failing)
+            break;
+    }
+    l->capture_gone = true;
+}
+
+static void finish(struct link *l)
+{
+    take_last_summaries(l);
+    lamp_delivery_finish(l->delivery, read_clock());
+    for (int waited = 0;
+         waited < FINISH_MS && l->session_up && !lamp_delivery_finished(l->delivery);
+         waited += 20) {
+        turn(l);
+        poll(NULL, 0, 20);
+    }
+}
+
+static int open_spool(struct link *l)
+{
+    char dir[PATH_MAX], damaged[PATH_MAX], why[256];
+    snprintf(dir, sizeof(dir), "%s/spool", l->conf->state_dir);
+    const int err = lamp_spool_open(dir, (uint64_t)l->conf->link.spool_quota_bytes,
+                                    lamp_clock_real_us(), &l->spool, damaged, why);
+    if (damaged[0])
+        lamp_log(LAMP_LOG_ERROR, "link",
+                 "the spool was damaged and is set aside, going on with "
+                 "an empty one file=%s",
+                 damaged);
+    if (err)
+        lamp_log(LAMP_LOG_ERROR, "link", "sensor.state_dir: cannot open the spool in %s: %s: %s",
+                 dir, lamp_strerror(err), why);
+    return err;
+}
+
+static void boot_id(char out[37])
+{
+    char *text;
+    size_t len;
+    out[0] = '\0';
+    if (lamp_io_read_file("/proc/sys/kernel/random/boot_id", 64, &text, &len) != LAMP_OK)
+        return;
+    snprintf(out, 37, "%.36s", text);
+    free(text);
+}
+
+static int start(struct link *l)
+{
+    struct lamp_key key;
+    int err = lamp_key_load(l->conf->key_path, &key);
+    if (err) {
+        lamp_log(LAMP_LOG_ERROR, "link", "link.key_file: %s: %s", l->conf->key_path,
+                 err == LAMP_EAUTH ? "others may read it: chmod 600"
+                 : err == -ENOENT  ? "no key yet: run davylamp-sensor key"
+                                   : lamp_strerror(err));
+        return err;
+    }
+    err = lamp_uplink_new(&key, l->conf->link.endpoint, l->conf->server_key_z85, &l->uplink);
+    sodium_memzero(&key, sizeof(key));
+    if (err) {
+        lamp_log(LAMP_LOG_ERROR, "link", "cannot make a socket: %s", lamp_strerror(err));
+        return err;
+    }
+    err = lamp_child_drop("link", l->conf->user, 0);
+    if (!err)
+        err = open_spool(l);
+    if (err)
+        return err;
+    struct lamp_delivery_cfg cfg = {
+        .spool = l->spool, .build = LAMP_VERSION, .send = send_up, .arg = l
+    };
+    boot_id(cfg.boot_id);
+    l->buf = malloc(LAMP_CHANNEL_MAX);
+    return l->buf ? lamp_delivery_new(&cfg, &l->delivery) : LAMP_ENOMEM;
+}
+
+int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enforce_fd, int ready_fd)
+{
+    struct link l = { .conf = conf,
+                      .capture_fd = capture_fd,
+                      .enforce_fd = enforce_fd,
+                      .backoff_us = BACKOFF_FIRST_US,
+                      .head.kind = LAMP_SET_BLOCK };
+    int status = LAMP_EXIT_CONFIG;
+    if (start(&l) == LAMP_OK) {
+        lamp_child_ready(ready_fd);
+        while (!lamp_child_stopping()) {
+            turn(&l);
+            wait_for_work(&l);
+        }
+        finish(&l);
+        status = 0;
+    }
+    lamp_delivery_free(l.delivery);
+    lamp_uplink_free(l.uplink);
+    lamp_spool_close(l.spool);
+    free(l.status);
+    free(l.buf);
+    return status;
+}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/link/spool.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <sqlite3.h>
+#include <stdio.h>
+
+#define RECORD_OVERHEAD 64 /* bytes a row costs beside its body, about */
+
+struct lamp_spool {
+    sqlite3 *db;
+    int64_t current; /* stream.n of the current stream */
+    uint64_t quota, bytes, dropped;
+};
+
+/* stream.n orders streams by age. record.body is NULL in a LOSS, which covers seq..to_seq. */
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS stream("
+    " n INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,"
+    " last_seq INTEGER NOT NULL DEFAULT 0, next_seq INTEGER NOT NULL DEFAULT 1);"
+    "CREATE TABLE IF NOT EXISTS record("
+    " n INTEGER NOT NULL, seq INTEGER NOT NULL, to_seq INTEGER NOT NULL, body BLOB,"
+    " t_from INTEGER NOT NULL, t_to INTEGER NOT NULL, n_rows INTEGER NOT NULL,"
+    " n_bytes INTEGER NOT NULL, reason INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(n, seq));";
+
+/* ---- statements ---- */
+
+static int code_of(int rc)
+{
+    return rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ROW ? LAMP_OK
+           : rc == SQLITE_NOMEM                                     ? LAMP_ENOMEM
+                                                                    : LAMP_ESTORE;
+}
+
+static int exec(lamp_spool *s, const char *sql)
+{
+    return code_of(sqlite3_exec(s->db, sql, NULL, NULL, NULL));
+}
+
+/* Prepares sql and binds n integers from ?1 on. */
+static int prepare(lamp_spool *s, const char *sql, const int64_t *args, size_t n,
+                   sqlite3_stmt **out)
+{
+    sqlite3_stmt *st;
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
+    if (rc != SQLITE_OK)
+        return code_of(rc);
+    for (size_t i = 0; i < n; i++)
+        sqlite3_bind_int64(st, (int)i + 1, args[i]);
+    *out = st;
+    return LAMP_OK;
+}
+
+/* Runs a statement that returns no rows. */
+static int run(lamp_spool *s, const char *sql, const int64_t *args, size_t n)
+{
+    sqlite3_stmt *st = NULL;
+    const int err = prepare(s, sql, args, n, &st);
+    if (err)
+        return err;
+    sqlite3_step(st);
+    return code_of(sqlite3_finalize(st));
+}
+#define RUN(s, sql, ...)                                                                           \
+    run((s), (sql), (const int64_t[]){ __VA_ARGS__ },                                              \
+        sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t))
+
+/* Runs a query of one integer; LAMP_ENOENT: no row. */
+static int query(lamp_spool *s, const char *sql, const int64_t *args, size_t n, int64_t *out)
+{
+    sqlite3_stmt *st = NULL;
+    int err = prepare(s, sql, args, n, &st);
+    if (err)
+        return err;
+    const bool row = sqlite3_step(st) == SQLITE_ROW;
+    const int64_t v = row ? sqlite3_column_int64(st, 0) : 0;
+    err = code_of(sqlite3_finalize(st));
+    if (err)
+        return err;
+    if (!row)
+        return LAMP_ENOENT;
+    *out = v;
+    return LAMP_OK;
+}
+#define QUERY(s, out, sql, ...)                                                                    \
+    query((s), (sql), (const int64_t[]){ __VA_ARGS__ },                                            \
+          sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t), (out))
+
+/* Ends a transaction: all of it or nothing. */
+static int finish(lamp_spool *s, int err)
+{
+    if (!err)
+        err = exec(s, "COMMIT");
+    if (err)
+        (void)exec(s, "ROLLBACK");
+    return err;
+}
+
+/* ---- opening ---- */
+
+static int check_is(lamp_spool *s, const char *sql, const char *want)
+{
+    sqlite3_stmt *st = NULL;
+    int err = prepare(s, sql, NULL, 0, &st);
+    if (err)
+        return err;
+    const bool row = sqlite3_step(st) == SQLITE_ROW;
+    const char *got = row ? (const char *)sqlite3_column_text(st, 0) : NULL;
+    const bool same = got && streq(got, want);
+    err = code_of(sqlite3_finalize(st));
+    return err ? err : same ? LAMP_OK : LAMP_ESTORE;
+}
+
+/* d14: the defaults differ between builds, so what was set is read back. */
+static int open_database(lamp_spool *s, const char *path)
+{
+    const int rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    if (rc != SQLITE_OK)
+        return code_of(rc);
+    sqlite3_busy_timeout(s->db, 2000);
+    int err = exec(s, "PRAGMA auto_vacuum=INCREMENTAL;");
+    if (!err)
+        err = check_is(s, "PRAGMA journal_mode=WAL", "wal");
+    if (!err)
+        err = exec(s, "PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;"
+                      "PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=4194304;");
+    if (!err)
+        err = check_is(s, "PRAGMA synchronous", "2");
+    if (err)
+        return err;
+    err = check_is(s, "PRAGMA quick_check(1)", "ok");
+    if (err)
+        return LAMP_EFORMAT;
+    return exec(s, schema);
+}
+
+static int set_aside(const char *path, uint64_t now_us, char damaged[PATH_MAX])
+{
+    if (snprintf(damaged, PATH_MAX, "%s.damaged-%" PRIu64, path, now_us / 1000000) >= PATH_MAX)
+        return -ENAMETOOLONG;
+    if (rename(path, damaged) < 0)
+        return -errno;
+    static const char *const parts[] = { "-wal", "-shm" };
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        char from[PATH_MAX], to[PATH_MAX];
+        if (snprintf(from, sizeof(from), "%s%s", path, parts[i]) < (int)sizeof(from) &&
+            snprintf(to, sizeof(to), "%s%s", damaged, parts[i]) < (int)sizeof(to))
+            (void)rename(from, to); /* absent after a clean end */
+    }
+    return LAMP_OK;
+}
+
+static bool is_damaged(sqlite3 *db, int err)
+{
+    if (!db || !err)
+        return false;
+    const int rc = sqlite3_errcode(db) & 0xff;
+    return err == LAMP_EFORMAT || rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB;
+}
+
+/* A stream nothing was ever written to needs no CLOSE. */
+static int begin_stream(lamp_spool *s)
+{
+    int err = exec(s, "DELETE FROM stream WHERE last_seq = 0");
+    if (err)
+        return err;
+    struct lamp_stream_id id;
+    randombytes_buf(id.b, sizeof(id.b));
+    sqlite3_stmt *st = NULL;
+    err = prepare(s, "INSERT INTO stream(id) VALUES(?1)", NULL, 0, &st);
+    if (err)
+        return err;
+    sqlite3_bind_blob(st, 1, id.b, sizeof(id.b), SQLITE_TRANSIENT);
+    sqlite3_step(st);
+    err = code_of(sqlite3_finalize(st));
+    s->current = sqlite3_last_insert_rowid(s->db);
+    return err;
+}
+
+int lamp_spool_open(const char *dir, uint64_t quota_bytes, uint64_t now_us, lamp_spool **out,
+                    char damaged[PATH_MAX], char why[256])
+{
+    char path[PATH_MAX];
+    damaged[0] = '\0';
+    snprintf(why, 256, "path too long");
+    if (snprintf(path, sizeof(path), "%s/spool.db", dir) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    lamp_spool *s = calloc(1, sizeof(*s));
+    if (!s)
+        return LAMP_ENOMEM;
+    s->quota = quota_bytes;
+    int err = open_database(s, path);
+    if (is_damaged(s->db, err)) {
+        sqlite3_close(s->db);
+        s->db = NULL;
+        err = set_aside(path, now_us, damaged);
+        if (!err)
+            err = open_database(s, path);
+    }
+    int64_t bytes = 0;
+    if (!err)
+        err = begin_stream(s);
+    if (!err)
+        err = query(
+            s,
+            "SELECT ifnull(sum(length(body) + " LAMP_STR(RECORD_OVERHEAD) "), 0) FROM record "
+                                                                          "WHERE body IS NOT NULL",
+            NULL, 0, &bytes);
+    if (err) {
+        snprintf(why, 256, "%s", s->db ? sqlite3_errmsg(s->db) : lamp_strerror(err));
+        lamp_spool_close(s);
+        return err;
+    }
+    s->bytes = (uint64_t)bytes;
+    *out = s;
+    return LAMP_OK;
+}
+
+lamp_spool *lamp_spool_close(lamp_spool *s)
+{
+    if (!s)
+        return NULL;
+    sqlite3_close(s->db);
+    free(s);
+    return NULL;
+}
+
+/* ---- writing ---- */
+
+/* Turns the oldest record with a body into a LOSS, or lengthens the LOSS before it. */
+static int drop_oldest(lamp_spool *s, uint64_t *out_freed)
+{
+    sqlite3_stmt *st = NULL;
+    int err = prepare(s,
+                      "SELECT n, seq, length(body), t_from, t_to, n_rows, n_bytes FROM record "
+                      "WHERE body IS NOT NULL ORDER BY n, seq LIMIT 1",
+                      NULL, 0, &st);
+    if (err)
+        return err;
+    int64_t v[7] = { 0 };
+    if (sqlite3_step(st) == SQLITE_ROW)
+        for (int i = 0; i < 7; i++)
+            v[i] = sqlite3_column_int64(st, i);
+    err = code_of(sqlite3_finalize(st));
+    if (err)
+        return err;
+    *out_freed = (uint64_t)v[2] + RECORD_OVERHEAD;
+
+    int64_t before;
+    err = QUERY(s, &before,
+                "SELECT seq FROM record WHERE n=?1 AND to_seq=?2 AND body IS NULL "
+                "AND reason=?3",
+                v[0], v[1] - 1, LAMP_LOSS_QUOTA);
+    if (err == LAMP_ENOENT)
+        return RUN(s, "UPDATE record SET body=NULL, reason=?3 WHERE n=?1 AND seq=?2", v[0], v[1],
+                   LAMP_LOSS_QUOTA);
+    if (!err)
+        err = RUN(s, "DELETE FROM record WHERE n=?1 AND seq=?2", v[0], v[1]);
+    if (!err)
+        err = RUN(s,
+                  "UPDATE record SET to_seq=?3, t_to=max(t_to, ?4), n_rows=n_rows+?5, "
+                  "n_bytes=n_bytes+?6 WHERE n=?1 AND seq=?2",
+                  v[0], before, v[1], v[4], v[5], v[6]);
+    return err;
+}
+
+static int insert_record(lamp_spool *s, int64_t seq, const struct lamp_summary *m)
+{
+    const int64_t args[] = {
+        s->current,         seq, (int64_t)m->t_from_us, (int64_t)m->t_to_us, (int64_t)m->n_rows,
+        (int64_t)m->n_bytes
+    };
+    sqlite3_stmt *st = NULL;
+    const int err = prepare(s,
+                            "INSERT INTO record(n, seq, to_seq, t_from, t_to, n_rows, n_bytes, "
+                            "body) VALUES(?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7)",
+                            args, ARRAY_LEN(args), &st);
+    if (err)
+        return err;
+    sqlite3_bind_blob64(st, 7, m->batch.len ? (const void *)m->batch.data : "", m->batch.len,
+                        SQLITE_STATIC);
+    sqlite3_step(st);
+    return code_of(sqlite3_finalize(st));
+}
+
+int lamp_spool_append(lamp_spool *s, const struct lamp_summary *m, uint64_t *out_seq)
+{
+    uint64_t bytes = s->bytes + m->batch.len + RECORD_OVERHEAD, dropped = 0;
+    int64_t last = 0;
+    int err = exec(s, "BEGIN IMMEDIATE");
+    if (err)
+        return err;
+    /* Make room first: of what is left then, the record to come is the newest. */
+    int64_t held = 0;
+    err = query(s, "SELECT count(*) FROM record WHERE body IS NOT NULL", NULL, 0, &held);
+    for (; !err && bytes > s->quota && held > 0; held--, dropped++) {
+        uint64_t freed;
+        err = drop_oldest(s, &freed);
+        if (!err)
+            bytes -= freed;
+    }
+    if (!err)
+        err = QUERY(s, &last, "SELECT last_seq FROM stream WHERE n=?1", s->current);
+    if (!err)
+        err = insert_record(s, last + 1, m);
+    if (!err)
+        err = RUN(s, "UPDATE stream SET last_seq=?2 WHERE n=?1", s->current, last + 1);
+    err = finish(s, err);
+    if (err)
+        return err;
+    s->bytes = bytes;
+    s->dropped += dropped;
+    *out_seq = (uint64_t)last + 1;
+    return LAMP_OK;
+}
+
+/* ---- reading ---- */
+
+int lamp_spool_streams(lamp_spool *s, struct lamp_spool_stream *out, size_t max, size_t *out_n)
+{
+    sqlite3_stmt *st = NULL;
+    const int64_t args[] = { s->current, (int64_t)max - 1 };
+    int err = prepare(s,
+                      "SELECT id, last_seq, next_seq, n = ?1, ifnull((SELECT min(seq) FROM record "
+                      "r WHERE r.n = stream.n), last_seq + 1) FROM stream WHERE n = ?1 OR n IN "
+                      "(SELECT n FROM stream WHERE n <> ?1 ORDER BY n LIMIT ?2) ORDER BY n",
+                      args, ARRAY_LEN(args), &st);
+    if (err)
+        return err;
+    size_t n = 0;
+    while (n < max && sqlite3_step(st) == SQLITE_ROW) {
+        struct lamp_spool_stream *o = &out[n++];
+        *o = (struct lamp_spool_stream){
+            .last_seq = (uint64_t)sqlite3_column_int64(st, 1),
+            .next_seq = (uint64_t)sqlite3_column_int64(st, 2),
+            .current = sqlite3_column_int(st, 3) != 0,
+            .first_seq = (uint64_t)sqlite3_column_int64(st, 4),
+        };
+        if (sqlite3_column_bytes(st, 0) == (int)sizeof(o->id.b))
+            memcpy(o->id.b, sqlite3_column_blob(st, 0), sizeof(o->id.b));
+    }
+    err = code_of(sqlite3_finalize(st));
+    if (!err)
+        *out_n = n;
+    return err;
+}
+
+/* The number of a stream, and its next_seq and last_seq. */
+static int find_stream(lamp_spool *s, const struct lamp_stream_id *stream, int64_t out[3])
+{
+    sqlite3_stmt *st = NULL;
+    int err = prepare(s, "SELECT n, next_seq, last_seq FROM stream WHERE id=?1", NULL, 0, &st);
+    if (err)
+        return err;
+    sqlite3_bind_blob(st, 1, stream->b, sizeof(stream->b), SQLITE_STATIC);
+    const bool row = sqlite3_step(st) == SQLITE_ROW;
+    for (int i = 0; row && i < 3; i++)
+        out[i] = sqlite3_column_int64(st, i);
+    err = code_of(sqlite3_finalize(st));
+    return err ? err : row ? LAMP_OK : LAMP_ENOENT;
+}
+
+static int read_row(sqlite3_stmt *st, struct lamp_spool_record *out)
+{
+    struct lamp_spool_record r = {
+        .kind = sqlite3_column_type(st, 6) == SQLITE_NULL ? LAMP_SPOOL_LOSS : LAMP_SPOOL_SUMMARY,
+        .seq = (uint64_t)sqlite3_column_int64(st, 0),
+        .to_seq = (uint64_t)sqlite3_column_int64(st, 1),
+        .t_from_us = (uint64_t)sqlite3_column_int64(st, 2),
+        .t_to_us = (uint64_t)sqlite3_column_int64(st, 3),
+        .n_rows = (uint64_t)sqlite3_column_int64(st, 4),
+        .n_bytes = (uint64_t)sqlite3_column_int64(st, 5),
+        .reason = (enum lamp_loss_reason)sqlite3_column_int(st, 7),
+    };
+    const void *body = sqlite3_column_blob(st, 6);
+    r.body_len = (size_t)sqlite3_column_bytes(st, 6);
+    r.body = malloc(r.body_len + 1);
+    if (!r.body)
+        return LAMP_ENOMEM;
+    if (r.body_len)
+        memcpy(r.body, body, r.body_len);
+    *out = r;
+    return LAMP_OK;
+}
+
+int lamp_spool_read(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t seq,
+                    struct lamp_spool_record *out)
+{
+    int64_t v[3];
+    int err = find_stream(s, stream, v);
+    if (err)
+        return err;
+    const int64_t args[] = { v[0], (int64_t)seq };
+    sqlite3_stmt *st = NULL;
+    err = prepare(s,
+                  "SELECT seq, to_seq, t_from, t_to, n_rows, n_bytes, body, reason FROM record "
+                  "WHERE n=?1 AND to_seq>=?2 ORDER BY seq LIMIT 1",
+                  args, ARRAY_LEN(args), &st);
+    if (err)
+        return err;
+    err = sqlite3_step(st) == SQLITE_ROW ? read_row(st, out) : LAMP_ENOENT;
+    const int end = code_of(sqlite3_finalize(st));
+    return end ? end : err;
+}
+
+/* ---- acknowledgement ---- */
+
+int lamp_spool_ack(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t next_seq)
+{
+    int64_t v[3], freed = 0;
+    int err = find_stream(s, stream, v);
+    if (err)
+        return err;
+    if (next_seq > (uint64_t)v[2] + 1)
+        return LAMP_EPROTO;
+    if (next_seq <= (uint64_t)v[1])
+        return LAMP_OK;
+
+    err = exec(s, "BEGIN IMMEDIATE");
+    if (err)
+        return err;
+    err = QUERY(s, &freed,
+                "SELECT ifnull(sum(length(body) + " LAMP_STR(
+                    RECORD_OVERHEAD) "), 0) FROM record "
+                                     "WHERE n=?1 AND to_seq<?2 AND body IS NOT NULL",
+                v[0], (int64_t)next_seq);
+    if (!err)
+        err = RUN(s, "DELETE FROM record WHERE n=?1 AND to_seq<?2", v[0], (int64_t)next_seq);
+    if (!err)
+        err = RUN(s, "UPDATE stream SET next_seq=?2 WHERE n=?1", v[0], (int64_t)next_seq);
+    err = finish(s, err);
+    if (err)
+        return err;
+    s->bytes -= lamp_min((size_t)freed, s->bytes);
+    /* Gives the freed pages back to the disk, a few at a time. */
+    return exec(s, "PRAGMA incremental_vacuum(64)");
+}
+
+int lamp_spool_rewind(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t next_seq)
+{
+    int64_t v[3], first = 0;
+    int err = find_stream(s, stream, v);
+    if (err)
+        return err;
+    if (next_seq == 0)
+        return LAMP_EPROTO;
+    if (next_seq >= (uint64_t)v[1])
+        return LAMP_OK;
+    err = exec(s, "BEGIN IMMEDIATE");
+    if (err)
+        return err;
+    err = QUERY(s, &first, "SELECT ifnull(min(seq), ?2 + 1) FROM record WHERE n=?1", v[0], v[2]);
+    if (!err && (uint64_t)first > next_seq)
+        err = RUN(s,
+                  "INSERT INTO record(n, seq, to_seq, t_from, t_to, n_rows, n_bytes, reason) "
+                  "VALUES(?1, ?2, ?3, 0, 0, 0, 0, ?4)",
+                  v[0], (int64_t)next_seq, first - 1, LAMP_LOSS_AGG_RESTORE);
+    if (!err)
+        err = RUN(s, "UPDATE stream SET next_seq=?2 WHERE n=?1", v[0], (int64_t)next_seq);
+    return finish(s, err);
+}
+
+int lamp_spool_finish(lamp_spool *s, const struct lamp_stream_id *stream)
+{
+    int64_t v[3];
+    const int err = find_stream(s, stream, v);
+    if (err)
+        return err;
+    return RUN(s, "DELETE FROM stream WHERE n=?1 AND next_seq > last_seq", v[0]);
+}
+
+uint64_t lamp_spool_bytes(const lamp_spool *s)
+{
+    return s->bytes;
+}
+
+uint64_t lamp_spool_quota(const lamp_spool *s)
+{
+    return s->quota;
+}
+
+uint64_t lamp_spool_dropped(const lamp_spool *s)
+{
+    return s->dropped;
+}
+
+const char *lamp_spool_error(const lamp_spool *s)
+{
+    return sqlite3_errmsg(s->db);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* spool: summaries on disk until the aggregator has them. One SQLite database (WAL,
+ * synchronous=FULL), one writer. What lamp_spool_append() returned OK for survives kill -9 and
+ * loss of power. Records belong to streams; each opening starts a new one with a random id,
+ * so a sequence number never stands for two different contents.
+ *
+ * Past the quota the oldest record gives way to a LOSS record in its place, never silently and
+ * never the newest. A database that cannot be read is set aside and an empty one is begun.
+ * Not thread-safe; never logs, never reads a clock. */
+#pragma once
+
+#include "proto/wire.h"
+
+#include <limits.h>
+
+typedef struct lamp_spool lamp_spool;
+
+struct lamp_spool_stream {
+    struct lamp_stream_id id;
+    uint64_t first_seq; /* oldest record held; last_seq + 1: none */
+    uint64_t last_seq;  /* newest ever written; 0: none */
+    uint64_t next_seq;  /* the aggregator has every seq below; from 1 */
+    bool current;       /* the one that appends go to */
+};
+
+enum lamp_spool_kind { LAMP_SPOOL_SUMMARY, LAMP_SPOOL_LOSS };
+
+struct lamp_spool_record {
+    enum lamp_spool_kind kind;
+    uint64_t seq, to_seq; /* equal for a SUMMARY */
+    uint64_t t_from_us, t_to_us, n_rows, n_bytes;
+    enum lamp_loss_reason reason; /* of a LOSS */
+    uint8_t *body;                /* packed Batch of a SUMMARY; free() it */
+    size_t body_len;
+};
+
+/* Opens dir/spool.db, made if absent. damaged (PATH_MAX bytes): where a database that could not
+ * be read was moved to, else "". LAMP_ESTORE: cannot be opened or made; why (256 bytes) says
+ * what the database said. LAMP_ENOMEM, negated errno. */
+LAMP_CHECK int lamp_spool_open(const char *dir, uint64_t quota_bytes, uint64_t now_us,
+                               lamp_spool **out, char damaged[PATH_MAX], char why[256]);
+lamp_spool *lamp_spool_close(lamp_spool *s);
+
+/* Makes the batch of *m durable as the next record of the current stream; *out_seq gets its
+ * number. LAMP_ESTORE: the disk is full or failing; nothing was written. */
+LAMP_CHECK int lamp_spool_append(lamp_spool *s, const struct lamp_summary *m, uint64_t *out_seq);
+
+/* The streams that are not finished, oldest first, the current one last; where there are more
+ * than max, the oldest max - 1 and the current one. */
+LAMP_CHECK int lamp_spool_streams(lamp_spool *s, struct lamp_spool_stream *out, size_t max,
+                                  size_t *out_n);
+
+/* The first record at or after seq (a LOSS also where it only ends there). LAMP_ENOENT: none. */
+LAMP_CHECK int lamp_spool_read(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t seq,
+                               struct lamp_spool_record *out);
+
+/* The aggregator has every seq below next_seq: forgets those records. LAMP_EPROTO: next_seq is
+ * past the end of the stream. LAMP_ENOENT: no such stream. */
+LAMP_CHECK int lamp_spool_ack(lamp_spool *s, const struct lamp_stream_id *stream,
+                              uint64_t next_seq);
+
+/* The aggregator has less than it once said (its database was restored): what is no longer
+ * here becomes a LOSS record. Errors as lamp_spool_ack(). */
+LAMP_CHECK int lamp_spool_rewind(lamp_spool *s, const struct lamp_stream_id *stream,
+                                 uint64_t next_seq);
+
+/* The aggregator knows that the stream ended. */
+LAMP_CHECK int lamp_spool_finish(lamp_spool *s, const struct lamp_stream_id *stream);
+
+/* Bytes of records held, and how many records the quota has cost since opening. */
+uint64_t lamp_spool_bytes(const lamp_spool *s);
+uint64_t lamp_spool_quota(const lamp_spool *s);
+uint64_t lamp_spool_dropped(const lamp_spool *s);
+
+/* What the database said last. */
+const char *lamp_spool_error(const lamp_spool *s);

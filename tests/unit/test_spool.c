@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/link/spool.h"
+#include "tests/support/test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+static char dir[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof(dir), "/tmp/lamp-spool-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char cmd[128];
+    snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+    return system(cmd);
+}
+
+static lamp_spool *open_spool(uint64_t quota, char damaged[PATH_MAX])
+{
+    char why[256], unused[PATH_MAX];
+    lamp_spool *s = NULL;
+    const int err =
+        lamp_spool_open(dir, quota, 1700000000000000, &s, damaged ? damaged : unused, why);
+    if (err)
+        fail_msg("open: %s: %s", lamp_strerror(err), why);
+    return s;
+}
+
+static uint64_t append(lamp_spool *s, size_t size)
+{
+    uint8_t *body = calloc(1, size);
+    assert_non_null(body);
+    const struct lamp_summary m = {
+        .t_from_us = 10, .t_to_us = 20, .n_rows = 3, .n_bytes = 100, .batch = { body, size }
+    };
+    uint64_t seq = 0;
+    assert_int_equal(lamp_spool_append(s, &m, &seq), LAMP_OK);
+    free(body);
+    return seq;
+}
+
+static size_t streams(lamp_spool *s, struct lamp_spool_stream out[8])
+{
+    size_t n = 0;
+    assert_int_equal(lamp_spool_streams(s, out, 8, &n), LAMP_OK);
+    return n;
+}
+
+static void test_append_read_ack(void **state)
+{
+    (void)state;
+    lamp_spool *s = open_spool(1 << 20, NULL);
+    struct lamp_spool_stream st[8];
+    for (uint64_t i = 1; i <= 5; i++)
+        assert_int_equal(append(s, 100), i);
+    assert_int_equal(streams(s, st), 1);
+    assert_true(st[0].current);
+    assert_int_equal(st[0].last_seq, 5);
+
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 7), LAMP_EPROTO);
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 4), LAMP_OK);
+    struct lamp_spool_record r;
+    assert_int_equal(lamp_spool_read(s, &st[0].id, 1, &r), LAMP_OK);
+    assert_int_equal(r.seq, 4);
+    assert_int_equal(r.n_rows, 3);
+    assert_int_equal(r.body_len, 100);
+    free(r.body);
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 6), LAMP_OK);
+    assert_int_equal(lamp_spool_read(s, &st[0].id, 1, &r), LAMP_ENOENT);
+    assert_int_equal(lamp_spool_bytes(s), 0);
+
+    /* The aggregator lost what we no longer have: the hole is declared. */
+    assert_int_equal(lamp_spool_rewind(s, &st[0].id, 2), LAMP_OK);
+    assert_int_equal(lamp_spool_read(s, &st[0].id, 2, &r), LAMP_OK);
+    assert_int_equal(r.kind, LAMP_SPOOL_LOSS);
+    assert_int_equal(r.seq, 2);
+    assert_int_equal(r.to_seq, 5);
+    assert_int_equal(r.reason, LAMP_LOSS_AGG_RESTORE);
+    free(r.body);
+    lamp_spool_close(s);
+}
+
+/* A process that is killed right after append returned has lost nothing. */
+static void test_survives_kill(void **state)
+{
+    (void)state;
+    const pid_t pid = fork();
+    if (pid == 0) {
+        char why[256], damaged[PATH_MAX];
+        lamp_spool *s = NULL;
+        uint64_t seq;
+        const struct lamp_summary m = { .batch = { (const uint8_t *)"abc", 3 } };
+        if (lamp_spool_open(dir, 1 << 20, 1, &s, damaged, why) != LAMP_OK)
+            _exit(1);
+        for (int i = 0; i < 3; i++)
+            if (lamp_spool_append(s, &m, &seq) != LAMP_OK)
+                _exit(1);
+        kill(getpid(), SIGKILL);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+
+    lamp_spool *s = open_spool(1 << 20, NULL);
+    struct lamp_spool_stream st[8];
+    assert_int_equal(streams(s, st), 2);
+    assert_false(st[0].current);
+    assert_int_equal(st[0].last_seq, 3);
+    assert_int_equal(st[0].first_seq, 1);
+    assert_true(st[1].current);
+    assert_memory_not_equal(&st[0].id, &st[1].id, sizeof(st[0].id));
+    assert_int_equal(append(s, 10), 1);
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 4), LAMP_OK);
+    assert_int_equal(lamp_spool_finish(s, &st[0].id), LAMP_OK);
+    assert_int_equal(streams(s, st), 1);
+    lamp_spool_close(s);
+}
+
+static void test_quota_declares_loss(void **state)
+{
+    (void)state;
+    lamp_spool *s = open_spool(10 * 1064, NULL);
+    struct lamp_spool_stream st[8];
+    for (int i = 0; i < 25; i++)
+        (void)append(s, 1000);
+    assert_true(lamp_spool_bytes(s) <= 10 * 1064);
+    assert_int_equal(lamp_spool_dropped(s), 15);
+    assert_int_equal(streams(s, st), 1);
+    struct lamp_spool_record r;
+    assert_int_equal(lamp_spool_read(s, &st[0].id, 1, &r), LAMP_OK);
+    assert_int_equal(r.kind, LAMP_SPOOL_LOSS);
+    assert_int_equal(r.seq, 1);
+    assert_int_equal(r.to_seq, 15);
+    assert_int_equal(r.n_rows, 45);
+    assert_int_equal(r.n_bytes, 1500);
+    free(r.body);
+    /* produced = declared lost + still spooled */
+    for (uint64_t seq = 16; seq <= 25; seq++) {
+        assert_int_equal(lamp_spool_read(s, &st[0].id, seq, &r), LAMP_OK);
+        assert_int_equal(r.kind, LAMP_SPOOL_SUMMARY);
+        assert_int_equal(r.seq, seq);
+        free(r.body);
+    }
+    lamp_spool_close(s);
+}
+
+static void test_damaged_is_set_aside(void **state)
+{
+    (void)state;
+    lamp_spool *s = open_spool(1 << 20, NULL);
+    (void)append(s, 5000);
+    lamp_spool_close(s);
+    char path[128], damaged[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/spool.db", dir);
+    const int fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    static const char rubbish[200] = "this is no database";
+    assert_int_equal(write(fd, rubbish, sizeof(rubbish)), (ssize_t)sizeof(rubbish));
+    close(fd);
+
+    s = open_spool(1 << 20, damaged);
+    assert_non_null(strstr(damaged, "spool.db.damaged-1700000000"));
+    assert_int_equal(access(damaged, F_OK), 0);
+    assert_int_equal(append(s, 10), 1);
+    lamp_spool_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_append_read_ack, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_survives_kill, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_quota_declares_loss, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_is_set_aside, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/capture/summarise.h"
+#include "tests/support/test.h"
+
+enum { CONNS = 700, ROUNDS = 5 };
+
+/* What all rows of a connection add up to. */
+struct sums {
+    uint64_t bytes[2], packets[2], submitted, jobs, rows;
+    double work;
+    bool ended;
+};
+
+struct sink {
+    struct sums sums[CONNS + 1];
+    size_t records, rows;
+    uint64_t n_bytes;
+};
+
+static void on_record(const uint8_t *data, size_t len, size_t n_rows, void *arg)
+{
+    struct sink *k = arg;
+    struct lamp_msg *m;
+    struct lamp_batch *b;
+    assert_true(len <= 64 * 1024);
+    assert_int_equal(lamp_msg_unpack(data, len, &m), LAMP_OK);
+    assert_int_equal(m->type, LAMP_MSG_SUMMARY);
+    assert_int_equal(m->u.summary.n_rows, n_rows);
+    assert_int_equal(lamp_batch_unpack(m->u.summary.batch, &b), LAMP_OK);
+    assert_int_equal(b->n_conns, n_rows);
+    k->records++;
+    k->rows += n_rows;
+    k->n_bytes += m->u.summary.n_bytes;
+    for (size_t i = 0; i < b->n_conns; i++) {
+        const struct lamp_conn_row *r = &b->conns[i];
+        struct sums *s = &k->sums[r->conn_id];
+        assert_false(s->ended);
+        s->bytes[0] += r->bytes_up;
+        s->bytes[1] += r->bytes_down;
+        s->packets[0] += r->packets_up;
+        s->packets[1] += r->packets_down;
+        s->submitted += r->submitted;
+        s->jobs += r->jobs;
+        s->work += r->work_hashes;
+        s->rows++;
+        s->ended = r->flags & LAMP_CONN_ENDED;
+        assert_true(lamp_bytes_eq(r->family, "stratum-v1"));
+        assert_true(lamp_bytes_eq(r->worker, "rig1"));
+    }
+    lamp_batch_free(b);
+    lamp_msg_free(m);
+}
+
+static void grow(struct lamp_conn *c, uint64_t step)
+{
+    c->bytes[LAMP_UP] += 100 * step;
+    c->bytes[LAMP_DOWN] += 1000 * step;
+    c->packets[LAMP_UP] += step;
+    c->packets[LAMP_DOWN] += 2 * step;
+    c->shares.submitted += (uint32_t)step;
+    c->jobs++;
+    c->work += 1e6;
+    c->last_us += 1000;
+}
+
+/* Connections come, grow and end in any order, also more than the table follows: the sum of
+ * all deltas is the total of each. */
+static void run(size_t max_conns)
+{
+    static struct sink k;
+    static struct lamp_conn conns[CONNS];
+    memset(&k, 0, sizeof(k));
+    memset(conns, 0, sizeof(conns));
+    lamp_summarise *s = NULL;
+    const struct lamp_summarise_cfg cfg = {
+        .max_conns = max_conns, .max_record_bytes = 64 * 1024, .emit = on_record, .arg = &k
+    };
+    assert_int_equal(lamp_summarise_new(&cfg, 1000, 1, &s), LAMP_OK);
+    for (size_t i = 0; i < CONNS; i++) {
+        conns[i].id = i + 1;
+        conns[i].family = "stratum-v1";
+        conns[i].verdict = LAMP_VERDICT_CONFIRMED;
+        snprintf(conns[i].workers.v[0], LAMP_CONN_TEXT, "rig1");
+        conns[i].workers.n = 1;
+        snprintf(conns[i].agent, LAMP_CONN_TEXT, "agent/%zu-%0120zu", i, i);
+    }
+    const struct lamp_sensor_counters counters = { .packets = 1 };
+    for (uint64_t round = 1; round <= ROUNDS; round++) {
+        for (size_t i = 0; i < CONNS; i++) {
+            if (conns[i].ended)
+                continue;
+            grow(&conns[i], round + i);
+            conns[i].ended = round == ROUNDS || i % ROUNDS == round;
+            if (conns[i].ended)
+                lamp_summarise_conn(s, &conns[i]);
+        }
+        for (size_t i = 0; i < CONNS; i++)
+            if (!conns[i].ended)
+                lamp_summarise_conn(s, &conns[i]);
+        lamp_summarise_flush(s, &counters, 1000 + round * 1000, round);
+    }
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < CONNS; i++) {
+        const struct sums *got = &k.sums[i + 1];
+        const struct lamp_conn *want = &conns[i];
+        assert_true(got->ended);
+        assert_memory_equal(got->bytes, want->bytes, sizeof(want->bytes));
+        assert_memory_equal(got->packets, want->packets, sizeof(want->packets));
+        assert_int_equal(got->submitted, want->shares.submitted);
+        assert_int_equal(got->jobs, want->jobs);
+        assert_true(got->work > want->work * 0.999 && got->work < want->work * 1.001);
+        bytes += want->bytes[0] + want->bytes[1];
+    }
+    assert_int_equal(k.n_bytes, bytes);
+    const struct lamp_summarise_counters c = lamp_summarise_counters(s);
+    assert_int_equal(c.rows, k.rows);
+    assert_int_equal(c.lost_rows, 0);
+    assert_true((c.untracked > 0) == (max_conns < CONNS));
+    lamp_summarise_free(s);
+}
+
+static void test_sums(void **state)
+{
+    (void)state;
+    run(4096);
+}
+
+static void test_sums_with_small_table(void **state)
+{
+    (void)state;
+    run(50);
+}
+
+static void test_quiet(void **state)
+{
+    (void)state;
+    static struct sink k;
+    lamp_summarise *s = NULL;
+    const struct lamp_summarise_cfg cfg = {
+        .max_conns = 8, .max_record_bytes = 64 * 1024, .emit = on_record, .arg = &k
+    };
+    assert_int_equal(lamp_summarise_new(&cfg, 1000, 1, &s), LAMP_OK);
+    const struct lamp_sensor_counters counters = { .packets = 1 };
+    struct lamp_conn c = {
+        .id = 1, .family = "stratum-v1", .packets = { 1, 1 }, .workers = { .v = { "rig1" }, .n = 1 }
+    };
+    lamp_summarise_conn(s, &c);
+    lamp_summarise_flush(s, &counters, 2000, 2);
+    lamp_summarise_conn(s, &c); /* nothing new: no row, but a record */
+    lamp_summarise_flush(s, &counters, 3000, 3);
+    assert_int_equal(k.records, 2);
+    assert_int_equal(k.rows, 1);
+    lamp_summarise_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_sums_with_small_table),
+        cmocka_unit_test(test_quiet),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
