@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/conf.h"
+
+#include <stdio.h>
+
+#define OPT(key_, type_, member, ...)                                                              \
+    {                                                                                              \
+        .key = (key_), .type = LAMP_OPT_##type_,                                                   \
+        .offset = offsetof(struct lamp_aggregator_conf, member), __VA_ARGS__                       \
+    }
+
+static const struct lamp_opt options[] = {
+    OPT("listen.sensors", STR, listen_sensors, .def = "tcp://0.0.0.0:5667",
+        .help = "Where sensors connect to: a ZeroMQ endpoint."),
+    OPT("listen.http", STR, listen_http, .def = "127.0.0.1:8080",
+        .help = "Where the API and the dashboard are served: address:port."),
+    OPT("http.plain_ok", BOOL, http_plain_ok, .def = "false",
+        .help = "Serve plain HTTP on an address that is not loopback."),
+    OPT("http.behind_tls", BOOL, http_behind_tls, .def = "false",
+        .help = "A TLS proxy is in front: mark cookies Secure."),
+    OPT("state_dir", STR, state_dir, .def = "/var/lib/davylamp-aggregator",
+        .help = "Folder of the database, the keys and the token of the command line."),
+    OPT("sensors", STR, sensors, .def = "/etc/davylamp/sensors",
+        .help = "File of the sensors that may connect, a line KEY SITE NAME each; read again on "
+                "SIGHUP."),
+    OPT("store.backend", STR, store_backend, .def = "sqlite", .help = "How history is kept."),
+    OPT("store.path", STR, store_path, .def = "",
+        .help = "Database; empty: davylamp.db in state_dir."),
+    OPT("web", STR, web, .def = LAMP_WEB_FOLDER, .help = "Folder of the built dashboard."),
+    OPT("sample_mode", BOOL, sample_mode, .def = "false",
+        .help = "The traffic is made up: the dashboard says so."),
+    OPT("interval", INT, interval_s, .min = 1, .max = 300, .def = "10", .unit = "s",
+        .help = "Time between two summaries of a sensor."),
+    OPT("block.never", LIST, never, .def = "",
+        .help = "Addresses and prefixes that are never blocked, on top of private, local and "
+                "multicast ones."),
+    OPT("block.list_ttl", INT, list_ttl_s, .min = 10, .max = 86400, .def = "7200", .unit = "s",
+        .help = "How long sensors hold a block list without hearing from the aggregator."),
+    OPT("log.level", ENUM, log_level, .values = "error|warn|info|debug", .def = "info",
+        .help = "The least urgent lines shown."),
+    OPT("log.format", ENUM, log_format, .values = "text|json", .def = "text",
+        .help = "How lines look."),
+};
+
+const struct lamp_conf_spec lamp_aggregator_spec = {
+    .program = "davylamp-aggregator",
+    .usage = "davylamp-aggregator [OPTION...]\n"
+             "       davylamp-aggregator [OPTION...] keys",
+    .about = "Receives what the sensors of all sites see, keeps history, serves the API and the "
+             "dashboard,\nand sends block lists back. `keys` prints the public keys that a "
+             "sensor's configuration needs.",
+    .default_file = "/etc/davylamp/aggregator.conf",
+    .opts = options,
+    .n_opts = ARRAY_LEN(options),
+};
+
+int lamp_aggregator_never(const struct lamp_aggregator_conf *c, struct lamp_prefix **out,
+                          size_t *out_n)
+{
+    struct lamp_prefix *p = calloc(c->never.n + 1, sizeof(*p));
+    if (!p)
+        return LAMP_ENOMEM;
+    int err = LAMP_OK;
+    for (size_t i = 0; i < c->never.n; i++) {
+        if (lamp_prefix_parse(c->never.v[i], &p[i]) == LAMP_OK)
+            continue;
+        fprintf(stderr, "davylamp-aggregator: block.never: \"%s\" is no address or prefix\n",
+                c->never.v[i]);
+        err = LAMP_EFORMAT;
+    }
+    if (err != LAMP_OK) {
+        free(p);
+        return err;
+    }
+    *out = p;
+    *out_n = c->never.n;
+    return LAMP_OK;
+}

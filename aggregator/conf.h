@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf: the aggregator's options. Used before threads start. */
+#pragma once
+
+#include "common/addr.h"
+#include "common/conf.h"
+
+struct lamp_aggregator_conf {
+    char *listen_sensors; /* ZeroMQ endpoint */
+    char *listen_http;    /* address:port */
+    bool http_plain_ok, http_behind_tls;
+    char *state_dir;                  /* database, keys, token */
+    char *sensors;                    /* allow list, lamp_allow_load() */
+    char *store_backend, *store_path; /* path "": state_dir/davylamp.db */
+    char *web;                        /* folder of the built dashboard */
+    bool sample_mode;
+    int64_t interval_s;        /* between summaries */
+    struct lamp_strlist never; /* prefixes */
+    int64_t list_ttl_s;
+    int log_level, log_format; /* enum lamp_log_level; 0 text, 1 JSON */
+};
+
+extern const struct lamp_conf_spec lamp_aggregator_spec;
+
+/* The prefixes of c->never, free() them; each bad one is told on stderr. LAMP_EFORMAT,
+ * LAMP_ENOMEM. */
+LAMP_CHECK int lamp_aggregator_never(const struct lamp_aggregator_conf *c, struct lamp_prefix **out,
+                                     size_t *out_n);

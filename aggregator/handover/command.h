@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command: what the API asks the writer thread to do, since the writer alone writes. A bounded
+ * queue (256): the caller waits for the answer. Thread-safe. */
+#pragma once
+
+#include "aggregator/store/store.h"
+
+typedef struct lamp_commands lamp_commands;
+
+enum lamp_command_kind { LAMP_CMD_BLOCK, LAMP_CMD_UNBLOCK };
+
+struct lamp_command {
+    enum lamp_command_kind kind;
+    char actor[64]; /* account name, for the audit */
+
+    /* BLOCK */
+    enum lamp_block_kind block_kind;
+    struct lamp_prefix prefix;
+    uint16_t port;
+    uint8_t ip_proto;
+    char site[65]; /* "" every site */
+    char reason[257];
+    uint32_t ttl_s;
+
+    /* UNBLOCK */
+    int64_t block_id;
+};
+
+struct lamp_command_result {
+    int err;       /* LAMP_OK, LAMP_EPROTECTED, LAMP_EEXIST, LAMP_ENOENT, ... */
+    char why[256]; /* a sentence for the caller; "" on success */
+    int64_t block_id;
+};
+
+LAMP_CHECK int lamp_commands_new(lamp_commands **out);
+lamp_commands *lamp_commands_free(lamp_commands *q);
+
+/* Hands a command to the writer and waits up to timeout_ms for its result. LAMP_EFULL: the queue
+ * is full. LAMP_ETIMEOUT: no answer in time (it may still be carried out). */
+LAMP_CHECK int lamp_commands_run(lamp_commands *q, const struct lamp_command *cmd, int timeout_ms,
+                                 struct lamp_command_result *out);
+
+/* Writer side: a descriptor to poll, the next waiting command (LAMP_EAGAIN: none) and its
+ * answer. Every taken command is answered exactly once, in order. */
+int lamp_commands_fd(const lamp_commands *q);
+LAMP_CHECK int lamp_commands_take(lamp_commands *q, struct lamp_command *out);
+void lamp_commands_answer(lamp_commands *q, const struct lamp_command_result *result);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sqlite: what the files of the SQLite backend share: the handle, prepared statements kept for
+ * its life, and typed values to bind. Private to store/sqlite*.c. */
+#pragma once
+
+#include "aggregator/store/backend.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+
+enum { LAMP_SQLITE_STATEMENTS = 128 };
+
+struct lamp_sqlite {
+    struct lamp_store base; /* first: a lamp_store * is one of these */
+    sqlite3 *db;
+    bool in_transaction;
+    struct {
+        const char *sql;
+        sqlite3_stmt *st;
+    } cache[LAMP_SQLITE_STATEMENTS];
+};
+
+/* A value for a ?; made by the functions below. */
+struct lamp_sqlv {
+    enum { LAMP_SQL_INT, LAMP_SQL_REAL, LAMP_SQL_TEXT, LAMP_SQL_BLOB } type;
+    int64_t i;
+    double d;
+    const void *p;
+    size_t len;
+};
+
+static inline struct lamp_sqlv lamp_int(int64_t v)
+{
+    return (struct lamp_sqlv){ .type = LAMP_SQL_INT, .i = v };
+}
+
+/* Unsigned counts stop at INT64_MAX, which no honest count reaches. */
+static inline struct lamp_sqlv lamp_uint(uint64_t v)
+{
+    return lamp_int(v > INT64_MAX ? INT64_MAX : (int64_t)v);
+}
+
+static inline struct lamp_sqlv lamp_real(double v)
+{
+    return (struct lamp_sqlv){ .type = LAMP_SQL_REAL, .d = v };
+}
+
+static inline struct lamp_sqlv lamp_str(const char *s)
+{
+    return (struct lamp_sqlv){ .type = LAMP_SQL_TEXT, .p = s, .len = strlen(s) };
+}
+
+static inline struct lamp_sqlv lamp_text(struct lamp_bytes b)
+{
+    return (struct lamp_sqlv){ .type = LAMP_SQL_TEXT,
+                               .p = b.len ? (const void *)b.data : "",
+                               .len = b.len };
+}
+
+static inline struct lamp_sqlv lamp_blob(const void *p, size_t len)
+{
+    return (struct lamp_sqlv){ .type = LAMP_SQL_BLOB, .p = p, .len = len };
+}
+
+static inline struct lamp_sqlv lamp_addr_blob(const struct lamp_addr *a)
+{
+    return lamp_blob(a->b, sizeof(a->b));
+}
+
+/* The statement for a string literal (the pointer is the key), reset and bound. NULL: the
+ * database refused, base.why says what. Borrowed until the next use of the same literal. */
+sqlite3_stmt *lamp_sqlite_bind(struct lamp_sqlite *q, const char *sql, const struct lamp_sqlv *v,
+                               size_t n);
+
+/* 1: a row is there. 0: no more rows, the statement is reset. LAMP_ESTORE. */
+LAMP_CHECK int lamp_sqlite_step(struct lamp_sqlite *q, sqlite3_stmt *st);
+
+/* Runs a statement that gives no rows. */
+LAMP_CHECK int lamp_sqlite_exec(struct lamp_sqlite *q, const char *sql, const struct lamp_sqlv *v,
+                                size_t n);
+
+#define LAMP_VALUES(...)                                                                           \
+    (const struct lamp_sqlv[]){ __VA_ARGS__ },                                                     \
+        sizeof((const struct lamp_sqlv[]){ __VA_ARGS__ }) / sizeof(struct lamp_sqlv)
+#define LAMP_QUERY(q, sql, ...) lamp_sqlite_bind((q), (sql), LAMP_VALUES(__VA_ARGS__))
+#define LAMP_EXEC(q, sql, ...) lamp_sqlite_exec((q), (sql), LAMP_VALUES(__VA_ARGS__))
+
+/* Columns of the row at hand. Text is "" where NULL, and gone at the next step. */
+static inline uint64_t lamp_col_uint(sqlite3_stmt *st, int i)
+{
+    return (uint64_t)sqlite3_column_int64(st, i);
+}
+
+static inline const char *lamp_col_str(sqlite3_stmt *st, int i)
+{
+    const unsigned char *s = sqlite3_column_text(st, i);
+    return s ? (const char *)s : "";
+}
+
+/* Copies a text column, cut to size. */
+void lamp_col_copy(sqlite3_stmt *st, int i, char *buf, size_t size);
+
+/* Copies a blob column of exactly len bytes; zeroes where it is not. */
+void lamp_col_blob(sqlite3_stmt *st, int i, void *buf, size_t len);
+
+static inline struct lamp_addr lamp_col_addr(sqlite3_stmt *st, int i)
+{
+    struct lamp_addr a;
+    lamp_col_blob(st, i, a.b, sizeof(a.b));
+    return a;
+}
+
+/* The operations, spread over sqlite*.c. */
+#define LAMP_OP(name, params, args) int lamp_sqlite_op_##name params;
+#include "aggregator/store/ops.def"
+#undef LAMP_OP

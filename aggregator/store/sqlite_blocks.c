@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks, published lists and what each sensor made of them. */
+#include "aggregator/store/sqlite.h"
+
+#include <stdio.h>
+
+/* block_sensor.state; the partial index of the schema names REMOVED. */
+enum { PENDING, SENT, APPLIED, FAILED, REMOVED };
+static const char *const state_names[] = { "pending", "sent", "applied", "failed", "removed" };
+
+enum { HISTORY_S = 24 * 3600 };
+
+/* ---- blocks ---- */
+
+int lamp_sqlite_op_block_add(lamp_store *s, struct lamp_block *b)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    const int err = LAMP_EXEC(
+        q,
+        "INSERT INTO block (kind, addr, len, port, ip_proto, site, reason, created_by,"
+        " created_us, expires_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        lamp_int((int64_t)b->kind), lamp_addr_blob(&b->prefix.addr), lamp_int(b->prefix.len),
+        lamp_int(b->port), lamp_int(b->ip_proto), lamp_str(b->site), lamp_str(b->reason),
+        lamp_str(b->created_by), lamp_uint(b->created_us), lamp_uint(b->expires_us));
+    if (err != LAMP_OK)
+        return err;
+    b->id = sqlite3_last_insert_rowid(q->db);
+    return LAMP_EXEC(q,
+                     "INSERT INTO block_sensor (block, sensor, at_us) SELECT ?1, s.no, ?3"
+                     " FROM sensor s JOIN site t ON t.no = s.site"
+                     " WHERE s.enrolled = 1 AND (?2 = '' OR t.name = ?2)",
+                     lamp_int(b->id), lamp_str(b->site), lamp_uint(b->created_us));
+}
+
+int lamp_sqlite_op_block_end(lamp_store *s, int64_t id, const char *by, uint64_t now_us)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    int err = LAMP_EXEC(q,
+                        "UPDATE block SET removed_us = ?2, removed_by = ?3"
+                        " WHERE id = ?1 AND removed_us = 0",
+                        lamp_int(id), lamp_uint(now_us), lamp_str(by));
+    if (err == LAMP_OK && sqlite3_changes(q->db) == 0)
+        err = LAMP_ENOENT;
+    /* A sensor that never got the block has nothing to lift. */
+    if (err == LAMP_OK)
+        err = LAMP_EXEC(q,
+                        "UPDATE block_sensor SET state = 4, error = '', at_us = ?2"
+                        " WHERE block = ?1 AND state = 0",
+                        lamp_int(id), lamp_uint(now_us));
+    return err;
+}
+
+int lamp_sqlite_op_blocks(lamp_store *s, bool with_removed, lamp_block_view_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+#define BLOCK_COLUMNS                                                                              \
+    "SELECT id, kind, addr, len, port, ip_proto, site, reason, created_by, created_us,"            \
+    " expires_us, removed_by, removed_us FROM block"
+    sqlite3_stmt *st =
+        lamp_sqlite_bind(q,
+                         with_removed ? BLOCK_COLUMNS " ORDER BY id DESC"
+                                      : BLOCK_COLUMNS " WHERE removed_us = 0 ORDER BY id DESC",
+                         NULL, 0);
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        const struct lamp_block_view v = {
+            .id = sqlite3_column_int64(st, 0),
+            .kind = (enum lamp_block_kind)sqlite3_column_int(st, 1),
+            .prefix = { lamp_col_addr(st, 2), (uint8_t)sqlite3_column_int(st, 3) },
+            .port = (uint16_t)sqlite3_column_int(st, 4),
+            .ip_proto = (uint8_t)sqlite3_column_int(st, 5),
+            .site = lamp_col_str(st, 6),
+            .reason = lamp_col_str(st, 7),
+            .created_by = lamp_col_str(st, 8),
+            .created_us = lamp_col_uint(st, 9),
+            .expires_us = lamp_col_uint(st, 10),
+            .removed_by = lamp_col_str(st, 11),
+            .removed_us = lamp_col_uint(st, 12),
+        };
+        if (!fn(&v, arg)) {
+            sqlite3_reset(st);
+            return LAMP_OK;
+        }
+    }
+    return got;
+}
+
+int lamp_sqlite_op_block_sensors(lamp_store *s, int64_t block_id, lamp_block_sensor_view_fn *fn,
+                                 void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st = LAMP_QUERY(q,
+                                  "SELECT s.id, t.name, b.state, b.error, b.serial, b.at_us,"
+                                  " b.hit_packets, b.hit_bytes FROM block_sensor b"
+                                  " JOIN sensor s ON s.no = b.sensor JOIN site t ON t.no = s.site"
+                                  " WHERE b.block = ? ORDER BY t.name, s.id",
+                                  lamp_int(block_id));
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        const unsigned state = (unsigned)sqlite3_column_int(st, 2);
+        const struct lamp_block_sensor_view v = {
+            .sensor = lamp_col_str(st, 0),
+            .site = lamp_col_str(st, 1),
+            .state = state_names[state < ARRAY_LEN(state_names) ? state : PENDING],
+            .error = lamp_col_str(st, 3),
+            .serial = lamp_col_uint(st, 4),
+            .at_us = lamp_col_uint(st, 5),
+            .hit_packets = lamp_col_uint(st, 6),
+            .hit_bytes = lamp_col_uint(st, 7),
+        };
+        if (!fn(&v, arg)) {
+            sqlite3_reset(st);
+            return LAMP_OK;
+        }
+    }
+    return got;
+}
+
+/* ---- published lists ---- */
+
+int lamp_sqlite_op_list(lamp_store *s, const char *site, struct lamp_store_list *out)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st = LAMP_QUERY(q,
+                                  "SELECT serial, expires_us, digest FROM set_history"
+                                  " WHERE site = ? ORDER BY serial DESC LIMIT 1",
+                                  lamp_str(site));
+    const int got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got ? got : LAMP_ENOENT;
+    out->serial = lamp_col_uint(st, 0);
+    out->expires_us = lamp_col_uint(st, 1);
+    lamp_col_blob(st, 2, out->digest, sizeof(out->digest));
+    sqlite3_reset(st);
+    return LAMP_OK;
+}
+
+int lamp_sqlite_op_list_put(lamp_store *s, const char *site, const struct lamp_store_list *l,
+                            uint32_t count, uint64_t now_us)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    const uint64_t keep_us = (uint64_t)HISTORY_S * 1000000;
+    int err = LAMP_EXEC(q, "INSERT INTO set_history VALUES (?, ?, ?, ?, ?, ?)", lamp_str(site),
+                        lamp_uint(l->serial), lamp_blob(l->digest, sizeof(l->digest)),
+                        lamp_int(count), lamp_uint(l->expires_us), lamp_uint(now_us));
+    if (err == LAMP_OK)
+        err = LAMP_EXEC(q,
+                        "INSERT INTO meta VALUES ('serial', ?)"
+                        " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+                        lamp_uint(l->serial));
+    if (err == LAMP_OK)
+        err = LAMP_EXEC(q, "DELETE FROM set_history WHERE site = ? AND serial < ? AND at_us < ?",
+                        lamp_str(site), lamp_uint(l->serial),
+                        lamp_uint(now_us > keep_us ? now_us - keep_us : 0));
+    if (err == LAMP_OK)
+        err = LAMP_EXEC(q,
+                        "UPDATE block SET end_serial = ?2 WHERE removed_us > 0 AND end_serial = 0"
+                        " AND (site = ?1 OR site = '')",
+                        lamp_str(site), lamp_uint(l->serial));
+    if (err == LAMP_OK)
+        err = LAMP_EXEC(q,
+                        "UPDATE block SET add_serial = ?2 WHERE add_serial = 0"
+                        " AND (site = ?1 OR site = '')",
+                        lamp_str(site), lamp_uint(l->serial));
+    return err;
+}
+
+int lamp_sqlite_op_serial(lamp_store *s, uint64_t *out)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st = lamp_sqlite_bind(q, "SELECT value FROM meta WHERE key = 'serial'", NULL, 0);
+    const int got = lamp_sqlite_step(q, st);
+    if (got < 0)
+        return got;
+    *out = got ? lamp_col_uint(st, 0) : 0;
+    sqlite3_reset(st);
+    return LAMP_OK;
+}
+
+/* ---- what sensors say ---- */
+
+/* Runs an UPDATE ... RETURNING block and passes each id on. */
+static int changed(struct lamp_sqlite *q, sqlite3_stmt *st, lamp_block_changed_fn *fn, void *arg)
+{
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0)
+        fn(sqlite3_column_int64(st, 0), arg);
+    return got;
+}
+
+int lamp_sqlite_op_list_sent(lamp_store *s, int64_t sensor_ref, uint64_t serial, uint64_t now_us,
+                             lamp_block_changed_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    return changed(q,
+                   LAMP_QUERY(q,
+                              "UPDATE block_sensor SET state = 1, serial = ?2, at_us = ?3"
+                              " WHERE sensor = ?1 AND state <> 4 AND state = 0 AND block IN"
+                              " (SELECT id FROM block WHERE removed_us = 0 AND add_serial <= ?2)"
+                              " RETURNING block",
+                              lamp_int(sensor_ref), lamp_uint(serial), lamp_uint(now_us)),
+                   fn, arg);
+}
+
+struct report {
+    struct lamp_sqlite *q;
+    int64_t sensor;
+    const struct lamp_set_status *st;
+    const char *detail;
+    uint64_t now_us;
+    lamp_block_changed_fn *fn;
+    void *arg;
+};
+
+/* A count that sums of stay within 63 bits. */
+static struct lamp_sqlv hit_count(uint64_t n)
+{
+    const uint64_t limit = UINT64_C(1) << 50;
+    return lamp_uint(n < limit ? n : limit);
+}
+
+static int note_hits(const struct report *r)
+{
+    int err = LAMP_OK;
+    for (size_t i = 0; i < r->st->n_hits && err == LAMP_OK; i++) {
+        const struct lamp_set_hits *h = &r->st->hits[i];
+        err = changed(r->q,
+                      LAMP_QUERY(r->q,
+                                 "UPDATE block_sensor SET"
+                                 " hit_packets = hit_packets + ?3"
+                                 " - iif(?3 >= raw_packets, raw_packets, 0),"
+                                 " hit_bytes = hit_bytes + ?4 - iif(?4 >= raw_bytes, raw_bytes, 0),"
+                                 " raw_packets = ?3, raw_bytes = ?4"
+                                 " WHERE block = ?1 AND sensor = ?2"
+                                 " AND (raw_packets <> ?3 OR raw_bytes <> ?4) RETURNING block",
+                                 lamp_uint(h->id), lamp_int(r->sensor), hit_count(h->packets),
+                                 hit_count(h->bytes)),
+                      r->fn, r->arg);
+    }
+    return err;
+}
+
+/* The list of that serial is in force: what it ended is removed, what its never list keeps out
+ * failed, the rest is applied. */
+static int note_applied(const struct report *r)
+{
+    const uint64_t serial = r->st->head.serial;
+    int err = changed(r->q,
+                      LAMP_QUERY(r->q,
+                                 "UPDATE block_sensor SET state = 4, error = '', serial = ?2,"
+                                 " at_us = ?3 WHERE sensor = ?1 AND state <> 4 AND block IN"
+                                 " (SELECT id FROM block WHERE end_serial > 0 AND end_serial <= ?2)"
+                                 " RETURNING block",
+                                 lamp_int(r->sensor), lamp_uint(serial), lamp_uint(r->now_us)),
+                      r->fn, r->arg);
+    for (size_t i = 0; i < r->st->n_refused_ids && err == LAMP_OK; i++)
+        err = changed(r->q,
+                      LAMP_QUERY(r->q,
+                                 "UPDATE block_sensor SET at_us = iif(state = 3, at_us, ?4),"
+                                 " state = 3, serial = ?3, error = ?5"
+                                 " WHERE block = ?2 AND sensor = ?1 AND state <> 4"
+                                 " AND (state <> 3 OR serial <> ?3 OR error <> ?5) RETURNING block",
+                                 lamp_int(r->sensor), lamp_uint(r->st->refused_ids[i]),
+                                 lamp_uint(serial), lamp_uint(r->now_us), lamp_str(r->detail)),
+                      r->fn, r->arg);
+    if (err == LAMP_OK)
+        err = changed(r->q,
+                      LAMP_QUERY(r->q,
+                                 "UPDATE block_sensor SET state = 2, error = '', serial = ?2,"
+                                 " at_us = ?3 WHERE sensor = ?1 AND state <> 4 AND state <> 2"
+                                 " AND NOT (state = 3 AND serial = ?2) AND block IN"
+                                 " (SELECT id FROM block WHERE removed_us = 0"
+                                 " AND add_serial > 0 AND add_serial <= ?2) RETURNING block",
+                                 lamp_int(r->sensor), lamp_uint(serial), lamp_uint(r->now_us)),
+                      r->fn, r->arg);
+    return err;
+}
+
+/* The list of that serial is not in force: blocks that came with it failed. */
+static int note_failed(const struct report *r)
+{
+    return changed(r->q,
+                   LAMP_QUERY(r->q,
+                              "UPDATE block_sensor SET state = 3, error = ?4, serial = ?2,"
+                              " at_us = ?3 WHERE sensor = ?1 AND state <> 4"
+                              " AND (state < 2 OR (state = 2 AND serial >= ?2)) AND block IN"
+                              " (SELECT id FROM block WHERE removed_us = 0 AND add_serial > 0"
+                              " AND add_serial <= ?2) RETURNING block",
+                              lamp_int(r->sensor), lamp_uint(r->st->head.serial),
+                              lamp_uint(r->now_us), lamp_str(r->detail)),
+                   r->fn, r->arg);
+}
+
+/* Nothing is in force at all: blocks are removed if they ended, else in the given state. */
+static int note_nothing(const struct report *r, int state)
+{
+    int err = changed(r->q,
+                      LAMP_QUERY(r->q,
+                                 "UPDATE block_sensor SET state = 4, error = '', at_us = ?2"
+                                 " WHERE sensor = ?1 AND state <> 4 AND block IN"
+                                 " (SELECT id FROM block WHERE removed_us > 0) RETURNING block",
+                                 lamp_int(r->sensor), lamp_uint(r->now_us)),
+                      r->fn, r->arg);
+    if (err == LAMP_OK)
+        err = changed(r->q,
+                      LAMP_QUERY(r->q,
+                                 "UPDATE block_sensor SET state = ?3, error = ?4, at_us = ?2"
+                                 " WHERE sensor = ?1 AND state <> 4 AND state <> ?3"
+                                 " RETURNING block",
+                                 lamp_int(r->sensor), lamp_uint(r->now_us), lamp_int(state),
+                                 lamp_str(state == FAILED ? r->detail : "")),
+                      r->fn, r->arg);
+    return err;
+}
+
+static int note_sensor(const struct report *r)
+{
+    return LAMP_EXEC(r->q,
+                     "UPDATE sensor SET list_mode = ?2, list_state = ?3, list_epoch = ?4,"
+                     " list_serial = ?5, list_at_us = ?6, list_error = ?7 WHERE no = ?1",
+                     lamp_int(r->sensor), lamp_int((int64_t)r->st->mode),
+                     lamp_int((int64_t)r->st->state), lamp_uint(r->st->head.epoch),
+                     lamp_uint(r->st->head.serial), lamp_uint(r->now_us),
+                     lamp_str(r->st->code < 0 ? r->detail : ""));
+}
+
+int lamp_sqlite_op_list_status(lamp_store *s, int64_t sensor_ref, const struct lamp_set_status *st,
+                               uint64_t now_us, lamp_block_changed_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    char detail[LAMP_STORE_WHY];
+    snprintf(detail, sizeof(detail), "%.*s", (int)lamp_min(st->detail.len, sizeof(detail) - 1),
+             st->detail.len ? (const char *)st->detail.data : "");
+    if (!*detail)
+        snprintf(detail, sizeof(detail), "%s",
+                 st->code < 0                    ? lamp_strerror(st->code)
+                 : st->state == LAMP_SET_OFF     ? "blocking is off at this sensor"
+                 : st->state == LAMP_SET_EXPIRED ? "the list expired at this sensor"
+                                                 : "kept out by the sensor's never list");
+    const struct report r = { q, sensor_ref, st, detail, now_us, fn, arg };
+    uint64_t epoch = 0;
+    int err = lamp_sqlite_op_epoch(s, &epoch);
+    if (err == LAMP_OK)
+        err = note_sensor(&r);
+    if (err != LAMP_OK)
+        return err;
+    switch (st->state) {
+    case LAMP_SET_APPLIED:
+    case LAMP_SET_CONFIRMED:
+    case LAMP_SET_EMPTY:
+        if (st->head.epoch == epoch && st->head.serial > 0) {
+            err = note_applied(&r);
+            return err == LAMP_OK ? note_hits(&r) : err;
+        }
+        return note_nothing(&r, PENDING);
+    case LAMP_SET_REFUSED:
+    case LAMP_SET_ROLLED_BACK:
+        return st->head.epoch == epoch ? note_failed(&r) : LAMP_OK;
+    case LAMP_SET_EXPIRED:
+    case LAMP_SET_OFF:
+        return note_nothing(&r, FAILED);
+    case LAMP_SET_STATE_NONE:
+    case LAMP_SET_STAGED:
+        break;
+    }
+    return LAMP_OK;
+}

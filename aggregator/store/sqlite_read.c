@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The readers' side of the SQLite store: sensors, miners, connections, minutes, status. */
+#include "aggregator/store/sqlite.h"
+
+#include <stdio.h>
+
+#define MINUTE_US (60 * UINT64_C(1000000))
+
+enum {
+    QUIET_MINUTES = 15, /* silence after which a connection counts as over */
+    SPANS_MAX = 256,    /* connections of a miner that its rate looks at */
+    LIMIT_DEFAULT = 1000,
+    MINUTES_MAX = 7 * 24 * 60,
+    ONLINE_INTERVALS = 3,
+};
+
+static uint64_t before(uint64_t now_us, uint64_t span_us)
+{
+    return now_us > span_us ? now_us - span_us : 0;
+}
+
+static bool is_open(uint32_t flags, uint64_t last_us, uint64_t now_us)
+{
+    return !(flags & LAMP_CONN_ENDED) && last_us > before(now_us, QUIET_MINUTES * MINUTE_US);
+}
+
+/* ---- rates ---- */
+
+/* What one connection says about a rate. */
+struct shares {
+    uint64_t from_us, to_us; /* when shares could be seen */
+    uint64_t n;              /* in the window; work likewise */
+    double work;
+    uint64_t all_n;
+    double all_work, self_rate;
+    bool open;
+};
+
+/* Columns: first_us, last_us, data_us of the sensor, flags, recent, shares, work, self_rate. */
+static struct shares shares_of(sqlite3_stmt *st, int at, uint64_t now_us)
+{
+    struct lamp_recent recent[LAMP_RECENT_MINUTES];
+    const uint64_t last_us = lamp_col_uint(st, at + 1), data_us = lamp_col_uint(st, at + 2);
+    struct shares s = { .from_us = lamp_col_uint(st, at), .to_us = last_us };
+    s.open = is_open((uint32_t)sqlite3_column_int64(st, at + 3), last_us, now_us);
+    if (s.open && data_us > last_us) /* silence counts as well: the sensor was watching */
+        s.to_us = data_us < now_us ? data_us : now_us;
+    lamp_col_blob(st, at + 4, recent, sizeof(recent));
+    s.all_n = lamp_col_uint(st, at + 5);
+    s.all_work = sqlite3_column_double(st, at + 6);
+    s.self_rate = sqlite3_column_double(st, at + 7);
+    const uint64_t newest = s.to_us / MINUTE_US;
+    for (size_t i = 0; i < ARRAY_LEN(recent); i++) {
+        if (recent[i].minute <= newest && recent[i].minute + LAMP_RECENT_MINUTES > newest) {
+            s.n += recent[i].shares;
+            s.work += recent[i].work;
+        }
+    }
+    return s;
+}
+
+/* The start of the oldest minute that `recent` still covers at to_us. */
+static uint64_t window_start(uint64_t to_us)
+{
+    return before(to_us / MINUTE_US, LAMP_RECENT_MINUTES - 1) * MINUTE_US;
+}
+
+static double seconds(uint64_t from_us, uint64_t to_us)
+{
+    return to_us > from_us ? (double)(to_us - from_us) / 1e6 : 0;
+}
+
+/* Shares of the last 15 minutes, else since it began, else what the miner says of itself. */
+static struct lamp_rate conn_rate(const struct shares *s)
+{
+    const uint64_t start = window_start(s->to_us);
+    struct lamp_rate r = lamp_rate_from_shares(
+        s->work, s->n, seconds(s->from_us > start ? s->from_us : start, s->to_us));
+    if (r.method == LAMP_RATE_NONE)
+        r = lamp_rate_from_shares(s->all_work, s->all_n, seconds(s->from_us, s->to_us));
+    return r.method == LAMP_RATE_NONE ? lamp_rate_from_self_report(s->self_rate) : r;
+}
+
+/* How long at least one of the spans lasted; they are in order of from_us. */
+static double union_seconds(const struct shares *s, size_t n, uint64_t start_us)
+{
+    double sum = 0;
+    uint64_t covered_us = start_us;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t from = s[i].from_us > covered_us ? s[i].from_us : covered_us;
+        if (s[i].to_us <= from)
+            continue;
+        sum += seconds(from, s[i].to_us);
+        covered_us = s[i].to_us;
+    }
+    return sum;
+}
+
+struct miner_activity {
+    struct lamp_rate rate;
+    char unit[16]; /* of the newest connection */
+    uint32_t open;
+};
+
+/* Adds up the newest connections of a miner that count in the same unit: a miner that comes
+ * back does not count as idle in between, and several connections at a time add up. */
+static int miner_activity(struct lamp_sqlite *q, int64_t miner, uint64_t now_us,
+                          struct miner_activity *out)
+{
+    struct shares *s = calloc(SPANS_MAX, sizeof(*s));
+    if (!s)
+        return LAMP_ENOMEM;
+    sqlite3_stmt *st = LAMP_QUERY(
+        q,
+        "SELECT * FROM (SELECT c.first_us, c.last_us, n.data_us, c.flags, c.recent, c.shares,"
+        " c.work, c.self_rate, c.hash_unit, c.id FROM conn c JOIN sensor n ON n.no = c.sensor"
+        " WHERE c.miner = ? ORDER BY c.id DESC LIMIT 256) ORDER BY first_us, id",
+        lamp_int(miner));
+    int got;
+    size_t n = 0;
+    uint64_t newest_us = 0;
+    *out = (struct miner_activity){ 0 };
+    while ((got = lamp_sqlite_step(q, st)) > 0 && n < SPANS_MAX) {
+        const char *unit = lamp_col_str(st, 8);
+        if (*unit && !streq(unit, out->unit)) { /* another unit: start over */
+            snprintf(out->unit, sizeof(out->unit), "%s", unit);
+            n = 0;
+        }
+        s[n] = shares_of(st, 0, now_us);
+        out->open += s[n].open;
+        if (s[n].to_us > newest_us)
+            newest_us = s[n].to_us;
+        n++;
+    }
+    if (st)
+        sqlite3_reset(st);
+    const uint64_t start = window_start(newest_us);
+    struct shares sum = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        if (s[i].to_us >= start) {
+            sum.n += s[i].n;
+            sum.work += s[i].work;
+        }
+        sum.all_n += s[i].all_n;
+        sum.all_work += s[i].all_work;
+        if (s[i].open)
+            sum.self_rate += s[i].self_rate;
+    }
+    out->rate = lamp_rate_from_shares(sum.work, sum.n, union_seconds(s, n, start));
+    if (out->rate.method == LAMP_RATE_NONE)
+        out->rate = lamp_rate_from_shares(sum.all_work, sum.all_n, union_seconds(s, n, 0));
+    if (out->rate.method == LAMP_RATE_NONE)
+        out->rate = lamp_rate_from_self_report(sum.self_rate);
+    free(s);
+    return got < 0 ? got : LAMP_OK;
+}
+
+/* ---- sensors ---- */
+
+static int online_since(struct lamp_sqlite *q, uint64_t now_us, uint64_t *out)
+{
+    sqlite3_stmt *st =
+        lamp_sqlite_bind(q, "SELECT value FROM meta WHERE key = 'interval_us'", NULL, 0);
+    const int got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got ? got : LAMP_ESTORE;
+    *out = before(now_us, ONLINE_INTERVALS * lamp_col_uint(st, 0));
+    sqlite3_reset(st);
+    return LAMP_OK;
+}
+
+int lamp_sqlite_op_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    uint64_t since_us = 0;
+    const int err = online_since(q, now_us, &since_us);
+    if (err != LAMP_OK)
+        return err;
+    sqlite3_stmt *st = lamp_sqlite_bind(
+        q,
+        "SELECT s.id, t.name, s.version, s.enrolled_us, s.last_seen_us, s.clock_offset_us,"
+        " s.batches, s.rows, s.duplicates, s.lost_records, s.uplink_bytes, s.flows_live,"
+        " s.memory_bytes, s.list_mode, s.list_state, s.list_epoch, s.list_serial, s.list_at_us,"
+        " s.list_error, total(r.packets), total(r.bytes), total(r.kernel_drops),"
+        " total(r.interface_drops), total(r.flows_evicted), total(r.cpu_us)"
+        " FROM sensor s JOIN site t ON t.no = s.site LEFT JOIN capture_run r ON r.sensor = s.no"
+        " WHERE s.enrolled = 1 GROUP BY s.no ORDER BY t.name, s.id",
+        NULL, 0);
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        const struct lamp_sensor_view v = {
+            .id = lamp_col_str(st, 0),
+            .site = lamp_col_str(st, 1),
+            .version = lamp_col_str(st, 2),
+            .online = lamp_col_uint(st, 4) > since_us,
+            .enrolled_us = lamp_col_uint(st, 3),
+            .last_seen_us = lamp_col_uint(st, 4),
+            .clock_offset_us = sqlite3_column_int64(st, 5),
+            .batches = lamp_col_uint(st, 6),
+            .rows = lamp_col_uint(st, 7),
+            .duplicates = lamp_col_uint(st, 8),
+            .lost_records = lamp_col_uint(st, 9),
+            .uplink_bytes = lamp_col_uint(st, 10),
+            .flows_live = lamp_col_uint(st, 11),
+            .memory_bytes = lamp_col_uint(st, 12),
+            .mode = (enum lamp_enforce_mode)sqlite3_column_int(st, 13),
+            .list_state = (enum lamp_set_state)sqlite3_column_int(st, 14),
+            .list_epoch = lamp_col_uint(st, 15),
+            .list_serial = lamp_col_uint(st, 16),
+            .list_at_us = lamp_col_uint(st, 17),
+            .list_error = lamp_col_str(st, 18),
+            .packets = lamp_col_uint(st, 19),
+            .bytes = lamp_col_uint(st, 20),
+            .kernel_drops = lamp_col_uint(st, 21),
+            .interface_drops = lamp_col_uint(st, 22),
+            .flows_evicted = lamp_col_uint(st, 23),
+            .cpu_us = lamp_col_uint(st, 24),
+        };
+        if (!fn(&v, arg)) {
+            sqlite3_reset(st);
+            return LAMP_OK;
+        }
+    }
+    return got;
+}
+
+/* ---- miners ---- */
+
+static enum lamp_miner_state miner_state(enum lamp_verdict verdict, bool blocked, uint64_t last_us,
+                                         uint64_t now_us)
+{
+    if (blocked)
+        return LAMP_MINER_BLOCKED;
+    if (last_us <= before(now_us, QUIET_MINUTES * MINUTE_US))
+        return LAMP_MINER_ENDED;
+    return verdict == LAMP_VERDICT_CONFIRMED  ? LAMP_MINER_CONFIRMED
+           : verdict == LAMP_VERDICT_PROBABLE ? LAMP_MINER_PROBABLE
+                                              : LAMP_MINER_SUSPECTED;
+}
+
+int lamp_sqlite_op_miners(lamp_store *s, const struct lamp_miner_filter *f, uint64_t now_us,
+                          lamp_miner_view_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    struct lamp_addr host = { { 0 } };
+    if (f->host && lamp_addr_parse(f->host, &host) != LAMP_OK)
+        return LAMP_OK; /* no host is called that */
+    sqlite3_stmt *st = LAMP_QUERY(
+        q,
+        "SELECT m.id, t.name, m.host, m.vlan, m.verdict, m.confidence, m.blocked, m.coins,"
+        " m.families, m.algorithms, m.wallets, m.workers, m.agents, m.pools, m.sensors,"
+        " m.bytes_up, m.bytes_down, m.packets_up, m.packets_down, m.jobs, m.submitted,"
+        " m.accepted, m.rejected, m.stale, m.connections, m.since_us, m.last_us"
+        " FROM miner m JOIN site t ON t.no = m.site"
+        " WHERE (?1 = '' OR t.name = ?1) AND (?2 = 0 OR m.host = ?3) AND (?4 = 0 OR m.id = ?4)"
+        " AND (?5 = 0 OR (m.last_us, m.id) < (SELECT a.last_us, a.id FROM miner a WHERE a.id = ?5))"
+        " ORDER BY m.last_us DESC, m.id DESC LIMIT ?6",
+        lamp_str(f->site ? f->site : ""), lamp_int(f->host != NULL), lamp_addr_blob(&host),
+        lamp_int(f->id), lamp_int(f->after_id), lamp_int(f->limit ? f->limit : LIMIT_DEFAULT));
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        struct miner_activity act;
+        struct lamp_miner_view v = {
+            .id = sqlite3_column_int64(st, 0),
+            .site = lamp_col_str(st, 1),
+            .host = lamp_col_addr(st, 2),
+            .vlan = (uint32_t)sqlite3_column_int64(st, 3),
+            .verdict = (enum lamp_verdict)sqlite3_column_int(st, 4),
+            .confidence = sqlite3_column_int(st, 5) / 10000.0,
+            .coins = lamp_col_str(st, 7),
+            .families = lamp_col_str(st, 8),
+            .algorithms = lamp_col_str(st, 9),
+            .wallets = lamp_col_str(st, 10),
+            .workers = lamp_col_str(st, 11),
+            .agents = lamp_col_str(st, 12),
+            .pools = lamp_col_str(st, 13),
+            .sensors = lamp_col_str(st, 14),
+            .totals = { lamp_col_uint(st, 15), lamp_col_uint(st, 16), lamp_col_uint(st, 17),
+                        lamp_col_uint(st, 18), lamp_col_uint(st, 19), lamp_col_uint(st, 20),
+                        lamp_col_uint(st, 21), lamp_col_uint(st, 22), lamp_col_uint(st, 23) },
+            .connections = (uint32_t)sqlite3_column_int64(st, 24),
+            .since_us = lamp_col_uint(st, 25),
+            .last_us = lamp_col_uint(st, 26),
+        };
+        got = miner_activity(q, v.id, now_us, &act);
+        if (got < 0)
+            break;
+        v.state = miner_state(v.verdict, sqlite3_column_int(st, 6) != 0, v.last_us, now_us);
+        v.rate = act.rate;
+        v.unit = act.unit;
+        v.open_connections = act.open;
+        if (!fn(&v, arg))
+            break;
+    }
+    if (st)
+        sqlite3_reset(st);
+    return got < 0 ? got : LAMP_OK;
+}
+
+/* ---- connections ---- */
+
+static struct lamp_bytes col_bytes(sqlite3_stmt *st, int i)
+{
+    const unsigned char *p = sqlite3_column_text(st, i);
+    return (struct lamp_bytes){ p, (size_t)sqlite3_column_bytes(st, i) };
+}
+
+/* Fills in evidence, which `store` holds. */
+static int read_evidence(struct lamp_sqlite *q, struct lamp_conn_view *v,
+                         struct lamp_track_evidence store[LAMP_WIRE_EVIDENCE_MAX])
+{
+    sqlite3_stmt *st =
+        LAMP_QUERY(q, "SELECT kind, detail FROM evidence WHERE conn = ? ORDER BY place LIMIT 16",
+                   lamp_int(v->id));
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        const size_t n = v->row.n_evidence++;
+        lamp_col_copy(st, 0, store[n].kind, sizeof(store[n].kind));
+        lamp_col_copy(st, 1, store[n].detail, sizeof(store[n].detail));
+        v->row.evidence[n].kind = lamp_bytes_of(store[n].kind);
+        v->row.evidence[n].detail = lamp_bytes_of(store[n].detail);
+    }
+    return got;
+}
+
+static void read_conn(sqlite3_stmt *st, uint64_t now_us, struct lamp_conn_view *v)
+{
+    const struct shares sh = shares_of(st, 4, now_us);
+    *v = (struct lamp_conn_view){
+        .id = sqlite3_column_int64(st, 0),
+        .miner_id = sqlite3_column_int64(st, 1),
+        .site = lamp_col_str(st, 2),
+        .sensor = lamp_col_str(st, 3),
+        .row = {
+            .first_us = lamp_col_uint(st, 4),
+            .last_us = lamp_col_uint(st, 5),
+            .flags = (uint32_t)sqlite3_column_int64(st, 7),
+            .work_hashes = sh.all_work,
+            .self_rate = sh.self_rate,
+            .conn_id = lamp_col_uint(st, 12),
+            .client_addr = lamp_col_addr(st, 13),
+            .server_addr = lamp_col_addr(st, 14),
+            .client_port = (uint16_t)sqlite3_column_int(st, 15),
+            .server_port = (uint16_t)sqlite3_column_int(st, 16),
+            .ip_proto = (uint8_t)sqlite3_column_int(st, 17),
+            .vlan = (uint32_t)sqlite3_column_int64(st, 18),
+            .bytes_up = lamp_col_uint(st, 19),
+            .bytes_down = lamp_col_uint(st, 20),
+            .packets_up = lamp_col_uint(st, 21),
+            .packets_down = lamp_col_uint(st, 22),
+            .jobs = (uint32_t)sqlite3_column_int64(st, 23),
+            .submitted = (uint32_t)sqlite3_column_int64(st, 24),
+            .accepted = (uint32_t)sqlite3_column_int64(st, 25),
+            .rejected = (uint32_t)sqlite3_column_int64(st, 26),
+            .stale = (uint32_t)sqlite3_column_int64(st, 27),
+            .verdict = (enum lamp_verdict)sqlite3_column_int(st, 28),
+            .confidence = (uint32_t)sqlite3_column_int(st, 29),
+            .difficulty = sqlite3_column_double(st, 30),
+            .family = col_bytes(st, 31),
+            .coin = col_bytes(st, 32),
+            .algorithm = col_bytes(st, 33),
+            .wallet = col_bytes(st, 34),
+            .worker = col_bytes(st, 35),
+            .agent = col_bytes(st, 36),
+            .pool = col_bytes(st, 37),
+            .server_name = col_bytes(st, 38),
+            .sni = col_bytes(st, 39),
+            .ja4 = col_bytes(st, 40),
+            .hash_unit = col_bytes(st, 41),
+        },
+        .rate = conn_rate(&sh),
+        .open = sh.open,
+    };
+}
+
+int lamp_sqlite_op_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64_t now_us,
+                         lamp_conn_view_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+#define CONN_SELECT                                                                                \
+    "SELECT c.id, c.miner, t.name, s.id, c.first_us, c.last_us, s.data_us, c.flags, c.recent,"     \
+    " c.shares, c.work, c.self_rate, c.conn_id, c.client, c.server, c.client_port,"                \
+    " c.server_port, c.ip_proto, c.vlan, c.bytes_up, c.bytes_down, c.packets_up,"                  \
+    " c.packets_down, c.jobs, c.submitted, c.accepted, c.rejected, c.stale, c.verdict,"            \
+    " c.confidence, c.difficulty, c.family, c.coin, c.algorithm, c.wallet, c.worker, c.agent,"     \
+    " c.pool, c.server_name, c.sni, c.ja4, c.hash_unit FROM conn c"                                \
+    " JOIN sensor s ON s.no = c.sensor JOIN site t ON t.no = c.site"
+#define CONN_WHERE                                                                                 \
+    " (?1 = 0 OR c.id = ?1) AND (?2 = '' OR t.name = ?2) AND (?3 = 0 OR c.id < ?3)"                \
+    " ORDER BY c.id DESC LIMIT ?4"
+    /* Two texts, so that a miner's connections come from their index. */
+    sqlite3_stmt *st =
+        LAMP_QUERY(q,
+                   f->miner_id ? CONN_SELECT " WHERE c.miner = ?5 AND" CONN_WHERE
+                               : CONN_SELECT " WHERE ?5 = 0 AND" CONN_WHERE,
+                   lamp_int(f->id), lamp_str(f->site ? f->site : ""), lamp_int(f->after_id),
+                   lamp_int(f->limit ? f->limit : LIMIT_DEFAULT), lamp_int(f->miner_id));
+    struct lamp_track_evidence evidence[LAMP_WIRE_EVIDENCE_MAX];
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        struct lamp_conn_view v;
+        read_conn(st, now_us, &v);
+        got = read_evidence(q, &v, evidence);
+        if (got < 0 || !fn(&v, arg))
+            break;
+    }
+    if (st)
+        sqlite3_reset(st);
+    return got < 0 ? got : LAMP_OK;
+}
+
+/* ---- minutes ---- */
+
+int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64_t to_us,
+                           lamp_minute_view_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st =
+        LAMP_QUERY(q, "SELECT site, host, vlan FROM miner WHERE id = ?", lamp_int(miner_id));
+    int got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got;
+    const int64_t site = sqlite3_column_int64(st, 0), vlan = sqlite3_column_int64(st, 2);
+    const struct lamp_addr host = lamp_col_addr(st, 1);
+    sqlite3_reset(st);
+
+    /* One seek per minute: the table is clustered by minute first. */
+    const uint64_t last = to_us / MINUTE_US;
+    uint64_t minute = from_us / MINUTE_US;
+    if (last >= MINUTES_MAX && minute < last - MINUTES_MAX)
+        minute = last - MINUTES_MAX;
+    for (; minute <= last; minute++) {
+        st = LAMP_QUERY(q,
+                        "SELECT count(*), sum(bytes_up), sum(bytes_down), sum(packets_up),"
+                        " sum(packets_down), sum(jobs), sum(submitted), sum(accepted),"
+                        " sum(rejected), sum(stale), total(work), sum(shares), max(self_rate)"
+                        " FROM conn_minute WHERE minute = ? AND site = ? AND host = ? AND vlan = ?",
+                        lamp_uint(minute), lamp_int(site), lamp_addr_blob(&host), lamp_int(vlan));
+        got = lamp_sqlite_step(q, st);
+        if (got < 0)
+            return got;
+        if (got == 0 || sqlite3_column_int64(st, 0) == 0)
+            continue;
+        const struct lamp_minute_view v = {
+            .minute = minute,
+            .totals = { lamp_col_uint(st, 1), lamp_col_uint(st, 2), lamp_col_uint(st, 3),
+                        lamp_col_uint(st, 4), lamp_col_uint(st, 5), lamp_col_uint(st, 6),
+                        lamp_col_uint(st, 7), lamp_col_uint(st, 8), lamp_col_uint(st, 9) },
+            .work_hashes = sqlite3_column_double(st, 10),
+            .self_rate = sqlite3_column_double(st, 12),
+            .rate = lamp_rate_from_shares(sqlite3_column_double(st, 10), lamp_col_uint(st, 11), 60),
+        };
+        if (!fn(&v, arg))
+            break;
+    }
+    if (st)
+        sqlite3_reset(st);
+    return LAMP_OK;
+}
+
+/* ---- status ---- */
+
+int lamp_sqlite_op_status(lamp_store *s, uint64_t now_us, struct lamp_status_view *out)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    struct lamp_status_view v = { 0 };
+    uint64_t since_us = 0;
+    int err = online_since(q, now_us, &since_us);
+    if (err == LAMP_OK)
+        err = lamp_sqlite_op_epoch(s, &v.list_epoch);
+    if (err == LAMP_OK)
+        err = lamp_sqlite_op_serial(s, &v.list_serial);
+    if (err != LAMP_OK)
+        return err;
+
+    sqlite3_stmt *st = LAMP_QUERY(
+        q,
+        "SELECT (SELECT count(*) FROM sensor WHERE enrolled = 1),"
+        " (SELECT count(*) FROM sensor WHERE enrolled = 1 AND last_seen_us > ?1),"
+        " (SELECT count(DISTINCT site) FROM sensor WHERE enrolled = 1),"
+        " total(batches), total(rows), total(duplicates), total(lost_records),"
+        " (SELECT total(packets) FROM capture_run), (SELECT total(bytes) FROM capture_run),"
+        " (SELECT count(*) FROM block WHERE removed_us = 0) FROM sensor",
+        lamp_uint(since_us));
+    int got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got ? got : LAMP_ESTORE;
+    v.sensors = (uint32_t)sqlite3_column_int64(st, 0);
+    v.sensors_online = (uint32_t)sqlite3_column_int64(st, 1);
+    v.sites = (uint32_t)sqlite3_column_int64(st, 2);
+    v.batches = lamp_col_uint(st, 3);
+    v.rows = lamp_col_uint(st, 4);
+    v.duplicates = lamp_col_uint(st, 5);
+    v.lost_records = lamp_col_uint(st, 6);
+    v.packets = lamp_col_uint(st, 7);
+    v.bytes = lamp_col_uint(st, 8);
+    v.blocks = (uint32_t)sqlite3_column_int64(st, 9);
+    sqlite3_reset(st);
+
+    st = LAMP_QUERY(q,
+                    "SELECT total(NOT blocked AND last_us > ?1 AND verdict = 4),"
+                    " total(NOT blocked AND last_us > ?1 AND verdict = 3),"
+                    " total(NOT blocked AND last_us > ?1 AND verdict = 2), total(blocked),"
+                    " total(bytes_up) + total(bytes_down) FROM miner",
+                    lamp_uint(before(now_us, QUIET_MINUTES * MINUTE_US)));
+    got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got ? got : LAMP_ESTORE;
+    v.miners_confirmed = (uint32_t)sqlite3_column_int64(st, 0);
+    v.miners_probable = (uint32_t)sqlite3_column_int64(st, 1);
+    v.miners_suspected = (uint32_t)sqlite3_column_int64(st, 2);
+    v.miners_blocked = (uint32_t)sqlite3_column_int64(st, 3);
+    v.mining_bytes = lamp_col_uint(st, 4);
+    sqlite3_reset(st);
+
+    st = lamp_sqlite_bind(q,
+                          "SELECT page_count * page_size FROM pragma_page_count,"
+                          " pragma_page_size",
+                          NULL, 0);
+    got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got ? got : LAMP_ESTORE;
+    v.database_bytes = lamp_col_uint(st, 0);
+    sqlite3_reset(st);
+    *out = v;
+    return LAMP_OK;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sqlite_schema: the tables of the SQLite store, version 1 (PRAGMA user_version). Included by
+ * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
+ * traffic are clustered by time and only ever appended. */
+#pragma once
+
+enum { LAMP_SCHEMA_VERSION = 1 };
+
+static const char lamp_schema[] =
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE site (no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
+
+    "CREATE TABLE sensor ("
+    " no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, site INTEGER NOT NULL REFERENCES site,"
+    " enrolled INTEGER NOT NULL, enrolled_us INTEGER NOT NULL, version TEXT NOT NULL DEFAULT '',"
+    " last_seen_us INTEGER NOT NULL DEFAULT 0, data_us INTEGER NOT NULL DEFAULT 0,"
+    " clock_offset_us INTEGER NOT NULL DEFAULT 0, batches INTEGER NOT NULL DEFAULT 0,"
+    " rows INTEGER NOT NULL DEFAULT 0, duplicates INTEGER NOT NULL DEFAULT 0,"
+    " lost_records INTEGER NOT NULL DEFAULT 0, uplink_bytes INTEGER NOT NULL DEFAULT 0,"
+    " flows_live INTEGER NOT NULL DEFAULT 0, memory_bytes INTEGER NOT NULL DEFAULT 0,"
+    " list_mode INTEGER NOT NULL DEFAULT 0, list_state INTEGER NOT NULL DEFAULT 0,"
+    " list_epoch INTEGER NOT NULL DEFAULT 0, list_serial INTEGER NOT NULL DEFAULT 0,"
+    " list_at_us INTEGER NOT NULL DEFAULT 0, list_error TEXT NOT NULL DEFAULT '') STRICT;"
+
+    /* Counters are cumulative within one run of a capture process. */
+    "CREATE TABLE capture_run ("
+    " sensor INTEGER NOT NULL REFERENCES sensor, run BLOB NOT NULL, packets INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL, kernel_drops INTEGER NOT NULL, interface_drops INTEGER NOT NULL,"
+    " flows_evicted INTEGER NOT NULL, cpu_us INTEGER NOT NULL,"
+    " PRIMARY KEY (sensor, run)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE stream ("
+    " no INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, id BLOB NOT NULL,"
+    " next_seq INTEGER NOT NULL, closed INTEGER NOT NULL, created_us INTEGER NOT NULL,"
+    " UNIQUE (sensor, id)) STRICT;"
+
+    "CREATE TABLE gap ("
+    " no INTEGER PRIMARY KEY, sensor INTEGER NOT NULL REFERENCES sensor, stream INTEGER NOT NULL,"
+    " from_seq INTEGER NOT NULL, to_seq INTEGER NOT NULL, from_us INTEGER NOT NULL,"
+    " to_us INTEGER NOT NULL, flows INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+    " reason TEXT NOT NULL, at_us INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE miner ("
+    " id INTEGER PRIMARY KEY, site INTEGER NOT NULL REFERENCES site, host BLOB NOT NULL,"
+    " vlan INTEGER NOT NULL, verdict INTEGER NOT NULL, confidence INTEGER NOT NULL,"
+    " blocked INTEGER NOT NULL, server BLOB NOT NULL, server_port INTEGER NOT NULL,"
+    " ip_proto INTEGER NOT NULL, coins TEXT NOT NULL, families TEXT NOT NULL,"
+    " algorithms TEXT NOT NULL, wallets TEXT NOT NULL, workers TEXT NOT NULL,"
+    " agents TEXT NOT NULL, pools TEXT NOT NULL, sensors TEXT NOT NULL,"
+    " bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL, packets_up INTEGER NOT NULL,"
+    " packets_down INTEGER NOT NULL, jobs INTEGER NOT NULL, submitted INTEGER NOT NULL,"
+    " accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, stale INTEGER NOT NULL,"
+    " connections INTEGER NOT NULL, since_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
+    " UNIQUE (site, host, vlan)) STRICT;"
+
+    /* `recent` is an array of struct lamp_recent: a cache for rates, in this machine's order. */
+    "CREATE TABLE conn ("
+    " id INTEGER PRIMARY KEY, miner INTEGER NOT NULL, sensor INTEGER NOT NULL REFERENCES sensor,"
+    " site INTEGER NOT NULL REFERENCES site, run BLOB NOT NULL, conn_id INTEGER NOT NULL,"
+    " client BLOB NOT NULL, server BLOB NOT NULL, client_port INTEGER NOT NULL,"
+    " server_port INTEGER NOT NULL, ip_proto INTEGER NOT NULL, vlan INTEGER NOT NULL,"
+    " first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, bytes_up INTEGER NOT NULL,"
+    " bytes_down INTEGER NOT NULL, packets_up INTEGER NOT NULL, packets_down INTEGER NOT NULL,"
+    " jobs INTEGER NOT NULL, submitted INTEGER NOT NULL, accepted INTEGER NOT NULL,"
+    " rejected INTEGER NOT NULL, stale INTEGER NOT NULL, work REAL NOT NULL,"
+    " shares INTEGER NOT NULL, verdict INTEGER NOT NULL, confidence INTEGER NOT NULL,"
+    " difficulty REAL NOT NULL, self_rate REAL NOT NULL, flags INTEGER NOT NULL,"
+    " family TEXT NOT NULL, coin TEXT NOT NULL, algorithm TEXT NOT NULL, wallet TEXT NOT NULL,"
+    " worker TEXT NOT NULL, agent TEXT NOT NULL, pool TEXT NOT NULL, server_name TEXT NOT NULL,"
+    " sni TEXT NOT NULL, ja4 TEXT NOT NULL, hash_unit TEXT NOT NULL, recent BLOB NOT NULL,"
+    " UNIQUE (sensor, run, conn_id)) STRICT;"
+    "CREATE INDEX conn_miner ON conn (miner);"
+
+    "CREATE TABLE evidence ("
+    " conn INTEGER NOT NULL REFERENCES conn, place INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " detail TEXT NOT NULL, PRIMARY KEY (conn, place)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE conn_minute ("
+    " minute INTEGER NOT NULL, site INTEGER NOT NULL, host BLOB NOT NULL, vlan INTEGER NOT NULL,"
+    " conn INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL, packets_up INTEGER NOT NULL,"
+    " packets_down INTEGER NOT NULL, jobs INTEGER NOT NULL, submitted INTEGER NOT NULL,"
+    " accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, stale INTEGER NOT NULL,"
+    " work REAL NOT NULL, shares INTEGER NOT NULL, self_rate REAL NOT NULL,"
+    " PRIMARY KEY (minute, site, host, vlan, conn, stream, seq)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE rollup_minute ("
+    " minute INTEGER NOT NULL, site INTEGER NOT NULL, stream INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, place INTEGER NOT NULL, inside BLOB NOT NULL, remote BLOB NOT NULL,"
+    " ip_proto INTEGER NOT NULL, service_port INTEGER NOT NULL, application TEXT NOT NULL,"
+    " remote_name TEXT NOT NULL, bytes_out INTEGER NOT NULL, bytes_in INTEGER NOT NULL,"
+    " packets_out INTEGER NOT NULL, packets_in INTEGER NOT NULL, flows INTEGER NOT NULL,"
+    " PRIMARY KEY (minute, site, stream, seq, place)) STRICT, WITHOUT ROWID;"
+
+    /* add_serial and end_serial: the first list with the block, and the first without it again;
+     * 0: none yet. AUTOINCREMENT, since ids are on the wire and must not come back. */
+    "CREATE TABLE block ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, addr BLOB NOT NULL,"
+    " len INTEGER NOT NULL, port INTEGER NOT NULL, ip_proto INTEGER NOT NULL, site TEXT NOT NULL,"
+    " reason TEXT NOT NULL, created_by TEXT NOT NULL, created_us INTEGER NOT NULL,"
+    " expires_us INTEGER NOT NULL, removed_by TEXT NOT NULL DEFAULT '',"
+    " removed_us INTEGER NOT NULL DEFAULT 0, add_serial INTEGER NOT NULL DEFAULT 0,"
+    " end_serial INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX block_in_force ON block (id) WHERE removed_us = 0;"
+    "CREATE INDEX block_unpublished ON block (id)"
+    " WHERE add_serial = 0 OR (removed_us > 0 AND end_serial = 0);"
+
+    /* state: see sqlite_blocks.c. raw_*: hits as last reported, since they start over. */
+    "CREATE TABLE block_sensor ("
+    " block INTEGER NOT NULL REFERENCES block, sensor INTEGER NOT NULL REFERENCES sensor,"
+    " state INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',"
+    " serial INTEGER NOT NULL DEFAULT 0, at_us INTEGER NOT NULL DEFAULT 0,"
+    " hit_packets INTEGER NOT NULL DEFAULT 0, hit_bytes INTEGER NOT NULL DEFAULT 0,"
+    " raw_packets INTEGER NOT NULL DEFAULT 0, raw_bytes INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY (block, sensor)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX block_sensor_open ON block_sensor (sensor, block) WHERE state <> 4;"
+
+    "CREATE TABLE set_history ("
+    " site TEXT NOT NULL, serial INTEGER NOT NULL, digest BLOB NOT NULL, entries INTEGER NOT NULL,"
+    " expires_us INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+    " PRIMARY KEY (site, serial)) STRICT, WITHOUT ROWID;";

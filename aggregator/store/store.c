@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/store/store.h"
+
+#include "aggregator/store/backend.h"
+
+#include <stdio.h>
+
+/* The second argument of a line is for CMake. */
+#define LAMP_STORE(name, package) extern const struct lamp_store_ops lamp_store_backend_##name;
+#include "aggregator/store/store.def"
+#undef LAMP_STORE
+
+static const struct lamp_store_ops *const backends[] = {
+#define LAMP_STORE(name, package) &lamp_store_backend_##name,
+#include "aggregator/store/store.def"
+#undef LAMP_STORE
+};
+
+const struct lamp_store_ops *const *lamp_store_backends(size_t *out_n)
+{
+    *out_n = ARRAY_LEN(backends);
+    return backends;
+}
+
+int lamp_store_open(const char *backend, const char *where, bool read_only, lamp_store **out,
+                    char why[LAMP_STORE_WHY])
+{
+    for (size_t i = 0; i < ARRAY_LEN(backends); i++)
+        if (streq(backends[i]->name, backend))
+            return backends[i]->open(where, read_only, out, why);
+    snprintf(why, LAMP_STORE_WHY, "no store is called \"%s\"", backend);
+    return LAMP_ENOENT;
+}
+
+lamp_store *lamp_store_close(lamp_store *s)
+{
+    if (s)
+        s->ops->close(s);
+    return NULL;
+}
+
+const char *lamp_store_why(const lamp_store *s)
+{
+    return s->why;
+}
+
+void lamp_store_rollback(lamp_store *s)
+{
+    s->ops->rollback(s);
+}
+
+const char *lamp_miner_state_name(enum lamp_miner_state s)
+{
+    static const char *const names[] = { "suspected", "probable",  "confirmed", "sanctioned",
+                                         "blocked",   "dismissed", "ended" };
+    return names[s];
+}
+
+#define LAMP_OP(name, params, args)                                                                \
+    int lamp_store_##name params                                                                   \
+    {                                                                                              \
+        return s->ops->name args;                                                                  \
+    }
+#include "aggregator/store/ops.def"

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store: the interface every history backend implements (sqlite first): what the API asks
+ * for; what the writer thread puts in is in write.h. One lamp_store handle per thread: the
+ * writer's is read-write, all others are read-only. Names and texts in views are valid during
+ * the callback only. docs/ADD_A_STORE.md says how to add a backend. */
+#pragma once
+
+#include "common/addr.h"
+#include "common/err.h"
+#include "common/estimate.h"
+#include "common/verdict.h"
+#include "proto/wire.h"
+
+typedef struct lamp_store lamp_store;
+
+enum { LAMP_STORE_WHY = 512 };
+
+/* ---- what readers see ---- */
+
+struct lamp_sensor_view {
+    const char *id, *site, *version;
+    bool online;                        /* heard of within 3 intervals (30 s by default) */
+    uint64_t enrolled_us, last_seen_us; /* 0: never heard of */
+    int64_t clock_offset_us;
+    uint64_t batches, rows, duplicates, lost_records;
+    uint64_t packets, bytes, kernel_drops, interface_drops, flows_live, flows_evicted;
+    uint64_t memory_bytes, cpu_us, uplink_bytes;
+    enum lamp_enforce_mode mode; /* of block lists */
+    enum lamp_set_state list_state;
+    uint64_t list_epoch, list_serial, list_at_us;
+    const char *list_error; /* "" none */
+};
+
+enum lamp_miner_state {
+    LAMP_MINER_SUSPECTED,
+    LAMP_MINER_PROBABLE,
+    LAMP_MINER_CONFIRMED,
+    LAMP_MINER_SANCTIONED,
+    LAMP_MINER_BLOCKED,
+    LAMP_MINER_DISMISSED,
+    LAMP_MINER_ENDED
+};
+const char *lamp_miner_state_name(enum lamp_miner_state s);
+
+struct lamp_totals {
+    uint64_t bytes_up, bytes_down, packets_up, packets_down;
+    uint64_t jobs, submitted, accepted, rejected, stale;
+};
+
+/* A host inside one site that mines. Lists are '\n'-separated, newest first. */
+struct lamp_miner_view {
+    int64_t id;
+    const char *site;
+    struct lamp_addr host;
+    uint32_t vlan;
+    enum lamp_miner_state state;
+    enum lamp_verdict verdict;
+    double confidence;
+    const char *coins, *families, *algorithms, *wallets, *workers, *agents, *pools, *sensors;
+    struct lamp_rate rate; /* over the last 15 min of shares, or since it began */
+    const char *unit;
+    struct lamp_totals totals;
+    uint32_t connections, open_connections;
+    uint64_t since_us, last_us;
+};
+
+struct lamp_conn_view {
+    int64_t id, miner_id;
+    const char *site, *sensor;
+    struct lamp_conn_row row; /* counts are totals of the connection */
+    struct lamp_rate rate;
+    bool open;
+};
+
+struct lamp_minute_view {
+    uint64_t minute; /* minutes since 1970 */
+    struct lamp_totals totals;
+    double work_hashes, self_rate;
+    struct lamp_rate rate; /* of the minute's shares */
+};
+
+enum lamp_block_kind { LAMP_BLOCK_REMOTE, LAMP_BLOCK_HOST };
+
+struct lamp_block_view {
+    int64_t id;
+    enum lamp_block_kind kind; /* a remote address, or an inside host of one site */
+    struct lamp_prefix prefix;
+    uint16_t port;
+    uint8_t ip_proto;
+    const char *site; /* "" every site */
+    const char *reason, *created_by, *removed_by;
+    uint64_t created_us, expires_us, removed_us; /* removed_us 0: in force */
+};
+
+struct lamp_block_sensor_view {
+    const char *sensor, *site, *state; /* "pending", "sent", "applied", "failed", "removed" */
+    const char *error;                 /* "" none */
+    uint64_t serial, at_us, hit_packets, hit_bytes;
+};
+
+struct lamp_status_view {
+    uint32_t sensors, sensors_online, sites;
+    uint32_t miners_confirmed, miners_probable, miners_suspected, miners_blocked, blocks;
+    uint64_t batches, rows, duplicates, lost_records;
+    uint64_t packets, bytes, mining_bytes;
+    uint64_t list_epoch, list_serial;
+    uint64_t database_bytes;
+};
+
+/* ---- reading; each calls fn once a row, in the stated order; fn returns false to stop ---- */
+
+struct lamp_miner_filter {
+    const char *site, *host; /* NULL: any; host as text */
+    int64_t id;              /* 0: any */
+    int64_t after_id;        /* keyset paging: rows after this id in the order */
+    uint32_t limit;          /* 0: 1000 */
+};
+
+struct lamp_conn_filter {
+    int64_t id, miner_id; /* 0: any */
+    const char *site;
+    int64_t after_id;
+    uint32_t limit;
+};
+
+typedef bool lamp_sensor_view_fn(const struct lamp_sensor_view *v, void *arg);
+typedef bool lamp_miner_view_fn(const struct lamp_miner_view *v, void *arg);
+typedef bool lamp_conn_view_fn(const struct lamp_conn_view *v, void *arg);
+typedef bool lamp_minute_view_fn(const struct lamp_minute_view *v, void *arg);
+typedef bool lamp_block_view_fn(const struct lamp_block_view *v, void *arg);
+typedef bool lamp_block_sensor_view_fn(const struct lamp_block_sensor_view *v, void *arg);
+
+/* All return LAMP_ESTORE where the database refused (lamp_store_why() says what). */
+LAMP_CHECK int lamp_store_status(lamp_store *s, uint64_t now_us, struct lamp_status_view *out);
+LAMP_CHECK int lamp_store_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *fn,
+                                  void *arg);
+LAMP_CHECK int lamp_store_miners(lamp_store *s, const struct lamp_miner_filter *f, uint64_t now_us,
+                                 lamp_miner_view_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64_t now_us,
+                                lamp_conn_view_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64_t to_us,
+                                  lamp_minute_view_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_blocks(lamp_store *s, bool with_removed, lamp_block_view_fn *fn,
+                                 void *arg);
+LAMP_CHECK int lamp_store_block_sensors(lamp_store *s, int64_t block_id,
+                                        lamp_block_sensor_view_fn *fn, void *arg);
+
+/* ---- opening ---- */
+
+/* Opens the store named by backend ("sqlite") at `where` (a path). read_only handles need
+ * the writer's to have been opened once. `why` (LAMP_STORE_WHY bytes) says what failed.
+ * LAMP_ENOENT: no such backend. LAMP_ESTORE. LAMP_ENOMEM. */
+LAMP_CHECK int lamp_store_open(const char *backend, const char *where, bool read_only,
+                               lamp_store **out, char why[LAMP_STORE_WHY]);
+lamp_store *lamp_store_close(lamp_store *s);
+
+/* What the last failed call of this handle said. */
+const char *lamp_store_why(const lamp_store *s);

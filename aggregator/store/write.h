@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* write: what the writer thread (and nobody else) puts into a store. Every call works inside
+ * the transaction opened by lamp_store_begin(); nothing counts before lamp_store_commit().
+ * Rows are found and saved whole, as plain structs that own no memory. After LAMP_ESTORE roll
+ * back; lamp_store_why() says what the database refused. Not thread-safe. */
+#pragma once
+
+#include "aggregator/store/store.h"
+
+enum {
+    LAMP_NAME_MAX = 65,       /* sensor and site names with NUL */
+    LAMP_TRACK_TEXT = 257,    /* one string of a connection with NUL */
+    LAMP_TRACK_LIST = 2048,   /* a '\n'-separated list with NUL */
+    LAMP_RECENT_MINUTES = 15, /* the window that hash rates are taken over */
+};
+
+/* ---- transactions and facts about the database ---- */
+
+LAMP_CHECK int lamp_store_begin(lamp_store *s);
+LAMP_CHECK int lamp_store_commit(lamp_store *s);
+void lamp_store_rollback(lamp_store *s);
+
+/* Seconds since 1970 at which the database was made: grows when it is made anew, so that no
+ * serial of an older one is mistaken for newer. */
+LAMP_CHECK int lamp_store_epoch(lamp_store *s, uint64_t *out);
+
+/* Tells readers the summary interval, which "online" depends on. */
+LAMP_CHECK int lamp_store_set_interval(lamp_store *s, uint64_t interval_us);
+
+/* ---- sensors and their streams ---- */
+
+struct lamp_store_sensor {
+    int64_t ref, site_ref; /* row numbers, for the calls below */
+    char id[LAMP_NAME_MAX], site[LAMP_NAME_MAX];
+};
+
+/* What to add to a sensor's row; zero and NULL leave it as it is. */
+struct lamp_sensor_delta {
+    const char *version;
+    bool has_clock_offset;
+    int64_t clock_offset_us;
+    uint64_t seen_us; /* when something of it arrived */
+    uint64_t data_us; /* end of the newest interval it reported */
+    uint64_t batches, rows, duplicates, lost_records, uplink_bytes;
+};
+
+/* Marks every sensor as not enrolled; lamp_store_enroll() brings back those of the allow list. */
+LAMP_CHECK int lamp_store_unenroll_all(lamp_store *s);
+LAMP_CHECK int lamp_store_enroll(lamp_store *s, const char *id, const char *site, uint64_t now_us);
+
+/* LAMP_ENOENT: not enrolled. */
+LAMP_CHECK int lamp_store_sensor(lamp_store *s, const char *id, struct lamp_store_sensor *out);
+LAMP_CHECK int lamp_store_sensor_add(lamp_store *s, int64_t sensor_ref,
+                                     const struct lamp_sensor_delta *d);
+
+/* Newest cumulative counters of one capture run; older ones change nothing. */
+LAMP_CHECK int lamp_store_counters(lamp_store *s, int64_t sensor_ref, const uint8_t cap_run[16],
+                                   const struct lamp_sensor_counters *c);
+
+struct lamp_store_stream {
+    int64_t ref;
+    uint64_t next_seq; /* every record below is merged */
+    bool closed;
+};
+
+/* Finds a stream, or makes it with next_seq 1. */
+LAMP_CHECK int lamp_store_stream(lamp_store *s, int64_t sensor_ref, const struct lamp_stream_id *id,
+                                 uint64_t now_us, struct lamp_store_stream *out);
+LAMP_CHECK int lamp_store_stream_put(lamp_store *s, const struct lamp_store_stream *st);
+
+/* A hole in what is known: records a sensor declared lost, or that made no sense here. */
+struct lamp_store_gap {
+    int64_t sensor_ref, stream_ref;
+    uint64_t from_seq, to_seq, from_us, to_us, flows, bytes, at_us;
+    const char *reason;
+};
+LAMP_CHECK int lamp_store_gap(lamp_store *s, const struct lamp_store_gap *g);
+
+/* ---- connections and miners ---- */
+
+/* The shares of one minute, for rates over the newest minutes. */
+struct lamp_recent {
+    uint64_t minute, shares;
+    double work;
+};
+
+/* Row texts in the order of lamp_conn_row's members. */
+enum lamp_track_text {
+    LAMP_TEXT_FAMILY,
+    LAMP_TEXT_COIN,
+    LAMP_TEXT_ALGORITHM,
+    LAMP_TEXT_WALLET,
+    LAMP_TEXT_WORKER,
+    LAMP_TEXT_AGENT,
+    LAMP_TEXT_POOL,
+    LAMP_TEXT_SERVER_NAME,
+    LAMP_TEXT_SNI,
+    LAMP_TEXT_JA4,
+    LAMP_TEXT_HASH_UNIT,
+    LAMP_TEXT_COUNT
+};
+
+struct lamp_track_evidence {
+    char kind[64], detail[LAMP_TRACK_TEXT];
+};
+
+/* A connection as it stands. `row` holds totals; its texts and evidence are not used, they are in
+ * `text` and `evidence`. */
+struct lamp_track_conn {
+    int64_t id;       /* 0: not in the store yet */
+    int64_t miner_id; /* 0: none (wallet traffic) */
+    int64_t sensor_ref, site_ref;
+    uint8_t cap_run[16];
+    struct lamp_conn_row row;
+    char text[LAMP_TEXT_COUNT][LAMP_TRACK_TEXT];
+    struct lamp_track_evidence evidence[LAMP_WIRE_EVIDENCE_MAX];
+    size_t n_evidence;
+    uint64_t shares;                                /* how many row.work_hashes covers */
+    struct lamp_recent recent[LAMP_RECENT_MINUTES]; /* by minute modulo the length */
+};
+
+/* LAMP_ENOENT: new; *out is untouched. */
+LAMP_CHECK int lamp_store_conn_find(lamp_store *s, int64_t sensor_ref, const uint8_t cap_run[16],
+                                    uint64_t conn_id, struct lamp_track_conn *out);
+
+/* Inserts (id 0, sets it) or replaces. Evidence is written where with_evidence. */
+LAMP_CHECK int lamp_store_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with_evidence);
+
+enum lamp_track_list {
+    LAMP_LIST_COINS,
+    LAMP_LIST_FAMILIES,
+    LAMP_LIST_ALGORITHMS,
+    LAMP_LIST_WALLETS,
+    LAMP_LIST_WORKERS,
+    LAMP_LIST_AGENTS,
+    LAMP_LIST_POOLS,
+    LAMP_LIST_SENSORS,
+    LAMP_LIST_COUNT
+};
+
+struct lamp_track_miner {
+    int64_t id; /* 0: not in the store yet */
+    int64_t site_ref;
+    struct lamp_addr host;
+    uint32_t vlan;
+    enum lamp_verdict verdict;
+    uint32_t confidence;          /* 1/10000 */
+    bool blocked;                 /* a block in force covers its newest connection */
+    struct lamp_addr server_addr; /* of the newest connection */
+    uint16_t server_port;
+    uint8_t ip_proto;
+    char list[LAMP_LIST_COUNT][LAMP_TRACK_LIST]; /* newest first */
+    struct lamp_totals totals;
+    uint64_t connections, since_us, last_us;
+};
+
+/* LAMP_ENOENT as above. */
+LAMP_CHECK int lamp_store_miner_find(lamp_store *s, int64_t site_ref, const struct lamp_addr *host,
+                                     uint32_t vlan, struct lamp_track_miner *out);
+LAMP_CHECK int lamp_store_miner_save(lamp_store *s, struct lamp_track_miner *m);
+
+/* What a block needs to know of a miner, and where the answer goes. */
+struct lamp_miner_target {
+    int64_t id;
+    const char *site;
+    struct lamp_addr host, server_addr;
+    uint16_t server_port;
+    uint8_t ip_proto;
+    bool blocked;
+};
+typedef bool lamp_miner_target_fn(const struct lamp_miner_target *t, void *arg);
+
+/* Lends every miner heard of since from_us. */
+LAMP_CHECK int lamp_store_miner_targets(lamp_store *s, uint64_t from_us, lamp_miner_target_fn *fn,
+                                        void *arg);
+LAMP_CHECK int lamp_store_miner_blocked(lamp_store *s, int64_t miner_id, bool blocked);
+
+/* What one record adds to one minute of one connection. (minute, conn, stream, seq) is written
+ * once; reads add the parts up. `delta` is the row as received. */
+LAMP_CHECK int lamp_store_minute(lamp_store *s, const struct lamp_track_conn *c, uint64_t minute,
+                                 int64_t stream_ref, uint64_t seq,
+                                 const struct lamp_conn_row *delta, uint64_t shares);
+
+/* One row of other traffic of one record; index is its place there. */
+LAMP_CHECK int lamp_store_rollup(lamp_store *s, int64_t site_ref, int64_t stream_ref, uint64_t seq,
+                                 uint32_t index, const struct lamp_rollup_row *row);
+
+/* ---- block lists ---- */
+
+/* A block as the list builder keeps it. */
+struct lamp_block {
+    int64_t id;
+    enum lamp_block_kind kind;
+    struct lamp_prefix prefix;
+    uint16_t port;
+    uint8_t ip_proto;
+    char site[LAMP_NAME_MAX]; /* "" every site */
+    char reason[257], created_by[LAMP_NAME_MAX];
+    uint64_t created_us, expires_us;
+};
+
+/* Inserts (sets id), with a "pending" state for each enrolled sensor it is meant for. */
+LAMP_CHECK int lamp_store_block_add(lamp_store *s, struct lamp_block *b);
+
+/* Ends a block; `by` is an account or "expired". LAMP_ENOENT: not in force. */
+LAMP_CHECK int lamp_store_block_end(lamp_store *s, int64_t id, const char *by, uint64_t now_us);
+
+/* A site's list as last published. */
+struct lamp_store_list {
+    uint64_t serial, expires_us;
+    uint8_t digest[LAMP_WIRE_DIGEST_LEN];
+};
+/* LAMP_ENOENT: never published. */
+LAMP_CHECK int lamp_store_list(lamp_store *s, const char *site, struct lamp_store_list *out);
+
+/* Publishes a list: keeps it and its line in set_history, and gives its serial to the blocks of
+ * the site that were added or ended since. */
+LAMP_CHECK int lamp_store_list_put(lamp_store *s, const char *site, const struct lamp_store_list *l,
+                                   uint32_t count, uint64_t now_us);
+
+/* The newest serial of any site; 0: none. */
+LAMP_CHECK int lamp_store_serial(lamp_store *s, uint64_t *out);
+
+/* Told of each block whose state at the sensor changed. Must not call the store. */
+typedef void lamp_block_changed_fn(int64_t block_id, void *arg);
+
+/* Notes that a list went out: pending blocks become "sent". */
+LAMP_CHECK int lamp_store_list_sent(lamp_store *s, int64_t sensor_ref, uint64_t serial,
+                                    uint64_t now_us, lamp_block_changed_fn *fn, void *arg);
+
+/* Notes what a sensor says of its list (SET_STATUS): its own state, and of each block "applied",
+ * "failed" (refused by its never list, or the whole list refused) or "removed", with hits. */
+LAMP_CHECK int lamp_store_list_status(lamp_store *s, int64_t sensor_ref,
+                                      const struct lamp_set_status *st, uint64_t now_us,
+                                      lamp_block_changed_fn *fn, void *arg);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/writer/tracker.h"
+
+#include "common/text.h"
+
+#include <stdio.h>
+
+#define MINUTE_US (60 * UINT64_C(1000000))
+
+/* A clock that runs ahead by more than this is not believed. */
+#define FUTURE_US (5 * MINUTE_US)
+
+/* More than this in one interval is no count: sums must stay within 63 bits. */
+#define COUNT_MAX (UINT64_C(1) << 50)
+
+enum { NAMES_MAX = 16 }; /* names kept in a list of a miner */
+
+/* ---- text ---- */
+
+/* Text from the wire as it is stored: valid UTF-8, no control characters (lists are separated
+ * by newlines), other bytes as \xNN. Returns whether buf changed. Empty text changes nothing. */
+static bool take_text(struct lamp_bytes from, char *buf, size_t size)
+{
+    char raw[4 * LAMP_WIRE_STRING_MAX + 1], clean[4 * sizeof(raw)];
+    size_t n = 0;
+    for (size_t i = 0; i < from.len && n + 4 < sizeof(raw); i++) {
+        if (from.data[i] < 0x20 || from.data[i] == 0x7f)
+            n += (size_t)snprintf(raw + n, sizeof(raw) - n, "\\x%02x", from.data[i]);
+        else
+            raw[n++] = (char)from.data[i];
+    }
+    if (n == 0)
+        return false;
+    lamp_text_utf8((const uint8_t *)raw, n, clean, lamp_min(size, sizeof(clean)));
+    if (streq(clean, buf))
+        return false;
+    memcpy(buf, clean, strlen(clean) + 1);
+    return true;
+}
+
+/* Puts a name at the front of a '\n'-separated list; the oldest ones fall off. */
+static void list_add(char list[LAMP_TRACK_LIST], const char *name)
+{
+    const size_t len = strlen(name);
+    if (len == 0 || (strncmp(list, name, len) == 0 && (list[len] == '\n' || list[len] == '\0')))
+        return;
+    char old[LAMP_TRACK_LIST];
+    memcpy(old, list, sizeof(old));
+    size_t n = (size_t)snprintf(list, LAMP_TRACK_LIST, "%s", name), names = 1;
+    for (const char *p = old; *p && names < NAMES_MAX;) {
+        const size_t part = strcspn(p, "\n");
+        const bool same = part == len && memcmp(p, name, len) == 0;
+        if (!same && n + part + 2 <= LAMP_TRACK_LIST) {
+            list[n++] = '\n';
+            memcpy(list + n, p, part);
+            n += part;
+            list[n] = '\0';
+            names++;
+        }
+        p += part + (p[part] == '\n');
+    }
+}
+
+/* ---- a connection ---- */
+
+static uint32_t add_u32(uint32_t a, uint32_t b)
+{
+    return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+static uint64_t at_most(uint64_t t_us, uint64_t limit_us)
+{
+    return t_us < limit_us ? t_us : limit_us;
+}
+
+static void add_counts(struct lamp_conn_row *r, const struct lamp_conn_row *delta)
+{
+    r->bytes_up += delta->bytes_up;
+    r->bytes_down += delta->bytes_down;
+    r->packets_up += delta->packets_up;
+    r->packets_down += delta->packets_down;
+    r->jobs = add_u32(r->jobs, delta->jobs);
+    r->submitted = add_u32(r->submitted, delta->submitted);
+    r->accepted = add_u32(r->accepted, delta->accepted);
+    r->rejected = add_u32(r->rejected, delta->rejected);
+    r->stale = add_u32(r->stale, delta->stale);
+    r->work_hashes += delta->work_hashes;
+}
+
+/* How many more shares stand behind the connection's work: accepted ones, or, where no answers
+ * are seen, submitted ones. Shares whose work only became known later count then. */
+static uint64_t shares_behind(const struct lamp_track_conn *c, const struct lamp_conn_row *delta)
+{
+    const struct lamp_conn_row *r = &c->row;
+    const uint64_t n = r->accepted || r->rejected || r->stale ? r->accepted : r->submitted;
+    return delta->work_hashes > 0 && n > c->shares ? n - c->shares : 0;
+}
+
+static void add_recent(struct lamp_recent recent[LAMP_RECENT_MINUTES], uint64_t minute,
+                       uint64_t shares, double work)
+{
+    struct lamp_recent *r = &recent[minute % LAMP_RECENT_MINUTES];
+    if (r->minute > minute)
+        return; /* replayed from before the window */
+    if (r->minute < minute)
+        *r = (struct lamp_recent){ .minute = minute };
+    r->shares += shares;
+    r->work += work;
+}
+
+/* The newest value of everything that is not counted. Returns whether evidence changed. */
+static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *row)
+{
+    const struct lamp_bytes texts[LAMP_TEXT_COUNT] = {
+        row->family, row->coin,        row->algorithm, row->wallet, row->worker,    row->agent,
+        row->pool,   row->server_name, row->sni,       row->ja4,    row->hash_unit,
+    };
+    for (size_t i = 0; i < LAMP_TEXT_COUNT; i++)
+        (void)take_text(texts[i], c->text[i], sizeof(c->text[i]));
+    if (row->verdict > c->row.verdict ||
+        (row->verdict == c->row.verdict && row->confidence > c->row.confidence)) {
+        c->row.verdict = row->verdict;
+        c->row.confidence = row->confidence;
+    }
+    if (row->difficulty > 0)
+        c->row.difficulty = row->difficulty;
+    if (row->self_rate > 0)
+        c->row.self_rate = row->self_rate;
+    c->row.flags |= row->flags;
+
+    bool changed = row->n_evidence > 0 && row->n_evidence != c->n_evidence;
+    for (size_t i = 0; i < row->n_evidence; i++) {
+        changed |=
+            take_text(row->evidence[i].kind, c->evidence[i].kind, sizeof(c->evidence[i].kind));
+        changed |= take_text(row->evidence[i].detail, c->evidence[i].detail,
+                             sizeof(c->evidence[i].detail));
+    }
+    if (row->n_evidence)
+        c->n_evidence = row->n_evidence;
+    return changed;
+}
+
+static void new_conn(const struct lamp_record *rec, const struct lamp_batch *b,
+                     const struct lamp_conn_row *row, struct lamp_track_conn *c)
+{
+    memset(c, 0, sizeof(*c));
+    c->sensor_ref = rec->sensor->ref;
+    c->site_ref = rec->sensor->site_ref;
+    memcpy(c->cap_run, b->cap_run, sizeof(c->cap_run));
+    c->row.conn_id = row->conn_id;
+    c->row.client_addr = row->client_addr;
+    c->row.server_addr = row->server_addr;
+    c->row.client_port = row->client_port;
+    c->row.server_port = row->server_port;
+    c->row.ip_proto = row->ip_proto;
+    c->row.vlan = row->vlan;
+    c->row.first_us = at_most(row->first_us, rec->now_us + FUTURE_US);
+}
+
+/* ---- a miner ---- */
+
+static void add_totals(struct lamp_totals *t, const struct lamp_conn_row *r)
+{
+    t->bytes_up += r->bytes_up;
+    t->bytes_down += r->bytes_down;
+    t->packets_up += r->packets_up;
+    t->packets_down += r->packets_down;
+    t->jobs += r->jobs;
+    t->submitted += r->submitted;
+    t->accepted += r->accepted;
+    t->rejected += r->rejected;
+    t->stale += r->stale;
+}
+
+static void add_names(struct lamp_track_miner *m, const struct lamp_track_conn *c,
+                      const char *sensor)
+{
+    static const struct {
+        enum lamp_track_list list;
+        enum lamp_track_text text;
+    } names[] = {
+        { LAMP_LIST_COINS, LAMP_TEXT_COIN },           { LAMP_LIST_FAMILIES, LAMP_TEXT_FAMILY },
+        { LAMP_LIST_ALGORITHMS, LAMP_TEXT_ALGORITHM }, { LAMP_LIST_WALLETS, LAMP_TEXT_WALLET },
+        { LAMP_LIST_WORKERS, LAMP_TEXT_WORKER },       { LAMP_LIST_AGENTS, LAMP_TEXT_AGENT },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        list_add(m->list[names[i].list], c->text[names[i].text]);
+    char addr[LAMP_ADDR_STRLEN], pool[LAMP_ADDR_STRLEN + 10];
+    lamp_addr_str(&c->row.server_addr, addr);
+    snprintf(pool, sizeof(pool), lamp_addr_is_v4(&c->row.server_addr) ? "%s:%u" : "[%s]:%u", addr,
+             c->row.server_port);
+    list_add(m->list[LAMP_LIST_POOLS], pool);
+    list_add(m->list[LAMP_LIST_SENSORS], sensor);
+}
+
+static void weigh(struct lamp_track_miner *m, const struct lamp_conn_row *r)
+{
+    if (r->verdict > m->verdict || (r->verdict == m->verdict && r->confidence > m->confidence)) {
+        m->verdict = r->verdict;
+        m->confidence = r->confidence;
+    }
+}
+
+/* Adds to the connection's miner what `delta` says; all of the connection when it is new to
+ * the miner. */
+static int merge_miner(const struct lamp_tracker *t, const struct lamp_record *rec,
+                       struct lamp_track_conn *c, const struct lamp_conn_row *delta)
+{
+    struct lamp_track_miner *m = calloc(1, sizeof(*m)); /* too large for a stack */
+    if (!m)
+        return LAMP_ENOMEM;
+    const struct lamp_conn_row *r = &c->row;
+    int err = lamp_store_miner_find(t->store, c->site_ref, &r->client_addr, r->vlan, m);
+    if (err == LAMP_ENOENT) {
+        *m = (struct lamp_track_miner){ .site_ref = c->site_ref,
+                                        .host = r->client_addr,
+                                        .vlan = r->vlan,
+                                        .since_us = r->first_us };
+        err = LAMP_OK;
+    }
+    if (err != LAMP_OK)
+        goto done;
+    m->connections += c->miner_id == 0;
+    add_totals(&m->totals, c->miner_id == 0 ? r : delta);
+    weigh(m, r);
+    m->since_us = at_most(m->since_us, r->first_us);
+    if (r->last_us >= m->last_us) {
+        m->last_us = r->last_us;
+        m->server_addr = r->server_addr;
+        m->server_port = r->server_port;
+        m->ip_proto = r->ip_proto;
+        m->blocked = t->covered(&(struct lamp_miner_target){ .id = m->id,
+                                                             .site = rec->sensor->site,
+                                                             .host = m->host,
+                                                             .server_addr = m->server_addr,
+                                                             .server_port = m->server_port,
+                                                             .ip_proto = m->ip_proto,
+                                                             .blocked = m->blocked },
+                                t->arg);
+        add_names(m, c, rec->sensor->id);
+    }
+    err = lamp_store_miner_save(t->store, m);
+    if (err == LAMP_OK) {
+        c->miner_id = m->id;
+        t->touched(m->id, t->arg);
+    }
+done:
+    free(m);
+    return err;
+}
+
+/* A sensor is trusted with what it saw, not with keeping within reason. */
+static struct lamp_conn_row within_reason(const struct lamp_conn_row *row)
+{
+    struct lamp_conn_row r = *row;
+    uint64_t *const counts[] = { &r.bytes_up, &r.bytes_down, &r.packets_up, &r.packets_down };
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        *counts[i] = at_most(*counts[i], COUNT_MAX);
+    double *const reals[] = { &r.work_hashes, &r.difficulty, &r.self_rate };
+    for (size_t i = 0; i < ARRAY_LEN(reals); i++)
+        if (!(*reals[i] >= 0 && *reals[i] <= 1e30))
+            *reals[i] = 0;
+    return r;
+}
+
+static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec,
+                     const struct lamp_batch *b, const struct lamp_conn_row *received,
+                     struct lamp_track_conn *c)
+{
+    const struct lamp_conn_row sane = within_reason(received), *row = &sane;
+    int err = lamp_store_conn_find(t->store, rec->sensor->ref, b->cap_run, row->conn_id, c);
+    if (err == LAMP_ENOENT) {
+        new_conn(rec, b, row, c);
+        err = LAMP_OK;
+    }
+    if (err != LAMP_OK)
+        return err;
+
+    const uint64_t latest_us = rec->now_us + FUTURE_US;
+    const uint64_t last_us = at_most(row->last_us, latest_us);
+    add_counts(&c->row, row);
+    if (last_us > c->row.last_us)
+        c->row.last_us = last_us;
+    const bool new_evidence = take_values(c, row);
+    const uint64_t shares = shares_behind(c, row);
+    c->shares += shares;
+
+    /* The minute the row belongs to: that of its newest packet, within the batch's interval. */
+    uint64_t at_us = last_us > b->t_from_us ? last_us : b->t_from_us;
+    at_us = at_most(at_most(at_us, b->t_to_us), latest_us);
+    add_recent(c->recent, at_us / MINUTE_US, shares, row->work_hashes);
+
+    if (c->row.verdict >= LAMP_VERDICT_SUSPECTED)
+        err = merge_miner(t, rec, c, row);
+    if (err == LAMP_OK)
+        err = lamp_store_conn_save(t->store, c, new_evidence);
+    if (err == LAMP_OK)
+        err = lamp_store_minute(t->store, c, at_us / MINUTE_US, rec->stream_ref, rec->seq, row,
+                                shares);
+    return err;
+}
+
+int lamp_tracker_merge(const struct lamp_tracker *t, const struct lamp_record *rec,
+                       const struct lamp_batch *b)
+{
+    struct lamp_track_conn *c = malloc(sizeof(*c));
+    int err = c ? LAMP_OK : LAMP_ENOMEM;
+    for (size_t i = 0; i < b->n_conns && err == LAMP_OK; i++)
+        err = merge_row(t, rec, b, &b->conns[i], c);
+    for (size_t i = 0; i < b->n_rollups && err == LAMP_OK; i++)
+        err = lamp_store_rollup(t->store, rec->sensor->site_ref, rec->stream_ref, rec->seq,
+                                (uint32_t)i, &b->rollups[i]);
+    free(c);
+    return err;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* writer: the thread that alone writes to the store. It merges what ingest hands over, carries
+ * out the API's commands, keeps the block lists, and commits after at most 1 s or 256 letters,
+ * at once when nothing waits. A record and its stream's next sequence number are committed
+ * together; acknowledgements and events leave only after the commit, so what is acknowledged
+ * is in the database, once. */
+#pragma once
+
+#include "aggregator/allow.h"
+#include "aggregator/handover/command.h"
+#include "aggregator/handover/events.h"
+#include "aggregator/handover/mailbox.h"
+#include "aggregator/writer/blocklist.h"
+
+typedef struct lamp_writer lamp_writer;
+
+struct lamp_writer_cfg {
+    lamp_store *store;            /* read-write; the writer's alone until the stop */
+    const struct lamp_keys *keys; /* all borrowed until the stop */
+    lamp_allow *allow;
+    lamp_mailbox *inbox, *outbox;
+    lamp_commands *commands;
+    lamp_events *events;
+    const struct lamp_prefix *never;
+    size_t n_never;
+    uint32_t list_ttl_s;
+    uint32_t interval_ms; /* between summaries, told to sensors */
+};
+
+/* Enrols the sensors of the allow list, loads the block lists and starts the thread.
+ * LAMP_ESTORE (lamp_store_why()), LAMP_ENOMEM, LAMP_EIO. */
+LAMP_CHECK int lamp_writer_start(const struct lamp_writer_cfg *cfg, lamp_writer **out);
+
+/* Works off what waits, commits, then ends the thread. Accepts NULL. Returns NULL. */
+lamp_writer *lamp_writer_stop(lamp_writer *w);
+
+/* Whether the thread gave up since the database refused three times in a row; it then has sent
+ * SIGTERM to the process. */
+bool lamp_writer_failed(const lamp_writer *w);

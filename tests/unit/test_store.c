@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The contract of a store, over every backend of store.def. */
+#include "tests/support/aggregator.h"
+
+#include "aggregator/store/backend.h"
+#include "aggregator/writer/tracker.h"
+
+static const char *backend;
+
+struct fixture {
+    char *folder;
+    lamp_store *s;
+    struct lamp_store_sensor sensor;
+    struct lamp_store_stream stream;
+};
+
+static const struct lamp_stream_id stream_id = { { 9, 9, 9 } };
+
+static void enroll_in(struct fixture *f)
+{
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_enroll(f->s, "s1", "north", TEST_NOW_US));
+    ok(f->s, lamp_store_enroll(f->s, "s2", "south", TEST_NOW_US));
+    ok(f->s, lamp_store_sensor(f->s, "s1", &f->sensor));
+    ok(f->s, lamp_store_stream(f->s, f->sensor.ref, &stream_id, TEST_NOW_US, &f->stream));
+    ok(f->s, lamp_store_commit(f->s));
+}
+
+static struct fixture *fixture_new(void)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    f->folder = new_folder();
+    f->s = open_store(backend, f->folder, false);
+    enroll_in(f);
+    return f;
+}
+
+static void fixture_free(struct fixture *f)
+{
+    lamp_store_close(f->s);
+    remove_folder(f->folder);
+    free(f->folder);
+    free(f);
+}
+
+static bool never_covered(const struct lamp_miner_target *t, void *arg)
+{
+    (void)t;
+    (void)arg;
+    return false;
+}
+
+static void ignore_id(int64_t id, void *arg)
+{
+    (void)id;
+    (void)arg;
+}
+
+static void merge(struct fixture *f, struct lamp_conn_row *rows, size_t n, uint64_t from_us,
+                  uint64_t to_us)
+{
+    const struct lamp_tracker t = { f->s, never_covered, ignore_id, NULL };
+    const struct lamp_record rec = { &f->sensor, f->stream.ref, f->stream.next_seq++, to_us };
+    const struct lamp_batch b = test_batch(rows, n, from_us, to_us);
+    ok(f->s, lamp_tracker_merge(&t, &rec, &b));
+    ok(f->s, lamp_store_counters(f->s, f->sensor.ref, b.cap_run, &b.counters));
+    ok(f->s,
+       lamp_store_sensor_add(f->s, f->sensor.ref,
+                             &(struct lamp_sensor_delta){
+                                 .seen_us = to_us, .data_us = to_us, .batches = 1, .rows = n }));
+    ok(f->s, lamp_store_stream_put(f->s, &f->stream));
+}
+
+struct miner_seen {
+    int n;
+    struct lamp_miner_view last;
+    double rate;
+    char coins[32], pools[64];
+};
+
+static bool count_miner(const struct lamp_miner_view *v, void *arg)
+{
+    struct miner_seen *got = arg;
+    got->n++;
+    got->last = *v;
+    got->rate = v->rate.value;
+    snprintf(got->coins, sizeof(got->coins), "%s", v->coins);
+    snprintf(got->pools, sizeof(got->pools), "%s", v->pools);
+    return true;
+}
+
+static struct miner_seen miners(lamp_store *s, const struct lamp_miner_filter *filter,
+                                uint64_t now_us)
+{
+    struct miner_seen got = { 0 };
+    ok(s, lamp_store_miners(s, filter, now_us, count_miner, &got));
+    return got;
+}
+
+/* What is rolled back, or not committed when the process dies, is not there. */
+static void test_transactions(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US);
+    ok(f->s, lamp_store_begin(f->s));
+    merge(f, &row, 1, TEST_NOW_US, TEST_NOW_US + 1);
+    lamp_store_rollback(f->s);
+    assert_int_equal(miners(f->s, &(struct lamp_miner_filter){ 0 }, TEST_NOW_US).n, 0);
+
+    f->stream.next_seq = 1;
+    ok(f->s, lamp_store_begin(f->s));
+    merge(f, &row, 1, TEST_NOW_US, TEST_NOW_US + 1);
+    lamp_store_close(f->s); /* as if killed */
+    f->s = open_store(backend, f->folder, false);
+    struct lamp_store_stream st;
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_stream(f->s, f->sensor.ref, &stream_id, TEST_NOW_US, &st));
+    ok(f->s, lamp_store_commit(f->s));
+    assert_int_equal(st.next_seq, 1);
+    assert_int_equal(miners(f->s, &(struct lamp_miner_filter){ 0 }, TEST_NOW_US).n, 0);
+    fixture_free(f);
+}
+
+static bool sum_minutes(const struct lamp_minute_view *v, void *arg)
+{
+    struct lamp_totals *t = arg;
+    t->bytes_up += v->totals.bytes_up;
+    t->accepted += v->totals.accepted;
+    return true;
+}
+
+/* 60 intervals of 10 s with one share of 1,000 hashes each: 100 H/s. */
+static void test_rate_and_sums(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    uint64_t t = TEST_NOW_US;
+    ok(f->s, lamp_store_begin(f->s));
+    for (int i = 0; i < 60; i++, t += 10000000) {
+        struct lamp_conn_row row = test_row(1, TEST_NOW_US, t + 10000000);
+        merge(f, &row, 1, t, t + 10000000);
+    }
+    ok(f->s, lamp_store_commit(f->s));
+
+    lamp_store *r = open_store(backend, f->folder, true);
+    struct miner_seen m = miners(r, &(struct lamp_miner_filter){ 0 }, t);
+    assert_int_equal(m.n, 1);
+    assert_int_equal(m.last.totals.bytes_up, 6000);
+    assert_int_equal(m.last.totals.accepted, 60);
+    assert_int_equal(m.last.state, LAMP_MINER_CONFIRMED);
+    assert_int_equal(m.last.open_connections, 1);
+    assert_string_equal(m.coins, "XMR");
+    assert_string_equal(m.pools, "203.0.113.9:3333");
+    assert_int_equal(m.last.rate.method, LAMP_RATE_SHARES);
+    assert_true(m.rate > 99 && m.rate < 101);
+    assert_true(m.last.rate.low < 100 && m.last.rate.high > 100);
+
+    struct lamp_totals sum = { 0 };
+    ok(r, lamp_store_minutes(r, m.last.id, TEST_NOW_US, t, sum_minutes, &sum));
+    assert_int_equal(sum.bytes_up, 6000);
+    assert_int_equal(sum.accepted, 60);
+
+    /* 15 minutes of silence end it. */
+    m = miners(r, &(struct lamp_miner_filter){ 0 }, t + 16 * 60 * UINT64_C(1000000));
+    assert_int_equal(m.last.state, LAMP_MINER_ENDED);
+    assert_int_equal(m.last.open_connections, 0);
+
+    struct lamp_status_view st;
+    ok(r, lamp_store_status(r, t, &st));
+    assert_int_equal(st.sensors, 2);
+    assert_int_equal(st.sensors_online, 1);
+    assert_int_equal(st.miners_confirmed, 1);
+    assert_int_equal(st.batches, 60);
+    assert_int_equal(st.packets, 10); /* cumulative, not summed */
+    assert_int_equal(st.mining_bytes, 60 * 300);
+    lamp_store_close(r);
+    fixture_free(f);
+}
+
+static bool count_conn(const struct lamp_conn_view *v, void *arg)
+{
+    int *n = arg;
+    assert_int_equal(v->row.n_evidence, 1);
+    assert_true(lamp_bytes_eq(v->row.evidence[0].detail, "login"));
+    assert_true(lamp_bytes_eq(v->row.wallet, "4wallet"));
+    ++*n;
+    return true;
+}
+
+/* Pages have no row twice and miss none; filters hold. */
+static void test_paging(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    ok(f->s, lamp_store_begin(f->s));
+    for (uint64_t i = 1; i <= 25; i++) {
+        struct lamp_conn_row row = test_row(i, TEST_NOW_US, TEST_NOW_US + i);
+        row.client_addr.b[15] = (uint8_t)i;
+        merge(f, &row, 1, TEST_NOW_US, TEST_NOW_US + 100);
+    }
+    ok(f->s, lamp_store_commit(f->s));
+    struct lamp_miner_filter filter = { .limit = 10 };
+    int seen = 0;
+    for (int page = 0; page < 4; page++) {
+        const struct miner_seen m = miners(f->s, &filter, TEST_NOW_US + 100);
+        seen += m.n;
+        filter.after_id = m.n ? m.last.id : filter.after_id;
+    }
+    assert_int_equal(seen, 25);
+    assert_int_equal(miners(f->s, &(struct lamp_miner_filter){ .host = "10.0.0.3" }, TEST_NOW_US).n,
+                     1);
+    assert_int_equal(miners(f->s, &(struct lamp_miner_filter){ .host = "nonsense" }, TEST_NOW_US).n,
+                     0);
+    assert_int_equal(miners(f->s, &(struct lamp_miner_filter){ .site = "south" }, TEST_NOW_US).n,
+                     0);
+    int n = 0;
+    ok(f->s, lamp_store_conns(f->s, &(struct lamp_conn_filter){ .limit = 7 }, TEST_NOW_US,
+                              count_conn, &n));
+    assert_int_equal(n, 7);
+    fixture_free(f);
+}
+
+struct states {
+    char s1[16], s2[16], error[64];
+    uint64_t hits;
+};
+
+static bool take_state(const struct lamp_block_sensor_view *v, void *arg)
+{
+    struct states *st = arg;
+    snprintf(streq(v->sensor, "s1") ? st->s1 : st->s2, 16, "%s", v->state);
+    if (streq(v->sensor, "s1")) {
+        snprintf(st->error, sizeof(st->error), "%s", v->error);
+        st->hits = v->hit_packets;
+    }
+    return true;
+}
+
+static void expect_states(lamp_store *s, int64_t block, const char *s1, const char *s2)
+{
+    struct states st = { 0 };
+    ok(s, lamp_store_block_sensors(s, block, take_state, &st));
+    assert_string_equal(st.s1, s1);
+    assert_string_equal(st.s2, s2);
+}
+
+/* pending, sent, applied (or failed), removed: as the sensor reports. */
+static void test_block_states(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    uint64_t epoch = 0;
+    ok(f->s, lamp_store_epoch(f->s, &epoch));
+    struct lamp_block b = { .prefix = { test_addr("203.0.113.9"), 128 },
+                            .created_us = TEST_NOW_US,
+                            .expires_us = TEST_NOW_US + 1000000 };
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_block_add(f->s, &b));
+    struct lamp_store_list list = { .serial = 5, .expires_us = TEST_NOW_US + 1 };
+    ok(f->s, lamp_store_list_put(f->s, "north", &list, 1, TEST_NOW_US));
+    ok(f->s, lamp_store_list_put(f->s, "south", &list, 1, TEST_NOW_US));
+    expect_states(f->s, b.id, "pending", "pending");
+    ok(f->s, lamp_store_list_sent(f->s, f->sensor.ref, 5, TEST_NOW_US, ignore_id, NULL));
+    expect_states(f->s, b.id, "sent", "pending");
+
+    struct lamp_set_hits hits = { (uint64_t)b.id, 7, 700 };
+    struct lamp_set_status st = { .head = { LAMP_SET_BLOCK, epoch, 5, { 0 } },
+                                  .state = LAMP_SET_APPLIED,
+                                  .hits = &hits,
+                                  .n_hits = 1 };
+    ok(f->s, lamp_store_list_status(f->s, f->sensor.ref, &st, TEST_NOW_US, ignore_id, NULL));
+    expect_states(f->s, b.id, "applied", "pending");
+    hits.packets = 9;
+    ok(f->s, lamp_store_list_status(f->s, f->sensor.ref, &st, TEST_NOW_US, ignore_id, NULL));
+    hits.packets = 2; /* counters started over */
+    ok(f->s, lamp_store_list_status(f->s, f->sensor.ref, &st, TEST_NOW_US, ignore_id, NULL));
+    struct states seen = { 0 };
+    ok(f->s, lamp_store_block_sensors(f->s, b.id, take_state, &seen));
+    assert_int_equal(seen.hits, 11);
+
+    uint64_t refused = (uint64_t)b.id;
+    st = (struct lamp_set_status){ .head = { LAMP_SET_BLOCK, epoch, 6, { 0 } },
+                                   .state = LAMP_SET_APPLIED,
+                                   .refused_ids = &refused,
+                                   .n_refused_ids = 1 };
+    ok(f->s, lamp_store_list_status(f->s, f->sensor.ref, &st, TEST_NOW_US, ignore_id, NULL));
+    expect_states(f->s, b.id, "failed", "pending");
+
+    ok(f->s, lamp_store_block_end(f->s, b.id, "admin", TEST_NOW_US + 5));
+    assert_int_equal(lamp_store_block_end(f->s, b.id, "admin", TEST_NOW_US + 5), LAMP_ENOENT);
+    expect_states(f->s, b.id, "failed", "removed");
+    list.serial = 7;
+    ok(f->s, lamp_store_list_put(f->s, "north", &list, 0, TEST_NOW_US));
+    st = (struct lamp_set_status){ .head = { LAMP_SET_BLOCK, epoch, 7, { 0 } },
+                                   .state = LAMP_SET_EMPTY };
+    ok(f->s, lamp_store_list_status(f->s, f->sensor.ref, &st, TEST_NOW_US, ignore_id, NULL));
+    expect_states(f->s, b.id, "removed", "removed");
+    ok(f->s, lamp_store_commit(f->s));
+    uint64_t serial = 0;
+    ok(f->s, lamp_store_serial(f->s, &serial));
+    assert_int_equal(serial, 7);
+    fixture_free(f);
+}
+
+static void test_unknown_backend(void **state)
+{
+    (void)state;
+    char why[LAMP_STORE_WHY] = "";
+    lamp_store *s = NULL;
+    assert_int_equal(lamp_store_open("nothing", "/tmp/x", false, &s, why), LAMP_ENOENT);
+    assert_non_null(strstr(why, "nothing"));
+    assert_int_equal(lamp_store_open(backend, "/nowhere/at/all", false, &s, why), LAMP_ESTORE);
+    assert_non_null(strstr(why, "/nowhere/at/all"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_transactions),    cmocka_unit_test(test_rate_and_sums),
+        cmocka_unit_test(test_paging),          cmocka_unit_test(test_block_states),
+        cmocka_unit_test(test_unknown_backend),
+    };
+    size_t n = 0;
+    int failed = 0;
+    const struct lamp_store_ops *const *all = lamp_store_backends(&n);
+    for (size_t i = 0; i < n; i++) {
+        backend = all[i]->name;
+        failed += cmocka_run_group_tests_name(backend, tests, NULL, NULL);
+    }
+    return failed;
+}

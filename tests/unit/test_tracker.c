@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/aggregator.h"
+
+#include "aggregator/writer/tracker.h"
+
+#include <math.h>
+
+struct fixture {
+    char *folder;
+    lamp_store *s;
+    struct lamp_store_sensor sensor;
+    uint64_t seq;
+    bool covered;
+    int touched;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    f->folder = new_folder();
+    f->s = open_store("sqlite", f->folder, false);
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_enroll(f->s, "s1", "north", TEST_NOW_US));
+    ok(f->s, lamp_store_sensor(f->s, "s1", &f->sensor));
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    lamp_store_close(f->s);
+    remove_folder(f->folder);
+    free(f->folder);
+    free(f);
+    return 0;
+}
+
+static bool is_covered(const struct lamp_miner_target *t, void *arg)
+{
+    assert_string_equal(t->site, "north");
+    return ((struct fixture *)arg)->covered;
+}
+
+static void on_touched(int64_t id, void *arg)
+{
+    (void)id;
+    ((struct fixture *)arg)->touched++;
+}
+
+static void merge(struct fixture *f, struct lamp_conn_row *rows, size_t n)
+{
+    const struct lamp_tracker t = { f->s, is_covered, on_touched, f };
+    const struct lamp_record rec = { &f->sensor, 1, ++f->seq, TEST_NOW_US + 10000000 };
+    const struct lamp_batch b = test_batch(rows, n, TEST_NOW_US, TEST_NOW_US + 10000000);
+    ok(f->s, lamp_tracker_merge(&t, &rec, &b));
+}
+
+static int find(struct fixture *f, const struct lamp_conn_row *row, struct lamp_track_miner *out)
+{
+    return lamp_store_miner_find(f->s, f->sensor.site_ref, &row->client_addr, row->vlan, out);
+}
+
+/* Wallet traffic makes no miner; once it turns into mining, all of it counts. */
+static void test_wallet_first(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_track_miner m;
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + 5);
+    row.verdict = LAMP_VERDICT_WALLET;
+    merge(f, &row, 1);
+    assert_int_equal(find(f, &row, &m), LAMP_ENOENT);
+    assert_int_equal(f->touched, 0);
+    row.verdict = LAMP_VERDICT_SUSPECTED;
+    merge(f, &row, 1);
+    ok(f->s, find(f, &row, &m));
+    assert_int_equal(m.verdict, LAMP_VERDICT_SUSPECTED);
+    assert_int_equal(m.connections, 1);
+    assert_int_equal(m.totals.bytes_up, 200);
+    row.verdict = LAMP_VERDICT_NONE; /* verdicts only rise */
+    merge(f, &row, 1);
+    ok(f->s, find(f, &row, &m));
+    assert_int_equal(m.verdict, LAMP_VERDICT_SUSPECTED);
+    assert_int_equal(m.totals.bytes_up, 300);
+    assert_int_equal(f->touched, 2);
+}
+
+/* The same connection twice in one record is hostile or a bug; its counts still add up. */
+static void test_twice_in_a_record(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_track_miner m;
+    struct lamp_conn_row rows[2] = { test_row(1, TEST_NOW_US, TEST_NOW_US + 5),
+                                     test_row(1, TEST_NOW_US, TEST_NOW_US + 6) };
+    merge(f, rows, 2);
+    ok(f->s, find(f, rows, &m));
+    assert_int_equal(m.connections, 1);
+    assert_int_equal(m.totals.accepted, 2);
+}
+
+/* VLANs and hosts are apart, lists have the newest first, hostile text stays one line. */
+static void test_lists(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_track_miner m;
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + 5);
+    merge(f, &row, 1);
+    row.conn_id = 2;
+    row.last_us++;
+    row.worker = lamp_bytes_of("a\nb\xff");
+    merge(f, &row, 1);
+    ok(f->s, find(f, &row, &m));
+    assert_string_equal(m.list[LAMP_LIST_WORKERS], "a\\x0ab\\xff\nrig1");
+    assert_string_equal(m.list[LAMP_LIST_WALLETS], "4wallet");
+    assert_string_equal(m.list[LAMP_LIST_SENSORS], "s1");
+    assert_int_equal(m.connections, 2);
+    row.vlan = 7;
+    assert_int_equal(find(f, &row, &m), LAMP_ENOENT);
+
+    for (uint64_t i = 10; i < 60; i++) { /* bounded */
+        char name[16];
+        snprintf(name, sizeof(name), "w%u", (unsigned)i);
+        row = test_row(i, TEST_NOW_US, TEST_NOW_US + i);
+        row.worker = lamp_bytes_of(name);
+        merge(f, &row, 1);
+    }
+    ok(f->s, find(f, &row, &m));
+    assert_memory_equal(m.list[LAMP_LIST_WORKERS], "w59\nw58\n", 8);
+    assert_null(strstr(m.list[LAMP_LIST_WORKERS], "rig1"));
+}
+
+static void test_blocked(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_track_miner m;
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + 5);
+    f->covered = true;
+    merge(f, &row, 1);
+    ok(f->s, find(f, &row, &m));
+    assert_true(m.blocked);
+}
+
+/* A clock that runs far ahead does not reach history. */
+static void test_future(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_track_miner m;
+    struct lamp_conn_row row = test_row(1, UINT64_MAX - 1, UINT64_MAX);
+    merge(f, &row, 1);
+    ok(f->s, find(f, &row, &m));
+    assert_true(m.last_us < TEST_NOW_US + 600 * UINT64_C(1000000));
+}
+
+/* Numbers out of reason are not stored, and do not make the store refuse the record. */
+static void test_absurd(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_track_miner m;
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + 5);
+    row.bytes_up = UINT64_MAX;
+    row.work_hashes = (double)NAN;
+    row.self_rate = (double)INFINITY;
+    merge(f, &row, 1);
+    merge(f, &row, 1);
+    ok(f->s, find(f, &row, &m));
+    assert_true(m.totals.bytes_up < INT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_wallet_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_twice_in_a_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_blocked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_future, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_absurd, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
