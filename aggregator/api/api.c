@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/api/api.h"
+
+#include "aggregator/api/impl.h"
+#include "aggregator/api/json.h"
+#include "common/clock.h"
+#include "common/version.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+
+enum {
+    TICK_MS = 1000,
+    GATHER_MS = 50, /* events of this time leave together */
+    EVENT_JSON_MAX = 256 * 1024,
+};
+
+/* clang-format off: a route a line */
+static const struct lamp_route routes[] = {
+    { "GET", "/api/v1/health", LAMP_ROLE_NONE, false, { NULL }, lamp_api_get_health },
+    { "GET", "/api/v1/session", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_session },
+    { "POST", "/api/v1/session", LAMP_ROLE_NONE, true, { NULL }, lamp_api_login },
+    { "DELETE", "/api/v1/session", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_logout },
+    { "GET", "/api/v1/status", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_status },
+    { "GET", "/api/v1/sensors", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_sensors },
+    { "GET",
+      "/api/v1/miners",
+      LAMP_ROLE_VIEWER,
+      false,
+      { "site", "host", "limit", "after" },
+      lamp_api_get_miners },
+    { "GET", "/api/v1/miners/{id}", LAMP_ROLE_VIEWER, false, { "from", "to" }, lamp_api_get_miner },
+    { "GET",
+      "/api/v1/connections",
+      LAMP_ROLE_VIEWER,
+      false,
+      { "miner", "site", "limit", "after" },
+      lamp_api_get_connections },
+    { "GET", "/api/v1/blocks", LAMP_ROLE_VIEWER, false, { "removed" }, lamp_api_get_blocks },
+    { "POST", "/api/v1/blocks", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_add_block },
+    { "DELETE", "/api/v1/blocks/{id}", LAMP_ROLE_OPERATOR, false, { NULL }, lamp_api_remove_block },
+    { "GET", "/api/v1/events", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_events },
+};
+/* clang-format on */
+
+const struct lamp_route *lamp_api_routes(size_t *out_n)
+{
+    *out_n = ARRAY_LEN(routes);
+    return routes;
+}
+
+/* ---- readers ---- */
+
+lamp_store *lamp_api_reader(lamp_api *api)
+{
+    lamp_store *s = NULL;
+    pthread_mutex_lock(&api->readers_lock);
+    for (size_t i = 0; i < LAMP_API_THREADS && !s; i++) {
+        if (!api->busy[i]) {
+            api->busy[i] = true;
+            s = api->readers[i];
+        }
+    }
+    pthread_mutex_unlock(&api->readers_lock);
+    assert(s);
+    return s;
+}
+
+void lamp_api_reader_done(lamp_api *api, lamp_store *s)
+{
+    pthread_mutex_lock(&api->readers_lock);
+    for (size_t i = 0; i < LAMP_API_THREADS; i++)
+        if (api->readers[i] == s)
+            api->busy[i] = false;
+    pthread_mutex_unlock(&api->readers_lock);
+}
+
+void lamp_api_store_failed(const lamp_store *s, struct lamp_reply *reply)
+{
+    lamp_reply_error(reply, 500, "internal", NULL, "The database refused: %s.", lamp_store_why(s));
+}
+
+/* ---- session and health ---- */
+
+void lamp_api_get_health(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    (void)app, (void)req;
+    lamp_json_object(&reply->json, NULL);
+    lamp_json_str(&reply->json, "status", "ok");
+    lamp_json_str(&reply->json, "version", LAMP_VERSION);
+    lamp_json_end(&reply->json);
+}
+
+static void write_identity(struct lamp_json *j, const struct lamp_identity *who)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_str(j, "user", who->user);
+    lamp_json_str(j, "role", lamp_role_name(who->role));
+    lamp_json_time(j, "expires", who->expires_us);
+    lamp_json_end(j);
+}
+
+void lamp_api_get_session(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    (void)app;
+    write_identity(&reply->json, &req->who);
+}
+
+static void set_cookie(const lamp_api *api, struct lamp_reply *reply, const char *session)
+{
+    snprintf(reply->cookie, sizeof(reply->cookie),
+             "davylamp_session=%s; Path=/; HttpOnly; SameSite=Strict%s%s", session,
+             *session ? "" : "; Max-Age=0", api->cfg.cookie_secure ? "; Secure" : "");
+}
+
+void lamp_api_login(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    static const char *const names[] = { "user", "password" };
+    lamp_api *api = app;
+    struct lamp_body b = { req->body, reply, false };
+    lamp_body_known(&b, names, ARRAY_LEN(names));
+    const char *user = lamp_body_str(&b, "user", 64, true);
+    const char *password = lamp_body_str(&b, "password", 256, true);
+    if (b.failed)
+        return;
+
+    char session[LAMP_SESSION_ID];
+    struct lamp_identity who;
+    const int err =
+        lamp_auth_login(api->cfg.auth, user, password, &req->from, req->now_us, session, &who);
+    if (err == LAMP_EFULL || err == LAMP_EAGAIN) {
+        reply->retry_after_s = err == LAMP_EFULL ? 60 : 1;
+        lamp_reply_error(reply, 429, "rate_limited", NULL,
+                         err == LAMP_EFULL ? "Too many failed attempts: wait a minute."
+                                           : "Busy with other logins: try again.");
+    } else if (err) {
+        lamp_reply_error(reply, 401, "unauthorized", NULL, "Wrong user or password.");
+    } else {
+        /* Whoever was logged in with this browser is replaced, not joined. */
+        lamp_auth_logout(api->cfg.auth, &req->who);
+        set_cookie(api, reply, session);
+        write_identity(&reply->json, &who);
+    }
+}
+
+void lamp_api_logout(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    lamp_api *api = app;
+    lamp_auth_logout(api->cfg.auth, &req->who);
+    set_cookie(api, reply, "");
+    reply->status = 204;
+}
+
+/* ---- events ---- */
+
+void lamp_api_get_events(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    lamp_api *api = app;
+    lamp_streams_open(api->streams, req, reply);
+}
+
+static char *render_event(void *app, const struct lamp_event *ev, size_t *out_len)
+{
+    lamp_api *api = app;
+    lamp_store *s = lamp_api_reader(api);
+    const uint64_t now_us = lamp_clock_real_us();
+    struct lamp_json j;
+    struct lamp_status_view status;
+    int err = LAMP_ENOENT;
+    lamp_json_init(&j, EVENT_JSON_MAX);
+    switch (ev->kind) {
+    case LAMP_EVENT_STATUS:
+        err = lamp_store_status(s, now_us, &status);
+        if (!err)
+            lamp_api_json_status(&j, &status, api->cfg.started_us, now_us, api->cfg.sample_mode);
+        break;
+    case LAMP_EVENT_SENSOR:
+        err = lamp_api_write_sensor(s, ev->name, now_us, &j);
+        break;
+    case LAMP_EVENT_MINER:
+        err = lamp_api_write_miner(s, ev->id, now_us, &j);
+        break;
+    case LAMP_EVENT_BLOCK:
+        err = lamp_api_write_block(s, ev->id, now_us, &j);
+        break;
+    }
+    lamp_api_reader_done(api, s);
+    char *text = err ? NULL : lamp_json_take(&j, out_len);
+    lamp_json_done(&j);
+    return text;
+}
+
+/* Called on the writer's thread, so it only leaves a note. */
+static void on_event(void *arg)
+{
+    const lamp_api *api = arg;
+    const uint64_t one = 1;
+    (void)!write(api->wake_fd, &one, sizeof(one));
+}
+
+/* The ticker: wakes the streams after events and every second, and enforces time limits. */
+static void *tick(void *arg)
+{
+    lamp_api *api = arg;
+    struct pollfd fds[] = { { .fd = api->stop_fd, .events = POLLIN },
+                            { .fd = api->wake_fd, .events = POLLIN } };
+    for (;;) {
+        uint64_t n;
+        poll(fds, 2, TICK_MS);
+        if (!(fds[0].revents & POLLIN) && fds[1].revents & POLLIN) {
+            (void)!read(api->wake_fd, &n, sizeof(n));
+            poll(fds, 1, GATHER_MS);
+        }
+        if (fds[0].revents & POLLIN)
+            return NULL;
+        const uint64_t mono_us = lamp_clock_mono_us();
+        lamp_streams_tick(api->streams, lamp_clock_real_us(), mono_us);
+        lamp_http_tick(api->http, mono_us);
+    }
+}
+
+/* ---- start and stop ---- */
+
+static int open_parts(lamp_api *api, char why[LAMP_STORE_WHY])
+{
+    const struct lamp_api_cfg *cfg = &api->cfg;
+    char http_why[LAMP_HTTP_WHY];
+    int err = lamp_static_load(cfg->web_folder, &api->files);
+    if (err) {
+        snprintf(why, LAMP_STORE_WHY, "%s: %s", cfg->web_folder, lamp_strerror(err));
+        return err;
+    }
+    for (size_t i = 0; i < LAMP_API_THREADS; i++) {
+        err = lamp_store_open(cfg->backend, cfg->database, true, &api->readers[i], why);
+        if (err)
+            return err;
+    }
+    api->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    api->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    err = api->wake_fd < 0 || api->stop_fd < 0 ? -errno : LAMP_OK;
+    if (!err)
+        err = lamp_streams_new(cfg->events, cfg->auth, cfg->started_us, render_event, api,
+                               &api->streams);
+    if (err) {
+        snprintf(why, LAMP_STORE_WHY, "%s", lamp_strerror(err));
+        return err;
+    }
+    const struct lamp_http_cfg http = {
+        .listen = cfg->listen,
+        .plain_ok = cfg->plain_ok,
+        .cookie_secure = cfg->cookie_secure,
+        .threads = LAMP_API_THREADS,
+        .routes = routes,
+        .n_routes = ARRAY_LEN(routes),
+        .app = api,
+        .auth = cfg->auth,
+        .files = api->files,
+    };
+    err = lamp_http_start(&http, &api->http, http_why);
+    if (err)
+        snprintf(why, LAMP_STORE_WHY, "%s", http_why);
+    return err;
+}
+
+/* Signals are read by main, so no thread of ours may take one: the mask of this thread, which the
+ * threads of the web server and the ticker inherit, is full while they start. */
+int lamp_api_start(const struct lamp_api_cfg *cfg, lamp_api **out, char why[LAMP_STORE_WHY])
+{
+    assert(cfg && cfg->auth && cfg->events && cfg->commands && out && why);
+    lamp_api *api = calloc(1, sizeof(*api));
+    if (!api) {
+        snprintf(why, LAMP_STORE_WHY, "out of memory");
+        return LAMP_ENOMEM;
+    }
+    api->cfg = *cfg;
+    api->wake_fd = api->stop_fd = -1;
+    pthread_mutex_init(&api->readers_lock, NULL);
+
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int err = open_parts(api, why);
+    if (!err) {
+        err = -pthread_create(&api->ticker, NULL, tick, api);
+        api->ticking = !err;
+        if (err)
+            snprintf(why, LAMP_STORE_WHY, "no thread: %s", lamp_strerror(err));
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (err) {
+        lamp_api_stop(api);
+        return err;
+    }
+    lamp_events_set_waker(cfg->events, on_event, api);
+    *out = api;
+    return LAMP_OK;
+}
+
+lamp_api *lamp_api_stop(lamp_api *api)
+{
+    if (!api)
+        return NULL;
+    const uint64_t one = 1;
+    lamp_events_set_waker(api->cfg.events, NULL, NULL);
+    if (api->ticking) {
+        (void)!write(api->stop_fd, &one, sizeof(one));
+        pthread_join(api->ticker, NULL);
+    }
+    if (api->streams)
+        lamp_streams_end(api->streams);
+    lamp_http_stop(api->http);
+    lamp_streams_free(api->streams);
+    for (size_t i = 0; i < LAMP_API_THREADS; i++)
+        lamp_store_close(api->readers[i]);
+    lamp_static_free(api->files);
+    if (api->wake_fd >= 0)
+        close(api->wake_fd);
+    if (api->stop_fd >= 0)
+        close(api->stop_fd);
+    pthread_mutex_destroy(&api->readers_lock);
+    free(api);
+    return NULL;
+}
+
+uint16_t lamp_api_port(const lamp_api *api)
+{
+    return lamp_http_port(api->http);
+}
+
+bool lamp_api_has_dashboard(const lamp_api *api)
+{
+    return lamp_static_is_built(api->files);
+}

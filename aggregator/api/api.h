@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api: the REST API of docs/api/openapi.yaml, the event stream and the dashboard, served over
+ * one store. Reads go through read-only store handles of its own, one per HTTP thread; what
+ * changes something goes to the writer thread as a command. */
+#pragma once
+
+#include "aggregator/handover/command.h"
+#include "aggregator/handover/events.h"
+#include "aggregator/http/auth.h"
+#include "aggregator/http/http.h"
+#include "aggregator/store/store.h"
+
+typedef struct lamp_api lamp_api;
+
+struct lamp_api_cfg {
+    const char *listen;             /* "127.0.0.1:8080" */
+    bool plain_ok;                  /* plain HTTP may leave the machine */
+    bool cookie_secure;             /* set Secure on the cookie: a TLS proxy is in front */
+    const char *web_folder;         /* the built dashboard; need not exist */
+    const char *backend, *database; /* as for lamp_store_open(); the writer's is open */
+    bool sample_mode;               /* the traffic is made up: the dashboard says so */
+    uint64_t started_us;
+    lamp_auth *auth; /* borrowed, as are the two below */
+    lamp_events *events;
+    lamp_commands *commands;
+};
+
+/* Starts the server. `why` says what failed. LAMP_EINVAL, LAMP_EIO (the port is taken),
+ * LAMP_ESTORE, LAMP_ENOMEM. */
+LAMP_CHECK int lamp_api_start(const struct lamp_api_cfg *cfg, lamp_api **out,
+                              char why[LAMP_STORE_WHY]);
+
+/* Ends all streams and requests, then stops. Accepts NULL. Returns NULL. */
+lamp_api *lamp_api_stop(lamp_api *a);
+
+uint16_t lamp_api_port(const lamp_api *a);
+bool lamp_api_has_dashboard(const lamp_api *a);
+
+/* Every route, for the check against openapi.yaml. */
+const struct lamp_route *lamp_api_routes(size_t *out_n);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls about blocks, and the reading of bodies. */
+#include "aggregator/api/impl.h"
+
+#include "aggregator/api/json.h"
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+
+enum {
+    COMMAND_WAIT_MS = 10000,
+    TTL_MIN_S = 60,
+    TTL_MAX_S = 31536000,
+    TTL_DEFAULT_S = 86400,
+};
+
+/* ---- bodies ---- */
+
+static void body_fail(struct lamp_body *b, const char *field, const char *message)
+{
+    if (!b->failed)
+        lamp_reply_error(b->reply, 400, "invalid", field, "%s", message);
+    b->failed = true;
+}
+
+void lamp_body_known(struct lamp_body *b, const char *const *names, size_t n)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)b->object, key, value)
+    {
+        size_t i = 0;
+        while (i < n && !streq(names[i], key))
+            i++;
+        if (i == n)
+            body_fail(b, key, "There is no such field.");
+    }
+}
+
+const char *lamp_body_str(struct lamp_body *b, const char *name, size_t max, bool required)
+{
+    char message[80];
+    const json_t *v = json_object_get(b->object, name);
+    if (!v && required)
+        body_fail(b, name, "This field is needed.");
+    if (!v || (json_is_null(v) && !required))
+        return NULL;
+    if (!json_is_string(v)) {
+        body_fail(b, name, "This must be a string.");
+        return NULL;
+    }
+    if (json_string_length(v) > max) {
+        snprintf(message, sizeof(message), "This is longer than %zu bytes.", max);
+        body_fail(b, name, message);
+        return NULL;
+    }
+    return json_string_value(v);
+}
+
+int64_t lamp_body_int(struct lamp_body *b, const char *name, int64_t min, int64_t max, int64_t def)
+{
+    char message[100];
+    const json_t *v = json_object_get(b->object, name);
+    if (!v || json_is_null(v))
+        return def;
+    if (json_is_integer(v) && json_integer_value(v) >= min && json_integer_value(v) <= max)
+        return json_integer_value(v);
+    snprintf(message, sizeof(message),
+             "This must be a whole number from %" PRId64 " to %" PRId64 ".", min, max);
+    body_fail(b, name, message);
+    return def;
+}
+
+/* ---- writing blocks ---- */
+
+static bool add_block_sensor(const struct lamp_block_sensor_view *v, void *arg)
+{
+    lamp_api_json_block_sensor(arg, v);
+    return true;
+}
+
+struct block_list {
+    lamp_store *store;
+    struct lamp_json *j;
+    uint64_t now_us;
+    int64_t only; /* 0: all */
+    bool found;
+    int err;
+};
+
+static bool add_block(const struct lamp_block_view *v, void *arg)
+{
+    struct block_list *l = arg;
+    if (l->only && v->id != l->only)
+        return true;
+    l->found = true;
+    lamp_json_object(l->j, NULL);
+    lamp_api_json_block_fields(l->j, v, l->now_us);
+    lamp_json_array(l->j, "sensors");
+    l->err = lamp_store_block_sensors(l->store, v->id, add_block_sensor, l->j);
+    lamp_json_end(l->j);
+    lamp_json_end(l->j);
+    return !l->err && !l->only;
+}
+
+int lamp_api_write_block(lamp_store *s, int64_t id, uint64_t now_us, struct lamp_json *j)
+{
+    struct block_list l = { .store = s, .j = j, .now_us = now_us, .only = id };
+    const int err = lamp_store_blocks(s, true, add_block, &l);
+    return err ? err : l.err ? l.err : l.found ? LAMP_OK : LAMP_ENOENT;
+}
+
+void lamp_api_get_blocks(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    const char *removed = lamp_request_query(req, "removed");
+    if (removed && !streq(removed, "true") && !streq(removed, "false")) {
+        lamp_reply_error(reply, 400, "invalid", "removed", "removed must be true or false.");
+        return;
+    }
+    lamp_store *s = lamp_api_reader(app);
+    struct lamp_json *j = &reply->json;
+    struct block_list l = { .store = s, .j = j, .now_us = req->now_us };
+    struct lamp_status_view status;
+    lamp_json_object(j, NULL);
+    lamp_json_array(j, "blocks");
+    int err = lamp_store_blocks(s, removed && streq(removed, "true"), add_block, &l);
+    lamp_json_end(j);
+    if (!err)
+        err = l.err ? l.err : lamp_store_status(s, req->now_us, &status);
+    if (!err) {
+        lamp_json_uint(j, "epoch", status.list_epoch);
+        lamp_json_uint(j, "serial", status.list_serial);
+        lamp_json_end(j);
+    } else {
+        lamp_api_store_failed(s, reply);
+    }
+    lamp_api_reader_done(app, s);
+}
+
+/* ---- changing blocks ---- */
+
+static void read_target(struct lamp_body *b, struct lamp_command *cmd)
+{
+    const char *target = lamp_body_str(b, "target", LAMP_PREFIX_STRLEN, true);
+    if (!target)
+        return;
+    const int err = lamp_prefix_parse(target, &cmd->prefix);
+    if (err == LAMP_ECANON)
+        body_fail(b, "target", "The bits of the address past the prefix length must be zero.");
+    else if (err)
+        body_fail(b, "target", "This must be an address or a prefix such as 203.0.113.0/28.");
+    else if (cmd->block_kind == LAMP_BLOCK_HOST && cmd->prefix.len != 128)
+        body_fail(b, "target", "An inside host is a single address.");
+}
+
+static void read_choice(struct lamp_body *b, const char *name, const char *zero, const char *one,
+                        bool *out_one)
+{
+    char message[64];
+    const char *text = lamp_body_str(b, name, 16, false);
+    *out_one = text && streq(text, one);
+    if (!text || *out_one || streq(text, zero))
+        return;
+    snprintf(message, sizeof(message), "This must be %s or %s.", zero, one);
+    body_fail(b, name, message);
+}
+
+/* The body of POST /blocks; false after answering what is wrong. */
+static bool read_block(const struct lamp_request *req, struct lamp_reply *reply,
+                       struct lamp_command *cmd)
+{
+    static const char *const names[] = { "kind", "target", "port", "transport",
+                                         "site", "reason", "ttl" };
+    struct lamp_body b = { req->body, reply, false };
+    bool host, udp;
+    lamp_body_known(&b, names, ARRAY_LEN(names));
+    read_choice(&b, "kind", "remote", "host", &host);
+    cmd->block_kind = host ? LAMP_BLOCK_HOST : LAMP_BLOCK_REMOTE;
+    read_target(&b, cmd);
+    cmd->port = (uint16_t)lamp_body_int(&b, "port", 1, UINT16_MAX, 0);
+    read_choice(&b, "transport", "tcp", "udp", &udp);
+    const json_t *transport = json_object_get(req->body, "transport");
+    if (transport && !json_is_null(transport))
+        cmd->ip_proto = udp ? IPPROTO_UDP : IPPROTO_TCP;
+    const char *site = lamp_body_str(&b, "site", sizeof(cmd->site) - 1, false);
+    const char *reason = lamp_body_str(&b, "reason", sizeof(cmd->reason) - 1, false);
+    snprintf(cmd->site, sizeof(cmd->site), "%s", site ? site : "");
+    snprintf(cmd->reason, sizeof(cmd->reason), "%s", reason ? reason : "");
+    cmd->ttl_s = (uint32_t)lamp_body_int(&b, "ttl", TTL_MIN_S, TTL_MAX_S, TTL_DEFAULT_S);
+    if (host && !*cmd->site)
+        body_fail(&b, "site", "An inside host needs its site, since sites may share addresses.");
+    return !b.failed;
+}
+
+/* What the writer's refusals mean to the caller. */
+static const struct {
+    int err;
+    unsigned status;
+    const char *code, *field;
+} refusals[] = {
+    { LAMP_EPROTECTED, 409, "protected", "target" }, { LAMP_EOVERLAP, 409, "conflict", "target" },
+    { LAMP_EEXIST, 409, "conflict", "target" },      { LAMP_EPOLICY, 409, "conflict", "target" },
+    { LAMP_EFULL, 409, "conflict", NULL },           { LAMP_ESITE, 400, "invalid", "site" },
+    { LAMP_EINVAL, 400, "invalid", "target" },       { LAMP_ENOENT, 404, "not_found", NULL },
+};
+
+/* Has the writer carry the command out; false after answering why not. */
+static bool run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
+                struct lamp_command_result *result)
+{
+    const int err = lamp_commands_run(api->cfg.commands, cmd, COMMAND_WAIT_MS, result);
+    if (err) {
+        reply->retry_after_s = 5;
+        lamp_reply_error(reply, 503, "unavailable", NULL,
+                         err == LAMP_ETIMEOUT
+                             ? "The aggregator did not answer in time; it may still do it."
+                             : "Too many changes are waiting: try again.");
+        return false;
+    }
+    if (!result->err)
+        return true;
+    const char *why = *result->why ? result->why : lamp_strerror(result->err);
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        if (refusals[i].err == result->err) {
+            lamp_reply_error(reply, refusals[i].status, refusals[i].code, refusals[i].field, "%s",
+                             why);
+            return false;
+        }
+    }
+    lamp_reply_error(reply, 500, "internal", NULL, "%s", why);
+    return false;
+}
+
+void lamp_api_add_block(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    lamp_api *api = app;
+    struct lamp_command cmd = { .kind = LAMP_CMD_BLOCK };
+    struct lamp_command_result result;
+    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
+    if (!read_block(req, reply, &cmd) || !run(api, &cmd, reply, &result))
+        return;
+
+    lamp_store *s = lamp_api_reader(api);
+    const int err = lamp_api_write_block(s, result.block_id, req->now_us, &reply->json);
+    if (err)
+        lamp_api_store_failed(s, reply);
+    else
+        reply->status = 201;
+    lamp_api_reader_done(api, s);
+}
+
+void lamp_api_remove_block(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    struct lamp_command cmd = { .kind = LAMP_CMD_UNBLOCK, .block_id = req->id };
+    struct lamp_command_result result;
+    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
+    if (run(app, &cmd, reply, &result))
+        reply->status = 204;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api_impl: what the files of the API share among themselves; nobody else includes it. */
+#pragma once
+
+#include "aggregator/api/api.h"
+#include "aggregator/http/stream.h"
+
+#include <pthread.h>
+
+enum { LAMP_API_THREADS = 4 };
+
+struct lamp_api {
+    struct lamp_api_cfg cfg;
+    lamp_http *http;
+    lamp_static *files;
+    lamp_streams *streams;
+
+    pthread_mutex_t readers_lock;
+    lamp_store *readers[LAMP_API_THREADS]; /* one for each HTTP thread */
+    bool busy[LAMP_API_THREADS];
+
+    pthread_t ticker;
+    bool ticking;
+    int wake_fd, stop_fd; /* eventfds: an event came; end the ticker */
+};
+
+/* A store handle for the time of one request; as many threads as handles, so one is free. */
+lamp_store *lamp_api_reader(lamp_api *api);
+void lamp_api_reader_done(lamp_api *api, lamp_store *s);
+
+/* Answers 500 with what the store said. */
+void lamp_api_store_failed(const lamp_store *s, struct lamp_reply *reply);
+
+/* The handlers. */
+lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_api_logout,
+    lamp_api_get_status, lamp_api_get_sensors, lamp_api_get_miners, lamp_api_get_miner,
+    lamp_api_get_connections, lamp_api_get_blocks, lamp_api_add_block, lamp_api_remove_block,
+    lamp_api_get_events;
+
+/* Writes one sensor, miner or block as events carry it. LAMP_ENOENT: there is none. */
+LAMP_CHECK int lamp_api_write_sensor(lamp_store *s, const char *id, uint64_t now_us,
+                                     struct lamp_json *j);
+LAMP_CHECK int lamp_api_write_miner(lamp_store *s, int64_t id, uint64_t now_us,
+                                    struct lamp_json *j);
+LAMP_CHECK int lamp_api_write_block(lamp_store *s, int64_t id, uint64_t now_us,
+                                    struct lamp_json *j);
+
+/* Reading a body's fields. Each takes a name that may be missing or null (then the default
+ * stays), and answers 400 with the field's name where the value is not what it must be. */
+struct lamp_body {
+    const json_t *object;
+    struct lamp_reply *reply;
+    bool failed;
+};
+void lamp_body_known(struct lamp_body *b, const char *const *names, size_t n);
+const char *lamp_body_str(struct lamp_body *b, const char *name, size_t max, bool required);
+int64_t lamp_body_int(struct lamp_body *b, const char *name, int64_t min, int64_t max, int64_t def);

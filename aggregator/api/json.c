@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/api/json.h"
+
+#include "common/version.h"
+
+#include <netinet/in.h>
+
+static const char *const mode_names[] = { "off", "dry-run", "enforce" };
+static const char *const list_state_names[] = { "none",        "empty",     "staged",
+                                                "applied",     "confirmed", "refused",
+                                                "rolled-back", "expired",   "off" };
+
+static const char *name_of(const char *const *names, size_t n, unsigned i)
+{
+    return names[i < n ? i : 0];
+}
+
+static void up_down(struct lamp_json *j, const char *key, uint64_t up, uint64_t down)
+{
+    lamp_json_object(j, key);
+    lamp_json_uint(j, "up", up);
+    lamp_json_uint(j, "down", down);
+    lamp_json_end(j);
+}
+
+static void shares(struct lamp_json *j, uint64_t submitted, uint64_t accepted, uint64_t rejected,
+                   uint64_t stale)
+{
+    lamp_json_object(j, "shares");
+    lamp_json_uint(j, "submitted", submitted);
+    lamp_json_uint(j, "accepted", accepted);
+    lamp_json_uint(j, "rejected", rejected);
+    lamp_json_uint(j, "stale", stale);
+    lamp_json_end(j);
+}
+
+static void totals(struct lamp_json *j, const struct lamp_totals *t)
+{
+    up_down(j, "bytes", t->bytes_up, t->bytes_down);
+    up_down(j, "packets", t->packets_up, t->packets_down);
+    lamp_json_uint(j, "jobs", t->jobs);
+    shares(j, t->submitted, t->accepted, t->rejected, t->stale);
+}
+
+static void rate(struct lamp_json *j, const struct lamp_rate *r, struct lamp_bytes unit)
+{
+    const char *method = lamp_rate_method_name(r->method);
+    if (!method) {
+        lamp_json_null(j, "hashrate");
+        return;
+    }
+    lamp_json_object(j, "hashrate");
+    lamp_json_double(j, "value", r->value);
+    lamp_json_double(j, "low", r->low);
+    lamp_json_double(j, "high", r->high);
+    if (unit.len)
+        lamp_json_bytes(j, "unit", unit);
+    else
+        lamp_json_str(j, "unit", "H/s");
+    lamp_json_str(j, "method", method);
+    lamp_json_end(j);
+}
+
+/* "a\nb" as ["a","b"]. */
+static void list(struct lamp_json *j, const char *key, const char *lines)
+{
+    lamp_json_array(j, key);
+    while (lines && *lines) {
+        const size_t n = strcspn(lines, "\n");
+        if (n)
+            lamp_json_bytes(j, NULL, (struct lamp_bytes){ (const uint8_t *)lines, n });
+        lines += n + (lines[n] == '\n');
+    }
+    lamp_json_end(j);
+}
+
+/* The ids of lamp_conn_row.vlan, outermost first. */
+static void vlans(struct lamp_json *j, uint32_t vlan)
+{
+    const unsigned depth = vlan >> 24;
+    lamp_json_array(j, "vlan");
+    if (depth > 0)
+        lamp_json_uint(j, NULL, vlan & 0xfff);
+    if (depth > 1)
+        lamp_json_uint(j, NULL, vlan >> 12 & 0xfff);
+    lamp_json_end(j);
+}
+
+static void address(struct lamp_json *j, const char *key, const struct lamp_addr *a)
+{
+    char text[LAMP_ADDR_STRLEN];
+    lamp_json_str(j, key, lamp_addr_str(a, text));
+}
+
+/* A string that is there even when it is empty. */
+static void text(struct lamp_json *j, const char *key, const char *s)
+{
+    if (s && *s)
+        lamp_json_str(j, key, s);
+    else
+        lamp_json_raw(j, key, "\"\"", 2);
+}
+
+static double seconds(int64_t us)
+{
+    return (double)us / 1e6;
+}
+
+void lamp_api_json_sensor(struct lamp_json *j, const struct lamp_sensor_view *v)
+{
+    lamp_json_object(j, NULL);
+    text(j, "id", v->id);
+    text(j, "site", v->site);
+    lamp_json_str(j, "version", v->version);
+    lamp_json_bool(j, "online", v->online);
+    lamp_json_time(j, "last_seen", v->last_seen_us);
+    lamp_json_double(j, "clock_offset", seconds(v->clock_offset_us));
+    lamp_json_uint(j, "batches", v->batches);
+    lamp_json_uint(j, "duplicates", v->duplicates);
+    lamp_json_uint(j, "lost", v->lost_records);
+    lamp_json_uint(j, "packets", v->packets);
+    lamp_json_uint(j, "bytes", v->bytes);
+    lamp_json_uint(j, "drops", v->kernel_drops + v->interface_drops);
+    lamp_json_uint(j, "flows", v->flows_live);
+    lamp_json_uint(j, "evicted", v->flows_evicted);
+    lamp_json_uint(j, "memory_bytes", v->memory_bytes);
+    lamp_json_double(j, "cpu_seconds", (double)v->cpu_us / 1e6);
+    lamp_json_uint(j, "uplink_bytes", v->uplink_bytes);
+    lamp_json_object(j, "enforcement");
+    lamp_json_str(j, "mode", name_of(mode_names, ARRAY_LEN(mode_names), v->mode));
+    lamp_json_str(j, "state",
+                  name_of(list_state_names, ARRAY_LEN(list_state_names), v->list_state));
+    lamp_json_uint(j, "epoch", v->list_epoch);
+    lamp_json_uint(j, "serial", v->list_serial);
+    lamp_json_time(j, "at", v->list_at_us);
+    lamp_json_str(j, "error", v->list_error);
+    lamp_json_end(j);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_view *v)
+{
+    lamp_json_int(j, "id", v->id);
+    text(j, "site", v->site);
+    address(j, "host", &v->host);
+    vlans(j, v->vlan);
+    lamp_json_str(j, "state", lamp_miner_state_name(v->state));
+    lamp_json_str(j, "verdict", lamp_verdict_name(v->verdict));
+    lamp_json_double(j, "confidence", v->confidence);
+    list(j, "coins", v->coins);
+    list(j, "families", v->families);
+    list(j, "algorithms", v->algorithms);
+    list(j, "wallets", v->wallets);
+    list(j, "workers", v->workers);
+    list(j, "agents", v->agents);
+    list(j, "pools", v->pools);
+    list(j, "sensors", v->sensors);
+    rate(j, &v->rate, lamp_bytes_of(v->unit ? v->unit : ""));
+    totals(j, &v->totals);
+    lamp_json_uint(j, "connections", v->connections);
+    lamp_json_uint(j, "open_connections", v->open_connections);
+    lamp_json_time(j, "since", v->since_us);
+    lamp_json_time(j, "last", v->last_us);
+}
+
+static void evidence(struct lamp_json *j, const struct lamp_conn_row *r)
+{
+    lamp_json_array(j, "evidence");
+    for (size_t i = 0; i < r->n_evidence && i < LAMP_WIRE_EVIDENCE_MAX; i++) {
+        lamp_json_object(j, NULL);
+        lamp_json_bytes(j, "kind", r->evidence[i].kind);
+        lamp_json_bytes(j, "detail", r->evidence[i].detail);
+        lamp_json_end(j);
+    }
+    lamp_json_end(j);
+}
+
+static void endpoints(struct lamp_json *j, const struct lamp_conn_row *r)
+{
+    lamp_json_object(j, "client");
+    address(j, "ip", &r->client_addr);
+    lamp_json_uint(j, "port", r->client_port);
+    lamp_json_end(j);
+    lamp_json_object(j, "server");
+    address(j, "ip", &r->server_addr);
+    lamp_json_uint(j, "port", r->server_port);
+    lamp_json_bytes(j, "name", r->server_name);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *v)
+{
+    const struct lamp_conn_row *r = &v->row;
+    lamp_json_object(j, NULL);
+    lamp_json_int(j, "id", v->id);
+    lamp_json_int(j, "miner", v->miner_id);
+    text(j, "site", v->site);
+    text(j, "sensor", v->sensor);
+    endpoints(j, r);
+    vlans(j, r->vlan);
+    lamp_json_str(j, "transport", r->ip_proto == IPPROTO_UDP ? "udp" : "tcp");
+    lamp_json_str(j, "verdict", lamp_verdict_name(r->verdict));
+    lamp_json_double(j, "confidence", (double)r->confidence / 10000);
+    lamp_json_bytes(j, "family", r->family);
+    lamp_json_bytes(j, "coin", r->coin);
+    lamp_json_bytes(j, "algorithm", r->algorithm);
+    lamp_json_bytes(j, "wallet", r->wallet);
+    lamp_json_bytes(j, "worker", r->worker);
+    lamp_json_bytes(j, "agent", r->agent);
+    lamp_json_bytes(j, "pool", r->pool);
+    lamp_json_bool(j, "tls", r->flags & LAMP_CONN_TLS);
+    lamp_json_bytes(j, "sni", r->sni);
+    lamp_json_bytes(j, "ja4", r->ja4);
+    lamp_json_bool(j, "midstream", r->flags & LAMP_CONN_MIDSTREAM);
+    lamp_json_bool(j, "open", v->open);
+    lamp_json_uint(j, "jobs", r->jobs);
+    if (r->difficulty > 0)
+        lamp_json_double(j, "difficulty", r->difficulty);
+    else
+        lamp_json_null(j, "difficulty");
+    shares(j, r->submitted, r->accepted, r->rejected, r->stale);
+    rate(j, &v->rate, r->hash_unit);
+    up_down(j, "bytes", r->bytes_up, r->bytes_down);
+    up_down(j, "packets", r->packets_up, r->packets_down);
+    lamp_json_time(j, "first", r->first_us);
+    lamp_json_time(j, "last", r->last_us);
+    evidence(j, r);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_minute(struct lamp_json *j, const struct lamp_minute_view *v, const char *unit)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_uint(j, "t", v->minute * 60);
+    totals(j, &v->totals);
+    rate(j, &v->rate, lamp_bytes_of(unit));
+    lamp_json_end(j);
+}
+
+static const char *transport_name(uint8_t ip_proto)
+{
+    return ip_proto == IPPROTO_TCP ? "tcp" : ip_proto == IPPROTO_UDP ? "udp" : NULL;
+}
+
+void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_view *v,
+                                uint64_t now_us)
+{
+    char target[LAMP_PREFIX_STRLEN];
+    lamp_json_int(j, "id", v->id);
+    lamp_json_str(j, "kind", v->kind == LAMP_BLOCK_HOST ? "host" : "remote");
+    lamp_json_str(j, "target", lamp_prefix_str(&v->prefix, target));
+    if (v->port)
+        lamp_json_uint(j, "port", v->port);
+    else
+        lamp_json_null(j, "port");
+    lamp_json_str(j, "transport", transport_name(v->ip_proto));
+    lamp_json_str(j, "site", v->site);
+    lamp_json_str(j, "reason", v->reason);
+    text(j, "created_by", v->created_by);
+    lamp_json_time(j, "created", v->created_us);
+    lamp_json_time(j, "expires", v->expires_us);
+    lamp_json_str(j, "removed_by", v->removed_by);
+    lamp_json_time(j, "removed", v->removed_us);
+    lamp_json_bool(j, "active", v->removed_us == 0 && v->expires_us > now_us);
+}
+
+void lamp_api_json_block_sensor(struct lamp_json *j, const struct lamp_block_sensor_view *v)
+{
+    lamp_json_object(j, NULL);
+    text(j, "sensor", v->sensor);
+    text(j, "site", v->site);
+    text(j, "state", v->state);
+    lamp_json_str(j, "error", v->error);
+    lamp_json_uint(j, "serial", v->serial);
+    lamp_json_time(j, "at", v->at_us);
+    lamp_json_object(j, "hits");
+    lamp_json_uint(j, "packets", v->hit_packets);
+    lamp_json_uint(j, "bytes", v->hit_bytes);
+    lamp_json_end(j);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_status(struct lamp_json *j, const struct lamp_status_view *v,
+                          uint64_t started_us, uint64_t now_us, bool sample_mode)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_str(j, "version", LAMP_VERSION);
+    lamp_json_time(j, "started", started_us);
+    lamp_json_time(j, "now", now_us);
+    lamp_json_bool(j, "sample_mode", sample_mode);
+    lamp_json_object(j, "sensors");
+    lamp_json_uint(j, "total", v->sensors);
+    lamp_json_uint(j, "online", v->sensors_online);
+    lamp_json_end(j);
+    lamp_json_uint(j, "sites", v->sites);
+    lamp_json_object(j, "miners");
+    lamp_json_uint(j, "confirmed", v->miners_confirmed);
+    lamp_json_uint(j, "probable", v->miners_probable);
+    lamp_json_uint(j, "suspected", v->miners_suspected);
+    lamp_json_uint(j, "blocked", v->miners_blocked);
+    lamp_json_end(j);
+    lamp_json_uint(j, "blocks", v->blocks);
+    lamp_json_object(j, "ingest");
+    lamp_json_uint(j, "batches", v->batches);
+    lamp_json_uint(j, "rows", v->rows);
+    lamp_json_uint(j, "duplicates", v->duplicates);
+    lamp_json_uint(j, "lost", v->lost_records);
+    lamp_json_end(j);
+    lamp_json_object(j, "traffic");
+    lamp_json_uint(j, "packets", v->packets);
+    lamp_json_uint(j, "bytes", v->bytes);
+    lamp_json_uint(j, "mining_bytes", v->mining_bytes);
+    lamp_json_end(j);
+    lamp_json_uint(j, "database_bytes", v->database_bytes);
+    lamp_json_end(j);
+}

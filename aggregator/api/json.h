@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api_json: the views of the store as the JSON objects of docs/api/openapi.yaml. Pure. */
+#pragma once
+
+#include "aggregator/store/store.h"
+#include "common/json.h"
+
+void lamp_api_json_sensor(struct lamp_json *j, const struct lamp_sensor_view *v);
+
+/* Writes the fields of a miner without opening or closing the object, so that the detail call
+ * can add to them. */
+void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_view *v);
+void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *v);
+void lamp_api_json_minute(struct lamp_json *j, const struct lamp_minute_view *v, const char *unit);
+
+/* The same for a block, whose sensors the caller adds. */
+void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_view *v,
+                                uint64_t now_us);
+void lamp_api_json_block_sensor(struct lamp_json *j, const struct lamp_block_sensor_view *v);
+void lamp_api_json_status(struct lamp_json *j, const struct lamp_status_view *v,
+                          uint64_t started_us, uint64_t now_us, bool sample_mode);

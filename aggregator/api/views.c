@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls that only read: status, sensors, miners, connections. */
+#include "aggregator/api/impl.h"
+
+#include "aggregator/api/json.h"
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+enum {
+    PAGE = 200,
+    PAGE_MAX = 1000,
+    DETAIL_CONNECTIONS = 200,
+    SITE_MAX = 64,
+};
+
+#define HOUR_US UINT64_C(3600000000)
+#define SPAN_MAX_US (7 * 24 * HOUR_US) /* of one call's minutes */
+#define TIME_MAX_S 4102444800.0        /* the year 2100 */
+
+/* ---- parameters; each answers 400 and returns false where the value is wrong ---- */
+
+static bool bad_parameter(struct lamp_reply *reply, const char *name, const char *what)
+{
+    lamp_reply_error(reply, 400, "invalid", name, "%s must be %s.", name, what);
+    return false;
+}
+
+static bool int_parameter(const struct lamp_request *req, struct lamp_reply *reply,
+                          const char *name, int64_t min, int64_t max, int64_t *io)
+{
+    char what[80];
+    const char *text = lamp_request_query(req, name);
+    if (!text || lamp_text_int(text, min, max, io) == LAMP_OK)
+        return true;
+    snprintf(what, sizeof(what), "a whole number from %" PRId64 " to %" PRId64, min, max);
+    return bad_parameter(reply, name, what);
+}
+
+static bool time_parameter(const struct lamp_request *req, struct lamp_reply *reply,
+                           const char *name, uint64_t *io_us)
+{
+    double t;
+    const char *text = lamp_request_query(req, name);
+    if (!text)
+        return true;
+    if (lamp_text_double(text, 0, TIME_MAX_S, &t) != LAMP_OK)
+        return bad_parameter(reply, name, "a time in seconds since 1970");
+    *io_us = (uint64_t)llround(t * 1e6);
+    return true;
+}
+
+static bool site_parameter(const struct lamp_request *req, struct lamp_reply *reply,
+                           const char **out)
+{
+    *out = lamp_request_query(req, "site");
+    if (!*out || strlen(*out) <= SITE_MAX)
+        return true;
+    return bad_parameter(reply, "site", "at most 64 characters");
+}
+
+static bool host_parameter(const struct lamp_request *req, struct lamp_reply *reply,
+                           const char **out)
+{
+    struct lamp_addr a;
+    *out = lamp_request_query(req, "host");
+    if (!*out || lamp_addr_parse(*out, &a) == LAMP_OK)
+        return true;
+    return bad_parameter(reply, "host", "an address");
+}
+
+/* ---- pages: one row more than wanted is asked for, to learn whether there is a next page ---- */
+
+struct page {
+    struct lamp_json *j;
+    size_t left;
+    int64_t last_id;
+    bool more;
+};
+
+static bool page_takes(struct page *p, int64_t id)
+{
+    if (p->left == 0) {
+        p->more = true;
+        return false;
+    }
+    p->left--;
+    p->last_id = id;
+    return true;
+}
+
+static void end_page(const struct page *p)
+{
+    lamp_json_end(p->j);
+    if (p->more)
+        lamp_json_int(p->j, "next", p->last_id);
+    else
+        lamp_json_null(p->j, "next");
+    lamp_json_end(p->j);
+}
+
+/* ---- status and sensors ---- */
+
+void lamp_api_get_status(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    lamp_api *api = app;
+    lamp_store *s = lamp_api_reader(api);
+    struct lamp_status_view v;
+    if (lamp_store_status(s, req->now_us, &v) == LAMP_OK)
+        lamp_api_json_status(&reply->json, &v, api->cfg.started_us, req->now_us,
+                             api->cfg.sample_mode);
+    else
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(api, s);
+}
+
+static bool add_sensor(const struct lamp_sensor_view *v, void *arg)
+{
+    lamp_api_json_sensor(arg, v);
+    return true;
+}
+
+void lamp_api_get_sensors(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    lamp_store *s = lamp_api_reader(app);
+    lamp_json_object(&reply->json, NULL);
+    lamp_json_array(&reply->json, "sensors");
+    const int err = lamp_store_sensors(s, req->now_us, add_sensor, &reply->json);
+    lamp_json_end(&reply->json);
+    lamp_json_end(&reply->json);
+    if (err)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}
+
+struct sensor_search {
+    struct lamp_json *j;
+    const char *id;
+    bool found;
+};
+
+static bool add_sensor_of_id(const struct lamp_sensor_view *v, void *arg)
+{
+    struct sensor_search *q = arg;
+    if (!streq(v->id, q->id))
+        return true;
+    lamp_api_json_sensor(q->j, v);
+    q->found = true;
+    return false;
+}
+
+int lamp_api_write_sensor(lamp_store *s, const char *id, uint64_t now_us, struct lamp_json *j)
+{
+    struct sensor_search q = { j, id, false };
+    const int err = lamp_store_sensors(s, now_us, add_sensor_of_id, &q);
+    return err ? err : q.found ? LAMP_OK : LAMP_ENOENT;
+}
+
+/* ---- miners ---- */
+
+static bool add_miner(const struct lamp_miner_view *v, void *arg)
+{
+    struct page *p = arg;
+    if (!page_takes(p, v->id))
+        return false;
+    lamp_json_object(p->j, NULL);
+    lamp_api_json_miner_fields(p->j, v);
+    lamp_json_end(p->j);
+    return true;
+}
+
+void lamp_api_get_miners(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    struct lamp_miner_filter f = { 0 };
+    int64_t limit = PAGE;
+    if (!site_parameter(req, reply, &f.site) || !host_parameter(req, reply, &f.host) ||
+        !int_parameter(req, reply, "limit", 1, PAGE_MAX, &limit) ||
+        !int_parameter(req, reply, "after", 1, INT64_MAX, &f.after_id))
+        return;
+    f.limit = (uint32_t)limit + 1;
+
+    lamp_store *s = lamp_api_reader(app);
+    struct page p = { .j = &reply->json, .left = (size_t)limit };
+    lamp_json_object(p.j, NULL);
+    lamp_json_array(p.j, "miners");
+    const int err = lamp_store_miners(s, &f, req->now_us, add_miner, &p);
+    end_page(&p);
+    if (err)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}
+
+struct one_miner {
+    struct lamp_json *j;
+    char unit[16];
+    bool found;
+};
+
+/* Leaves the object open. */
+static bool begin_miner(const struct lamp_miner_view *v, void *arg)
+{
+    struct one_miner *m = arg;
+    lamp_json_object(m->j, NULL);
+    lamp_api_json_miner_fields(m->j, v);
+    snprintf(m->unit, sizeof(m->unit), "%s", v->unit ? v->unit : "");
+    m->found = true;
+    return false;
+}
+
+int lamp_api_write_miner(lamp_store *s, int64_t id, uint64_t now_us, struct lamp_json *j)
+{
+    const struct lamp_miner_filter f = { .id = id, .limit = 1 };
+    struct one_miner m = { .j = j };
+    const int err = lamp_store_miners(s, &f, now_us, begin_miner, &m);
+    if (m.found)
+        lamp_json_end(j);
+    return err ? err : m.found ? LAMP_OK : LAMP_ENOENT;
+}
+
+static bool add_connection(const struct lamp_conn_view *v, void *arg)
+{
+    struct page *p = arg;
+    if (!page_takes(p, v->id))
+        return false;
+    lamp_api_json_connection(p->j, v);
+    return true;
+}
+
+static bool add_minute(const struct lamp_minute_view *v, void *arg)
+{
+    struct one_miner *m = arg;
+    lamp_api_json_minute(m->j, v, m->unit);
+    return true;
+}
+
+static int write_detail(lamp_store *s, const struct lamp_request *req, uint64_t from_us,
+                        uint64_t to_us, struct lamp_json *j)
+{
+    const struct lamp_miner_filter mf = { .id = req->id, .limit = 1 };
+    const struct lamp_conn_filter cf = { .miner_id = req->id, .limit = DETAIL_CONNECTIONS };
+    struct one_miner m = { .j = j };
+    struct page p = { .j = j, .left = DETAIL_CONNECTIONS };
+    int err = lamp_store_miners(s, &mf, req->now_us, begin_miner, &m);
+    if (err || !m.found)
+        return err ? err : LAMP_ENOENT;
+    lamp_json_array(j, "connection_list");
+    err = lamp_store_conns(s, &cf, req->now_us, add_connection, &p);
+    lamp_json_end(j);
+    if (err)
+        return err;
+    lamp_json_array(j, "minutes");
+    err = lamp_store_minutes(s, req->id, from_us, to_us, add_minute, &m);
+    lamp_json_end(j);
+    lamp_json_end(j);
+    return err;
+}
+
+void lamp_api_get_miner(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    uint64_t to_us = req->now_us;
+    if (!time_parameter(req, reply, "to", &to_us))
+        return;
+    uint64_t from_us = to_us > HOUR_US ? to_us - HOUR_US : 0;
+    if (!time_parameter(req, reply, "from", &from_us))
+        return;
+    if (from_us > to_us || to_us - from_us > SPAN_MAX_US) {
+        bad_parameter(reply, "from", "before to, and by at most 7 days");
+        return;
+    }
+    lamp_store *s = lamp_api_reader(app);
+    const int err = write_detail(s, req, from_us, to_us, &reply->json);
+    if (err == LAMP_ENOENT)
+        lamp_reply_error(reply, 404, "not_found", NULL, "There is no miner %" PRId64 ".", req->id);
+    else if (err)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}
+
+/* ---- connections ---- */
+
+void lamp_api_get_connections(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    struct lamp_conn_filter f = { 0 };
+    int64_t limit = PAGE;
+    if (!int_parameter(req, reply, "miner", 1, INT64_MAX, &f.miner_id) ||
+        !site_parameter(req, reply, &f.site) ||
+        !int_parameter(req, reply, "limit", 1, PAGE_MAX, &limit) ||
+        !int_parameter(req, reply, "after", 1, INT64_MAX, &f.after_id))
+        return;
+    f.limit = (uint32_t)limit + 1;
+
+    lamp_store *s = lamp_api_reader(app);
+    struct page p = { .j = &reply->json, .left = (size_t)limit };
+    lamp_json_object(p.j, NULL);
+    lamp_json_array(p.j, "connections");
+    const int err = lamp_store_conns(s, &f, req->now_us, add_connection, &p);
+    end_page(&p);
+    if (err)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/cli/client.h"
+
+#include "common/io.h"
+#include "common/text.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+    ANSWER_MAX = 32 * 1024 * 1024,
+    TOKEN_MAX = 256,
+    CONNECT_TIMEOUT_S = 10,
+    TIMEOUT_S = 60,
+};
+
+struct lamp_client {
+    CURL *curl;
+    struct curl_slist *headers;
+    const char *url, *token_file;
+};
+
+struct answer {
+    char *data;
+    size_t len;
+};
+
+static size_t take(char *data, size_t size, size_t n, void *arg)
+{
+    struct answer *a = arg;
+    const size_t len = size * n;
+    if (len > ANSWER_MAX - a->len)
+        return 0;
+    char *grown = realloc(a->data, a->len + len + 1);
+    if (!grown)
+        return 0;
+    memcpy(grown + a->len, data, len);
+    a->data = grown;
+    a->len += len;
+    return len;
+}
+
+/* The file's first line as an Authorization header. */
+static int add_token(lamp_client *c)
+{
+    LAMP_AUTO_FREE char *token = NULL;
+    char line[TOKEN_MAX + 32];
+    size_t len;
+    const int err = lamp_io_read_file(c->token_file, TOKEN_MAX, &token, &len);
+    if (err) {
+        fprintf(stderr, "davylamp: %s: %s\n", c->token_file, lamp_strerror(err));
+        if (err == -EACCES)
+            fprintf(stderr, "davylamp: only root may read the token: use sudo, or give a file of "
+                            "your own with --token-file\n");
+        else
+            fprintf(stderr, "davylamp: the aggregator makes this file at its first start; give "
+                            "its place with --token-file\n");
+        return LAMP_EAUTH;
+    }
+    token[strcspn(token, "\r\n")] = '\0';
+    snprintf(line, sizeof(line), "Authorization: Bearer %s", token);
+    struct curl_slist *headers = curl_slist_append(c->headers, line);
+    if (!headers)
+        return LAMP_ENOMEM;
+    c->headers = headers;
+    return LAMP_OK;
+}
+
+int lamp_client_open(const char *url, const char *token_file, lamp_client **out)
+{
+    assert(url && token_file && out);
+    lamp_client *c = calloc(1, sizeof(*c));
+    if (!c)
+        return LAMP_ENOMEM;
+    int err = LAMP_ENOMEM;
+    c->url = url;
+    c->token_file = token_file;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        goto fail;
+    c->curl = curl_easy_init();
+    c->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (!c->curl || !c->headers)
+        goto fail;
+    err = add_token(c);
+    if (err)
+        goto fail;
+    *out = c;
+    return LAMP_OK;
+fail:
+    lamp_client_close(c);
+    return err;
+}
+
+lamp_client *lamp_client_close(lamp_client *c)
+{
+    if (!c)
+        return NULL;
+    curl_slist_free_all(c->headers);
+    curl_easy_cleanup(c->curl);
+    curl_global_cleanup();
+    free(c);
+    return NULL;
+}
+
+static void say_safe(const char *text)
+{
+    char safe[1024];
+    fprintf(stderr, "davylamp: %s\n",
+            lamp_text_safe((const uint8_t *)text, strlen(text), safe, sizeof(safe)));
+}
+
+/* Says why the aggregator refused. */
+static int refused(const lamp_client *c, long status, const json_t *answer)
+{
+    const json_t *error = json_object_get(answer, "error");
+    const char *message = json_string_value(json_object_get(error, "message"));
+    const char *field = json_string_value(json_object_get(error, "field"));
+    if (status == 401) {
+        fprintf(stderr,
+                "davylamp: the aggregator does not know the token in %s; give the file of "
+                "the aggregator at %s with --token-file\n",
+                c->token_file, c->url);
+        return LAMP_EAUTH;
+    }
+    if (!message) {
+        fprintf(stderr, "davylamp: %s answered %ld and is not a Davylamp aggregator, it seems\n",
+                c->url, status);
+        return LAMP_EPROTO;
+    }
+    char text[640];
+    snprintf(text, sizeof(text), "%s%s%s", field ? field : "", field ? ": " : "", message);
+    say_safe(text);
+    return LAMP_EPROTO;
+}
+
+static CURLcode perform(lamp_client *c, const char *method, const char *url, const char *body,
+                        struct answer *answer, char error[CURL_ERROR_SIZE])
+{
+    curl_easy_reset(c->curl);
+    curl_easy_setopt(c->curl, CURLOPT_URL, url);
+    curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, error);
+    curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
+    if (body)
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
+    return curl_easy_perform(c->curl);
+}
+
+int lamp_client_call(lamp_client *c, const char *method, const char *path, const json_t *body,
+                     json_t **out_body)
+{
+    char url[1024], error[CURL_ERROR_SIZE] = "";
+    struct answer answer = { 0 };
+    long status = 0;
+    LAMP_AUTO_FREE char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    const size_t base = strlen(c->url) - (c->url[0] && c->url[strlen(c->url) - 1] == '/');
+    const int n = snprintf(url, sizeof(url), "%.*s/api/v1%s", (int)base, c->url, path);
+    if (n < 0 || (size_t)n >= sizeof(url) || (body && !text))
+        return LAMP_ENOMEM;
+
+    const CURLcode rc = perform(c, method, url, text, &answer, error);
+    if (rc != CURLE_OK) {
+        fprintf(stderr, "davylamp: cannot talk to the aggregator at %s: %s\n", c->url,
+                *error ? error : curl_easy_strerror(rc));
+        fprintf(stderr, "davylamp: check that davylamp-aggregator runs and that --url names its "
+                        "listen.http address\n");
+        free(answer.data);
+        return LAMP_EIO;
+    }
+    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    json_t *json = answer.data ? json_loadb(answer.data, answer.len, 0, NULL) : NULL;
+    free(answer.data);
+    int err = LAMP_OK;
+    if (status < 200 || status > 299 || (!json && status != 204))
+        err = refused(c, status, json);
+    if (err)
+        json_decref(json);
+    else
+        *out_body = json;
+    return err;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client: REST calls to the aggregator, with the errors a person can act on. */
+#pragma once
+
+#include "common/err.h"
+#include "common/util.h"
+
+#include <jansson.h>
+
+typedef struct lamp_client lamp_client;
+
+/* Readies calls to the API at url ("http://127.0.0.1:8080"), with the token of token_file. Says on
+ * stderr what is wrong. LAMP_EAUTH: the file cannot be read. LAMP_ENOMEM. */
+LAMP_CHECK int lamp_client_open(const char *url, const char *token_file, lamp_client **out);
+lamp_client *lamp_client_close(lamp_client *c);
+
+/* Calls method path ("/status") with a body (NULL: none). *out_body is the answer, json_decref()
+ * it; NULL where there is none (204). Errors are said on stderr: LAMP_EIO no connection,
+ * LAMP_EAUTH 401, LAMP_EPROTO anything else that is not 2xx or not JSON. */
+LAMP_CHECK int lamp_client_call(lamp_client *c, const char *method, const char *path,
+                                const json_t *body, json_t **out_body);

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* davylamp: the operator's command line. */
+#include "aggregator/cli/client.h"
+#include "aggregator/cli/show.h"
+#include "common/clock.h"
+#include "common/text.h"
+#include "common/version.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { EXIT_GOOD, EXIT_FAILED, EXIT_USAGE };
+
+#define DEFAULT_URL "http://127.0.0.1:8080"
+#define DEFAULT_TOKEN_FILE "/var/lib/davylamp-aggregator/token"
+
+struct options {
+    const char *url, *token_file;
+    bool json, host;
+    int64_t port, ttl_s; /* 0: not given */
+    const char *site, *reason;
+    bool block_option; /* one that only `block` takes was given */
+};
+
+struct command {
+    const char *name;
+    int min_args, max_args;
+    int (*run)(lamp_client *c, const struct options *o, char **args, int n);
+};
+
+static void print_help(void)
+{
+    fputs("Usage: davylamp [OPTION]... COMMAND\n"
+          "Shows what a Davylamp aggregator sees, and blocks.\n"
+          "\n"
+          "Commands:\n"
+          "  status              the fleet in figures\n"
+          "  sensors             every sensor: last word, drops, block list\n"
+          "  miners [ID]         inside hosts that mine; one of them with its connections\n"
+          "  blocks              blocks and their state at the sensors\n"
+          "  block TARGET        block an address or prefix outside (203.0.113.7)\n"
+          "  unblock ID          lift a block\n"
+          "\n"
+          "Options of block:\n"
+          "  --port N            only this port of the target\n"
+          "  --site SITE         only at this site\n"
+          "  --host              the target is an inside host; needs --site\n"
+          "  --ttl SECONDS       how long (default 86400)\n"
+          "  --reason TEXT       why, for whoever reads the list\n"
+          "\n"
+          "Options:\n"
+          "  --url URL           the aggregator (default " DEFAULT_URL ";\n"
+          "                      environment: DAVYLAMP_URL)\n"
+          "  --token-file FILE   the API token (default " DEFAULT_TOKEN_FILE ";\n"
+          "                      environment: DAVYLAMP_TOKEN_FILE)\n"
+          "  --json              one JSON object a line instead of tables\n"
+          "  -h, --help          this text\n"
+          "  -V, --version       the version\n"
+          "\n"
+          "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n",
+          stdout);
+}
+
+__attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
+{
+    va_list ap;
+    fputs("davylamp: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputs(" (see davylamp --help)\n", stderr);
+    return EXIT_USAGE;
+}
+
+static double now_s(void)
+{
+    return (double)lamp_clock_real_us() / 1e6;
+}
+
+static void print_json(const json_t *value)
+{
+    /* ASCII alone, so that no text from the network can play with a terminal; 16 digits are what
+     * times in microseconds need. */
+    json_dumpf(value, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(16));
+    putchar('\n');
+}
+
+static void print_json_lines(const json_t *list)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(list, i, v) print_json(v);
+}
+
+static int run_status(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)args, (void)n;
+    json_t *answer = NULL;
+    if (lamp_client_call(c, "GET", "/status", NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    if (o->json)
+        print_json(answer);
+    else
+        lamp_show_status(answer);
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int run_sensors(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)args, (void)n;
+    json_t *answer = NULL;
+    if (lamp_client_call(c, "GET", "/sensors", NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    const json_t *list = json_object_get(answer, "sensors");
+    if (o->json)
+        print_json_lines(list);
+    else
+        lamp_show_sensors(list, now_s());
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int show_one_miner(lamp_client *c, const struct options *o, const char *id_text)
+{
+    char path[64];
+    int64_t id;
+    json_t *answer = NULL;
+    if (lamp_text_int(id_text, 1, INT64_MAX, &id) != LAMP_OK)
+        return usage("'%.40s' is not the number of a miner", id_text);
+    snprintf(path, sizeof(path), "/miners/%" PRId64, id);
+    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    if (o->json)
+        print_json(answer);
+    else
+        lamp_show_miner(answer, now_s());
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+/* All pages of miners, each shown as it comes when the output is JSON. */
+static int run_miners(lamp_client *c, const struct options *o, char **args, int n)
+{
+    if (n > 0)
+        return show_one_miner(c, o, args[0]);
+    json_t *all = json_array();
+    json_int_t after = 0;
+    int result = all ? EXIT_GOOD : EXIT_FAILED;
+    do {
+        char path[96] = "/miners?limit=1000";
+        json_t *answer = NULL;
+        if (after)
+            snprintf(path, sizeof(path), "/miners?limit=1000&after=%" PRId64, (int64_t)after);
+        if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK) {
+            result = EXIT_FAILED;
+            break;
+        }
+        if (o->json)
+            print_json_lines(json_object_get(answer, "miners"));
+        else
+            json_array_extend(all, json_object_get(answer, "miners"));
+        after = json_integer_value(json_object_get(answer, "next"));
+        json_decref(answer);
+    } while (after);
+    if (!o->json && result == EXIT_GOOD)
+        lamp_show_miners(all, now_s());
+    json_decref(all);
+    return result;
+}
+
+static int run_blocks(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)args, (void)n;
+    json_t *answer = NULL;
+    if (lamp_client_call(c, "GET", "/blocks", NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    const json_t *list = json_object_get(answer, "blocks");
+    if (o->json)
+        print_json_lines(list);
+    else
+        lamp_show_blocks(list, now_s());
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static json_t *block_request(const struct options *o, const char *target)
+{
+    json_t *body = json_pack("{s:s, s:s}", "kind", o->host ? "host" : "remote", "target", target);
+    if (o->port)
+        json_object_set_new(body, "port", json_integer(o->port));
+    if (o->site)
+        json_object_set_new(body, "site", json_string(o->site));
+    if (o->reason)
+        json_object_set_new(body, "reason", json_string(o->reason));
+    if (o->ttl_s)
+        json_object_set_new(body, "ttl", json_integer(o->ttl_s));
+    return body;
+}
+
+static int run_block(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)n;
+    if (o->host && !o->site)
+        return usage("--host needs --site, since sites may share inside addresses");
+    json_t *answer = NULL, *body = block_request(o, args[0]);
+    if (!body)
+        return usage("TARGET is not UTF-8");
+    const int err = lamp_client_call(c, "POST", "/blocks", body, &answer);
+    json_decref(body);
+    if (err)
+        return EXIT_FAILED;
+    if (o->json)
+        print_json(answer);
+    else
+        printf("block %" PRId64 " entered; 'davylamp blocks' shows when the sensors have it\n",
+               (int64_t)json_integer_value(json_object_get(answer, "id")));
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int run_unblock(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)n;
+    char path[64];
+    int64_t id;
+    json_t *answer = NULL;
+    if (lamp_text_int(args[0], 1, INT64_MAX, &id) != LAMP_OK)
+        return usage("'%.40s' is not the number of a block", args[0]);
+    snprintf(path, sizeof(path), "/blocks/%" PRId64, id);
+    if (lamp_client_call(c, "DELETE", path, NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    json_decref(answer);
+    if (!o->json)
+        printf("block %" PRId64 " lifted\n", id);
+    return EXIT_GOOD;
+}
+
+static const struct command commands[] = {
+    { "status", 0, 0, run_status }, { "sensors", 0, 0, run_sensors },
+    { "miners", 0, 1, run_miners }, { "blocks", 0, 0, run_blocks },
+    { "block", 1, 1, run_block },   { "unblock", 1, 1, run_unblock },
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (streq(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+enum { OPT_URL = 256, OPT_TOKEN_FILE, OPT_JSON, OPT_PORT, OPT_SITE, OPT_REASON, OPT_TTL, OPT_HOST };
+
+static const struct option long_options[] = {
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { "url", required_argument, NULL, OPT_URL },
+    { "token-file", required_argument, NULL, OPT_TOKEN_FILE },
+    { "json", no_argument, NULL, OPT_JSON },
+    { "port", required_argument, NULL, OPT_PORT },
+    { "site", required_argument, NULL, OPT_SITE },
+    { "reason", required_argument, NULL, OPT_REASON },
+    { "ttl", required_argument, NULL, OPT_TTL },
+    { "host", no_argument, NULL, OPT_HOST },
+    { NULL, 0, NULL, 0 },
+};
+
+/* Reads the options; -1 to go on, else the exit status. */
+static int read_options(int argc, char **argv, struct options *o)
+{
+    int c;
+    while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
+        o->block_option = o->block_option || c >= OPT_PORT;
+        switch (c) {
+        case 'h':
+            print_help();
+            return EXIT_GOOD;
+        case 'V':
+            puts("davylamp " LAMP_VERSION);
+            return EXIT_GOOD;
+        case OPT_URL:
+            o->url = optarg;
+            break;
+        case OPT_TOKEN_FILE:
+            o->token_file = optarg;
+            break;
+        case OPT_JSON:
+            o->json = true;
+            break;
+        case OPT_PORT:
+            if (lamp_text_int(optarg, 1, 65535, &o->port) != LAMP_OK)
+                return usage("--port needs a number from 1 to 65535, not '%.40s'", optarg);
+            break;
+        case OPT_TTL:
+            if (lamp_text_int(optarg, 60, 31536000, &o->ttl_s) != LAMP_OK)
+                return usage("--ttl needs seconds from 60 to 31536000, not '%.40s'", optarg);
+            break;
+        case OPT_SITE:
+            o->site = optarg;
+            break;
+        case OPT_REASON:
+            o->reason = optarg;
+            break;
+        case OPT_HOST:
+            o->host = true;
+            break;
+        default:
+            return EXIT_USAGE; /* getopt has said why */
+        }
+    }
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    const char *url = getenv("DAVYLAMP_URL"), *token_file = getenv("DAVYLAMP_TOKEN_FILE");
+    struct options o = { .url = url ? url : DEFAULT_URL,
+                         .token_file = token_file ? token_file : DEFAULT_TOKEN_FILE };
+    int result = read_options(argc, argv, &o);
+    if (result >= 0)
+        return result;
+    if (optind == argc)
+        return usage("no command given");
+    const struct command *cmd = find_command(argv[optind]);
+    const int n = argc - optind - 1;
+    if (!cmd)
+        return usage("there is no command '%.40s'", argv[optind]);
+    if (n < cmd->min_args)
+        return usage("'%s' needs an argument", cmd->name);
+    if (n > cmd->max_args)
+        return usage("'%.40s' is one argument too many", argv[optind + 1 + cmd->max_args]);
+    if (o.block_option && !streq(cmd->name, "block"))
+        return usage("'%s' takes none of the options of block", cmd->name);
+
+    lamp_client *client = NULL;
+    if (lamp_client_open(o.url, o.token_file, &client) != LAMP_OK)
+        return EXIT_FAILED;
+    result = cmd->run(client, &o, argv + optind + 1, n);
+    lamp_client_close(client);
+    return result;
+}

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/cli/show.h"
+
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+enum {
+    CELL = 160,
+    COLUMNS_MAX = 12,
+    ROWS_MAX = 4096,
+    WIDE = 48, /* longer cells are cut in tables */
+};
+
+/* ---- values ---- */
+
+static const char *safe(const char *s, char buf[CELL])
+{
+    return lamp_text_safe((const uint8_t *)s, strlen(s), buf, CELL);
+}
+
+static const char *str(const json_t *o, const char *key, char buf[CELL])
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s && *s ? safe(s, buf) : "-";
+}
+
+static int64_t num(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+/* The newest entry of a list, and how many more there are: "wallet (+2)". */
+static const char *newest(const json_t *o, const char *key, char buf[CELL])
+{
+    const json_t *list = json_object_get(o, key);
+    const size_t n = json_array_size(list);
+    const char *first = json_string_value(json_array_get(list, 0));
+    if (!first)
+        return "-";
+    char text[CELL - 32];
+    lamp_text_safe((const uint8_t *)first, strlen(first), text, sizeof(text));
+    if (n > 1)
+        snprintf(buf, CELL, "%s (+%zu)", text, n - 1);
+    else
+        snprintf(buf, CELL, "%s", text);
+    return buf;
+}
+
+static const char *scaled(double v, double base, const char *const *units, size_t n, char buf[CELL])
+{
+    size_t i = 0;
+    while (fabs(v) >= base && i + 1 < n) {
+        v /= base;
+        i++;
+    }
+    snprintf(buf, CELL, "%.*f %s",
+             i == 0 || fabs(v) >= 100 ? 0
+             : fabs(v) >= 10          ? 1
+                                      : 2,
+             v, units[i]);
+    return buf;
+}
+
+static const char *bytes(double v, char buf[CELL])
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+    return scaled(v, 1024, units, ARRAY_LEN(units), buf);
+}
+
+static const char *hash_rate(const json_t *o, char buf[CELL])
+{
+    static const char *const prefixes[] = { "", "k", "M", "G", "T", "P", "E" };
+    const json_t *r = json_object_get(o, "hashrate");
+    if (!json_is_object(r))
+        return "-";
+    char value[CELL], unit[CELL];
+    scaled(json_number_value(json_object_get(r, "value")), 1000, prefixes, ARRAY_LEN(prefixes),
+           value);
+    str(r, "unit", unit);
+    snprintf(buf, CELL, "%.32s%.16s", value, unit);
+    return buf;
+}
+
+/* "12 s", "5 min", "3 h", "2 d" between two times; "-" for an unknown one. */
+static const char *span(double from, double to, char buf[CELL])
+{
+    static const struct {
+        double seconds;
+        const char *unit;
+    } units[] = {
+        { 86400, "d" },
+        { 3600, "h" },
+        { 60, "min" },
+        { 1, "s" },
+    };
+    if (from <= 0 || to <= 0)
+        return "-";
+    const double d = to > from ? to - from : 0;
+    size_t i = 0;
+    while (i + 1 < ARRAY_LEN(units) && d < 2 * units[i].seconds)
+        i++;
+    snprintf(buf, CELL, "%.0f %s", floor(d / units[i].seconds), units[i].unit);
+    return buf;
+}
+
+static const char *age(const json_t *o, const char *key, double now, char buf[CELL])
+{
+    return span(json_number_value(json_object_get(o, key)), now, buf);
+}
+
+static double sum(const json_t *o, const char *key)
+{
+    const json_t *pair = json_object_get(o, key);
+    return json_number_value(json_object_get(pair, "up")) +
+           json_number_value(json_object_get(pair, "down"));
+}
+
+/* ---- tables ---- */
+
+struct table {
+    size_t n_columns, n_rows;
+    char *cells[ROWS_MAX][COLUMNS_MAX]; /* row 0 holds the heads */
+};
+
+static void add_row(struct table *t, const char *const *cells)
+{
+    if (t->n_rows == ROWS_MAX)
+        return;
+    for (size_t i = 0; i < t->n_columns; i++)
+        t->cells[t->n_rows][i] = strdup(cells[i]);
+    t->n_rows++;
+}
+
+static struct table *new_table(const char *const *heads, size_t n)
+{
+    struct table *t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    t->n_columns = n;
+    add_row(t, heads);
+    return t;
+}
+
+/* Characters of UTF-8 text, which is close enough to columns. */
+static size_t width(const char *s)
+{
+    size_t n = 0;
+    for (; *s; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    return n;
+}
+
+/* Writes a cell, cut to WIDE characters. */
+static size_t put_cell(const char *s)
+{
+    size_t n = width(s), shown = 0;
+    if (n <= WIDE) {
+        fputs(s, stdout);
+        return n;
+    }
+    while (shown < WIDE - 1) {
+        do
+            putchar(*s++);
+        while (((unsigned char)*s & 0xc0) == 0x80);
+        shown++;
+    }
+    fputs("…", stdout);
+    return WIDE;
+}
+
+/* Prints the table and frees it. */
+static void print_table(struct table *t)
+{
+    if (!t)
+        return;
+    size_t widths[COLUMNS_MAX] = { 0 };
+    for (size_t r = 0; r < t->n_rows; r++)
+        for (size_t c = 0; c < t->n_columns; c++) {
+            const size_t w = lamp_min(width(t->cells[r][c] ? t->cells[r][c] : ""), WIDE);
+            if (w > widths[c])
+                widths[c] = w;
+        }
+    for (size_t r = 0; r < t->n_rows; r++) {
+        for (size_t c = 0; c < t->n_columns; c++) {
+            const size_t w = put_cell(t->cells[r][c] ? t->cells[r][c] : "");
+            if (c + 1 < t->n_columns)
+                printf("%*s", (int)(widths[c] - w + 2), "");
+            free(t->cells[r][c]);
+        }
+        putchar('\n');
+    }
+    free(t);
+}
+
+/* ---- what is shown ---- */
+
+void lamp_show_status(const json_t *s)
+{
+    char a[CELL], b[CELL];
+    const json_t *sensors = json_object_get(s, "sensors"), *miners = json_object_get(s, "miners");
+    const json_t *ingest = json_object_get(s, "ingest"), *traffic = json_object_get(s, "traffic");
+    const double now = json_number_value(json_object_get(s, "now"));
+    printf("aggregator   version %s, up %s%s\n", str(s, "version", a), age(s, "started", now, b),
+           json_is_true(json_object_get(s, "sample_mode")) ? ", sample traffic" : "");
+    printf("sensors      %" PRId64 " of %" PRId64 " online, %" PRId64 " sites\n",
+           num(sensors, "online"), num(sensors, "total"), num(s, "sites"));
+    printf("miners       %" PRId64 " confirmed, %" PRId64 " probable, %" PRId64
+           " suspected, %" PRId64 " blocked\n",
+           num(miners, "confirmed"), num(miners, "probable"), num(miners, "suspected"),
+           num(miners, "blocked"));
+    printf("blocks       %" PRId64 " in force\n", num(s, "blocks"));
+    printf("traffic      %s watched, %s of mining\n", bytes((double)num(traffic, "bytes"), a),
+           bytes((double)num(traffic, "mining_bytes"), b));
+    printf("summaries    %" PRId64 " received, %" PRId64 " rows, %" PRId64 " repeated, %" PRId64
+           " declared lost\n",
+           num(ingest, "batches"), num(ingest, "rows"), num(ingest, "duplicates"),
+           num(ingest, "lost"));
+    printf("database     %s\n", bytes((double)num(s, "database_bytes"), a));
+}
+
+void lamp_show_sensors(const json_t *list, double now)
+{
+    static const char *const heads[] = { "SITE",    "SENSOR", "STATE", "SEEN",     "VERSION",
+                                         "WATCHED", "DROPS",  "LOST",  "BLOCKING", "LIST" };
+    size_t i;
+    json_t *s;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, s)
+    {
+        char site[CELL], id[CELL], seen[CELL], version[CELL], watched[CELL], drops[CELL],
+            lost[CELL], mode[CELL], state[CELL];
+        const json_t *e = json_object_get(s, "enforcement");
+        snprintf(drops, CELL, "%" PRId64, num(s, "drops"));
+        snprintf(lost, CELL, "%" PRId64, num(s, "lost"));
+        const char *const cells[] = {
+            str(s, "site", site),
+            str(s, "id", id),
+            json_is_true(json_object_get(s, "online")) ? "online" : "silent",
+            age(s, "last_seen", now, seen),
+            str(s, "version", version),
+            bytes((double)num(s, "bytes"), watched),
+            drops,
+            lost,
+            str(e, "mode", mode),
+            str(e, "state", state),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
+void lamp_show_miners(const json_t *list, double now)
+{
+    static const char *const heads[] = { "ID",     "SITE",   "HOST",   "STATE", "COIN", "HASH RATE",
+                                         "SHARES", "WORKER", "WALLET", "POOL",  "LAST" };
+    size_t i;
+    json_t *m;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, m)
+    {
+        char id[CELL], site[CELL], host[CELL], state[CELL], coin[CELL], rate[CELL], shares[CELL],
+            worker[CELL], wallet[CELL], pool[CELL], last[CELL];
+        snprintf(id, CELL, "%" PRId64, num(m, "id"));
+        snprintf(shares, CELL, "%" PRId64, num(json_object_get(m, "shares"), "submitted"));
+        const char *const cells[] = {
+            id,
+            str(m, "site", site),
+            str(m, "host", host),
+            str(m, "state", state),
+            newest(m, "coins", coin),
+            hash_rate(m, rate),
+            shares,
+            newest(m, "workers", worker),
+            newest(m, "wallets", wallet),
+            newest(m, "pools", pool),
+            age(m, "last", now, last),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
+static void show_names(const char *label, const json_t *o, const char *key)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(json_object_get(o, key), i, v)
+    {
+        char buf[CELL];
+        printf("%-12s %s\n", i ? "" : label,
+               safe(json_string_value(v) ? json_string_value(v) : "", buf));
+    }
+}
+
+static void show_connections(const json_t *list, double now)
+{
+    static const char *const heads[] = { "SERVER", "PORT",      "VERDICT", "COIN", "FAMILY",
+                                         "SHARES", "HASH RATE", "BYTES",   "LAST" };
+    size_t i;
+    json_t *c;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, c)
+    {
+        char ip[CELL], port[CELL], verdict[CELL], coin[CELL], family[CELL], shares[CELL],
+            rate[CELL], size[CELL], last[CELL];
+        const json_t *server = json_object_get(c, "server");
+        snprintf(port, CELL, "%" PRId64, num(server, "port"));
+        snprintf(shares, CELL, "%" PRId64, num(json_object_get(c, "shares"), "submitted"));
+        const char *const cells[] = {
+            str(server, "ip", ip),      port,
+            str(c, "verdict", verdict), str(c, "coin", coin),
+            str(c, "family", family),   shares,
+            hash_rate(c, rate),         bytes(sum(c, "bytes"), size),
+            age(c, "last", now, last),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
+/* The evidence of the newest connection that has any. */
+static void show_evidence(const json_t *list)
+{
+    size_t i, k;
+    json_t *c, *e;
+    json_array_foreach(list, i, c)
+    {
+        const json_t *evidence = json_object_get(c, "evidence");
+        if (json_array_size(evidence) == 0)
+            continue;
+        printf("\nevidence of the newest connection\n");
+        json_array_foreach(evidence, k, e)
+        {
+            char kind[CELL], detail[CELL];
+            printf("  %-16s %s\n", str(e, "kind", kind), str(e, "detail", detail));
+        }
+        return;
+    }
+}
+
+void lamp_show_miner(const json_t *m, double now)
+{
+    char a[CELL], b[CELL];
+    const json_t *shares = json_object_get(m, "shares"), *rate = json_object_get(m, "hashrate");
+    const json_t *connections = json_object_get(m, "connection_list");
+    printf("miner        %" PRId64 ", %s at site %s\n", num(m, "id"), str(m, "host", a),
+           str(m, "site", b));
+    printf("state        %s, confidence %.0f %%\n", str(m, "state", a),
+           100 * json_number_value(json_object_get(m, "confidence")));
+    printf("since        %s ago, ", age(m, "since", now, a));
+    printf("last seen %s ago\n", age(m, "last", now, a));
+    show_names("coin", m, "coins");
+    show_names("wallet", m, "wallets");
+    show_names("worker", m, "workers");
+    show_names("software", m, "agents");
+    show_names("pool", m, "pools");
+    if (json_is_object(rate))
+        printf("hash rate    %s, by %s\n", hash_rate(m, a), str(rate, "method", b));
+    printf("shares       %" PRId64 " submitted, %" PRId64 " accepted, %" PRId64
+           " rejected, %" PRId64 " stale\n",
+           num(shares, "submitted"), num(shares, "accepted"), num(shares, "rejected"),
+           num(shares, "stale"));
+    printf("traffic      %s, %" PRId64 " connections, %" PRId64 " open\n\n",
+           bytes(sum(m, "bytes"), a), num(m, "connections"), num(m, "open_connections"));
+    show_connections(connections, now);
+    show_evidence(connections);
+}
+
+/* "2 applied, 1 failed". */
+static void sensor_states(const json_t *block, char buf[CELL])
+{
+    static const char *const states[] = { "applied", "sent", "pending", "failed", "removed" };
+    size_t len = 0;
+    snprintf(buf, CELL, "-");
+    for (size_t k = 0; k < ARRAY_LEN(states); k++) {
+        size_t i, n = 0;
+        json_t *s;
+        json_array_foreach(json_object_get(block, "sensors"), i, s)
+        {
+            const char *state = json_string_value(json_object_get(s, "state"));
+            n += state && streq(state, states[k]);
+        }
+        if (n && len < CELL)
+            len +=
+                (size_t)snprintf(buf + len, CELL - len, "%s%zu %s", len ? ", " : "", n, states[k]);
+    }
+}
+
+static double hits(const json_t *block)
+{
+    double n = 0;
+    size_t i;
+    json_t *s;
+    json_array_foreach(json_object_get(block, "sensors"), i, s) n +=
+        json_number_value(json_object_get(json_object_get(s, "hits"), "packets"));
+    return n;
+}
+
+void lamp_show_blocks(const json_t *list, double now)
+{
+    static const char *const heads[] = { "ID", "KIND",    "TARGET",  "PORT",    "SITE",
+                                         "BY", "ENDS IN", "SENSORS", "DROPPED", "REASON" };
+    size_t i;
+    json_t *b;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, b)
+    {
+        char id[CELL], kind[CELL], target[CELL], port[CELL], site[CELL], by[CELL], ends[CELL],
+            sensors[CELL], dropped[CELL], reason[CELL];
+        const json_int_t port_no = num(b, "port");
+        const bool active = json_is_true(json_object_get(b, "active"));
+        snprintf(id, CELL, "%" PRId64, num(b, "id"));
+        snprintf(port, CELL, "%" PRId64, (int64_t)port_no);
+        snprintf(dropped, CELL, "%.0f", hits(b));
+        sensor_states(b, sensors);
+        const char *const cells[] = {
+            id,
+            str(b, "kind", kind),
+            str(b, "target", target),
+            port_no ? port : "any",
+            json_is_string(json_object_get(b, "site")) ? str(b, "site", site) : "all",
+            str(b, "created_by", by),
+            active ? span(now, json_number_value(json_object_get(b, "expires")), ends) : "ended",
+            sensors,
+            dropped,
+            str(b, "reason", reason),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* show: answers of the API for people: tables, units, ages. Text from the network is made safe
+ * for a terminal. Everything goes to stdout. */
+#pragma once
+
+#include <jansson.h>
+
+void lamp_show_status(const json_t *status);
+void lamp_show_sensors(const json_t *list, double now);
+void lamp_show_miners(const json_t *list, double now);
+void lamp_show_miner(const json_t *miner, double now);
+void lamp_show_blocks(const json_t *list, double now);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http: the web server: libmicrohttpd with a small pool of epoll threads. It limits, parses and
+ * answers; what is said is the caller's (routes, dashboard files). Loopback addresses are
+ * served as they are; any other address needs the caller's word that plain HTTP is meant.
+ *
+ * Limits: 512 connections, 128 of one address, bodies of 64 KiB, 16 KiB of headers, 15 s from
+ * connecting (or from the last answer) to the end of the headers, 30 s for a whole request
+ * (event streams excepted). */
+#pragma once
+
+#include "aggregator/http/auth.h"
+#include "aggregator/http/static.h"
+#include "common/json.h"
+
+#include <jansson.h>
+
+typedef struct lamp_http lamp_http;
+struct MHD_Connection;
+
+enum {
+    LAMP_HTTP_BODY_MAX = 64 * 1024,
+    LAMP_HTTP_QUERY_MAX = 8, /* parameters a route may name */
+    LAMP_HTTP_WHY = 256,
+};
+
+/* What a handler learns of a request; all borrowed for the call. */
+struct lamp_request {
+    struct MHD_Connection *conn;
+    const struct lamp_route *route;
+    int64_t id;               /* the {id} of the path */
+    const json_t *body;       /* an object; NULL unless the route takes a body */
+    struct lamp_identity who; /* role NONE: nobody logged in */
+    struct lamp_addr from;
+    uint64_t now_us;
+};
+
+/* What a handler answers: the body in json, or error(), or a stream. */
+struct lamp_reply {
+    unsigned status; /* preset to 200 */
+    struct lamp_json json;
+    char cookie[160];            /* Set-Cookie; "" none */
+    unsigned retry_after_s;      /* 0: not said */
+    struct MHD_Response *stream; /* taken; instead of json */
+};
+
+typedef void lamp_route_fn(void *app, const struct lamp_request *req, struct lamp_reply *reply);
+
+struct lamp_route {
+    const char *method;  /* "GET" */
+    const char *path;    /* "/api/v1/miners/{id}" */
+    enum lamp_role role; /* the least that may call it */
+    bool takes_body;
+    const char *query[LAMP_HTTP_QUERY_MAX]; /* parameters it understands; others are refused */
+    lamp_route_fn *fn;
+};
+
+struct lamp_http_cfg {
+    const char *listen;              /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
+    bool plain_ok;                   /* serve plain HTTP on an address that is not loopback */
+    bool cookie_secure;              /* a TLS proxy stands in front */
+    unsigned threads;                /* 1 to 16 */
+    const struct lamp_route *routes; /* borrowed while the server runs, as all below */
+    size_t n_routes;
+    void *app; /* given to the handlers */
+    lamp_auth *auth;
+    const lamp_static *files;
+};
+
+/* Starts serving. LAMP_EINVAL: the listen address makes no sense, or plain HTTP would leave the
+ * machine. LAMP_EIO: the port cannot be had. `why` says it in a sentence. LAMP_ENOMEM. */
+LAMP_CHECK int lamp_http_start(const struct lamp_http_cfg *cfg, lamp_http **out,
+                               char why[LAMP_HTTP_WHY]);
+
+/* Stops taking connections; streams must have been ended before (see http_stream.h). */
+lamp_http *lamp_http_stop(lamp_http *h);
+
+/* The port served. */
+uint16_t lamp_http_port(const lamp_http *h);
+
+/* Cuts connections that are past their time; called about once a second. */
+void lamp_http_tick(lamp_http *h, uint64_t mono_us);
+
+/* Turns a reply into an error: {"error":{"code","message","field"}}; field NULL: none. */
+void lamp_reply_error(struct lamp_reply *reply, unsigned status, const char *code,
+                      const char *field, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* A query parameter or a header; NULL where it was not sent. */
+const char *lamp_request_query(const struct lamp_request *req, const char *name);
+const char *lamp_request_header(const struct lamp_request *req, const char *name);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/fake_store.h"
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+
+enum { BLOCKS_MAX = 16 };
+
+struct lamp_store {
+    bool read_only;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct lamp_block_view blocks[BLOCKS_MAX];
+static size_t n_blocks;
+static bool broken;
+
+void fake_store_break(bool yes)
+{
+    broken = yes;
+}
+
+void fake_store_add_block(const struct lamp_command *cmd, int64_t id)
+{
+    static const struct lamp_block_view blank = { .site = "", .reason = "", .removed_by = "" };
+    pthread_mutex_lock(&lock);
+    if (n_blocks < BLOCKS_MAX) {
+        struct lamp_block_view *b = &blocks[n_blocks++];
+        *b = blank;
+        b->id = id;
+        b->kind = cmd->block_kind;
+        b->prefix = cmd->prefix;
+        b->port = cmd->port;
+        b->ip_proto = cmd->ip_proto;
+        b->created_by = streq(cmd->actor, "admin") ? "admin" : "cli";
+        b->site = *cmd->site ? FAKE_SITE : "";
+        b->created_us = FAKE_NOW_US;
+        b->expires_us = FAKE_FAR_US;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+bool fake_store_remove_block(int64_t id)
+{
+    bool found = false;
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < n_blocks; i++) {
+        if (blocks[i].id == id && !blocks[i].removed_us) {
+            blocks[i].removed_us = FAKE_NOW_US;
+            blocks[i].removed_by = "admin";
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+static struct lamp_addr address(const char *text)
+{
+    struct lamp_addr a = { 0 };
+    if (lamp_addr_parse(text, &a) != LAMP_OK)
+        abort();
+    return a;
+}
+
+const char *lamp_miner_state_name(enum lamp_miner_state s)
+{
+    return s == LAMP_MINER_CONFIRMED ? "confirmed" : "probable";
+}
+
+int lamp_store_open(const char *backend, const char *where, bool read_only, lamp_store **out,
+                    char why[LAMP_STORE_WHY])
+{
+    (void)backend, (void)where, (void)why;
+    lamp_store *s = calloc(1, sizeof(*s));
+    if (!s)
+        return LAMP_ENOMEM;
+    s->read_only = read_only;
+    *out = s;
+    return LAMP_OK;
+}
+
+lamp_store *lamp_store_close(lamp_store *s)
+{
+    free(s);
+    return NULL;
+}
+
+const char *lamp_store_why(const lamp_store *s)
+{
+    (void)s;
+    return "disk I/O error";
+}
+
+int lamp_store_status(lamp_store *s, uint64_t now_us, struct lamp_status_view *out)
+{
+    (void)s, (void)now_us;
+    *out = (struct lamp_status_view){ .sensors = 3,
+                                      .sensors_online = 2,
+                                      .sites = 3,
+                                      .miners_confirmed = 1,
+                                      .batches = 10,
+                                      .bytes = 123456,
+                                      .list_epoch = 1,
+                                      .list_serial = 7 };
+    return broken ? LAMP_ESTORE : LAMP_OK;
+}
+
+int lamp_store_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *fn, void *arg)
+{
+    (void)s, (void)now_us;
+    const struct lamp_sensor_view v = { .id = FAKE_SENSOR,
+                                        .site = FAKE_SITE,
+                                        .version = "",
+                                        .online = true,
+                                        .last_seen_us = FAKE_NOW_US,
+                                        .clock_offset_us = -1500000,
+                                        .kernel_drops = 2,
+                                        .interface_drops = 3,
+                                        .mode = LAMP_ENFORCE_ON,
+                                        .list_state = LAMP_SET_ROLLED_BACK,
+                                        .list_error = "" };
+    fn(&v, arg);
+    return LAMP_OK;
+}
+
+/* Miners 3, 2, 1, latest first. */
+int lamp_store_miners(lamp_store *s, const struct lamp_miner_filter *f, uint64_t now_us,
+                      lamp_miner_view_fn *fn, void *arg)
+{
+    (void)s, (void)now_us;
+    uint32_t left = f->limit ? f->limit : 1000;
+    for (int64_t id = 3; id > 0 && left; id--) {
+        struct lamp_miner_view v = { .id = id,
+                                     .site = FAKE_SITE,
+                                     .host = address("10.1.0.23"),
+                                     .vlan = 100 | 7 << 12 | 2u << 24,
+                                     .state = LAMP_MINER_CONFIRMED,
+                                     .verdict = LAMP_VERDICT_CONFIRMED,
+                                     .confidence = 0.99,
+                                     .coins = "XMR",
+                                     .families = "cryptonote",
+                                     .algorithms = "randomx",
+                                     .wallets = "47abc\n48def",
+                                     .workers = FAKE_HOSTILE,
+                                     .agents = "",
+                                     .pools = "203.0.113.7:3333",
+                                     .sensors = FAKE_SENSOR,
+                                     .unit = "H/s",
+                                     .since_us = FAKE_NOW_US - 60000000,
+                                     .rate = { 1000, 900, 1100, LAMP_RATE_SHARES },
+                                     .last_us = FAKE_NOW_US };
+        if ((f->id && f->id != id) || (f->after_id && id >= f->after_id) ||
+            (f->site && !streq(f->site, FAKE_SITE)))
+            continue;
+        left--;
+        if (!fn(&v, arg))
+            break;
+    }
+    return broken ? LAMP_ESTORE : LAMP_OK;
+}
+
+int lamp_store_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64_t now_us,
+                     lamp_conn_view_fn *fn, void *arg)
+{
+    (void)s, (void)now_us;
+    if ((f->miner_id && f->miner_id != 3) || f->after_id)
+        return LAMP_OK;
+    struct lamp_conn_view v = {
+        .id = 11, .miner_id = 3, .site = FAKE_SITE, .sensor = FAKE_SENSOR, .open = true
+    };
+    v.row = (struct lamp_conn_row){ .client_addr = address("10.1.0.23"),
+                                    .client_port = 40000,
+                                    .server_addr = address("203.0.113.7"),
+                                    .server_port = 3333,
+                                    .ip_proto = IPPROTO_TCP,
+                                    .first_us = FAKE_NOW_US - 60000000,
+                                    .last_us = FAKE_NOW_US,
+                                    .submitted = 4,
+                                    .verdict = LAMP_VERDICT_CONFIRMED,
+                                    .confidence = 9900,
+                                    .worker = lamp_bytes_of(FAKE_HOSTILE),
+                                    .flags = LAMP_CONN_MIDSTREAM,
+                                    .n_evidence = 1,
+                                    .evidence = { { lamp_bytes_of("share"),
+                                                    lamp_bytes_of("4 shares \xff") } } };
+    fn(&v, arg);
+    return LAMP_OK;
+}
+
+int lamp_store_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64_t to_us,
+                       lamp_minute_view_fn *fn, void *arg)
+{
+    (void)s, (void)miner_id, (void)from_us, (void)to_us;
+    const struct lamp_minute_view v = { .minute = 28333333, .totals = { .submitted = 4 } };
+    fn(&v, arg);
+    return LAMP_OK;
+}
+
+int lamp_store_blocks(lamp_store *s, bool with_removed, lamp_block_view_fn *fn, void *arg)
+{
+    (void)s;
+    struct lamp_block_view copy[BLOCKS_MAX];
+    pthread_mutex_lock(&lock);
+    const size_t n = n_blocks;
+    memcpy(copy, blocks, sizeof(copy));
+    pthread_mutex_unlock(&lock);
+    for (size_t i = 0; i < n; i++)
+        if ((with_removed || !copy[i].removed_us) && !fn(&copy[i], arg))
+            break;
+    return LAMP_OK;
+}
+
+int lamp_store_block_sensors(lamp_store *s, int64_t block_id, lamp_block_sensor_view_fn *fn,
+                             void *arg)
+{
+    (void)s, (void)block_id;
+    const struct lamp_block_sensor_view v = { .sensor = FAKE_SENSOR,
+                                              .site = FAKE_SITE,
+                                              .state = "applied",
+                                              .error = "",
+                                              .serial = 7,
+                                              .at_us = FAKE_NOW_US,
+                                              .hit_packets = 12 };
+    fn(&v, arg);
+    return LAMP_OK;
+}

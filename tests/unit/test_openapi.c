@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* docs/api/openapi.yaml says what the code does: the same routes, and objects of the same keys. The
+ * file keeps to a layout simple enough to be read line by line. */
+#include "aggregator/api/api.h"
+#include "aggregator/api/json.h"
+#include "common/io.h"
+#include "tests/support/test.h"
+
+#include <jansson.h>
+
+static char *yaml;
+
+static int load(void **state)
+{
+    (void)state;
+    size_t len;
+    return lamp_io_read_file(LAMP_OPENAPI, 1 << 20, &yaml, &len);
+}
+
+static int unload(void **state)
+{
+    (void)state;
+    free(yaml);
+    return 0;
+}
+
+/* The next line at *at without its newline; false at the end. */
+static bool next_line(const char **at, char *line, size_t size)
+{
+    if (!**at)
+        return false;
+    const size_t len = strcspn(*at, "\n");
+    snprintf(line, size, "%.*s", (int)len, *at);
+    *at += len + ((*at)[len] == '\n');
+    return true;
+}
+
+static bool route_is_served(const char *method, const char *path)
+{
+    size_t n;
+    const struct lamp_route *routes = lamp_api_routes(&n);
+    for (size_t i = 0; i < n; i++) {
+        const char *tail = routes[i].path + strlen("/api/v1");
+        if (strcasecmp(routes[i].method, method) == 0 && streq(tail, path))
+            return true;
+    }
+    return false;
+}
+
+/* Every method of every path of the file is served, and no more than those. */
+static void test_routes(void **state)
+{
+    (void)state;
+    static const char *const methods[] = { "get", "post", "put", "patch", "delete" };
+    char line[512], path[128] = "";
+    size_t n_served, n = 0;
+    const char *at = strstr(yaml, "\npaths:\n") + strlen("\npaths:\n");
+    while (next_line(&at, line, sizeof(line)) && line[0] == ' ') {
+        if (strncmp(line, "  /", 3) == 0)
+            snprintf(path, sizeof(path), "%.*s", (int)strcspn(line + 2, ":"), line + 2);
+        for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+            char want[32];
+            snprintf(want, sizeof(want), "    %s:", methods[i]);
+            if (!streq(line, want))
+                continue;
+            n++;
+            if (!route_is_served(methods[i], path))
+                fail_msg("openapi.yaml names %s %s, which is not served", methods[i], path);
+        }
+    }
+    lamp_api_routes(&n_served);
+    assert_int_equal(n, n_served);
+}
+
+/* The `required` list of a schema as a set of keys. */
+static json_t *required_of(const char *schema)
+{
+    char head[64], line[1024];
+    json_t *set = json_object();
+    snprintf(head, sizeof(head), "\n    %s:\n", schema);
+    const char *at = strstr(strstr(yaml, "\n  schemas:\n"), head);
+    if (!at)
+        fail_msg("no schema %s", schema);
+    at += strlen(head);
+    while (next_line(&at, line, sizeof(line)) && strncmp(line, "      ", 6) == 0) {
+        if (strncmp(line, "      required: [", 17) != 0)
+            continue;
+        for (char *p = line + 17; *p && *p != ']';) {
+            const size_t len = strcspn(p, ",]");
+            json_object_setn_new(set, p, len, json_null());
+            p += len + strspn(p + len, ", ");
+        }
+    }
+    return set;
+}
+
+static void check_keys(const char *schema, struct lamp_json *j)
+{
+    size_t len;
+    char *text = lamp_json_take(j, &len);
+    json_t *object = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *required = required_of(schema), *value;
+    const char *key;
+    assert_true(json_is_object(object));
+    json_object_foreach(required, key, value) if (!json_object_get(object, key))
+        fail_msg("%s: %s is promised and missing", schema, key);
+    json_object_foreach(object, key, value) if (!json_object_get(required, key))
+        fail_msg("%s: %s is sent and not promised", schema, key);
+    json_decref(required);
+    json_decref(object);
+    free(text);
+    lamp_json_done(j);
+}
+
+static void test_objects(void **state)
+{
+    (void)state;
+    struct lamp_json j;
+    lamp_json_init(&j, 65536);
+    lamp_api_json_status(&j, &(struct lamp_status_view){ .sensors = 1 }, 1, 2, false);
+    check_keys("Status", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_sensor(&j, &(struct lamp_sensor_view){ .id = "a" });
+    check_keys("Sensor", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_json_object(&j, NULL);
+    lamp_api_json_miner_fields(&j, &(struct lamp_miner_view){ .id = 1 });
+    lamp_json_end(&j);
+    check_keys("Miner", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_minute(&j, &(struct lamp_minute_view){ .minute = 1 }, "H/s");
+    check_keys("Minute", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_connection(&j, &(struct lamp_conn_view){ .id = 1 });
+    check_keys("Connection", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_json_object(&j, NULL);
+    lamp_api_json_block_fields(&j, &(struct lamp_block_view){ .id = 1 }, 0);
+    lamp_json_array(&j, "sensors");
+    lamp_json_end(&j);
+    lamp_json_end(&j);
+    check_keys("Block", &j);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_objects),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
