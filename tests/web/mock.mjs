@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stand-in for the aggregator's web side: the built dashboard, made-up answers of the API, an
+// event stream, and the same security headers. Some of the text is as hostile as the wire's.
+// By hand: node tests/web/mock.mjs DIST [PORT]
+import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { extname, join, normalize } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+  + "connect-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
+  + "frame-ancestors 'none'; require-trusted-types-for 'script'; "
+  + 'trusted-types svelte-trusted-html fleet-worker';
+export const HOSTILE = {
+  markup: '<img src=x onerror="document.body.dataset.owned=1">',
+  bidi: 'user\u202egnp.exe\u0007\u200bx',
+  long: 'W'.repeat(300),
+};
+export const PASSWORD = 'correct horse';
+
+const TYPES = {
+  '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
+const now = () => Date.now() / 1000;
+const shares = (submitted) => ({ submitted, accepted: submitted - 3, rejected: 2, stale: 1 });
+const rate = (value, unit = 'H/s') =>
+  ({ value, low: value * 0.82, high: value * 1.21, unit, method: 'shares' });
+
+export function miner(id, overrides = {}) {
+  return {
+    id, site: 'Rotterdam', host: `10.1.0.${id % 250}`, vlan: [], state: 'confirmed',
+    verdict: 'confirmed', confidence: 0.99, coins: ['XMR'], families: ['cryptonote'],
+    algorithms: ['rx/0'],
+    wallets: ['48edfHu7V9Z84YzzMa6fUueoELZ9ZRXq9VetWzYGzKt52XU5xvqgzYnDK9URnRoJMk1j8nLwEVsaSWJ4fhdUyZijBGUicoD'],
+    workers: ['rig-01'], agents: ['XMRig/6.21.0 (Linux x86_64)'], pools: ['203.0.113.10:3333'],
+    sensors: ['rotterdam-1'], hashrate: rate(8400), bytes: { up: 184000, down: 612000 },
+    packets: { up: 1840, down: 2210 }, jobs: 122, shares: shares(418), connections: 3,
+    open_connections: 1, since: now() - 5400, last: now() - 4, ...overrides,
+  };
+}
+
+function connection(id, of, overrides = {}) {
+  return {
+    id, miner: of.id, site: of.site, sensor: 'rotterdam-1', client: { ip: of.host, port: 40000 + id },
+    server: { ip: '203.0.113.10', port: 3333, name: 'pool.example' }, vlan: [], transport: 'tcp',
+    verdict: 'confirmed', confidence: 0.99, family: 'cryptonote', coin: 'XMR', algorithm: 'rx/0',
+    wallet: of.wallets[0] ?? null, worker: of.workers[0] ?? null, agent: of.agents[0] ?? null,
+    pool: null, tls: false, sni: null, ja4: null, midstream: false, open: id % 2 === 1, jobs: 40,
+    difficulty: 120000, shares: shares(140), hashrate: of.hashrate, bytes: of.bytes,
+    packets: of.packets, first: now() - 5400 + id * 60, last: now() - id * 40,
+    evidence: [
+      { kind: 'payload grammar', detail: 'login, job and submit in both directions (cryptonote)' },
+      { kind: 'watch list', detail: `name of the server: ${HOSTILE.markup}` },
+    ],
+    ...overrides,
+  };
+}
+
+function sensor(id, site, overrides = {}) {
+  return {
+    id, site, version: '0.1.0', online: true, last_seen: now() - 3, clock_offset: 0.004,
+    batches: 910, duplicates: 0, lost: 0, packets: 48211902, bytes: 31822019384, drops: 0,
+    flows: 4120, evicted: 12, memory_bytes: 13400000, cpu_seconds: 41.2, uplink_bytes: 18204000,
+    enforcement: { mode: 'enforce', state: 'confirmed', epoch: 7, serial: 41, at: now() - 50, error: null },
+    ...overrides,
+  };
+}
+
+function world() {
+  const miners = [
+    miner(1),
+    miner(2, { host: '10.1.0.77', state: 'probable', verdict: 'probable', coins: ['BTC'],
+      families: ['stratum-v1'], algorithms: ['sha256d'], wallets: ['bc1qxy2kgdygjrsqtzq2n0yrf2493p83kkfjhx0wlh'],
+      workers: ['s19.a', 's19.b', 's19.c'], agents: ['cgminer/4.11.1'], hashrate: rate(1.04e14),
+      pools: ['198.51.100.20:3333', '198.51.100.21:25'], site: 'Porto', since: now() - 90000 }),
+    miner(3, { host: 'fd00:12:34:56:789a:bcde:f012:3456', site: 'Gda\u0144sk', coins: ['ETC'], families: ['eth-proxy'],
+      algorithms: ['etchash'], wallets: ['0x8e6f0c2f4b0b9a4bba4e0a0a9a8f2b3c1d5e7f90'], workers: ['gpu7'],
+      agents: [], hashrate: rate(4.1e8), state: 'suspected', verdict: 'suspected', confidence: 0.45,
+      pools: ['[2001:db8::9]:4444'] }),
+    miner(4, { host: '10.1.0.13', site: HOSTILE.markup, coins: [HOSTILE.bidi], wallets: [HOSTILE.long],
+      workers: [HOSTILE.markup, HOSTILE.bidi], agents: [HOSTILE.long], algorithms: [], hashrate: null }),
+    miner(5, { host: '10.3.0.9', site: 'Porto', state: 'ended', coins: ['XMR'], last: now() - 7200 }),
+  ];
+  const sensors = [
+    sensor('rotterdam-1', 'Rotterdam'),
+    sensor('porto-1', 'Porto', { drops: 1204, enforcement: { mode: 'dry-run', state: 'applied', epoch: 7, serial: 41, at: now() - 50, error: null } }),
+    sensor('gdansk-1', 'Gda\u0144sk', { online: false, last_seen: now() - 912, lost: 3,
+      enforcement: { mode: 'enforce', state: 'refused', epoch: 7, serial: 39, at: now() - 700, error: 'nft: entry 12 is on the never list (gateway 10.3.0.1)' } }),
+    sensor(HOSTILE.long.slice(0, 60), HOSTILE.markup, { version: null }),
+  ];
+  const blocks = [
+    { id: 1, kind: 'remote', target: '198.51.100.99', port: null, transport: null, site: null,
+      reason: HOSTILE.markup, created_by: 'admin', created: now() - 4000, expires: now() + 80000,
+      removed_by: null, removed: null, active: true,
+      sensors: sensors.slice(0, 3).map((s, i) => ({ sensor: s.id, site: s.site, state: ['applied', 'applied', 'failed'][i],
+        error: i === 2 ? 'nft: entry 12 is on the never list (gateway 10.3.0.1)' : null, serial: 41, at: now() - 600,
+        hits: { packets: 1204 * i, bytes: 72240 * i } })) },
+  ];
+  return { miners, sensors, blocks, next: 2, traffic: 4.2e10 };
+}
+
+function status(w) {
+  const n = (state) => w.miners.filter((m) => m.state === state).length;
+  return {
+    version: '0.1.0', started: now() - 90000, now: now(), sample_mode: true,
+    sensors: { total: w.sensors.length, online: w.sensors.filter((s) => s.online).length }, sites: 4,
+    miners: { confirmed: n('confirmed'), probable: n('probable'), suspected: n('suspected'), blocked: n('blocked') },
+    blocks: w.blocks.filter((b) => b.active).length,
+    ingest: { batches: 2210, rows: 90211, duplicates: 0, lost: 3 },
+    traffic: { packets: 91000000, bytes: Math.round(w.traffic), mining_bytes: Math.round(w.traffic * 0.0021) },
+    database_bytes: 20400000,
+  };
+}
+
+function detail(m) {
+  const start = Math.floor(now() / 60) * 60 - 3600;
+  const list = m.state === 'ended' ? [] : [1, 2, 3].map((i) => connection(i, m));
+  const minutes = Array.from({ length: 58 }, (_, i) => ({
+    t: start + i * 60, bytes: { up: 9000 + 2600 * Math.sin(i / 5), down: 30000 + 8000 * Math.cos(i / 7) },
+    packets: { up: 30, down: 36 }, jobs: 2, shares: shares(7),
+    hashrate: m.hashrate && (i < 20 || i > 24) ? rate(m.hashrate.value * (1 + 0.1 * Math.sin(i / 4)), m.hashrate.unit) : null,
+  }));
+  return { ...m, connection_list: list, minutes };
+}
+
+/** Starts the server. `push` sends an event to every stream, `cut` ends the streams. */
+export async function startMock(dist, port = 0) {
+  const w = world();
+  const streams = new Set();
+  const calls = [];
+  const events = [];
+  const push = (name, object) => {
+    const text = `id: ${events.length + 1}\nevent: ${name}\ndata: ${JSON.stringify(object)}\n\n`;
+    events.push(text);
+    for (const s of streams) s.write(text);
+  };
+
+  function send(response, code, object, headers = {}) {
+    response.writeHead(code, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers });
+    response.end(code === 204 ? undefined : JSON.stringify(object));
+  }
+  const refuse = (response, code, name, message, field = null) =>
+    send(response, code, { error: { code: name, message, field } });
+
+  function addBlock(response, request) {
+    if (!request.target || request.target.startsWith('10.')) {
+      refuse(response, 403, 'protected', `${request.target} is one of our own networks and stays reachable.`, 'target');
+      return;
+    }
+    const block = {
+      id: w.next, kind: request.kind ?? 'remote', target: request.target, port: request.port ?? null,
+      transport: null, site: request.site ?? null, reason: request.reason ?? null, created_by: 'admin',
+      created: now(), expires: now() + (request.ttl ?? 86400), removed_by: null, removed: null, active: true,
+      sensors: w.sensors.filter((s) => !request.site || s.site === request.site).map((s) => ({
+        sensor: s.id, site: s.site, state: 'sent', error: null, serial: 42, at: now(), hits: { packets: 0, bytes: 0 } })),
+    };
+    w.next += 1;
+    w.blocks.unshift(block);
+    send(response, 201, block);
+  }
+
+  async function api(request, response, path, query) {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = chunks.length ? JSON.parse(Buffer.concat(chunks).toString()) : {};
+    const what = `${request.method} ${path}`;
+    calls.push(what);
+    const session = { user: 'admin', role: 'admin', expires: now() + 1800 };
+    if (what === 'POST /session') {
+      if (body.password !== PASSWORD) refuse(response, 401, 'unauthorized', 'Wrong user or password.');
+      else send(response, 200, session, { 'Set-Cookie': 'davylamp_session=1; HttpOnly; SameSite=Strict; Path=/' });
+      return;
+    }
+    if (!/davylamp_session=1/.test(request.headers.cookie ?? '')) {
+      refuse(response, 401, 'unauthorized', 'Log in first.');
+      return;
+    }
+    const id = Number(/^\/\w+\/(\d+)$/.exec(path)?.[1]);
+    if (what === 'GET /session') send(response, 200, session);
+    else if (what === 'DELETE /session') send(response, 204, null, { 'Set-Cookie': 'davylamp_session=; Max-Age=0; Path=/' });
+    else if (what === 'GET /status') send(response, 200, status(w));
+    else if (what === 'GET /sensors') send(response, 200, { sensors: w.sensors });
+    else if (what === 'GET /miners') send(response, 200, { miners: w.miners, next: null });
+    else if (what === 'GET /blocks') send(response, 200, { blocks: w.blocks.filter((b) => b.active || query.get('removed')), epoch: 7, serial: 41 });
+    else if (what === 'POST /blocks') addBlock(response, body);
+    else if (what === 'GET /events') {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+      const seen = Number(request.headers['last-event-id'] ?? events.length);
+      response.write(`retry: 300\nid: ${seen}\n\n${events.slice(seen).join('')}`);
+      streams.add(response);
+      response.on('close', () => streams.delete(response));
+    } else if (request.method === 'DELETE' && path.startsWith('/blocks/')) {
+      const block = w.blocks.find((b) => b.id === id);
+      if (block) Object.assign(block, { active: false, removed: now(), removed_by: 'admin' });
+      send(response, 204, null);
+    } else {
+      const found = path.startsWith('/miners/') ? w.miners.find((m) => m.id === id) : undefined;
+      if (found) send(response, 200, detail(found));
+      else refuse(response, 404, 'not_found', 'There is no such object.');
+    }
+  }
+
+  async function file(response, path) {
+    const name = extname(path) ? normalize(path).replace(/^(\.\.[/\\])+/, '') : '/index.html';
+    try {
+      const data = await readFile(join(dist, name));
+      response.writeHead(200, { 'Content-Type': TYPES[extname(name)] ?? 'application/octet-stream' });
+      response.end(data);
+    } catch {
+      response.writeHead(404).end();
+    }
+  }
+
+  const server = createServer((request, response) => {
+    const url = new URL(request.url, 'http://mock');
+    response.setHeader('Content-Security-Policy', CSP);
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Referrer-Policy', 'no-referrer');
+    response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
+    const work = url.pathname.startsWith('/api/v1/')
+      ? api(request, response, url.pathname.slice(7), url.searchParams) : file(response, url.pathname);
+    work.catch((error) => {
+      console.error(error);
+      response.destroy();
+    });
+  });
+  await new Promise((done) => { server.listen(port, '127.0.0.1', done); });
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    world: w, calls, streams, push, status: () => status(w),
+    cut: () => { for (const s of streams) s.destroy(); },
+    close: () => { server.closeAllConnections(); server.close(); },
+  };
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const mock = await startMock(process.argv[2], Number(process.argv[3] ?? 0));
+  console.log(`${mock.url} (admin, ${PASSWORD})`);
+  setInterval(() => {
+    mock.world.traffic += 4e7 * (1 + Math.random());
+    mock.push('status', mock.status());
+  }, 2000);
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every page of the dashboard in Chromium against the mock: no console message, no violation of
+// the content policy, hostile text as text, light and dark, phone width, keyboard, live changes.
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { HOSTILE, PASSWORD, miner, startMock } from './mock.mjs';
+import { browse, environment, login, watch } from './browser.mjs';
+
+const PAGES = [
+  ['overview', '/', 'Overview'],
+  ['miners', '/miners', 'Miners'],
+  ['miner', '/miners/1', '10.1.0.1'],
+  ['miner-hostile', '/miners/4', '10.1.0.13'],
+  ['blocks', '/blocks', 'Block list'],
+  ['sensors', '/sensors', 'Sensors'],
+];
+const SIZES = [
+  ['wide', { width: 1360, height: 900 }],
+  ['phone', { width: 360, height: 740 }],
+];
+
+const { chromium, dist, screenshots } = environment();
+mkdirSync(screenshots, { recursive: true });
+const mock = await startMock(dist);
+const shot = (page, name, fullPage = true) =>
+  page.screenshot({ path: join(screenshots, `${name}.png`), fullPage });
+const live = (page) => page.locator('header .link.live').waitFor();
+
+async function loginPage({ page }) {
+  await page.goto(`${mock.url}/miners?state=confirmed`);
+  await shot(page, 'login');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('Enter the user name.').waitFor();
+  await page.getByLabel('User').fill('admin');
+  await page.getByLabel('Password').fill('wrong');
+  await page.keyboard.press('Enter');
+  await page.getByText('Wrong user or password.').waitFor();
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Miners', level: 1 }).waitFor();
+  assert.equal(new URL(page.url()).search, '?state=confirmed', 'the deep link survives the login');
+  assert.equal(await page.title(), 'Miners – Davylamp');
+}
+
+async function everyPage({ page }, scheme) {
+  await page.emulateMedia({ colorScheme: scheme });
+  for (const [size, viewport] of SIZES) {
+    await page.setViewportSize(viewport);
+    for (const [name, path, heading] of PAGES) {
+      await page.goto(mock.url + path);
+      await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+      await live(page);
+      if (name === 'overview') {
+        const first = mock.status();
+        for (let i = 1; i <= 30; i += 1) {
+          const { packets, bytes, mining_bytes: mining } = first.traffic;
+          mock.push('status', { ...first, now: first.now + 12 * i, traffic: {
+            packets, bytes: bytes + i * 5e7 + 2e7 * Math.sin(i), mining_bytes: mining + i * 5e6 } });
+        }
+        await page.locator('.u-over').first().waitFor();
+      }
+      if (name === 'miner') await page.locator('.u-over').nth(1).waitFor();
+      const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      assert.ok(content <= window, `${name} at ${size}: ${content} px of content in ${window} px`);
+      assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), scheme);
+      await shot(page, `${name}-${size}-${scheme}`);
+    }
+  }
+  await page.setViewportSize(SIZES[0][1]);
+}
+
+async function hostileText({ page }) {
+  await page.goto(`${mock.url}/miners/4`);
+  await page.getByText(HOSTILE.markup).first().waitFor();
+  const text = await page.locator('main').innerText();
+  assert.ok(text.includes('user\\u202egnp.exe\\u0007\\u200bx'), 'invisible characters are written out');
+  assert.ok(text.includes(HOSTILE.long), 'long text is there in full');
+  assert.equal(await page.locator('img').count(), 0, 'text makes no element');
+  assert.equal(await page.evaluate(() => document.body.dataset.owned), undefined);
+}
+
+async function theme({ page }) {
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.goto(mock.url);
+  await page.getByRole('button', { name: 'Use dark colours' }).click();
+  await page.reload();
+  await page.getByRole('button', { name: 'Use light colours' }).click();
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'light');
+}
+
+async function filterAndSort({ page }) {
+  await page.goto(`${mock.url}/miners?sort=-rate`);
+  const hosts = page.locator('tbody tr td:first-child');
+  await hosts.first().waitFor();
+  assert.equal(await hosts.first().innerText(), '10.1.0.77');
+  await page.getByRole('button', { name: 'Host' }).click();
+  await page.waitForURL(/sort=host/);
+  assert.equal(await hosts.first().innerText(), '10.1.0.1');
+  await page.getByPlaceholder('Host, wallet').fill('GPU7');
+  await page.getByText('1 of 5 miners').waitFor();
+  await page.getByPlaceholder('Host, wallet').fill('nobody');
+  await page.getByText('No miner fits the filter').waitFor();
+  await page.getByRole('button', { name: 'Clear filter' }).click();
+  await page.getByText('5 miners').waitFor();
+}
+
+async function minerArrives({ page }) {
+  await page.goto(`${mock.url}/miners`);
+  await live(page);
+  await page.evaluate(() => { window.loadedOnce = true; });
+  const arrived = miner(42, { workers: ['arrived-live'], site: 'Porto' });
+  mock.push('miner', arrived);
+  await page.getByText('arrived-live').waitFor();
+  assert.equal(await page.evaluate(() => window.loadedOnce), true, 'the page was not loaded again');
+}
+
+async function blockByKeyboard({ page }) {
+  await page.goto(`${mock.url}/miners/1`);
+  await live(page);
+  const button = page.getByRole('button', { name: 'Block…' });
+  for (let i = 0; i < 40 && !(await button.evaluate((b) => b === document.activeElement)); i += 1) {
+    await page.keyboard.press('Tab');
+  }
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Block 10.1.0.1' });
+  await dialog.waitFor();
+  await shot(page, 'block-dialog', false);
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.ok(await button.evaluate((b) => b === document.activeElement), 'the focus returns');
+  await page.keyboard.press('Enter');
+  await dialog.getByLabel('Reason').fill('not ours');
+  await dialog.getByLabel('Reason').press('Enter');
+  const block = page.getByRole('region', { name: 'Block of 203.0.113.10:3333' });
+  await block.getByText('sent').waitFor();
+  const entry = mock.world.blocks[0];
+  assert.deepEqual([entry.target, entry.port, entry.site, entry.reason, Math.round(entry.expires - entry.created)],
+    ['203.0.113.10', 3333, 'Rotterdam', 'not ours', 86400]);
+  for (const s of entry.sensors) Object.assign(s, { state: 'applied', hits: { packets: 12, bytes: 720 } });
+  mock.push('block', entry);
+  await block.getByText('applied').waitFor();
+  await shot(page, 'blocked');
+  await block.getByRole('button', { name: 'Unblock' }).click();
+  await shot(page, 'unblock-dialog', false);
+  await page.getByRole('dialog').getByRole('button', { name: 'Unblock' }).click();
+  await block.waitFor({ state: 'detached' });
+  assert.equal(entry.active, false);
+}
+
+async function blockForm({ page }) {
+  await page.goto(`${mock.url}/blocks`);
+  await page.getByRole('button', { name: 'Add a block' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Address or prefix').fill('not an address');
+  await dialog.getByRole('button', { name: 'Add the block' }).click();
+  await dialog.getByText('Not an address or prefix.').waitFor();
+  await dialog.getByLabel('Address or prefix').fill('10.1.0.1');
+  await dialog.getByRole('button', { name: 'Add the block' }).click();
+  await dialog.getByText('one of our own networks').waitFor();
+  const field = dialog.getByLabel('Address or prefix');
+  assert.equal(await field.getAttribute('aria-invalid'), 'true', 'the error stands at its field');
+  await shot(page, 'add-block-error', false);
+  await field.fill('2001:db8:77::/64');
+  await dialog.getByRole('button', { name: 'Add the block' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByText('2001:db8:77::/64', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'State at each sensor of 198.51.100.99' }).click();
+  await page.getByRole('dialog').getByText('never list').waitFor();
+  await shot(page, 'block-detail', false);
+  await page.keyboard.press('Escape');
+}
+
+async function manyMiners({ page }) {
+  await page.goto(`${mock.url}/miners`);
+  await live(page);
+  const before = mock.world.miners;
+  mock.world.miners = Array.from({ length: 30000 }, (_, i) => miner(1000 + i, { host: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}` }));
+  mock.push('gap', {});
+  await page.getByText('30,000 miners').waitFor();
+  assert.ok(await page.locator('tbody tr').count() < 60, 'only rows in sight are drawn');
+  await page.getByRole('button', { name: 'Host' }).click();
+  await page.getByRole('region', { name: 'Miners' }).last().evaluate((e) => { e.scrollTop = e.scrollHeight; });
+  await page.getByText('10.0.117.47', { exact: true }).waitFor();
+  mock.world.miners = before;
+}
+
+async function reconnects({ page }) {
+  await page.goto(`${mock.url}/sensors`);
+  await live(page);
+  mock.world.sensors[0].version = '9.9.9';
+  mock.cut();
+  await page.getByText('9.9.9').waitFor();
+  await live(page);
+}
+
+async function oneStream({ page, context, faults }) {
+  await page.goto(mock.url);
+  await live(page);
+  for (let i = 0; i < 3; i += 1) {
+    const tab = await context.newPage();
+    watch(tab, mock.url, faults);
+    await tab.goto(mock.url);
+    await live(tab);
+  }
+  assert.equal(mock.streams.size, 1, 'all tabs share one event stream');
+  for (const tab of context.pages().slice(1)) await tab.close();
+}
+
+async function lostPages({ page }) {
+  await page.goto(`${mock.url}/no/such`);
+  await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+  await page.goto(`${mock.url}/miners/999`);
+  await page.getByRole('heading', { name: 'There is no miner 999' }).waitFor();
+  await page.getByRole('link', { name: 'See the miners' }).click();
+  await page.getByRole('heading', { name: 'Miners', level: 1 }).waitFor();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'There is no miner 999' }).waitFor();
+}
+
+async function logout({ page }) {
+  await page.goto(mock.url);
+  await live(page);
+  await page.locator('summary').filter({ hasText: 'admin' }).click();
+  await shot(page, 'menu', false);
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByLabel('User').waitFor();
+  await login(page, 'admin', PASSWORD);
+}
+
+const browser = await browse(chromium, mock.url);
+const parts = [
+  loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
+  minerArrives, blockByKeyboard, blockForm, manyMiners, reconnects, oneStream, lostPages, logout,
+];
+const only = process.env.LAMP_WEB_ONLY;
+try {
+  if (only) {
+    await browser.page.goto(mock.url);
+    await login(browser.page, 'admin', PASSWORD);
+  }
+  for (const part of parts) {
+    if (only && part.name !== only) continue;
+    await part(browser);
+    assert.deepEqual(browser.faults, [], `after ${part.name || 'pages'}`);
+    console.log(`ok ${part.name || 'every page'}`);
+  }
+} catch (error) {
+  await shot(browser.page, 'failed').catch(() => {});
+  console.error(`failed at ${browser.page.url()}`);
+  throw error;
+} finally {
+  await browser.close();
+  mock.close();
+}

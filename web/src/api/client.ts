@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client: the REST calls the dashboard makes. Every failure is an ApiError whose message says what
+ * was wrong and what to do; a field name points into the request. */
+import type {
+  Block, BlockRequest, Miner, MinerDetail, Sensor, Session, Status,
+} from './types';
+
+export class ApiError extends Error {
+  constructor(
+    /** HTTP status; 0 when no answer came. */
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly field: string | null = null,
+  ) {
+    super(message);
+  }
+}
+
+const TIMEOUT_MS = 20_000;
+let onUnauthorized: () => void = () => {};
+
+/** Calls fn when the server says that the session is over. */
+export function whenUnauthorized(fn: () => void): void {
+  onUnauthorized = fn;
+}
+
+async function failure(response: Response): Promise<ApiError> {
+  try {
+    const { error } = (await response.json()) as {
+      error: { code: string; message: string; field: string | null };
+    };
+    return new ApiError(response.status, String(error.code), String(error.message), error.field);
+  } catch {
+    return new ApiError(response.status, 'unreadable',
+      `The aggregator answered ${response.status} without saying why. Its log says more.`);
+  }
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  let response: Response;
+  try {
+    const headers: Record<string, string> = { Accept: 'application/json' };
+    if (method !== 'GET') headers['Content-Type'] = 'application/json';
+    response = await fetch(`/api/v1${path}`, {
+      method,
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+      credentials: 'same-origin',
+      cache: 'no-store',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  } catch {
+    throw new ApiError(0, 'unreachable',
+      'The aggregator does not answer. Check that the service davylamp-aggregator runs and that '
+      + 'this computer reaches it, then try again.');
+  }
+  if (!response.ok) {
+    const error = await failure(response);
+    if (response.status === 401 && !(path === '/session' && method !== 'DELETE')) onUnauthorized();
+    throw error;
+  }
+  if (response.status === 204) return undefined as T;
+  try {
+    return (await response.json()) as T;
+  } catch {
+    throw new ApiError(response.status, 'unreadable',
+      'The answer was cut off or is not JSON. Try again; a proxy in between may be at fault.');
+  }
+}
+
+export const api = {
+  session: () => call<Session>('GET', '/session'),
+  login: (user: string, password: string) =>
+    call<Session>('POST', '/session', { user, password }),
+  logout: () => call<void>('DELETE', '/session'),
+  status: () => call<Status>('GET', '/status'),
+  sensors: () => call<{ sensors: Sensor[] }>('GET', '/sensors'),
+  miners: (after: number | null) =>
+    call<{ miners: Miner[]; next: number | null }>(
+      'GET', `/miners?limit=1000${after === null ? '' : `&after=${after}`}`),
+  miner: (id: number, from?: number) =>
+    call<MinerDetail>('GET', `/miners/${id}${from === undefined ? '' : `?from=${from}`}`),
+  blocks: (removed: boolean) =>
+    call<{ blocks: Block[]; epoch: number; serial: number }>(
+      'GET', `/blocks${removed ? '?removed=true' : ''}`),
+  addBlock: (request: BlockRequest) => call<Block>('POST', '/blocks', request),
+  removeBlock: (id: number) => call<void>('DELETE', `/blocks/${id}`),
+};

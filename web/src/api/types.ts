@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The objects of docs/api/openapi.yaml, by the names they have there. The test web.types compares
+ * each interface with the `required` list of its schema. Every string may be hostile text. */
+
+export type Role = 'viewer' | 'operator' | 'admin';
+export type Verdict = 'wallet' | 'suspected' | 'probable' | 'confirmed';
+export type MinerState =
+  | 'suspected' | 'probable' | 'confirmed' | 'sanctioned' | 'blocked' | 'dismissed' | 'ended';
+export type BlockState = 'pending' | 'sent' | 'applied' | 'failed' | 'removed';
+export type ListState =
+  | 'none' | 'empty' | 'staged' | 'applied' | 'confirmed' | 'refused' | 'rolled-back' | 'expired'
+  | 'off';
+
+export interface Session {
+  user: string;
+  role: Role;
+  expires: number | null;
+}
+
+export interface Status {
+  version: string;
+  started: number;
+  now: number;
+  sample_mode: boolean;
+  sensors: { total: number; online: number };
+  sites: number;
+  miners: { confirmed: number; probable: number; suspected: number; blocked: number };
+  blocks: number;
+  ingest: { batches: number; rows: number; duplicates: number; lost: number };
+  traffic: { packets: number; bytes: number; mining_bytes: number };
+  database_bytes: number;
+}
+
+export interface Enforcement {
+  mode: 'off' | 'dry-run' | 'enforce';
+  state: ListState;
+  epoch: number;
+  serial: number;
+  at: number | null;
+  error: string | null;
+}
+
+export interface Sensor {
+  id: string;
+  site: string;
+  version: string | null;
+  online: boolean;
+  last_seen: number | null;
+  clock_offset: number;
+  batches: number;
+  duplicates: number;
+  lost: number;
+  packets: number;
+  bytes: number;
+  drops: number;
+  flows: number;
+  evicted: number;
+  memory_bytes: number;
+  cpu_seconds: number;
+  uplink_bytes: number;
+  enforcement: Enforcement;
+}
+
+export interface Rate {
+  value: number;
+  low: number;
+  high: number;
+  unit: 'H/s' | 'Sol/s' | 'G/s';
+  method: 'shares' | 'self-reported' | 'hash-value' | 'nonce' | 'timing';
+}
+
+export interface Shares {
+  submitted: number;
+  accepted: number;
+  rejected: number;
+  stale: number;
+}
+
+export interface UpDown {
+  up: number;
+  down: number;
+}
+
+export interface Miner {
+  id: number;
+  site: string;
+  host: string;
+  vlan: number[];
+  state: MinerState;
+  verdict: Verdict;
+  confidence: number;
+  coins: string[];
+  families: string[];
+  algorithms: string[];
+  wallets: string[];
+  workers: string[];
+  agents: string[];
+  pools: string[];
+  sensors: string[];
+  hashrate: Rate | null;
+  bytes: UpDown;
+  packets: UpDown;
+  jobs: number;
+  shares: Shares;
+  connections: number;
+  open_connections: number;
+  since: number;
+  last: number;
+}
+
+export interface Minute {
+  t: number;
+  bytes: UpDown;
+  packets: UpDown;
+  jobs: number;
+  shares: Shares;
+  hashrate: Rate | null;
+}
+
+export interface MinerDetail extends Miner {
+  connection_list: Connection[];
+  minutes: Minute[];
+}
+
+export interface Endpoint {
+  ip: string;
+  port: number;
+}
+
+export interface Evidence {
+  kind: string;
+  detail: string;
+}
+
+export interface Connection {
+  id: number;
+  miner: number;
+  site: string;
+  sensor: string;
+  client: Endpoint;
+  server: Endpoint & { name: string | null };
+  vlan: number[];
+  transport: 'tcp' | 'udp';
+  verdict: Verdict;
+  confidence: number;
+  family: string | null;
+  coin: string | null;
+  algorithm: string | null;
+  wallet: string | null;
+  worker: string | null;
+  agent: string | null;
+  pool: string | null;
+  tls: boolean;
+  sni: string | null;
+  ja4: string | null;
+  midstream: boolean;
+  open: boolean;
+  jobs: number;
+  difficulty: number | null;
+  shares: Shares;
+  hashrate: Rate | null;
+  bytes: UpDown;
+  packets: UpDown;
+  first: number;
+  last: number;
+  evidence: Evidence[];
+}
+
+export interface BlockRequest {
+  kind?: 'remote' | 'host';
+  target: string;
+  port?: number | null;
+  transport?: 'tcp' | 'udp' | null;
+  site?: string | null;
+  reason?: string | null;
+  ttl?: number;
+}
+
+export interface BlockSensor {
+  sensor: string;
+  site: string;
+  state: BlockState;
+  error: string | null;
+  serial: number;
+  at: number | null;
+  hits: { packets: number; bytes: number };
+}
+
+export interface Block {
+  id: number;
+  kind: 'remote' | 'host';
+  target: string;
+  port: number | null;
+  transport: 'tcp' | 'udp' | null;
+  site: string | null;
+  reason: string | null;
+  created_by: string;
+  created: number;
+  expires: number;
+  removed_by: string | null;
+  removed: number | null;
+  active: boolean;
+  sensors: BlockSensor[];
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fleet: everything the pages show, loaded once the event stream is open and kept up to date by it.
+ * After a gap or a reconnection it is loaded again, so a missed event cannot leave a stale page.
+ * Where the stream does not open, the pages still show what one load brings. */
+import { ApiError, api } from '../api/client';
+import type { Block, Miner, Sensor, Status } from '../api/types';
+import { connect } from '../live/stream';
+import type { EventName, FromStream, ToWorker } from '../live/protocol';
+import { clock } from './clock.svelte';
+import { Collection } from './collection.svelte';
+
+/** Traffic between two readings of the counters, in bytes a second. */
+export interface Traffic {
+  t: number;
+  all: number;
+  mining: number;
+}
+
+const MINERS_MAX = 100_000;
+const TRAFFIC_STEP_S = 10;
+const TRAFFIC_MAX = 360;
+const STATUS_EVERY_MS = 60_000;
+const STREAM_PATIENCE_MS = 1000;
+const RETRY_MIN_MS = 2000;
+const RETRY_MAX_MS = 30_000;
+
+class Fleet {
+  status = $state.raw<Status | null>(null);
+  sensors = new Collection<Sensor>((s) => s.id);
+  miners = new Collection<Miner>((m) => m.id);
+  blocks = new Collection<Block>((b) => b.id);
+  traffic = $state.raw<Traffic[]>([]);
+  /** Whether there are more miners than the table holds. */
+  truncated = $state(false);
+  error = $state.raw<ApiError | null>(null);
+  link = $state<'off' | 'connecting' | 'live' | 'reloading'>('off');
+
+  #running = false;
+  #steer: ((what: ToWorker) => void) | null = null;
+  #retryMs = RETRY_MIN_MS;
+  #fallback: ReturnType<typeof setTimeout> | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #poll: ReturnType<typeof setInterval> | undefined;
+  #loading: Promise<void> | null = null;
+  #loadAgain = false;
+  #last: Status | null = null;
+  #withRemoved = false;
+  #streamEnded: () => void = () => {};
+
+  /** Calls fn when the server has ended the stream: the session may be over. */
+  whenStreamEnds(fn: () => void): void {
+    this.#streamEnded = fn;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.link = 'connecting';
+    this.#steer ??= connect((message) => this.#receive(message));
+    this.#steer('open');
+    this.#poll = setInterval(() => void this.#refreshStatus(), STATUS_EVERY_MS);
+    this.#fallback = setTimeout(() => void this.load(), STREAM_PATIENCE_MS);
+  }
+
+  stop(): void {
+    if (!this.#running) return;
+    this.#running = false;
+    clearTimeout(this.#retry);
+    clearTimeout(this.#fallback);
+    clearInterval(this.#poll);
+    this.#steer?.('close');
+    this.link = 'off';
+    this.status = null;
+    this.#last = null;
+    this.traffic = [];
+    this.error = null;
+    for (const list of [this.sensors, this.miners, this.blocks]) list.clear();
+  }
+
+  /** Loads everything again. What is asked for during a load comes after it: the load under way
+   * may have read what has changed since. */
+  load(): Promise<void> {
+    if (this.#loading) {
+      this.#loadAgain = true;
+      return this.#loading;
+    }
+    this.#loading = this.#load().finally(() => {
+      this.#loading = null;
+      if (this.#loadAgain && this.#running) void this.load();
+    });
+    this.#loadAgain = false;
+    return this.#loading;
+  }
+
+  /** From now on the block list also holds blocks no longer in force. */
+  async loadRemoved(): Promise<void> {
+    this.#withRemoved = true;
+    this.blocks.expect();
+    this.blocks.replace((await api.blocks(true)).blocks);
+  }
+
+  async #load(): Promise<void> {
+    for (const list of [this.sensors, this.miners, this.blocks]) list.expect();
+    try {
+      const [status, sensors, blocks] = await Promise.all([
+        api.status(), api.sensors(), api.blocks(this.#withRemoved),
+      ]);
+      if (!this.#running) return;
+      this.#readStatus(status);
+      this.sensors.replace(sensors.sensors);
+      this.blocks.replace(blocks.blocks);
+      const miners = await this.#loadMiners();
+      if (!this.#running) return;
+      this.miners.replace(miners);
+      this.error = null;
+      if (this.link === 'reloading' && !this.#loadAgain) this.link = 'live';
+    } catch (error) {
+      if (error instanceof ApiError && this.#running) this.error = error;
+      else if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
+  async #loadMiners(): Promise<Miner[]> {
+    const miners: Miner[] = [];
+    let after: number | null = null;
+    do {
+      const page: Awaited<ReturnType<typeof api.miners>> = await api.miners(after);
+      miners.push(...page.miners);
+      after = page.next;
+    } while (after !== null && miners.length < MINERS_MAX && this.#running);
+    this.truncated = after !== null;
+    return miners;
+  }
+
+  /* Keeps an open page's session and clock alive where the stream has nothing to say. */
+  async #refreshStatus(): Promise<void> {
+    if (document.hidden) return;
+    try {
+      this.#readStatus(await api.status());
+    } catch {
+      // The live indicator already tells; the next event or poll brings it up to date.
+    }
+  }
+
+  #receive(message: FromStream): void {
+    if (!this.#running) return;
+    if (message.kind === 'event') {
+      this.#event(message.name, message.data);
+      return;
+    }
+    if (message.state === 'open') {
+      this.#retryMs = RETRY_MIN_MS;
+      clearTimeout(this.#retry);
+      clearTimeout(this.#fallback);
+      if (this.link !== 'connecting') return;
+      this.link = 'reloading';
+      void this.load();
+    } else {
+      this.link = 'connecting';
+      if (message.state === 'closed') this.#reopenLater();
+    }
+  }
+
+  #reopenLater(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      this.#streamEnded();
+      this.#steer?.('open');
+    }, this.#retryMs);
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS);
+  }
+
+  #event(name: EventName, data: string): void {
+    if (name === 'gap') {
+      this.link = 'reloading';
+      void this.load();
+      return;
+    }
+    let object: unknown;
+    try {
+      object = JSON.parse(data);
+    } catch {
+      this.link = 'reloading';
+      void this.load();
+      return;
+    }
+    if (name === 'status') this.#readStatus(object as Status);
+    else if (name === 'sensor') this.sensors.put(object as Sensor);
+    else if (name === 'miner') this.miners.put(object as Miner);
+    else this.blocks.put(object as Block);
+  }
+
+  #readStatus(status: Status): void {
+    const shown = this.status;
+    if (shown && shown.started === status.started && status.now < shown.now) return;
+    clock.sync(status.now);
+    this.status = status;
+    const last = this.#last;
+    const seconds = last ? status.now - last.now : 0;
+    const all = last ? status.traffic.bytes - last.traffic.bytes : -1;
+    if (last && all >= 0 && seconds < TRAFFIC_STEP_S) return;
+    this.#last = status;
+    if (all < 0 || !last) return;
+    const mining = Math.max(0, status.traffic.mining_bytes - last.traffic.mining_bytes);
+    this.traffic = [
+      ...this.traffic, { t: status.now, all: all / seconds, mining: mining / seconds },
+    ].slice(-TRAFFIC_MAX);
+  }
+}
+
+export const fleet = new Fleet();

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* notices: short messages about what an action did, announced politely and gone after a while. */
+
+export interface Notice {
+  id: number;
+  kind: 'good' | 'bad';
+  text: string;
+}
+
+const SHOWN_MS = 8000;
+const MAX = 4;
+
+class Notices {
+  list = $state.raw<Notice[]>([]);
+  #next = 1;
+
+  add(kind: Notice['kind'], text: string): void {
+    const id = this.#next++;
+    this.list = [...this.list, { id, kind, text }].slice(-MAX);
+    if (kind === 'good') setTimeout(() => this.drop(id), SHOWN_MS);
+  }
+
+  drop(id: number): void {
+    this.list = this.list.filter((notice) => notice.id !== id);
+  }
+}
+
+export const notices = new Notices();
