@@ -131,7 +131,7 @@ static int start_threads(struct aggregator *g)
         lamp_mailbox_new(OUTBOX_BYTES, &g->outbox) != LAMP_OK ||
         lamp_commands_new(&g->commands) != LAMP_OK || lamp_events_new(&g->events) != LAMP_OK)
         return complain("out of memory");
-    /* The port first: a second aggregator stops here, before it touches the database. */
+    /* The port first: a second aggregator stops here, before it changes accounts or lists. */
     const struct lamp_ingest_cfg ingest = { g->conf.listen_sensors, &g->keys, g->allow, g->inbox,
                                             g->outbox };
     if (lamp_ingest_start(&ingest, &g->ingest, why, sizeof(why)) != LAMP_OK)

@@ -74,15 +74,15 @@ double lamp_chi2_quantile(double p, double k)
     return 2 * x;
 }
 
-struct lamp_rate lamp_rate_from_shares(double work, uint64_t n, double seconds)
+struct lamp_rate lamp_rate_from_shares(double work, double n, double seconds)
 {
-    if (n == 0 || !(seconds > 0) || !(work > 0))
+    if (!(n > 0) || !(seconds > 0) || !(work > 0) || !isfinite(n) || !isfinite(work))
         return (struct lamp_rate){ 0 };
-    const double shares = (double)n, per_share = work / shares;
+    const double per_share = work / n;
     return (struct lamp_rate){
         .value = work / seconds,
-        .low = per_share * lamp_chi2_quantile(0.025, 2 * shares) / 2 / seconds,
-        .high = per_share * lamp_chi2_quantile(0.975, 2 * shares + 2) / 2 / seconds,
+        .low = per_share * lamp_chi2_quantile(0.025, 2 * n) / 2 / seconds,
+        .high = per_share * lamp_chi2_quantile(0.975, 2 * n + 2) / 2 / seconds,
         .method = LAMP_RATE_SHARES,
     };
 }

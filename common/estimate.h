@@ -22,8 +22,10 @@ struct lamp_rate {
 /* The rate behind n shares whose expected work adds up to work hashes, seen in seconds of
  * observation. Shares form a Poisson process, so the interval is the exact one of Garwood
  * (Biometrika 28, 1936): [chi2(0.025, 2n) / 2, chi2(0.975, 2n + 2) / 2] shares, scaled by the mean
- * work of a share. n = 0 or seconds <= 0: method NONE, all zero. */
-struct lamp_rate lamp_rate_from_shares(double work, uint64_t n, double seconds);
+ * work of a share. Where shares differ in work, n is how many equal ones would vary as much
+ * (Kish's effective size): work^2 / sum of work_i^2, which need not be whole. n or seconds not
+ * above 0: method NONE, all zero. */
+struct lamp_rate lamp_rate_from_shares(double work, double n, double seconds);
 
 /* The self-reported rate with the +-10 % that unverified reports get. 0: method NONE. */
 struct lamp_rate lamp_rate_from_self_report(double rate);

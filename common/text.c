@@ -72,7 +72,7 @@ static char *escape(const uint8_t *data, size_t len, char *buf, size_t size, boo
     size_t o = 0;
     for (size_t i = 0; i < len;) {
         size_t n = lamp_utf8_len(data + i, len - i);
-        const bool hide = n == 0 || (printable && is_unprintable(data + i, n));
+        const bool hide = n == 0 || data[i] == '\0' || (printable && is_unprintable(data + i, n));
         const size_t step = n ? n : 1;
         const bool backslash = printable && data[i] == '\\';
         const size_t need = hide ? 4 * step : backslash ? 2 : step;

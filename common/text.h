@@ -23,7 +23,7 @@ size_t lamp_utf8_len(const uint8_t *p, size_t left);
  * Returns buf. */
 char *lamp_text_safe(const uint8_t *data, size_t len, char *buf, size_t size);
 
-/* As lamp_text_safe, but only what is not valid UTF-8 is escaped (as \xNN): the form
+/* As lamp_text_safe, but only NUL and what is not valid UTF-8 are escaped (as \xNN): the form
  * stored and put into JSON, whose own escaping covers control characters. */
 char *lamp_text_utf8(const uint8_t *data, size_t len, char *buf, size_t size);
 

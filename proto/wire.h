@@ -337,7 +337,7 @@ struct lamp_evidence {
     struct lamp_bytes kind, detail;
 };
 
-/* One connection in one interval. Counts from bytes_up to work_hashes cover the interval
+/* One connection in one interval. Counts from bytes_up to work_shares cover the interval
  * only, up is from the mining side; the rest is the newest value. Empty bytes: unknown. */
 struct lamp_conn_row {
     uint64_t conn_id; /* unique within cap_run */
@@ -348,7 +348,8 @@ struct lamp_conn_row {
     uint64_t first_us, last_us; /* first packet of the connection, newest packet */
     uint64_t bytes_up, bytes_down, packets_up, packets_down;
     uint32_t jobs, submitted, accepted, rejected, stale;
-    double work_hashes; /* expected hashes of the counted shares */
+    double work_hashes;   /* expected hashes of the counted shares */
+    uint32_t work_shares; /* how many shares these are */
     enum lamp_verdict verdict;
     uint32_t confidence; /* 1/10000 */
     struct lamp_bytes family, coin, algorithm, wallet, worker, agent, pool, server_name, sni, ja4,

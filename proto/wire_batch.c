@@ -129,6 +129,7 @@ static const struct column conn_columns[] = {
     REAL(self_rate),
     INT(flags, UINT32_MAX),
     STRING(hash_unit),
+    COUNT32(work_shares),
 };
 #undef LAMP_OURS
 #undef LAMP_THEIRS

@@ -85,7 +85,6 @@ struct block_list {
     lamp_store *store;
     struct lamp_json *j;
     uint64_t now_us;
-    int64_t only; /* 0: all */
     bool found;
     int err;
 };
@@ -93,8 +92,6 @@ struct block_list {
 static bool add_block(const struct lamp_block_view *v, void *arg)
 {
     struct block_list *l = arg;
-    if (l->only && v->id != l->only)
-        return true;
     l->found = true;
     lamp_json_object(l->j, NULL);
     lamp_api_json_block_fields(l->j, v, l->now_us);
@@ -102,13 +99,13 @@ static bool add_block(const struct lamp_block_view *v, void *arg)
     l->err = lamp_store_block_sensors(l->store, v->id, add_block_sensor, l->j);
     lamp_json_end(l->j);
     lamp_json_end(l->j);
-    return !l->err && !l->only;
+    return !l->err;
 }
 
 int lamp_api_write_block(lamp_store *s, int64_t id, uint64_t now_us, struct lamp_json *j)
 {
-    struct block_list l = { .store = s, .j = j, .now_us = now_us, .only = id };
-    const int err = lamp_store_blocks(s, true, add_block, &l);
+    struct block_list l = { .store = s, .j = j, .now_us = now_us };
+    const int err = lamp_store_blocks(s, &(struct lamp_block_filter){ .id = id }, add_block, &l);
     return err ? err : l.err ? l.err : l.found ? LAMP_OK : LAMP_ENOENT;
 }
 
@@ -122,10 +119,11 @@ void lamp_api_get_blocks(void *app, const struct lamp_request *req, struct lamp_
     lamp_store *s = lamp_api_reader(app);
     struct lamp_json *j = &reply->json;
     struct block_list l = { .store = s, .j = j, .now_us = req->now_us };
+    const struct lamp_block_filter f = { .with_removed = removed && streq(removed, "true") };
     struct lamp_status_view status;
     lamp_json_object(j, NULL);
     lamp_json_array(j, "blocks");
-    int err = lamp_store_blocks(s, removed && streq(removed, "true"), add_block, &l);
+    int err = lamp_store_blocks(s, &f, add_block, &l);
     lamp_json_end(j);
     if (!err)
         err = l.err ? l.err : lamp_store_status(s, req->now_us, &status);

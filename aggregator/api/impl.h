@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api_impl: what the files of the API share among themselves; nobody else includes it. */
+/* impl: what the files of the API share among themselves; nobody else includes it. */
 #pragma once
 
 #include "aggregator/api/api.h"

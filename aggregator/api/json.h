@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api_json: the views of the store as the JSON objects of docs/api/openapi.yaml. Pure. */
+/* json: the views of the store as the JSON objects of docs/api/openapi.yaml. Pure. */
 #pragma once
 
 #include "aggregator/store/store.h"

@@ -11,23 +11,49 @@
 
 enum { QUEUE_MAX = 256 };
 
-enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_TAKEN, SLOT_ANSWERED, SLOT_ABANDONED };
-
-/* One command on its way. Slots are taken and answered in ring order; one whose caller gave up
- * (ABANDONED) is freed by the answer, any other by its caller. */
-struct slot {
-    enum slot_state state;
+/* One command on its way, first in the writer's line, then (taken) waiting for the answer,
+ * which comes in the same order. Owned by its caller until that gives up (abandoned); then
+ * by the queue. */
+struct request {
+    struct request *next;
+    bool answered, abandoned;
     struct lamp_command cmd;
     struct lamp_command_result result;
+};
+
+struct line {
+    struct request *first, **last;
 };
 
 struct lamp_commands {
     pthread_mutex_t lock;
     pthread_cond_t answered;
     int fd; /* eventfd, readable while commands wait */
-    struct slot slots[QUEUE_MAX];
-    uint64_t put, taken, done; /* running counts; place = count % QUEUE_MAX */
+    struct line waiting, taken;
+    size_t n; /* in both lines; at most QUEUE_MAX */
 };
+
+static void line_add(struct line *l, struct request *r)
+{
+    r->next = NULL;
+    *l->last = r;
+    l->last = &r->next;
+}
+
+static struct request *line_pop(struct line *l)
+{
+    struct request *r = l->first;
+    l->first = r->next;
+    if (!l->first)
+        l->last = &l->first;
+    return r;
+}
+
+static void line_free(struct line *l)
+{
+    while (l->first)
+        free(line_pop(l));
+}
 
 int lamp_commands_new(lamp_commands **out)
 {
@@ -41,6 +67,8 @@ int lamp_commands_new(lamp_commands **out)
     pthread_mutex_init(&q->lock, NULL);
     pthread_cond_init(&q->answered, &attr);
     pthread_condattr_destroy(&attr);
+    q->waiting.last = &q->waiting.first;
+    q->taken.last = &q->taken.first;
     q->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (q->fd < 0) {
         const int err = -errno;
@@ -57,6 +85,8 @@ lamp_commands *lamp_commands_free(lamp_commands *q)
         return NULL;
     if (q->fd >= 0)
         close(q->fd);
+    line_free(&q->waiting);
+    line_free(&q->taken);
     pthread_cond_destroy(&q->answered);
     pthread_mutex_destroy(&q->lock);
     free(q);
@@ -82,32 +112,35 @@ int lamp_commands_run(lamp_commands *q, const struct lamp_command *cmd, int time
     assert(q && cmd && out && timeout_ms >= 0);
     const struct timespec deadline = deadline_in(timeout_ms);
     const uint64_t one = 1;
-    int err = LAMP_OK;
+    struct request *r = calloc(1, sizeof(*r));
+    if (!r)
+        return LAMP_ENOMEM;
+    r->cmd = *cmd;
 
     pthread_mutex_lock(&q->lock);
-    struct slot *s = &q->slots[q->put % QUEUE_MAX];
-    if (s->state != SLOT_FREE) {
+    if (q->n == QUEUE_MAX) {
         pthread_mutex_unlock(&q->lock);
+        free(r);
         return LAMP_EFULL;
     }
-    s->cmd = *cmd;
-    s->state = SLOT_WAITING;
-    q->put++;
+    q->n++;
+    line_add(&q->waiting, r);
     /* Cannot fail: the counter is far from its end and the descriptor is ours. */
     (void)!write(q->fd, &one, sizeof(one));
 
-    while (s->state != SLOT_ANSWERED && err == 0)
+    int err = 0;
+    while (!r->answered && err == 0)
         err = pthread_cond_timedwait(&q->answered, &q->lock, &deadline);
-    if (s->state == SLOT_ANSWERED) {
-        *out = s->result;
-        s->state = SLOT_FREE;
-        err = LAMP_OK;
-    } else {
-        s->state = SLOT_ABANDONED;
-        err = LAMP_ETIMEOUT;
-    }
+    if (r->answered)
+        *out = r->result;
+    else
+        r->abandoned = true;
+    const bool answered = r->answered;
     pthread_mutex_unlock(&q->lock);
-    return err;
+    if (!answered)
+        return LAMP_ETIMEOUT;
+    free(r);
+    return LAMP_OK;
 }
 
 int lamp_commands_fd(const lamp_commands *q)
@@ -120,14 +153,13 @@ int lamp_commands_take(lamp_commands *q, struct lamp_command *out)
     assert(q && out);
     int err = LAMP_EAGAIN;
     pthread_mutex_lock(&q->lock);
-    if (q->taken < q->put) {
-        struct slot *s = &q->slots[q->taken++ % QUEUE_MAX];
-        *out = s->cmd;
-        if (s->state == SLOT_WAITING)
-            s->state = SLOT_TAKEN;
+    if (q->waiting.first) {
+        struct request *r = line_pop(&q->waiting);
+        *out = r->cmd;
+        line_add(&q->taken, r);
         err = LAMP_OK;
     }
-    if (q->taken == q->put) {
+    if (!q->waiting.first) {
         uint64_t n;
         (void)!read(q->fd, &n, sizeof(n));
     }
@@ -139,13 +171,14 @@ void lamp_commands_answer(lamp_commands *q, const struct lamp_command_result *re
 {
     assert(q && result);
     pthread_mutex_lock(&q->lock);
-    assert(q->done < q->taken);
-    struct slot *s = &q->slots[q->done++ % QUEUE_MAX];
-    if (s->state == SLOT_ABANDONED) {
-        s->state = SLOT_FREE;
+    assert(q->taken.first);
+    struct request *r = line_pop(&q->taken);
+    q->n--;
+    if (r->abandoned) {
+        free(r);
     } else {
-        s->result = *result;
-        s->state = SLOT_ANSWERED;
+        r->result = *result;
+        r->answered = true;
         pthread_cond_broadcast(&q->answered);
     }
     pthread_mutex_unlock(&q->lock);

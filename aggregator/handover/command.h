@@ -36,7 +36,7 @@ LAMP_CHECK int lamp_commands_new(lamp_commands **out);
 lamp_commands *lamp_commands_free(lamp_commands *q);
 
 /* Hands a command to the writer and waits up to timeout_ms for its result. LAMP_EFULL: the queue
- * is full. LAMP_ETIMEOUT: no answer in time (it may still be carried out). */
+ * is full. LAMP_ETIMEOUT: no answer in time (it may still be carried out). LAMP_ENOMEM. */
 LAMP_CHECK int lamp_commands_run(lamp_commands *q, const struct lamp_command *cmd, int timeout_ms,
                                  struct lamp_command_result *out);
 

@@ -71,7 +71,7 @@ struct lamp_http_cfg {
 LAMP_CHECK int lamp_http_start(const struct lamp_http_cfg *cfg, lamp_http **out,
                                char why[LAMP_HTTP_WHY]);
 
-/* Stops taking connections; streams must have been ended before (see http_stream.h). */
+/* Stops taking connections; streams must have been ended before (see stream.h). */
 lamp_http *lamp_http_stop(lamp_http *h);
 
 /* The port served. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_stream: Server-Sent Events to browsers (WHATWG HTML, section 9.2). Each stream walks the ring of
+/* stream: Server-Sent Events to browsers (WHATWG HTML, section 9.2). Each stream walks the ring of
  * lamp_events at its own pace; one that falls behind the ring gets `gap` and goes on from the
  * newest. Nothing is queued per stream but the event being written. `status` goes out at most once
  * a second, a comment every 15 s. Limits: 256 streams, 8 per session. A stream ends with

@@ -122,7 +122,6 @@ static struct lamp_session *session_of(lamp_ingest *i, const struct arrival *a,
     if (s && s->live && s->routing_len == a->routing_len &&
         memcmp(s->routing, a->routing, a->routing_len) == 0 && streq(s->who.key, a->who.key) &&
         (!id || memcmp(&s->id, id, sizeof(*id)) == 0)) {
-        s->heard_us = a->now_us;
         s->bytes += a->len;
         return s;
     }
@@ -188,14 +187,13 @@ static void on_hello(lamp_ingest *i, const struct arrival *a, struct lamp_msg **
     if (!s->live || !same_id || !same_way)
         s->bytes = 0;
     if (!s->live)
-        lamp_log(LAMP_LOG_INFO, "ingest", "sensor connected sensor=%s site=%s", a->who.id,
-                 a->who.site);
+        lamp_log_limited(LAMP_LOG_INFO, "ingest", "sensor connected sensor=%s site=%s", a->who.id,
+                         a->who.site);
     s->who = a->who;
     s->live = true;
     s->id = h->session;
     memcpy(s->routing, a->routing, a->routing_len);
     s->routing_len = a->routing_len;
-    s->heard_us = a->now_us;
     s->bytes += a->len;
     post(i, a, s, msg);
 }

@@ -2,6 +2,8 @@
 /* Blocks, published lists and what each sensor made of them. */
 #include "aggregator/store/sqlite.h"
 
+#include "common/text.h"
+
 #include <stdio.h>
 
 /* block_sensor.state; the partial index of the schema names REMOVED. */
@@ -50,17 +52,24 @@ int lamp_sqlite_op_block_end(lamp_store *s, int64_t id, const char *by, uint64_t
     return err;
 }
 
-int lamp_sqlite_op_blocks(lamp_store *s, bool with_removed, lamp_block_view_fn *fn, void *arg)
+int lamp_sqlite_op_blocks(lamp_store *s, const struct lamp_block_filter *f, lamp_block_view_fn *fn,
+                          void *arg)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-#define BLOCK_COLUMNS                                                                              \
+#define BLOCK_SELECT                                                                               \
     "SELECT id, kind, addr, len, port, ip_proto, site, reason, created_by, created_us,"            \
-    " expires_us, removed_by, removed_us FROM block"
-    sqlite3_stmt *st =
-        lamp_sqlite_bind(q,
-                         with_removed ? BLOCK_COLUMNS " ORDER BY id DESC"
-                                      : BLOCK_COLUMNS " WHERE removed_us = 0 ORDER BY id DESC",
-                         NULL, 0);
+    " expires_us, removed_by, removed_us FROM block WHERE "
+    sqlite3_stmt *st;
+    if (f->id)
+        st = LAMP_QUERY(q, BLOCK_SELECT "id = ?", lamp_int(f->id));
+    else if (f->with_removed)
+        st = LAMP_QUERY(q,
+                        BLOCK_SELECT "removed_us = 0 OR id IN (SELECT id FROM block"
+                                     " WHERE removed_us > 0 ORDER BY id DESC LIMIT ?)"
+                                     " ORDER BY id DESC",
+                        lamp_int(LAMP_BLOCKS_ENDED_MAX));
+    else
+        st = lamp_sqlite_bind(q, BLOCK_SELECT "removed_us = 0 ORDER BY id DESC", NULL, 0);
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         const struct lamp_block_view v = {
@@ -195,9 +204,9 @@ int lamp_sqlite_op_list_sent(lamp_store *s, int64_t sensor_ref, uint64_t serial,
     return changed(q,
                    LAMP_QUERY(q,
                               "UPDATE block_sensor SET state = 1, serial = ?2, at_us = ?3"
-                              " WHERE sensor = ?1 AND state <> 4 AND state = 0 AND block IN"
-                              " (SELECT id FROM block WHERE removed_us = 0 AND add_serial <= ?2)"
-                              " RETURNING block",
+                              " WHERE sensor = ?1 AND state = 0 AND block IN"
+                              " (SELECT id FROM block WHERE removed_us = 0 AND add_serial > 0"
+                              " AND add_serial <= ?2) RETURNING block",
                               lamp_int(sensor_ref), lamp_uint(serial), lamp_uint(now_us)),
                    fn, arg);
 }
@@ -212,11 +221,13 @@ struct report {
     void *arg;
 };
 
-/* A count that sums of stay within 63 bits. */
+/* Past 63 bits SQLite adds in floating point, which an INTEGER column refuses: a sensor that
+ * reports absurd counts again and again must not get that far. */
+#define HITS_MAX (UINT64_C(1) << 60)
+
 static struct lamp_sqlv hit_count(uint64_t n)
 {
-    const uint64_t limit = UINT64_C(1) << 50;
-    return lamp_uint(n < limit ? n : limit);
+    return lamp_uint(n < HITS_MAX ? n : HITS_MAX);
 }
 
 static int note_hits(const struct report *r)
@@ -227,21 +238,22 @@ static int note_hits(const struct report *r)
         err = changed(r->q,
                       LAMP_QUERY(r->q,
                                  "UPDATE block_sensor SET"
-                                 " hit_packets = hit_packets + ?3"
-                                 " - iif(?3 >= raw_packets, raw_packets, 0),"
-                                 " hit_bytes = hit_bytes + ?4 - iif(?4 >= raw_bytes, raw_bytes, 0),"
+                                 " hit_packets = min(?5, hit_packets + ?3"
+                                 " - iif(?3 >= raw_packets, raw_packets, 0)),"
+                                 " hit_bytes = min(?5, hit_bytes + ?4"
+                                 " - iif(?4 >= raw_bytes, raw_bytes, 0)),"
                                  " raw_packets = ?3, raw_bytes = ?4"
                                  " WHERE block = ?1 AND sensor = ?2"
                                  " AND (raw_packets <> ?3 OR raw_bytes <> ?4) RETURNING block",
                                  lamp_uint(h->id), lamp_int(r->sensor), hit_count(h->packets),
-                                 hit_count(h->bytes)),
+                                 hit_count(h->bytes), lamp_uint(HITS_MAX)),
                       r->fn, r->arg);
     }
     return err;
 }
 
 /* The list of that serial is in force: what it ended is removed, what its never list keeps out
- * failed, the rest is applied. */
+ * failed, the rest is applied (in a dry run with a word about it). */
 static int note_applied(const struct report *r)
 {
     const uint64_t serial = r->st->head.serial;
@@ -266,12 +278,16 @@ static int note_applied(const struct report *r)
     if (err == LAMP_OK)
         err = changed(r->q,
                       LAMP_QUERY(r->q,
-                                 "UPDATE block_sensor SET state = 2, error = '', serial = ?2,"
-                                 " at_us = ?3 WHERE sensor = ?1 AND state <> 4 AND state <> 2"
+                                 "UPDATE block_sensor SET state = 2, error = ?4, serial = ?2,"
+                                 " at_us = ?3 WHERE sensor = ?1 AND state <> 4"
+                                 " AND (state <> 2 OR error <> ?4)"
                                  " AND NOT (state = 3 AND serial = ?2) AND block IN"
                                  " (SELECT id FROM block WHERE removed_us = 0"
                                  " AND add_serial > 0 AND add_serial <= ?2) RETURNING block",
-                                 lamp_int(r->sensor), lamp_uint(serial), lamp_uint(r->now_us)),
+                                 lamp_int(r->sensor), lamp_uint(serial), lamp_uint(r->now_us),
+                                 lamp_str(r->st->mode == LAMP_ENFORCE_DRY_RUN
+                                              ? "dry run: counted, not dropped"
+                                              : "")),
                       r->fn, r->arg);
     return err;
 }
@@ -329,8 +345,7 @@ int lamp_sqlite_op_list_status(lamp_store *s, int64_t sensor_ref, const struct l
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     char detail[LAMP_STORE_WHY];
-    snprintf(detail, sizeof(detail), "%.*s", (int)lamp_min(st->detail.len, sizeof(detail) - 1),
-             st->detail.len ? (const char *)st->detail.data : "");
+    lamp_text_utf8(st->detail.data, st->detail.len, detail, sizeof(detail));
     if (!*detail)
         snprintf(detail, sizeof(detail), "%s",
                  st->code < 0                    ? lamp_strerror(st->code)

@@ -27,39 +27,32 @@ static bool is_open(uint32_t flags, uint64_t last_us, uint64_t now_us)
 /* ---- rates ---- */
 
 /* What one connection says about a rate. */
-struct shares {
+struct span {
     uint64_t from_us, to_us; /* when shares could be seen */
-    uint64_t n;              /* in the window; work likewise */
-    double work;
-    uint64_t all_n;
-    double all_work, self_rate;
+    struct lamp_recent recent[LAMP_RECENT_MINUTES];
+    double work, squares, self_rate; /* of all of it */
+    char unit[16];
     bool open;
 };
 
-/* Columns: first_us, last_us, data_us of the sensor, flags, recent, shares, work, self_rate. */
-static struct shares shares_of(sqlite3_stmt *st, int at, uint64_t now_us)
+/* Columns: first_us, last_us, data_us of the sensor, flags, recent, work, squares, self_rate,
+ * hash_unit. */
+static struct span span_of(sqlite3_stmt *st, int at, uint64_t now_us)
 {
-    struct lamp_recent recent[LAMP_RECENT_MINUTES];
     const uint64_t last_us = lamp_col_uint(st, at + 1), data_us = lamp_col_uint(st, at + 2);
-    struct shares s = { .from_us = lamp_col_uint(st, at), .to_us = last_us };
+    struct span s = { .from_us = lamp_col_uint(st, at), .to_us = last_us };
     s.open = is_open((uint32_t)sqlite3_column_int64(st, at + 3), last_us, now_us);
     if (s.open && data_us > last_us) /* silence counts as well: the sensor was watching */
         s.to_us = data_us < now_us ? data_us : now_us;
-    lamp_col_blob(st, at + 4, recent, sizeof(recent));
-    s.all_n = lamp_col_uint(st, at + 5);
-    s.all_work = sqlite3_column_double(st, at + 6);
+    lamp_col_blob(st, at + 4, s.recent, sizeof(s.recent));
+    s.work = sqlite3_column_double(st, at + 5);
+    s.squares = sqlite3_column_double(st, at + 6);
     s.self_rate = sqlite3_column_double(st, at + 7);
-    const uint64_t newest = s.to_us / MINUTE_US;
-    for (size_t i = 0; i < ARRAY_LEN(recent); i++) {
-        if (recent[i].minute <= newest && recent[i].minute + LAMP_RECENT_MINUTES > newest) {
-            s.n += recent[i].shares;
-            s.work += recent[i].work;
-        }
-    }
+    lamp_col_copy(st, at + 8, s.unit, sizeof(s.unit));
     return s;
 }
 
-/* The start of the oldest minute that `recent` still covers at to_us. */
+/* The start of the oldest whole minute of the window that ends at to_us. */
 static uint64_t window_start(uint64_t to_us)
 {
     return before(to_us / MINUTE_US, LAMP_RECENT_MINUTES - 1) * MINUTE_US;
@@ -70,19 +63,8 @@ static double seconds(uint64_t from_us, uint64_t to_us)
     return to_us > from_us ? (double)(to_us - from_us) / 1e6 : 0;
 }
 
-/* Shares of the last 15 minutes, else since it began, else what the miner says of itself. */
-static struct lamp_rate conn_rate(const struct shares *s)
-{
-    const uint64_t start = window_start(s->to_us);
-    struct lamp_rate r = lamp_rate_from_shares(
-        s->work, s->n, seconds(s->from_us > start ? s->from_us : start, s->to_us));
-    if (r.method == LAMP_RATE_NONE)
-        r = lamp_rate_from_shares(s->all_work, s->all_n, seconds(s->from_us, s->to_us));
-    return r.method == LAMP_RATE_NONE ? lamp_rate_from_self_report(s->self_rate) : r;
-}
-
-/* How long at least one of the spans lasted; they are in order of from_us. */
-static double union_seconds(const struct shares *s, size_t n, uint64_t start_us)
+/* How long at least one of the spans lasted since start_us; they are in order of from_us. */
+static double union_seconds(const struct span *s, size_t n, uint64_t start_us)
 {
     double sum = 0;
     uint64_t covered_us = start_us;
@@ -96,61 +78,82 @@ static double union_seconds(const struct shares *s, size_t n, uint64_t start_us)
     return sum;
 }
 
+static struct lamp_rate rate_of(double work, double squares, double span_s)
+{
+    return lamp_rate_from_shares(work, squares > 0 ? work * work / squares : 0, span_s);
+}
+
+/* Shares of the last 15 minutes of the spans, else since they began, else what the miner says of
+ * itself. The window is the same for all spans: each counts with what it did within. */
+static struct lamp_rate spans_rate(const struct span *s, size_t n)
+{
+    uint64_t newest_us = 0;
+    for (size_t i = 0; i < n; i++)
+        newest_us = s[i].to_us > newest_us ? s[i].to_us : newest_us;
+    const uint64_t start_us = window_start(newest_us);
+    struct lamp_recent in_window = { 0 }, all = { 0 };
+    double self_rate = 0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < LAMP_RECENT_MINUTES; k++) {
+            if (s[i].recent[k].minute >= start_us / MINUTE_US) {
+                in_window.work += s[i].recent[k].work;
+                in_window.squares += s[i].recent[k].squares;
+            }
+        }
+        all.work += s[i].work;
+        all.squares += s[i].squares;
+        self_rate += s[i].open || n == 1 ? s[i].self_rate : 0;
+    }
+    struct lamp_rate r = rate_of(in_window.work, in_window.squares, union_seconds(s, n, start_us));
+    if (r.method == LAMP_RATE_NONE)
+        r = rate_of(all.work, all.squares, union_seconds(s, n, 0));
+    return r.method == LAMP_RATE_NONE ? lamp_rate_from_self_report(self_rate) : r;
+}
+
 struct miner_activity {
     struct lamp_rate rate;
-    char unit[16]; /* of the newest connection */
+    char unit[16]; /* of the newest connection that has one */
     uint32_t open;
 };
+
+/* Leaves out the spans that count in another unit; returns how many are left. */
+static size_t keep_unit(struct span *s, size_t n, const char *unit)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!*s[i].unit || streq(s[i].unit, unit))
+            s[kept++] = s[i];
+    return kept;
+}
 
 /* Adds up the newest connections of a miner that count in the same unit: a miner that comes
  * back does not count as idle in between, and several connections at a time add up. */
 static int miner_activity(struct lamp_sqlite *q, int64_t miner, uint64_t now_us,
                           struct miner_activity *out)
 {
-    struct shares *s = calloc(SPANS_MAX, sizeof(*s));
+    struct span *s = calloc(SPANS_MAX, sizeof(*s));
     if (!s)
         return LAMP_ENOMEM;
     sqlite3_stmt *st = LAMP_QUERY(
         q,
-        "SELECT * FROM (SELECT c.first_us, c.last_us, n.data_us, c.flags, c.recent, c.shares,"
-        " c.work, c.self_rate, c.hash_unit, c.id FROM conn c JOIN sensor n ON n.no = c.sensor"
-        " WHERE c.miner = ? ORDER BY c.id DESC LIMIT 256) ORDER BY first_us, id",
-        lamp_int(miner));
+        "SELECT * FROM (SELECT c.first_us, c.last_us, n.data_us, c.flags, c.recent, c.work,"
+        " c.squares, c.self_rate, c.hash_unit, c.id FROM conn c JOIN sensor n ON n.no = c.sensor"
+        " WHERE c.miner = ?1 ORDER BY c.id DESC LIMIT ?2) ORDER BY first_us, id",
+        lamp_int(miner), lamp_int(SPANS_MAX));
     int got;
     size_t n = 0;
-    uint64_t newest_us = 0;
     *out = (struct miner_activity){ 0 };
     while ((got = lamp_sqlite_step(q, st)) > 0 && n < SPANS_MAX) {
-        const char *unit = lamp_col_str(st, 8);
-        if (*unit && !streq(unit, out->unit)) { /* another unit: start over */
-            snprintf(out->unit, sizeof(out->unit), "%s", unit);
-            n = 0;
-        }
-        s[n] = shares_of(st, 0, now_us);
+        s[n] = span_of(st, 0, now_us);
         out->open += s[n].open;
-        if (s[n].to_us > newest_us)
-            newest_us = s[n].to_us;
+        if (*s[n].unit)
+            memcpy(out->unit, s[n].unit, sizeof(out->unit));
         n++;
     }
     if (st)
         sqlite3_reset(st);
-    const uint64_t start = window_start(newest_us);
-    struct shares sum = { 0 };
-    for (size_t i = 0; i < n; i++) {
-        if (s[i].to_us >= start) {
-            sum.n += s[i].n;
-            sum.work += s[i].work;
-        }
-        sum.all_n += s[i].all_n;
-        sum.all_work += s[i].all_work;
-        if (s[i].open)
-            sum.self_rate += s[i].self_rate;
-    }
-    out->rate = lamp_rate_from_shares(sum.work, sum.n, union_seconds(s, n, start));
-    if (out->rate.method == LAMP_RATE_NONE)
-        out->rate = lamp_rate_from_shares(sum.all_work, sum.all_n, union_seconds(s, n, 0));
-    if (out->rate.method == LAMP_RATE_NONE)
-        out->rate = lamp_rate_from_self_report(sum.self_rate);
+    n = keep_unit(s, n, out->unit);
+    out->rate = spans_rate(s, n);
     free(s);
     return got < 0 ? got : LAMP_OK;
 }
@@ -325,7 +328,7 @@ static int read_evidence(struct lamp_sqlite *q, struct lamp_conn_view *v,
 
 static void read_conn(sqlite3_stmt *st, uint64_t now_us, struct lamp_conn_view *v)
 {
-    const struct shares sh = shares_of(st, 4, now_us);
+    const struct span span = span_of(st, 4, now_us);
     *v = (struct lamp_conn_view){
         .id = sqlite3_column_int64(st, 0),
         .miner_id = sqlite3_column_int64(st, 1),
@@ -335,41 +338,41 @@ static void read_conn(sqlite3_stmt *st, uint64_t now_us, struct lamp_conn_view *
             .first_us = lamp_col_uint(st, 4),
             .last_us = lamp_col_uint(st, 5),
             .flags = (uint32_t)sqlite3_column_int64(st, 7),
-            .work_hashes = sh.all_work,
-            .self_rate = sh.self_rate,
-            .conn_id = lamp_col_uint(st, 12),
-            .client_addr = lamp_col_addr(st, 13),
-            .server_addr = lamp_col_addr(st, 14),
-            .client_port = (uint16_t)sqlite3_column_int(st, 15),
-            .server_port = (uint16_t)sqlite3_column_int(st, 16),
-            .ip_proto = (uint8_t)sqlite3_column_int(st, 17),
-            .vlan = (uint32_t)sqlite3_column_int64(st, 18),
-            .bytes_up = lamp_col_uint(st, 19),
-            .bytes_down = lamp_col_uint(st, 20),
-            .packets_up = lamp_col_uint(st, 21),
-            .packets_down = lamp_col_uint(st, 22),
-            .jobs = (uint32_t)sqlite3_column_int64(st, 23),
-            .submitted = (uint32_t)sqlite3_column_int64(st, 24),
-            .accepted = (uint32_t)sqlite3_column_int64(st, 25),
-            .rejected = (uint32_t)sqlite3_column_int64(st, 26),
-            .stale = (uint32_t)sqlite3_column_int64(st, 27),
-            .verdict = (enum lamp_verdict)sqlite3_column_int(st, 28),
-            .confidence = (uint32_t)sqlite3_column_int(st, 29),
-            .difficulty = sqlite3_column_double(st, 30),
-            .family = col_bytes(st, 31),
-            .coin = col_bytes(st, 32),
-            .algorithm = col_bytes(st, 33),
-            .wallet = col_bytes(st, 34),
-            .worker = col_bytes(st, 35),
-            .agent = col_bytes(st, 36),
-            .pool = col_bytes(st, 37),
-            .server_name = col_bytes(st, 38),
-            .sni = col_bytes(st, 39),
-            .ja4 = col_bytes(st, 40),
-            .hash_unit = col_bytes(st, 41),
+            .work_hashes = span.work,
+            .self_rate = span.self_rate,
+            .hash_unit = col_bytes(st, 12),
+            .conn_id = lamp_col_uint(st, 13),
+            .client_addr = lamp_col_addr(st, 14),
+            .server_addr = lamp_col_addr(st, 15),
+            .client_port = (uint16_t)sqlite3_column_int(st, 16),
+            .server_port = (uint16_t)sqlite3_column_int(st, 17),
+            .ip_proto = (uint8_t)sqlite3_column_int(st, 18),
+            .vlan = (uint32_t)sqlite3_column_int64(st, 19),
+            .bytes_up = lamp_col_uint(st, 20),
+            .bytes_down = lamp_col_uint(st, 21),
+            .packets_up = lamp_col_uint(st, 22),
+            .packets_down = lamp_col_uint(st, 23),
+            .jobs = (uint32_t)sqlite3_column_int64(st, 24),
+            .submitted = (uint32_t)sqlite3_column_int64(st, 25),
+            .accepted = (uint32_t)sqlite3_column_int64(st, 26),
+            .rejected = (uint32_t)sqlite3_column_int64(st, 27),
+            .stale = (uint32_t)sqlite3_column_int64(st, 28),
+            .verdict = (enum lamp_verdict)sqlite3_column_int(st, 29),
+            .confidence = (uint32_t)sqlite3_column_int(st, 30),
+            .difficulty = sqlite3_column_double(st, 31),
+            .family = col_bytes(st, 32),
+            .coin = col_bytes(st, 33),
+            .algorithm = col_bytes(st, 34),
+            .wallet = col_bytes(st, 35),
+            .worker = col_bytes(st, 36),
+            .agent = col_bytes(st, 37),
+            .pool = col_bytes(st, 38),
+            .server_name = col_bytes(st, 39),
+            .sni = col_bytes(st, 40),
+            .ja4 = col_bytes(st, 41),
         },
-        .rate = conn_rate(&sh),
-        .open = sh.open,
+        .rate = spans_rate(&span, 1),
+        .open = span.open,
     };
 }
 
@@ -379,11 +382,11 @@ int lamp_sqlite_op_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
 #define CONN_SELECT                                                                                \
     "SELECT c.id, c.miner, t.name, s.id, c.first_us, c.last_us, s.data_us, c.flags, c.recent,"     \
-    " c.shares, c.work, c.self_rate, c.conn_id, c.client, c.server, c.client_port,"                \
+    " c.work, c.squares, c.self_rate, c.hash_unit, c.conn_id, c.client, c.server, c.client_port,"  \
     " c.server_port, c.ip_proto, c.vlan, c.bytes_up, c.bytes_down, c.packets_up,"                  \
     " c.packets_down, c.jobs, c.submitted, c.accepted, c.rejected, c.stale, c.verdict,"            \
     " c.confidence, c.difficulty, c.family, c.coin, c.algorithm, c.wallet, c.worker, c.agent,"     \
-    " c.pool, c.server_name, c.sni, c.ja4, c.hash_unit FROM conn c"                                \
+    " c.pool, c.server_name, c.sni, c.ja4 FROM conn c"                                             \
     " JOIN sensor s ON s.no = c.sensor JOIN site t ON t.no = c.site"
 #define CONN_WHERE                                                                                 \
     " (?1 = 0 OR c.id = ?1) AND (?2 = '' OR t.name = ?2) AND (?3 = 0 OR c.id < ?3)"                \
@@ -411,17 +414,29 @@ int lamp_sqlite_op_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64
 
 /* ---- minutes ---- */
 
+/* How much of a minute the miner could be seen in: its first and the newest are not whole. */
+static double watched_seconds(uint64_t minute, uint64_t since_us, uint64_t data_us)
+{
+    const uint64_t start_us = minute * MINUTE_US, end_us = start_us + MINUTE_US;
+    const uint64_t from_us = since_us > start_us && since_us < end_us ? since_us : start_us;
+    return seconds(from_us, data_us > from_us && data_us < end_us ? data_us : end_us);
+}
+
 int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64_t to_us,
                            lamp_minute_view_fn *fn, void *arg)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    sqlite3_stmt *st =
-        LAMP_QUERY(q, "SELECT site, host, vlan FROM miner WHERE id = ?", lamp_int(miner_id));
+    sqlite3_stmt *st = LAMP_QUERY(q,
+                                  "SELECT site, host, vlan, since_us,"
+                                  " (SELECT max(data_us) FROM sensor n WHERE n.site = m.site)"
+                                  " FROM miner m WHERE id = ?",
+                                  lamp_int(miner_id));
     int got = lamp_sqlite_step(q, st);
     if (got <= 0)
         return got;
     const int64_t site = sqlite3_column_int64(st, 0), vlan = sqlite3_column_int64(st, 2);
     const struct lamp_addr host = lamp_col_addr(st, 1);
+    const uint64_t since_us = lamp_col_uint(st, 3), data_us = lamp_col_uint(st, 4);
     sqlite3_reset(st);
 
     /* One seek per minute: the table is clustered by minute first. */
@@ -431,9 +446,10 @@ int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, ui
         minute = last - MINUTES_MAX;
     for (; minute <= last; minute++) {
         st = LAMP_QUERY(q,
-                        "SELECT count(*), sum(bytes_up), sum(bytes_down), sum(packets_up),"
-                        " sum(packets_down), sum(jobs), sum(submitted), sum(accepted),"
-                        " sum(rejected), sum(stale), total(work), sum(shares), max(self_rate)"
+                        "SELECT count(*), total(bytes_up), total(bytes_down), total(packets_up),"
+                        " total(packets_down), total(jobs), total(submitted), total(accepted),"
+                        " total(rejected), total(stale), total(work), total(squares),"
+                        " max(self_rate)"
                         " FROM conn_minute WHERE minute = ? AND site = ? AND host = ? AND vlan = ?",
                         lamp_uint(minute), lamp_int(site), lamp_addr_blob(&host), lamp_int(vlan));
         got = lamp_sqlite_step(q, st);
@@ -448,7 +464,8 @@ int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, ui
                         lamp_col_uint(st, 7), lamp_col_uint(st, 8), lamp_col_uint(st, 9) },
             .work_hashes = sqlite3_column_double(st, 10),
             .self_rate = sqlite3_column_double(st, 12),
-            .rate = lamp_rate_from_shares(sqlite3_column_double(st, 10), lamp_col_uint(st, 11), 60),
+            .rate = rate_of(sqlite3_column_double(st, 10), sqlite3_column_double(st, 11),
+                            watched_seconds(minute, since_us, data_us)),
         };
         if (!fn(&v, arg))
             break;

@@ -64,7 +64,7 @@ static const char lamp_schema[] =
     " bytes_down INTEGER NOT NULL, packets_up INTEGER NOT NULL, packets_down INTEGER NOT NULL,"
     " jobs INTEGER NOT NULL, submitted INTEGER NOT NULL, accepted INTEGER NOT NULL,"
     " rejected INTEGER NOT NULL, stale INTEGER NOT NULL, work REAL NOT NULL,"
-    " shares INTEGER NOT NULL, verdict INTEGER NOT NULL, confidence INTEGER NOT NULL,"
+    " squares REAL NOT NULL, verdict INTEGER NOT NULL, confidence INTEGER NOT NULL,"
     " difficulty REAL NOT NULL, self_rate REAL NOT NULL, flags INTEGER NOT NULL,"
     " family TEXT NOT NULL, coin TEXT NOT NULL, algorithm TEXT NOT NULL, wallet TEXT NOT NULL,"
     " worker TEXT NOT NULL, agent TEXT NOT NULL, pool TEXT NOT NULL, server_name TEXT NOT NULL,"
@@ -82,7 +82,7 @@ static const char lamp_schema[] =
     " bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL, packets_up INTEGER NOT NULL,"
     " packets_down INTEGER NOT NULL, jobs INTEGER NOT NULL, submitted INTEGER NOT NULL,"
     " accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, stale INTEGER NOT NULL,"
-    " work REAL NOT NULL, shares INTEGER NOT NULL, self_rate REAL NOT NULL,"
+    " work REAL NOT NULL, squares REAL NOT NULL, self_rate REAL NOT NULL,"
     " PRIMARY KEY (minute, site, host, vlan, conn, stream, seq)) STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE rollup_minute ("

@@ -27,7 +27,14 @@ int lamp_sqlite_op_enroll(lamp_store *s, const char *id, const char *site, uint6
                         "INSERT INTO block_sensor (block, sensor, at_us)"
                         " SELECT b.id, s.no, ?3 FROM block b, sensor s WHERE b.removed_us = 0"
                         " AND (b.site = '' OR b.site = ?2) AND s.id = ?1"
-                        " ON CONFLICT DO NOTHING",
+                        " ON CONFLICT DO UPDATE SET state = 0, at_us = excluded.at_us"
+                        " WHERE state = 4",
+                        lamp_str(id), lamp_str(site), lamp_uint(now_us));
+    if (err == LAMP_OK) /* a sensor that was moved leaves the blocks of its old site behind */
+        err = LAMP_EXEC(q,
+                        "UPDATE block_sensor SET state = 4, error = '', at_us = ?3"
+                        " WHERE state <> 4 AND sensor = (SELECT no FROM sensor WHERE id = ?1)"
+                        " AND block IN (SELECT id FROM block WHERE site NOT IN ('', ?2))",
                         lamp_str(id), lamp_str(site), lamp_uint(now_us));
     return err;
 }
@@ -35,16 +42,18 @@ int lamp_sqlite_op_enroll(lamp_store *s, const char *id, const char *site, uint6
 int lamp_sqlite_op_sensor(lamp_store *s, const char *id, struct lamp_store_sensor *out)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    sqlite3_stmt *st = LAMP_QUERY(q,
-                                  "SELECT s.no, s.site, t.name FROM sensor s JOIN site t"
-                                  " ON t.no = s.site WHERE s.id = ? AND s.enrolled = 1",
-                                  lamp_str(id));
+    sqlite3_stmt *st =
+        LAMP_QUERY(q,
+                   "SELECT s.no, s.site, t.name, s.clock_offset_us FROM sensor s JOIN site t"
+                   " ON t.no = s.site WHERE s.id = ? AND s.enrolled = 1",
+                   lamp_str(id));
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
         return got ? got : LAMP_ENOENT;
     out->ref = sqlite3_column_int64(st, 0);
     out->site_ref = sqlite3_column_int64(st, 1);
     lamp_col_copy(st, 2, out->site, sizeof(out->site));
+    out->clock_offset_us = sqlite3_column_int64(st, 3);
     snprintf(out->id, sizeof(out->id), "%s", id);
     sqlite3_reset(st);
     return LAMP_OK;
@@ -95,22 +104,15 @@ int lamp_sqlite_op_counters(lamp_store *s, int64_t sensor_ref, const uint8_t cap
 /* ---- streams ---- */
 
 int lamp_sqlite_op_stream(lamp_store *s, int64_t sensor_ref, const struct lamp_stream_id *id,
-                          uint64_t now_us, struct lamp_store_stream *out)
+                          struct lamp_store_stream *out)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    const int err =
-        LAMP_EXEC(q,
-                  "INSERT INTO stream (sensor, id, next_seq, closed, created_us)"
-                  " VALUES (?, ?, 1, 0, ?) ON CONFLICT DO NOTHING",
-                  lamp_int(sensor_ref), lamp_blob(id->b, sizeof(id->b)), lamp_uint(now_us));
-    if (err != LAMP_OK)
-        return err;
     sqlite3_stmt *st =
         LAMP_QUERY(q, "SELECT no, next_seq, closed FROM stream WHERE sensor = ? AND id = ?",
                    lamp_int(sensor_ref), lamp_blob(id->b, sizeof(id->b)));
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
-        return got ? got : LAMP_ESTORE;
+        return got ? got : LAMP_ENOENT;
     *out = (struct lamp_store_stream){
         .ref = sqlite3_column_int64(st, 0),
         .next_seq = lamp_col_uint(st, 1),
@@ -118,6 +120,23 @@ int lamp_sqlite_op_stream(lamp_store *s, int64_t sensor_ref, const struct lamp_s
     };
     sqlite3_reset(st);
     return LAMP_OK;
+}
+
+int lamp_sqlite_op_stream_add(lamp_store *s, int64_t sensor_ref, const struct lamp_stream_id *id,
+                              uint64_t now_us, struct lamp_store_stream *out)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    int err = LAMP_EXEC(q,
+                        "INSERT INTO stream (sensor, id, next_seq, closed, created_us)"
+                        " VALUES (?, ?, 1, 0, ?)",
+                        lamp_int(sensor_ref), lamp_blob(id->b, sizeof(id->b)), lamp_uint(now_us));
+    if (err != LAMP_OK)
+        return err;
+    *out = (struct lamp_store_stream){ .ref = sqlite3_last_insert_rowid(q->db), .next_seq = 1 };
+    return LAMP_EXEC(q,
+                     "DELETE FROM stream WHERE sensor = ?1 AND no NOT IN"
+                     " (SELECT no FROM stream WHERE sensor = ?1 ORDER BY no DESC LIMIT ?2)",
+                     lamp_int(sensor_ref), lamp_int(LAMP_STREAMS_KEPT));
 }
 
 int lamp_sqlite_op_stream_put(lamp_store *s, const struct lamp_store_stream *stream)
@@ -160,7 +179,7 @@ static int find_evidence(struct lamp_sqlite *q, struct lamp_track_conn *c)
 #define CONN_COLUMNS                                                                               \
     "id, miner, site, client, server, client_port, server_port, ip_proto, vlan, first_us,"         \
     " last_us, bytes_up, bytes_down, packets_up, packets_down, jobs, submitted, accepted,"         \
-    " rejected, stale, work, shares, verdict, confidence, difficulty, self_rate, flags, recent,"   \
+    " rejected, stale, work, squares, verdict, confidence, difficulty, self_rate, flags, recent,"  \
     " family, coin, algorithm, wallet, worker, agent, pool, server_name, sni, ja4, hash_unit"
 
 enum { CONN_FIRST_TEXT = 28 };
@@ -202,7 +221,7 @@ int lamp_sqlite_op_conn_find(lamp_store *s, int64_t sensor_ref, const uint8_t ca
     r->rejected = (uint32_t)sqlite3_column_int64(st, i++);
     r->stale = (uint32_t)sqlite3_column_int64(st, i++);
     r->work_hashes = sqlite3_column_double(st, i++);
-    out->shares = lamp_col_uint(st, i++);
+    out->squares = sqlite3_column_double(st, i++);
     r->verdict = (enum lamp_verdict)sqlite3_column_int(st, i++);
     r->confidence = (uint32_t)sqlite3_column_int(st, i++);
     r->difficulty = sqlite3_column_double(st, i++);
@@ -234,7 +253,7 @@ int lamp_sqlite_op_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with
             q,
             "INSERT INTO conn (miner, sensor, site, run, conn_id, client, server, client_port,"
             " server_port, ip_proto, vlan, first_us, last_us, bytes_up, bytes_down, packets_up,"
-            " packets_down, jobs, submitted, accepted, rejected, stale, work, shares, verdict,"
+            " packets_down, jobs, submitted, accepted, rejected, stale, work, squares, verdict,"
             " confidence, difficulty, self_rate, flags, family, coin, algorithm, wallet, worker,"
             " agent, pool, server_name, sni, ja4, hash_unit, recent) VALUES (0, ?, ?, ?, ?, ?, ?,"
             " ?, ?, ?, ?, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '', '', '',"
@@ -252,7 +271,7 @@ int lamp_sqlite_op_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with
         q,
         "UPDATE conn SET miner = ?2, last_us = ?3, bytes_up = ?4, bytes_down = ?5,"
         " packets_up = ?6, packets_down = ?7, jobs = ?8, submitted = ?9, accepted = ?10,"
-        " rejected = ?11, stale = ?12, work = ?13, shares = ?14, verdict = ?15,"
+        " rejected = ?11, stale = ?12, work = ?13, squares = ?14, verdict = ?15,"
         " confidence = ?16, difficulty = ?17, self_rate = ?18, flags = ?19, recent = ?20,"
         " family = ?21, coin = ?22, algorithm = ?23, wallet = ?24, worker = ?25, agent = ?26,"
         " pool = ?27, server_name = ?28, sni = ?29, ja4 = ?30, hash_unit = ?31, first_us = ?32"
@@ -260,7 +279,7 @@ int lamp_sqlite_op_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with
         lamp_int(c->id), lamp_int(c->miner_id), lamp_uint(r->last_us), lamp_uint(r->bytes_up),
         lamp_uint(r->bytes_down), lamp_uint(r->packets_up), lamp_uint(r->packets_down),
         lamp_int(r->jobs), lamp_int(r->submitted), lamp_int(r->accepted), lamp_int(r->rejected),
-        lamp_int(r->stale), lamp_real(r->work_hashes), lamp_uint(c->shares),
+        lamp_int(r->stale), lamp_real(r->work_hashes), lamp_real(c->squares),
         lamp_int((int64_t)r->verdict), lamp_int(r->confidence), lamp_real(r->difficulty),
         lamp_real(r->self_rate), lamp_int(r->flags), lamp_blob(c->recent, sizeof(c->recent)),
         lamp_str(t[LAMP_TEXT_FAMILY]), lamp_str(t[LAMP_TEXT_COIN]),
@@ -388,27 +407,27 @@ int lamp_sqlite_op_miner_blocked(lamp_store *s, int64_t miner_id, bool blocked)
 
 int lamp_sqlite_op_minute(lamp_store *s, const struct lamp_track_conn *c, uint64_t minute,
                           int64_t stream_ref, uint64_t seq, const struct lamp_conn_row *delta,
-                          uint64_t shares)
+                          double squares)
 {
-    return LAMP_EXEC((struct lamp_sqlite *)s,
-                     "INSERT INTO conn_minute VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                     /* A conflict: a record has the connection twice. */
-                     " ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                     " bytes_up = bytes_up + excluded.bytes_up,"
-                     " bytes_down = bytes_down + excluded.bytes_down,"
-                     " packets_up = packets_up + excluded.packets_up,"
-                     " packets_down = packets_down + excluded.packets_down,"
-                     " jobs = jobs + excluded.jobs, submitted = submitted + excluded.submitted,"
-                     " accepted = accepted + excluded.accepted,"
-                     " rejected = rejected + excluded.rejected, stale = stale + excluded.stale,"
-                     " work = work + excluded.work, shares = shares + excluded.shares",
-                     lamp_uint(minute), lamp_int(c->site_ref), lamp_addr_blob(&c->row.client_addr),
-                     lamp_int(c->row.vlan), lamp_int(c->id), lamp_int(stream_ref), lamp_uint(seq),
-                     lamp_uint(delta->bytes_up), lamp_uint(delta->bytes_down),
-                     lamp_uint(delta->packets_up), lamp_uint(delta->packets_down),
-                     lamp_int(delta->jobs), lamp_int(delta->submitted), lamp_int(delta->accepted),
-                     lamp_int(delta->rejected), lamp_int(delta->stale),
-                     lamp_real(delta->work_hashes), lamp_uint(shares), lamp_real(delta->self_rate));
+    return LAMP_EXEC(
+        (struct lamp_sqlite *)s,
+        "INSERT INTO conn_minute VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        /* A conflict: a record has the connection twice. */
+        " ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " bytes_up = bytes_up + excluded.bytes_up,"
+        " bytes_down = bytes_down + excluded.bytes_down,"
+        " packets_up = packets_up + excluded.packets_up,"
+        " packets_down = packets_down + excluded.packets_down,"
+        " jobs = jobs + excluded.jobs, submitted = submitted + excluded.submitted,"
+        " accepted = accepted + excluded.accepted,"
+        " rejected = rejected + excluded.rejected, stale = stale + excluded.stale,"
+        " work = work + excluded.work, squares = squares + excluded.squares",
+        lamp_uint(minute), lamp_int(c->site_ref), lamp_addr_blob(&c->row.client_addr),
+        lamp_int(c->row.vlan), lamp_int(c->id), lamp_int(stream_ref), lamp_uint(seq),
+        lamp_uint(delta->bytes_up), lamp_uint(delta->bytes_down), lamp_uint(delta->packets_up),
+        lamp_uint(delta->packets_down), lamp_int(delta->jobs), lamp_int(delta->submitted),
+        lamp_int(delta->accepted), lamp_int(delta->rejected), lamp_int(delta->stale),
+        lamp_real(delta->work_hashes), lamp_real(squares), lamp_real(delta->self_rate));
 }
 
 int lamp_sqlite_op_rollup(lamp_store *s, int64_t site_ref, int64_t stream_ref, uint64_t seq,

@@ -123,6 +123,13 @@ struct lamp_conn_filter {
     uint32_t limit;
 };
 
+enum { LAMP_BLOCKS_ENDED_MAX = 1000 };
+
+struct lamp_block_filter {
+    int64_t id;        /* 0: any; else this one, in force or not */
+    bool with_removed; /* also the LAMP_BLOCKS_ENDED_MAX newest of those not in force any more */
+};
+
 typedef bool lamp_sensor_view_fn(const struct lamp_sensor_view *v, void *arg);
 typedef bool lamp_miner_view_fn(const struct lamp_miner_view *v, void *arg);
 typedef bool lamp_conn_view_fn(const struct lamp_conn_view *v, void *arg);
@@ -140,8 +147,8 @@ LAMP_CHECK int lamp_store_conns(lamp_store *s, const struct lamp_conn_filter *f,
                                 lamp_conn_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64_t to_us,
                                   lamp_minute_view_fn *fn, void *arg);
-LAMP_CHECK int lamp_store_blocks(lamp_store *s, bool with_removed, lamp_block_view_fn *fn,
-                                 void *arg);
+LAMP_CHECK int lamp_store_blocks(lamp_store *s, const struct lamp_block_filter *f,
+                                 lamp_block_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_block_sensors(lamp_store *s, int64_t block_id,
                                         lamp_block_sensor_view_fn *fn, void *arg);
 

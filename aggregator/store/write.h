@@ -12,6 +12,7 @@ enum {
     LAMP_TRACK_TEXT = 257,    /* one string of a connection with NUL */
     LAMP_TRACK_LIST = 2048,   /* a '\n'-separated list with NUL */
     LAMP_RECENT_MINUTES = 15, /* the window that hash rates are taken over */
+    LAMP_STREAMS_KEPT = 1024, /* a sensor names at most 64 of them at a time */
 };
 
 /* ---- transactions and facts about the database ---- */
@@ -30,7 +31,8 @@ LAMP_CHECK int lamp_store_set_interval(lamp_store *s, uint64_t interval_us);
 /* ---- sensors and their streams ---- */
 
 struct lamp_store_sensor {
-    int64_t ref, site_ref; /* row numbers, for the calls below */
+    int64_t ref, site_ref;   /* row numbers, for the calls below */
+    int64_t clock_offset_us; /* its clock minus ours, when last told */
     char id[LAMP_NAME_MAX], site[LAMP_NAME_MAX];
 };
 
@@ -63,9 +65,15 @@ struct lamp_store_stream {
     bool closed;
 };
 
-/* Finds a stream, or makes it with next_seq 1. */
+/* Finds a stream. LAMP_ENOENT: nothing of it was ever merged, so its next_seq is 1. */
 LAMP_CHECK int lamp_store_stream(lamp_store *s, int64_t sensor_ref, const struct lamp_stream_id *id,
-                                 uint64_t now_us, struct lamp_store_stream *out);
+                                 struct lamp_store_stream *out);
+
+/* Makes a stream that is not there yet, with next_seq 1. Of each sensor the newest
+ * LAMP_STREAMS_KEPT are remembered. */
+LAMP_CHECK int lamp_store_stream_add(lamp_store *s, int64_t sensor_ref,
+                                     const struct lamp_stream_id *id, uint64_t now_us,
+                                     struct lamp_store_stream *out);
 LAMP_CHECK int lamp_store_stream_put(lamp_store *s, const struct lamp_store_stream *st);
 
 /* A hole in what is known: records a sensor declared lost, or that made no sense here. */
@@ -78,10 +86,10 @@ LAMP_CHECK int lamp_store_gap(lamp_store *s, const struct lamp_store_gap *g);
 
 /* ---- connections and miners ---- */
 
-/* The shares of one minute, for rates over the newest minutes. */
+/* The work of one minute, for rates over the newest minutes. */
 struct lamp_recent {
-    uint64_t minute, shares;
-    double work;
+    uint64_t minute;
+    double work, squares; /* of its shares: the sum, and the sum of the squares */
 };
 
 /* Row texts in the order of lamp_conn_row's members. */
@@ -115,7 +123,7 @@ struct lamp_track_conn {
     char text[LAMP_TEXT_COUNT][LAMP_TRACK_TEXT];
     struct lamp_track_evidence evidence[LAMP_WIRE_EVIDENCE_MAX];
     size_t n_evidence;
-    uint64_t shares;                                /* how many row.work_hashes covers */
+    double squares; /* as in struct lamp_recent, of row.work_hashes */
     struct lamp_recent recent[LAMP_RECENT_MINUTES]; /* by minute modulo the length */
 };
 
@@ -176,10 +184,10 @@ LAMP_CHECK int lamp_store_miner_targets(lamp_store *s, uint64_t from_us, lamp_mi
 LAMP_CHECK int lamp_store_miner_blocked(lamp_store *s, int64_t miner_id, bool blocked);
 
 /* What one record adds to one minute of one connection. (minute, conn, stream, seq) is written
- * once; reads add the parts up. `delta` is the row as received. */
+ * once; reads add the parts up. `delta` is the row as received, `squares` of its work. */
 LAMP_CHECK int lamp_store_minute(lamp_store *s, const struct lamp_track_conn *c, uint64_t minute,
                                  int64_t stream_ref, uint64_t seq,
-                                 const struct lamp_conn_row *delta, uint64_t shares);
+                                 const struct lamp_conn_row *delta, double squares);
 
 /* One row of other traffic of one record; index is its place there. */
 LAMP_CHECK int lamp_store_rollup(lamp_store *s, int64_t site_ref, int64_t stream_ref, uint64_t seq,

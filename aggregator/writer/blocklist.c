@@ -78,7 +78,7 @@ int lamp_blocklist_open(const struct lamp_blocklist_cfg *cfg, lamp_blocklist **o
         memcpy(l->never, cfg->never, cfg->n_never * sizeof(*l->never));
     err = lamp_store_epoch(l->store, &l->epoch);
     if (err == LAMP_OK)
-        err = lamp_store_blocks(l->store, false, load_block, l);
+        err = lamp_store_blocks(l->store, &(struct lamp_block_filter){ 0 }, load_block, l);
     if (err != LAMP_OK)
         goto fail;
     *out = l;
@@ -383,6 +383,14 @@ static struct lamp_set_head head_of(const lamp_blocklist *l, const struct site *
     return h;
 }
 
+/* When a site's list is to be made anew. A time further off than one life of a list comes from
+ * before the clock was set back: sensors count on, so the list is due at once. */
+static uint64_t renewal_us(const lamp_blocklist *l, const struct site *s, uint64_t now_us)
+{
+    const bool clock_was_set = s->renew_us > now_us + (uint64_t)l->ttl_s * 1000000;
+    return s->dirty || clock_was_set ? 0 : s->renew_us;
+}
+
 int lamp_blocklist_publish(lamp_blocklist *l, uint64_t now_us, lamp_blocklist_fn *fn, void *arg)
 {
     uint64_t serial = 0;
@@ -397,7 +405,7 @@ int lamp_blocklist_publish(lamp_blocklist *l, uint64_t now_us, lamp_blocklist_fn
     }
     for (size_t i = 0; i < l->n_sites && err == LAMP_OK; i++) {
         struct site *s = &l->sites[i];
-        if (!s->dirty && s->renew_us > now_us)
+        if (renewal_us(l, s, now_us) > now_us)
             continue;
         err = renew(l, s, serial + 1, now_us);
         if (err == LAMP_OK)
@@ -406,14 +414,14 @@ int lamp_blocklist_publish(lamp_blocklist *l, uint64_t now_us, lamp_blocklist_fn
     return err;
 }
 
-uint64_t lamp_blocklist_due_us(const lamp_blocklist *l)
+uint64_t lamp_blocklist_due_us(const lamp_blocklist *l, uint64_t now_us)
 {
     uint64_t due = UINT64_MAX;
     for (size_t i = 0; i < l->n_blocks; i++)
         if (l->blocks[i].expires_us < due)
             due = l->blocks[i].expires_us;
     for (size_t i = 0; i < l->n_sites; i++) {
-        const uint64_t t = l->sites[i].dirty ? 0 : l->sites[i].renew_us;
+        const uint64_t t = renewal_us(l, &l->sites[i], now_us);
         if (t < due)
             due = t;
     }

@@ -51,7 +51,7 @@ LAMP_CHECK int lamp_blocklist_publish(lamp_blocklist *l, uint64_t now_us, lamp_b
                                       void *arg);
 
 /* When lamp_blocklist_publish() has work next; UINT64_MAX: never. */
-uint64_t lamp_blocklist_due_us(const lamp_blocklist *l);
+uint64_t lamp_blocklist_due_us(const lamp_blocklist *l, uint64_t now_us);
 
 /* The head of a site's list. LAMP_ENOENT: none. */
 LAMP_CHECK int lamp_blocklist_head(const lamp_blocklist *l, const char *site,

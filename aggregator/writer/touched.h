@@ -14,7 +14,7 @@ lamp_touched *lamp_touched_free(lamp_touched *t);
 /* Notes a change; name is a sensor's, else "". */
 void lamp_touched_add(lamp_touched *t, enum lamp_event_kind kind, int64_t id, const char *name);
 
-/* Publishes what has waited long enough; call after a commit and when due. */
+/* Publishes what has waited long enough (now_us is monotonic); call after a commit and when due. */
 void lamp_touched_publish(lamp_touched *t, uint64_t now_us, lamp_events *to);
 
 /* When there is something to publish next; UINT64_MAX: nothing waits. */

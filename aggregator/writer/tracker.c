@@ -87,33 +87,45 @@ static void add_counts(struct lamp_conn_row *r, const struct lamp_conn_row *delt
     r->work_hashes += delta->work_hashes;
 }
 
-/* How many more shares stand behind the connection's work: accepted ones, or, where no answers
- * are seen, submitted ones. Shares whose work only became known later count then. */
-static uint64_t shares_behind(const struct lamp_track_conn *c, const struct lamp_conn_row *delta)
+/* The sum of the squares of the work of a row's shares, as if they were alike: with the work
+ * itself it says how many equal shares would vary as much (lamp_rate_from_shares()). */
+static double squares_of(const struct lamp_conn_row *row)
 {
-    const struct lamp_conn_row *r = &c->row;
-    const uint64_t n = r->accepted || r->rejected || r->stale ? r->accepted : r->submitted;
-    return delta->work_hashes > 0 && n > c->shares ? n - c->shares : 0;
+    return row->work_hashes * row->work_hashes / (row->work_shares ? row->work_shares : 1);
 }
 
 static void add_recent(struct lamp_recent recent[LAMP_RECENT_MINUTES], uint64_t minute,
-                       uint64_t shares, double work)
+                       const struct lamp_conn_row *delta)
 {
     struct lamp_recent *r = &recent[minute % LAMP_RECENT_MINUTES];
     if (r->minute > minute)
         return; /* replayed from before the window */
     if (r->minute < minute)
         *r = (struct lamp_recent){ .minute = minute };
-    r->shares += shares;
-    r->work += work;
+    r->work += delta->work_hashes;
+    r->squares += squares_of(delta);
+}
+
+static bool is_unit(struct lamp_bytes s)
+{
+    return lamp_bytes_eq(s, "H/s") || lamp_bytes_eq(s, "Sol/s") || lamp_bytes_eq(s, "G/s");
 }
 
 /* The newest value of everything that is not counted. Returns whether evidence changed. */
 static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *row)
 {
     const struct lamp_bytes texts[LAMP_TEXT_COUNT] = {
-        row->family, row->coin,        row->algorithm, row->wallet, row->worker,    row->agent,
-        row->pool,   row->server_name, row->sni,       row->ja4,    row->hash_unit,
+        row->family,
+        row->coin,
+        row->algorithm,
+        row->wallet,
+        row->worker,
+        row->agent,
+        row->pool,
+        row->server_name,
+        row->sni,
+        row->ja4,
+        is_unit(row->hash_unit) ? row->hash_unit : (struct lamp_bytes){ 0 },
     };
     for (size_t i = 0; i < LAMP_TEXT_COUNT; i++)
         (void)take_text(texts[i], c->text[i], sizeof(c->text[i]));
@@ -130,6 +142,10 @@ static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *r
 
     bool changed = row->n_evidence > 0 && row->n_evidence != c->n_evidence;
     for (size_t i = 0; i < row->n_evidence; i++) {
+        if (row->evidence[i].detail.len == 0 && c->evidence[i].detail[0]) {
+            c->evidence[i].detail[0] = '\0';
+            changed = true;
+        }
         changed |=
             take_text(row->evidence[i].kind, c->evidence[i].kind, sizeof(c->evidence[i].kind));
         changed |= take_text(row->evidence[i].detail, c->evidence[i].detail,
@@ -282,13 +298,12 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
     if (last_us > c->row.last_us)
         c->row.last_us = last_us;
     const bool new_evidence = take_values(c, row);
-    const uint64_t shares = shares_behind(c, row);
-    c->shares += shares;
+    c->squares += squares_of(row);
 
     /* The minute the row belongs to: that of its newest packet, within the batch's interval. */
     uint64_t at_us = last_us > b->t_from_us ? last_us : b->t_from_us;
     at_us = at_most(at_most(at_us, b->t_to_us), latest_us);
-    add_recent(c->recent, at_us / MINUTE_US, shares, row->work_hashes);
+    add_recent(c->recent, at_us / MINUTE_US, row);
 
     if (c->row.verdict >= LAMP_VERDICT_SUSPECTED)
         err = merge_miner(t, rec, c, row);
@@ -296,8 +311,22 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
         err = lamp_store_conn_save(t->store, c, new_evidence);
     if (err == LAMP_OK)
         err = lamp_store_minute(t->store, c, at_us / MINUTE_US, rec->stream_ref, rec->seq, row,
-                                shares);
+                                squares_of(row));
     return err;
+}
+
+/* Other traffic, with its texts made storable and its minute no later than now. */
+static int merge_rollup(const struct lamp_tracker *t, const struct lamp_record *rec,
+                        const struct lamp_rollup_row *received, uint32_t index)
+{
+    struct lamp_rollup_row r = *received;
+    char application[LAMP_TRACK_TEXT] = "", name[LAMP_TRACK_TEXT] = "";
+    (void)take_text(r.application, application, sizeof(application));
+    (void)take_text(r.remote_name, name, sizeof(name));
+    r.application = lamp_bytes_of(application);
+    r.remote_name = lamp_bytes_of(name);
+    r.minute = at_most(r.minute, (rec->now_us + FUTURE_US) / MINUTE_US);
+    return lamp_store_rollup(t->store, rec->sensor->site_ref, rec->stream_ref, rec->seq, index, &r);
 }
 
 int lamp_tracker_merge(const struct lamp_tracker *t, const struct lamp_record *rec,
@@ -308,8 +337,7 @@ int lamp_tracker_merge(const struct lamp_tracker *t, const struct lamp_record *r
     for (size_t i = 0; i < b->n_conns && err == LAMP_OK; i++)
         err = merge_row(t, rec, b, &b->conns[i], c);
     for (size_t i = 0; i < b->n_rollups && err == LAMP_OK; i++)
-        err = lamp_store_rollup(t->store, rec->sensor->site_ref, rec->stream_ref, rec->seq,
-                                (uint32_t)i, &b->rollups[i]);
+        err = merge_rollup(t, rec, &b->rollups[i], (uint32_t)i);
     free(c);
     return err;
 }

@@ -9,10 +9,14 @@ enum { ROWS_HELD = 256 }; /* copies of about 6 KiB each */
 struct reported {
     uint64_t conn_id; /* key; valid where used */
     bool used;
+    uint16_t client_port;
+    struct lamp_addr client;
+    const char *family; /* conn's */
     uint64_t bytes[2], packets[2];
     uint32_t jobs;
     struct lamp_shares shares;
     double work;
+    uint32_t work_shares;
     enum lamp_verdict verdict;
 };
 
@@ -123,7 +127,7 @@ static void lose(lamp_summarise *s, size_t n)
     s->count.lost_rows += n;
 }
 
-/* Packs rows [0, n) as one record, or in halves where they are too long for one. */
+/* Packs rows [0, n) as one record, or in halves where they do not fit one or one is refused. */
 static void emit_rows(lamp_summarise *s, struct lamp_conn_row *rows, size_t n, uint64_t to_us,
                       uint64_t to_mono_us)
 {
@@ -155,7 +159,7 @@ static void emit_rows(lamp_summarise *s, struct lamp_conn_row *rows, size_t n, u
     }
     if (!err && record_len > s->cfg.max_record_bytes)
         err = LAMP_EFULL;
-    if (err == LAMP_EFULL && n > 1) {
+    if (err && err != LAMP_ENOMEM && n > 1) { /* one bad row must not take the others along */
         emit_rows(s, rows, n / 2, to_us, to_mono_us);
         emit_rows(s, rows + n / 2, n - n / 2, to_us, to_mono_us);
         return;
@@ -208,15 +212,39 @@ static void fill_deltas(struct lamp_conn_row *row, const struct lamp_conn *c,
     row->rejected = grown32(c->shares.rejected, r->shares.rejected);
     row->stale = grown32(c->shares.stale, r->shares.stale);
     row->work_hashes = c->work > r->work ? c->work - r->work : 0;
+    row->work_shares = grown32(c->work_shares, r->work_shares);
+}
+
+/* The classifier may learn late that the sides are the other way round, or that another family
+ * is spoken, whose counts begin at 0: puts what was reported into the terms that hold now, so
+ * that no byte or share is counted twice or left out. */
+static void adapt(struct reported *r, const struct lamp_conn *c)
+{
+    if (r->client_port != c->client_port || !lamp_addr_eq(&r->client, &c->client)) {
+        const uint64_t bytes = r->bytes[LAMP_UP], packets = r->packets[LAMP_UP];
+        r->bytes[LAMP_UP] = r->bytes[LAMP_DOWN];
+        r->packets[LAMP_UP] = r->packets[LAMP_DOWN];
+        r->bytes[LAMP_DOWN] = bytes;
+        r->packets[LAMP_DOWN] = packets;
+    }
+    if (r->family != c->family) {
+        r->jobs = r->work_shares = 0;
+        r->shares = (struct lamp_shares){ 0 };
+        r->work = 0;
+    }
 }
 
 static void remember(struct reported *r, const struct lamp_conn *c)
 {
+    r->client = c->client;
+    r->client_port = c->client_port;
+    r->family = c->family;
     memcpy(r->bytes, c->bytes, sizeof(r->bytes));
     memcpy(r->packets, c->packets, sizeof(r->packets));
     r->jobs = c->jobs;
     r->shares = c->shares;
     r->work = c->work;
+    r->work_shares = c->work_shares;
     r->verdict = c->verdict;
 }
 
@@ -274,6 +302,8 @@ void lamp_summarise_conn(lamp_summarise *s, const struct lamp_conn *conn)
             return;
         }
     }
+    if (r)
+        adapt(r, conn);
     const struct reported *before = r ? r : &nothing;
     struct lamp_conn_row delta = { 0 };
     fill_deltas(&delta, conn, before);

@@ -198,7 +198,8 @@ int lamp_store_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64
     return LAMP_OK;
 }
 
-int lamp_store_blocks(lamp_store *s, bool with_removed, lamp_block_view_fn *fn, void *arg)
+int lamp_store_blocks(lamp_store *s, const struct lamp_block_filter *f, lamp_block_view_fn *fn,
+                      void *arg)
 {
     (void)s;
     struct lamp_block_view copy[BLOCKS_MAX];
@@ -207,7 +208,8 @@ int lamp_store_blocks(lamp_store *s, bool with_removed, lamp_block_view_fn *fn, 
     memcpy(copy, blocks, sizeof(copy));
     pthread_mutex_unlock(&lock);
     for (size_t i = 0; i < n; i++)
-        if ((with_removed || !copy[i].removed_us) && !fn(&copy[i], arg))
+        if ((f->id ? copy[i].id == f->id : f->with_removed || !copy[i].removed_us) &&
+            !fn(&copy[i], arg))
             break;
     return LAMP_OK;
 }

@@ -41,6 +41,7 @@ static struct lamp_batch sample(void)
                                  .rejected = 1,
                                  .stale = 1,
                                  .work_hashes = 1e300,
+                                 .work_shares = UINT32_MAX,
                                  .verdict = LAMP_VERDICT_CONFIRMED,
                                  .confidence = 10000,
                                  .family = lamp_bytes_of("stratum-v1"),
@@ -129,6 +130,7 @@ static void assert_conn_equal(const struct lamp_conn_row *a, const struct lamp_c
     EQ(rejected);
     EQ(stale);
     EQ(work_hashes);
+    EQ(work_shares);
     EQ(verdict);
     EQ(confidence);
     EQ(difficulty);

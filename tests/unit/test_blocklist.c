@@ -163,7 +163,7 @@ static void test_serials(void **state)
     ok(f->s, lamp_blocklist_add(f->l, &b, why, sizeof(why)));
     ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US + s, news, f));
     assert_int_equal(f->serial, 2);
-    assert_int_equal(lamp_blocklist_due_us(f->l), b.expires_us);
+    assert_int_equal(lamp_blocklist_due_us(f->l, TEST_NOW_US + s), b.expires_us);
     ok(f->s, lamp_blocklist_publish(f->l, b.expires_us, news, f));
     assert_int_equal(f->expired, b.id);
     assert_int_equal(f->serial, 3);
@@ -172,6 +172,10 @@ static void test_serials(void **state)
                      LAMP_ENOENT);
     ok(f->s, lamp_blocklist_publish(f->l, b.expires_us + 3600 * s, news, f));
     assert_int_equal(f->serial, 4); /* renewed */
+    ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US - 10 * 3600 * s, news, f));
+    assert_int_equal(f->serial, 5); /* the clock was set back: sensors would run out of time */
+    ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US - 10 * 3600 * s, news, f));
+    assert_int_equal(f->serial, 5);
 }
 
 /* After a restart an unchanged list goes on under its serial. */

@@ -90,7 +90,7 @@ static void test_coverage(void **state)
             if (n == 0)
                 continue; /* nothing seen, nothing claimed */
             /* truth: one hash per second; a share is worth 1 hash, seen for means[m] s */
-            struct lamp_rate r = lamp_rate_from_shares((double)n, n, means[m]);
+            struct lamp_rate r = lamp_rate_from_shares((double)n, (double)n, means[m]);
             seen++;
             hits += r.low <= 1 && 1 <= r.high;
         }
@@ -98,6 +98,31 @@ static void test_coverage(void **state)
         if (coverage < 0.94 || coverage > 0.985)
             fail_msg("mean %g: the interval held the truth in %.2f %%", means[m], 100 * coverage);
     }
+}
+
+/* The same for a miner whose shares differ: many of 1 hash and few of 40. Counting heads would
+ * make the interval far too narrow. */
+static void test_unequal_shares(void **state)
+{
+    (void)state;
+    enum { TRIALS = 2000 };
+    const double weights[] = { 1, 40 }, means[] = { 400, 10 }, seconds = 400 + 40 * 10;
+    uint64_t seed = 7;
+    unsigned hits = 0;
+    for (unsigned trial = 0; trial < TRIALS; trial++) {
+        double work = 0, squares = 0;
+        for (size_t k = 0; k < ARRAY_LEN(weights); k++) {
+            for (double t = -log(uniform(&seed)); t < means[k]; t -= log(uniform(&seed))) {
+                work += weights[k];
+                squares += weights[k] * weights[k];
+            }
+        }
+        const struct lamp_rate r = lamp_rate_from_shares(work, work * work / squares, seconds);
+        hits += r.low <= 1 && 1 <= r.high;
+    }
+    const double coverage = (double)hits / TRIALS;
+    if (coverage < 0.93 || coverage > 0.99)
+        fail_msg("the interval held the truth in %.2f %%", 100 * coverage);
 }
 
 static void test_names(void **state)
@@ -112,9 +137,9 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quantiles), cmocka_unit_test(test_many_degrees),
-        cmocka_unit_test(test_rates),     cmocka_unit_test(test_coverage),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_quantiles),      cmocka_unit_test(test_many_degrees),
+        cmocka_unit_test(test_rates),          cmocka_unit_test(test_coverage),
+        cmocka_unit_test(test_unequal_shares), cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,8 +137,8 @@ static struct lamp_msg *hear(void *socket, enum lamp_msg_type want)
     return m;
 }
 
-/* Says HELLO and returns next_seq of the stream. */
-static uint64_t hello(struct fixture *f)
+/* Says HELLO with the time that the sensor has, and returns next_seq of the stream. */
+static uint64_t hello_at(struct fixture *f, uint64_t t_us)
 {
     f->session.b[0]++;
     struct lamp_stream_state st = { .stream = stream };
@@ -147,6 +147,7 @@ static uint64_t hello(struct fixture *f)
                                      .proto_max = 1,
                                      .session = f->session,
                                      .build = lamp_bytes_of("test"),
+                                     .t_real_us = t_us,
                                      .streams = &st,
                                      .n_streams = 1,
                                      .current_stream = stream };
@@ -161,10 +162,14 @@ static uint64_t hello(struct fixture *f)
     return next;
 }
 
-static void send_summary(struct fixture *f, uint64_t seq)
+static uint64_t hello(struct fixture *f)
 {
-    const uint64_t from_us = TEST_NOW_US + seq * 10000000;
-    struct lamp_conn_row row = test_row(1, TEST_NOW_US, from_us + 1);
+    return hello_at(f, lamp_clock_real_us());
+}
+
+static void send_summary_at(struct fixture *f, uint64_t seq, uint64_t from_us)
+{
+    struct lamp_conn_row row = test_row(seq, from_us, from_us + 1);
     const struct lamp_batch b = test_batch(&row, 1, from_us, from_us + 10000000);
     uint8_t *packed = NULL;
     size_t len = 0;
@@ -179,6 +184,11 @@ static void send_summary(struct fixture *f, uint64_t seq)
                                          .batch = { packed, len } };
     say(f->socket, &m);
     free(packed);
+}
+
+static void send_summary(struct fixture *f, uint64_t seq)
+{
+    send_summary_at(f, seq, TEST_NOW_US + seq * 10000000);
 }
 
 static uint64_t hear_ack(struct fixture *f)
@@ -255,6 +265,84 @@ static void test_restart(void **state)
     send_summary(f, 2);
     assert_int_equal(hear_ack(f), 3);
     assert_int_equal(status(f).batches, 2);
+}
+
+struct times {
+    uint64_t since_us, last_us;
+};
+
+static bool take_times(const struct lamp_miner_view *v, void *arg)
+{
+    *(struct times *)arg = (struct times){ v->since_us, v->last_us };
+    return true;
+}
+
+static uint64_t apart(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* Sensors whose clocks are off: what they see now is shown as of now; a record that waited in
+ * a spool keeps its age. */
+static void test_clocks(void **state)
+{
+    struct fixture *f = *state;
+    static const int64_t hour = 3600 * INT64_C(1000000);
+    const struct {
+        int64_t offset_us, stamp_us, want_us; /* against the aggregator's clock */
+    } cases[] = {
+        { 0, -20000000, -20000000 },            /* right */
+        { -hour, -hour, 0 },                    /* an hour behind */
+        { 2 * hour, 2 * hour, 0 },              /* two hours ahead */
+        { -hour, -hour - hour / 2, -hour / 2 }, /* behind, and half an hour in the spool */
+        { -hour, 0, 0 },                        /* set right since HELLO */
+        { 0, 24 * hour, 0 },                    /* set wrong since HELLO */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct times got = { 0 };
+        const uint64_t now_us = lamp_clock_real_us();
+        const uint64_t next = hello_at(f, now_us + (uint64_t)cases[i].offset_us);
+        send_summary_at(f, next, now_us + (uint64_t)cases[i].stamp_us - 10000000);
+        assert_int_equal(hear_ack(f), next + 1);
+        lamp_store *r = open_store("sqlite", f->folder, true);
+        ok(r, lamp_store_miners(r, &(struct lamp_miner_filter){ 0 }, now_us, take_times, &got));
+        lamp_store_close(r);
+        const uint64_t want_us = now_us + (uint64_t)cases[i].want_us;
+        /* last never falls: an older record shows in since */
+        if (apart(cases[i].want_us < -hour / 4 ? got.since_us : got.last_us, want_us) >
+            30 * UINT64_C(1000000))
+            fail_msg("case %zu: off by %lld s", i,
+                     (long long)((int64_t)(got.last_us - want_us) / 1000000));
+    }
+}
+
+/* A HELLO may name any number of streams; nothing is kept of them. */
+static void test_made_up_streams(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_stream_state st[LAMP_WIRE_STREAMS_MAX] = { 0 };
+    for (size_t i = 0; i < ARRAY_LEN(st); i++)
+        st[i].stream.b[0] = (uint8_t)(i + 1);
+    struct lamp_msg m = { .type = LAMP_MSG_HELLO };
+    m.u.hello = (struct lamp_hello){
+        .proto_min = 1, .proto_max = 1, .streams = st, .n_streams = ARRAY_LEN(st)
+    };
+    m.u.hello.session.b[0] = 1;
+    say(f->socket, &m);
+    struct lamp_msg *w = hear(f->socket, LAMP_MSG_WELCOME);
+    assert_int_equal(w->u.welcome.n_streams, ARRAY_LEN(st));
+    assert_int_equal(w->u.welcome.streams[9].next_seq, 1);
+    lamp_msg_free(w);
+    stop(f);
+    lamp_store *s = open_store("sqlite", f->folder, false);
+    struct lamp_store_sensor sensor;
+    struct lamp_store_stream found;
+    ok(s, lamp_store_begin(s));
+    ok(s, lamp_store_sensor(s, "s1", &sensor));
+    assert_int_equal(lamp_store_stream(s, sensor.ref, &st[0].stream, &found), LAMP_ENOENT);
+    lamp_store_rollback(s);
+    lamp_store_close(s);
+    start(f);
 }
 
 static void test_unknown_session(void **state)
@@ -398,6 +486,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_delivery, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clocks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_made_up_streams, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_session, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_key, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revoked, setup, teardown),

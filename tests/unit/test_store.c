@@ -22,7 +22,7 @@ static void enroll_in(struct fixture *f)
     ok(f->s, lamp_store_enroll(f->s, "s1", "north", TEST_NOW_US));
     ok(f->s, lamp_store_enroll(f->s, "s2", "south", TEST_NOW_US));
     ok(f->s, lamp_store_sensor(f->s, "s1", &f->sensor));
-    ok(f->s, lamp_store_stream(f->s, f->sensor.ref, &stream_id, TEST_NOW_US, &f->stream));
+    ok(f->s, lamp_store_stream_add(f->s, f->sensor.ref, &stream_id, TEST_NOW_US, &f->stream));
     ok(f->s, lamp_store_commit(f->s));
 }
 
@@ -116,7 +116,7 @@ static void test_transactions(void **state)
     f->s = open_store(backend, f->folder, false);
     struct lamp_store_stream st;
     ok(f->s, lamp_store_begin(f->s));
-    ok(f->s, lamp_store_stream(f->s, f->sensor.ref, &stream_id, TEST_NOW_US, &st));
+    ok(f->s, lamp_store_stream(f->s, f->sensor.ref, &stream_id, &st));
     ok(f->s, lamp_store_commit(f->s));
     assert_int_equal(st.next_seq, 1);
     assert_int_equal(miners(f->s, &(struct lamp_miner_filter){ 0 }, TEST_NOW_US).n, 0);
@@ -176,6 +176,124 @@ static void test_rate_and_sums(void **state)
     assert_int_equal(st.packets, 10); /* cumulative, not summed */
     assert_int_equal(st.mining_bytes, 60 * 300);
     lamp_store_close(r);
+    fixture_free(f);
+}
+
+/* One share of 1,000 hashes every 10 s in each minute from first to last. */
+static void mine(struct fixture *f, uint64_t conn_id, uint64_t first, uint64_t last, bool ends,
+                 const char *unit)
+{
+    const uint64_t minute = 60 * UINT64_C(1000000), from_us = TEST_NOW_US + first * minute;
+    for (uint64_t m = first; m < last; m++) {
+        struct lamp_conn_row row = test_row(conn_id, from_us, TEST_NOW_US + (m + 1) * minute - 1);
+        row.accepted = row.submitted = row.work_shares = 6;
+        row.work_hashes = 6000;
+        row.hash_unit = lamp_bytes_of(unit);
+        row.flags = ends && m + 1 == last ? LAMP_CONN_ENDED : 0;
+        merge(f, &row, 1, TEST_NOW_US + m * minute, TEST_NOW_US + (m + 1) * minute);
+    }
+}
+
+static uint64_t minutes_on(uint64_t n)
+{
+    return TEST_NOW_US + n * 60 * UINT64_C(1000000);
+}
+
+/* A miner that comes back after 20 minutes mines as fast as before: both connections are
+ * measured over the same quarter of an hour. */
+static void test_rate_over_connections(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    ok(f->s, lamp_store_begin(f->s));
+    mine(f, 1, 0, 20, true, "H/s");
+    mine(f, 2, 20, 30, false, "H/s");
+    struct miner_seen m = miners(f->s, &(struct lamp_miner_filter){ 0 }, minutes_on(30));
+    if (!(m.rate > 95 && m.rate < 105))
+        fail_msg("%g H/s", m.rate);
+    fixture_free(f);
+}
+
+/* What counts in another unit is left out, not what came before it. */
+static void test_rate_over_units(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    ok(f->s, lamp_store_begin(f->s));
+    mine(f, 1, 0, 10, false, "H/s");
+    mine(f, 2, 1, 10, false, "Sol/s");
+    mine(f, 3, 2, 10, false, "H/s");
+    struct miner_seen m = miners(f->s, &(struct lamp_miner_filter){ 0 }, minutes_on(10));
+    assert_int_equal(m.last.open_connections, 3);
+    if (!(m.rate > 175 && m.rate < 185)) /* 10 and 8 minutes of 100 H/s within 10 */
+        fail_msg("%g H/s", m.rate);
+    fixture_free(f);
+}
+
+static bool take_minute(const struct lamp_minute_view *v, void *arg)
+{
+    *(struct lamp_minute_view *)arg = *v;
+    return true;
+}
+
+/* The newest minute is measured over what there is of it. */
+static void test_part_of_a_minute(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    const uint64_t start_us = minutes_on(1) - minutes_on(1) % 60000000;
+    ok(f->s, lamp_store_begin(f->s));
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, start_us + 10000000);
+    row.work_hashes = 10000;
+    row.work_shares = 10;
+    merge(f, &row, 1, start_us, start_us + 10000000);
+    struct lamp_minute_view v = { 0 };
+    ok(f->s, lamp_store_minutes(f->s, 1, start_us, start_us + 10000000, take_minute, &v));
+    assert_true(v.rate.value > 999 && v.rate.value < 1001);
+    fixture_free(f);
+}
+
+/* However much a sensor claims, its minutes can be read. */
+static void test_absurd_sums(void **state)
+{
+    (void)state;
+    enum { ROWS = 1024, RECORDS = 9 };
+    struct fixture *f = fixture_new();
+    struct lamp_conn_row *rows = calloc(ROWS, sizeof(*rows));
+    assert_non_null(rows);
+    for (size_t i = 0; i < ROWS; i++) {
+        rows[i] = test_row(1, TEST_NOW_US, TEST_NOW_US);
+        rows[i].bytes_up = UINT64_C(1) << 50;
+    }
+    ok(f->s, lamp_store_begin(f->s));
+    for (int i = 0; i < RECORDS; i++)
+        merge(f, rows, ROWS, TEST_NOW_US, TEST_NOW_US + 1);
+    struct lamp_totals sum = { 0 };
+    ok(f->s, lamp_store_minutes(f->s, 1, TEST_NOW_US, TEST_NOW_US, sum_minutes, &sum));
+    assert_true(sum.bytes_up > 0);
+    free(rows);
+    fixture_free(f);
+}
+
+/* Old streams of a sensor are forgotten, so that no number of them fills the database. */
+static void test_streams_bounded(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    struct lamp_store_stream st;
+    ok(f->s, lamp_store_begin(f->s));
+    for (uint32_t i = 0; i < LAMP_STREAMS_KEPT; i++) {
+        struct lamp_stream_id id = { { 1 } };
+        memcpy(id.b + 1, &i, sizeof(i));
+        assert_int_equal(lamp_store_stream(f->s, f->sensor.ref, &id, &st), LAMP_ENOENT);
+        ok(f->s, lamp_store_stream_add(f->s, f->sensor.ref, &id, TEST_NOW_US, &st));
+        assert_int_equal(st.next_seq, 1);
+        st.next_seq = i + 7;
+        ok(f->s, lamp_store_stream_put(f->s, &st));
+        ok(f->s, lamp_store_stream(f->s, f->sensor.ref, &id, &st));
+        assert_int_equal(st.next_seq, i + 7);
+    }
+    assert_int_equal(lamp_store_stream(f->s, f->sensor.ref, &stream_id, &st), LAMP_ENOENT);
     fixture_free(f);
 }
 
@@ -304,6 +422,101 @@ static void test_block_states(void **state)
     fixture_free(f);
 }
 
+/* A list that went out before the block was on it sends nothing of the block; a dry run is not
+ * called applied without a word; counters that leap cannot break the store. */
+static void test_block_states_odd(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    uint64_t epoch = 0;
+    ok(f->s, lamp_store_epoch(f->s, &epoch));
+    struct lamp_block b = { .prefix = { test_addr("203.0.113.9"), 128 },
+                            .created_us = TEST_NOW_US,
+                            .expires_us = TEST_NOW_US + 1000000 };
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_block_add(f->s, &b));
+    ok(f->s, lamp_store_list_sent(f->s, f->sensor.ref, 4, TEST_NOW_US, ignore_id, NULL));
+    expect_states(f->s, b.id, "pending", "pending");
+
+    const struct lamp_store_list list = { .serial = 5, .expires_us = TEST_NOW_US + 1 };
+    ok(f->s, lamp_store_list_put(f->s, "north", &list, 1, TEST_NOW_US));
+    struct lamp_set_hits hits = { (uint64_t)b.id, 0, 0 };
+    struct lamp_set_status st = { .head = { LAMP_SET_BLOCK, epoch, 5, { 0 } },
+                                  .state = LAMP_SET_APPLIED,
+                                  .mode = LAMP_ENFORCE_DRY_RUN,
+                                  .detail = lamp_bytes_of("\xff"),
+                                  .hits = &hits,
+                                  .n_hits = 1 };
+    for (int i = 0; i < 40; i++) {
+        hits.packets = hits.bytes = i % 2 ? 0 : INT64_MAX;
+        ok(f->s, lamp_store_list_status(f->s, f->sensor.ref, &st, TEST_NOW_US, ignore_id, NULL));
+    }
+    struct states seen = { 0 };
+    ok(f->s, lamp_store_block_sensors(f->s, b.id, take_state, &seen));
+    assert_string_equal(seen.s1, "applied");
+    assert_non_null(strstr(seen.error, "dry run"));
+    st.mode = LAMP_ENFORCE_ON;
+    ok(f->s, lamp_store_list_status(f->s, f->sensor.ref, &st, TEST_NOW_US, ignore_id, NULL));
+    ok(f->s, lamp_store_block_sensors(f->s, b.id, take_state, &seen));
+    assert_string_equal(seen.error, "");
+    fixture_free(f);
+}
+
+static bool count_block(const struct lamp_block_view *v, void *arg)
+{
+    (void)v;
+    ++*(int *)arg;
+    return true;
+}
+
+static int n_blocks(lamp_store *s, int64_t id, bool with_removed)
+{
+    int n = 0;
+    ok(s, lamp_store_blocks(s, &(struct lamp_block_filter){ id, with_removed }, count_block, &n));
+    return n;
+}
+
+/* Blocks in force are all there; of the others the newest. */
+static void test_block_filter(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    struct lamp_block b = { .prefix = { test_addr("203.0.113.9"), 128 } };
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_block_add(f->s, &b));
+    const int64_t first = b.id;
+    for (int i = 0; i < LAMP_BLOCKS_ENDED_MAX + 3; i++) {
+        ok(f->s, lamp_store_block_add(f->s, &b));
+        ok(f->s, lamp_store_block_end(f->s, b.id, "admin", TEST_NOW_US));
+    }
+    assert_int_equal(n_blocks(f->s, 0, false), 1);
+    assert_int_equal(n_blocks(f->s, 0, true), LAMP_BLOCKS_ENDED_MAX + 1);
+    assert_int_equal(n_blocks(f->s, first, false), 1);
+    assert_int_equal(n_blocks(f->s, first + 1, false), 1);
+    assert_int_equal(n_blocks(f->s, b.id + 1, true), 0);
+    fixture_free(f);
+}
+
+/* A sensor that moves to another site leaves the blocks of the old one and gets them again when
+ * it comes back. */
+static void test_moved_sensor(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    struct lamp_block b = { .prefix = { test_addr("203.0.113.9"), 128 },
+                            .site = "north",
+                            .created_us = TEST_NOW_US,
+                            .expires_us = TEST_NOW_US + 1000000 };
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_block_add(f->s, &b));
+    expect_states(f->s, b.id, "pending", "");
+    ok(f->s, lamp_store_enroll(f->s, "s1", "south", TEST_NOW_US));
+    expect_states(f->s, b.id, "removed", "");
+    ok(f->s, lamp_store_enroll(f->s, "s1", "north", TEST_NOW_US));
+    expect_states(f->s, b.id, "pending", "");
+    fixture_free(f);
+}
+
 static void test_unknown_backend(void **state)
 {
     (void)state;
@@ -318,8 +531,12 @@ static void test_unknown_backend(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transactions),    cmocka_unit_test(test_rate_and_sums),
-        cmocka_unit_test(test_paging),          cmocka_unit_test(test_block_states),
+        cmocka_unit_test(test_transactions),          cmocka_unit_test(test_rate_and_sums),
+        cmocka_unit_test(test_rate_over_connections), cmocka_unit_test(test_rate_over_units),
+        cmocka_unit_test(test_part_of_a_minute),      cmocka_unit_test(test_absurd_sums),
+        cmocka_unit_test(test_streams_bounded),       cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_block_states),          cmocka_unit_test(test_block_states_odd),
+        cmocka_unit_test(test_block_filter),          cmocka_unit_test(test_moved_sensor),
         cmocka_unit_test(test_unknown_backend),
     };
     size_t n = 0;

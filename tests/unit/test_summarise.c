@@ -2,12 +2,15 @@
 #include "sensor/capture/summarise.h"
 #include "tests/support/test.h"
 
+#include <math.h>
+
 enum { CONNS = 700, ROUNDS = 5 };
 
 /* What all rows of a connection add up to. */
 struct sums {
     uint64_t bytes[2], packets[2], submitted, jobs, rows;
     double work;
+    uint32_t work_shares;
     bool ended;
 };
 
@@ -42,6 +45,7 @@ static void on_record(const uint8_t *data, size_t len, size_t n_rows, void *arg)
         s->submitted += r->submitted;
         s->jobs += r->jobs;
         s->work += r->work_hashes;
+        s->work_shares += r->work_shares;
         s->rows++;
         s->ended = r->flags & LAMP_CONN_ENDED;
         assert_true(lamp_bytes_eq(r->family, "stratum-v1"));
@@ -60,6 +64,7 @@ static void grow(struct lamp_conn *c, uint64_t step)
     c->shares.submitted += (uint32_t)step;
     c->jobs++;
     c->work += 1e6;
+    c->work_shares += 2;
     c->last_us += 1000;
 }
 
@@ -108,6 +113,7 @@ static void run(size_t max_conns)
         assert_memory_equal(got->packets, want->packets, sizeof(want->packets));
         assert_int_equal(got->submitted, want->shares.submitted);
         assert_int_equal(got->jobs, want->jobs);
+        assert_int_equal(got->work_shares, want->work_shares);
         assert_true(got->work > want->work * 0.999 && got->work < want->work * 1.001);
         bytes += want->bytes[0] + want->bytes[1];
     }
@@ -153,12 +159,79 @@ static void test_quiet(void **state)
     lamp_summarise_free(s);
 }
 
+/* Late the classifier finds that the sides are the other way round, then that another family is
+ * spoken, whose counts begin at 0: the sums stay right. */
+static void test_change_of_mind(void **state)
+{
+    (void)state;
+    static struct sink k;
+    memset(&k, 0, sizeof(k));
+    lamp_summarise *s = NULL;
+    const struct lamp_summarise_cfg cfg = {
+        .max_conns = 8, .max_record_bytes = 64 * 1024, .emit = on_record, .arg = &k
+    };
+    assert_int_equal(lamp_summarise_new(&cfg, 1000, 1, &s), LAMP_OK);
+    const struct lamp_sensor_counters counters = { .packets = 1 };
+    char family[] = "stratum-v1"; /* another one to the summariser: not the same constant */
+    struct lamp_conn c = { .id = 1,
+                           .family = "stratum-v1",
+                           .client_port = 40000,
+                           .server_port = 3333,
+                           .bytes = { 100, 5000 },
+                           .packets = { 1, 50 },
+                           .shares.submitted = 9,
+                           .workers = { .v = { "rig1" }, .n = 1 } };
+    lamp_summarise_conn(s, &c);
+    lamp_summarise_flush(s, &counters, 2000, 2);
+    c.client_port = 3333;
+    c.server_port = 40000;
+    c.bytes[LAMP_UP] = 5100;
+    c.bytes[LAMP_DOWN] = 100;
+    c.packets[LAMP_UP] = 51;
+    c.packets[LAMP_DOWN] = 1;
+    c.family = family;
+    c.shares.submitted = 4;
+    c.ended = true;
+    lamp_summarise_conn(s, &c);
+    lamp_summarise_flush(s, &counters, 3000, 3);
+    assert_int_equal(k.sums[1].bytes[0] + k.sums[1].bytes[1], 5200);
+    assert_int_equal(k.sums[1].packets[0] + k.sums[1].packets[1], 52);
+    assert_int_equal(k.sums[1].submitted, 9 + 4);
+    lamp_summarise_free(s);
+}
+
+/* A row that cannot be packed is lost alone. */
+static void test_one_bad_row(void **state)
+{
+    (void)state;
+    static struct sink k;
+    memset(&k, 0, sizeof(k));
+    lamp_summarise *s = NULL;
+    const struct lamp_summarise_cfg cfg = {
+        .max_conns = 64, .max_record_bytes = 64 * 1024, .emit = on_record, .arg = &k
+    };
+    assert_int_equal(lamp_summarise_new(&cfg, 1000, 1, &s), LAMP_OK);
+    const struct lamp_sensor_counters counters = { .packets = 1 };
+    for (size_t i = 1; i <= 20; i++) {
+        const struct lamp_conn c = { .id = i,
+                                     .family = "stratum-v1",
+                                     .packets = { 1, 1 },
+                                     .work = i == 7 ? (double)INFINITY : 1,
+                                     .workers = { .v = { "rig1" }, .n = 1 } };
+        lamp_summarise_conn(s, &c);
+    }
+    lamp_summarise_flush(s, &counters, 2000, 2);
+    assert_int_equal(k.rows, 19);
+    assert_int_equal(lamp_summarise_counters(s).lost_rows, 1);
+    lamp_summarise_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_sums_with_small_table),
-        cmocka_unit_test(test_quiet),
+        cmocka_unit_test(test_sums),        cmocka_unit_test(test_sums_with_small_table),
+        cmocka_unit_test(test_quiet),       cmocka_unit_test(test_change_of_mind),
+        cmocka_unit_test(test_one_bad_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,7 @@ static void test_escaping(void **state)
         { "a\nb", 3, "a\\x0ab", "a\nb" },
         { "\x1b[31m", 5, "\\x1b[31m", "\x1b[31m" },
         { "a\\b", 3, "a\\\\b", "a\\b" },
+        { "a\0b", 3, "a\\x00b", "a\\x00b" },
         { "\xff\xfe", 2, "\\xff\\xfe", "\\xff\\xfe" },
         { "\xc2\x85", 2, "\\xc2\\x85", "\xc2\x85" },              /* C1: next line */
         { "\xe2\x80\xae", 3, "\\xe2\\x80\\xae", "\xe2\x80\xae" }, /* right-to-left override */

@@ -167,6 +167,27 @@ static void test_absurd(void **state)
     assert_true(m.totals.bytes_up < INT64_MAX);
 }
 
+/* A reason without a detail does not borrow that of the reason it replaces. */
+static void test_evidence(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + 5);
+    merge(f, &row, 1);
+    row.evidence[0] = (struct lamp_evidence){ lamp_bytes_of("share"), { 0 } };
+    merge(f, &row, 1);
+    static const uint8_t run[16] = { 1, 2, 3 };
+    struct lamp_track_conn *c = calloc(1, sizeof(*c));
+    assert_non_null(c);
+    ok(f->s, lamp_store_conn_find(f->s, f->sensor.ref, run, 1, c));
+    assert_string_equal(c->evidence[0].kind, "share");
+    assert_string_equal(c->evidence[0].detail, "");
+    row.hash_unit = lamp_bytes_of("bananas/s"); /* rates are in one of three units */
+    merge(f, &row, 1);
+    ok(f->s, lamp_store_conn_find(f->s, f->sensor.ref, run, 1, c));
+    assert_string_equal(c->text[LAMP_TEXT_HASH_UNIT], "H/s");
+    free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +197,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_blocked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_future, setup, teardown),
         cmocka_unit_test_setup_teardown(test_absurd, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_evidence, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/writer/merge.h"
+
+#include "aggregator/writer/tracker.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+
+#define SECOND_US INT64_C(1000000)
+#define MINUTE_US (60 * SECOND_US)
+
+enum {
+    WINDOW_BYTES = 4 * 1024 * 1024, /* what a sensor may have under way */
+    LOSS_MAX = 1 << 30,             /* records one LOSS may stand for */
+};
+
+#define FUTURE_US (5 * MINUTE_US)     /* nothing is reported sooner than it happens */
+#define CLOCK_OFF_US (30 * SECOND_US) /* from here on a sensor's clock is put right */
+
+/* One letter being worked on: what it adds to its sensor's row. */
+struct work {
+    const struct lamp_letter *letter;
+    struct lamp_store_sensor sensor;
+    struct lamp_sensor_delta delta;
+    char version[LAMP_NAME_MAX];
+};
+
+/* ---- streams ---- */
+
+/* The state of a stream; one that nothing was merged of has no row yet (ref 0), so that a HELLO
+ * full of made-up streams leaves nothing behind. */
+static int find_stream(const struct lamp_merge *m, const struct work *k,
+                       const struct lamp_stream_id *id, struct lamp_store_stream *out)
+{
+    const int err = lamp_store_stream(m->store, k->sensor.ref, id, out);
+    if (err != LAMP_ENOENT)
+        return err;
+    *out = (struct lamp_store_stream){ .next_seq = 1 };
+    return LAMP_OK;
+}
+
+static int need_row(const struct lamp_merge *m, const struct work *k,
+                    const struct lamp_stream_id *id, struct lamp_store_stream *st)
+{
+    return st->ref ? LAMP_OK
+                   : lamp_store_stream_add(m->store, k->sensor.ref, id, k->letter->at_us, st);
+}
+
+static void acknowledge(const struct lamp_merge *m, const struct work *k,
+                        const struct lamp_stream_id *id, uint64_t next_seq)
+{
+    lamp_answers_ack(m->answers, k->letter, &(struct lamp_stream_next){ *id, next_seq },
+                     k->letter->session_bytes + WINDOW_BYTES);
+}
+
+static void note_clock(struct work *k, uint64_t sensor_us)
+{
+    k->delta.has_clock_offset = true;
+    k->delta.clock_offset_us = (int64_t)(sensor_us - k->letter->at_us);
+}
+
+static int on_hello(const struct lamp_merge *m, struct work *k)
+{
+    const struct lamp_hello *h = &k->letter->msg->u.hello;
+    struct lamp_stream_next next[LAMP_WIRE_STREAMS_MAX];
+    size_t n = 0;
+    for (; n < h->n_streams && n < ARRAY_LEN(next); n++) {
+        struct lamp_store_stream st;
+        const int err = find_stream(m, k, &h->streams[n].stream, &st);
+        if (err != LAMP_OK)
+            return err;
+        next[n] = (struct lamp_stream_next){ h->streams[n].stream, st.next_seq };
+    }
+    struct lamp_set_head head;
+    struct lamp_msg welcome = { .type = LAMP_MSG_WELCOME };
+    welcome.u.welcome = (struct lamp_welcome){
+        .proto = LAMP_WIRE_PROTO,
+        .session = h->session,
+        .agg_epoch = m->epoch,
+        .streams = next,
+        .n_streams = n,
+        .credit_bytes = k->letter->session_bytes + WINDOW_BYTES,
+        .t_rx_us = k->letter->at_us,
+        .t_tx_us = lamp_clock_real_us(),
+        .interval_ms = m->interval_ms,
+        .sets = &head,
+        .n_sets = lamp_blocklist_head(m->blocks, k->sensor.site, &head) == LAMP_OK,
+    };
+    lamp_answers_add(m->answers, k->letter, &welcome);
+    k->delta.version = lamp_text_utf8(h->build.data, h->build.len, k->version, sizeof(k->version));
+    note_clock(k, h->t_real_us);
+    return LAMP_OK;
+}
+
+/* ---- the clock of a sensor ---- */
+
+/* How far a batch is off. A router that has no battery stamps its packets with 1970 until NTP
+ * reaches it, so a difference told by HELLO or PING is taken off, unless that would move the
+ * batch into the future (the clock was set since). Without one, a batch from the future happened
+ * now. */
+static int64_t clock_error_us(const struct work *k, const struct lamp_batch *b)
+{
+    const int64_t offset = k->sensor.clock_offset_us, end = (int64_t)b->t_to_us;
+    const int64_t now = (int64_t)k->letter->at_us;
+    int64_t put_right;
+    if ((offset > CLOCK_OFF_US || offset < -CLOCK_OFF_US) &&
+        !__builtin_sub_overflow(end, offset, &put_right) && put_right >= 0 &&
+        put_right <= now + FUTURE_US)
+        return offset;
+    return end > now + FUTURE_US ? end - now : 0;
+}
+
+static uint64_t moved(uint64_t t, int64_t by)
+{
+    int64_t v;
+    return __builtin_sub_overflow((int64_t)t, by, &v) || v < 0 ? 0 : (uint64_t)v;
+}
+
+static void put_right(struct lamp_batch *b, int64_t error_us)
+{
+    b->t_from_us = moved(b->t_from_us, error_us);
+    b->t_to_us = moved(b->t_to_us, error_us);
+    for (size_t i = 0; i < b->n_conns; i++) {
+        b->conns[i].first_us = moved(b->conns[i].first_us, error_us);
+        b->conns[i].last_us = moved(b->conns[i].last_us, error_us);
+    }
+    for (size_t i = 0; i < b->n_rollups; i++)
+        b->rollups[i].minute = moved(b->rollups[i].minute, error_us / MINUTE_US);
+}
+
+/* ---- records ---- */
+
+/* A record that cannot be read is skipped, and the hole is on record. */
+static int skip_record(const struct lamp_merge *m, struct work *k,
+                       const struct lamp_store_stream *st)
+{
+    const struct lamp_summary *s = &k->letter->msg->u.summary;
+    lamp_log_limited(LAMP_LOG_WARN, "writer",
+                     "a summary makes no sense, counted as lost sensor=%s seq=%llu", k->sensor.id,
+                     (unsigned long long)s->seq);
+    k->delta.lost_records++;
+    return lamp_store_gap(m->store,
+                          &(struct lamp_store_gap){ k->sensor.ref, st->ref, s->seq, s->seq,
+                                                    s->t_from_us, s->t_to_us, s->n_rows, s->n_bytes,
+                                                    k->letter->at_us, "unreadable" });
+}
+
+static bool covered(const struct lamp_miner_target *t, void *arg)
+{
+    return lamp_blocklist_covers(((const struct lamp_merge *)arg)->blocks, t);
+}
+
+static void miner_touched(int64_t id, void *arg)
+{
+    lamp_touched_add(((const struct lamp_merge *)arg)->touched, LAMP_EVENT_MINER, id, "");
+}
+
+static int merge_record(const struct lamp_merge *m, struct work *k,
+                        const struct lamp_store_stream *st)
+{
+    const struct lamp_summary *s = &k->letter->msg->u.summary;
+    struct lamp_batch *b = NULL;
+    int err = lamp_batch_unpack(s->batch, &b);
+    if (err == LAMP_EFORMAT || err == LAMP_EFULL)
+        return skip_record(m, k, st);
+    if (err != LAMP_OK)
+        return err;
+    const int64_t error_us = clock_error_us(k, b);
+    if (error_us)
+        put_right(b, error_us);
+    const struct lamp_tracker tracker = { m->store, covered, miner_touched, (void *)(uintptr_t)m };
+    const struct lamp_record rec = { &k->sensor, st->ref, s->seq, k->letter->at_us };
+    err = lamp_tracker_merge(&tracker, &rec, b);
+    if (err == LAMP_OK)
+        err = lamp_store_counters(m->store, k->sensor.ref, b->cap_run, &b->counters);
+    k->delta.batches++;
+    k->delta.rows += b->n_conns + b->n_rollups;
+    k->delta.data_us = b->t_to_us;
+    lamp_batch_free(b);
+    return err;
+}
+
+static int on_summary(const struct lamp_merge *m, struct work *k)
+{
+    const struct lamp_summary *s = &k->letter->msg->u.summary;
+    struct lamp_store_stream st;
+    int err = find_stream(m, k, &s->stream, &st);
+    if (err != LAMP_OK)
+        return err;
+    if (s->seq == st.next_seq) {
+        err = need_row(m, k, &s->stream, &st);
+        if (err == LAMP_OK)
+            err = merge_record(m, k, &st);
+        st.next_seq++;
+        if (err == LAMP_OK)
+            err = lamp_store_stream_put(m->store, &st);
+    } else if (s->seq < st.next_seq) {
+        k->delta.duplicates++;
+    }
+    if (err == LAMP_OK)
+        acknowledge(m, k, &s->stream, st.next_seq);
+    return err;
+}
+
+static int on_loss(const struct lamp_merge *m, struct work *k)
+{
+    static const char *const reasons[] = { "unspecified", "quota", "damaged", "restore",
+                                           "memory-only" };
+    const struct lamp_loss *l = &k->letter->msg->u.loss;
+    struct lamp_store_stream st;
+    int err = find_stream(m, k, &l->stream, &st);
+    if (err != LAMP_OK)
+        return err;
+    if (l->to_seq < st.next_seq) {
+        k->delta.duplicates++;
+    } else if (l->from_seq <= st.next_seq && l->to_seq - st.next_seq < LOSS_MAX) {
+        const size_t reason = (size_t)l->reason < ARRAY_LEN(reasons) ? (size_t)l->reason : 0;
+        err = need_row(m, k, &l->stream, &st);
+        if (err == LAMP_OK)
+            err = lamp_store_gap(m->store, &(struct lamp_store_gap){
+                                               k->sensor.ref, st.ref, st.next_seq, l->to_seq,
+                                               l->t_from_us, l->t_to_us, l->n_flows, l->n_bytes,
+                                               k->letter->at_us, reasons[reason] });
+        k->delta.lost_records += l->to_seq - st.next_seq + 1;
+        st.next_seq = l->to_seq + 1;
+        if (err == LAMP_OK)
+            err = lamp_store_stream_put(m->store, &st);
+    }
+    if (err == LAMP_OK)
+        acknowledge(m, k, &l->stream, st.next_seq);
+    return err;
+}
+
+static int on_close(const struct lamp_merge *m, struct work *k)
+{
+    const struct lamp_close *c = &k->letter->msg->u.close;
+    struct lamp_store_stream st;
+    int err = find_stream(m, k, &c->stream, &st);
+    if (err == LAMP_OK && st.ref && st.next_seq == c->last_seq + 1 && !st.closed) {
+        st.closed = true;
+        err = lamp_store_stream_put(m->store, &st);
+    }
+    if (err == LAMP_OK)
+        acknowledge(m, k, &c->stream, st.next_seq);
+    return err;
+}
+
+/* ---- block lists ---- */
+
+static void block_touched(int64_t id, void *arg)
+{
+    lamp_touched_add(((const struct lamp_merge *)arg)->touched, LAMP_EVENT_BLOCK, id, "");
+}
+
+struct answer {
+    struct lamp_answers *answers;
+    const struct lamp_letter *to;
+};
+
+static int send_part(const struct lamp_msg *msg, void *arg)
+{
+    const struct answer *a = arg;
+    lamp_answers_add(a->answers, a->to, msg);
+    return LAMP_OK;
+}
+
+static int on_query(const struct lamp_merge *m, struct work *k)
+{
+    const struct lamp_set_query *q = &k->letter->msg->u.set_query;
+    struct lamp_set_head head;
+    if (q->have.kind != LAMP_SET_BLOCK ||
+        lamp_blocklist_head(m->blocks, k->sensor.site, &head) != LAMP_OK)
+        return LAMP_OK; /* nothing of that kind is published */
+    if (q->have.epoch == head.epoch && q->have.serial == head.serial &&
+        memcmp(q->have.digest, head.digest, sizeof(head.digest)) == 0) {
+        struct lamp_msg notify = { .type = LAMP_MSG_SET_NOTIFY };
+        notify.u.set_notify.head = head;
+        lamp_answers_add(m->answers, k->letter, &notify);
+        return LAMP_OK;
+    }
+    if (!lamp_answers_may_list(m->answers, k->letter))
+        return LAMP_OK;
+    struct answer a = { m->answers, k->letter };
+    const int err = lamp_blocklist_answer(m->blocks, k->sensor.site, &q->nonce, send_part, &a);
+    return err == LAMP_OK
+               ? lamp_store_list_sent(m->store, k->sensor.ref, head.serial, k->letter->at_us,
+                                      block_touched, (void *)(uintptr_t)m)
+               : err;
+}
+
+static int on_status(const struct lamp_merge *m, struct work *k)
+{
+    return lamp_store_list_status(m->store, k->sensor.ref, &k->letter->msg->u.set_status,
+                                  k->letter->at_us, block_touched, (void *)(uintptr_t)m);
+}
+
+/* ---- any letter ---- */
+
+static int dispatch(const struct lamp_merge *m, struct work *k)
+{
+    switch (k->letter->msg->type) {
+    case LAMP_MSG_HELLO:
+        return on_hello(m, k);
+    case LAMP_MSG_SUMMARY:
+        return on_summary(m, k);
+    case LAMP_MSG_LOSS:
+        return on_loss(m, k);
+    case LAMP_MSG_CLOSE:
+        return on_close(m, k);
+    case LAMP_MSG_SET_QUERY:
+        return on_query(m, k);
+    case LAMP_MSG_SET_STATUS:
+        return on_status(m, k);
+    case LAMP_MSG_PING:
+        note_clock(k, k->letter->msg->u.ping.t_us);
+        return LAMP_OK;
+    default:
+        return LAMP_OK;
+    }
+}
+
+int lamp_merge_letter(const struct lamp_merge *m, const struct lamp_letter *letter)
+{
+    struct work k = { .letter = letter };
+    int err = lamp_store_sensor(m->store, letter->sensor, &k.sensor);
+    if (err == LAMP_ENOENT)
+        return LAMP_OK;
+    if (err == LAMP_OK)
+        err = dispatch(m, &k);
+    k.delta.seen_us = letter->at_us;
+    k.delta.uplink_bytes = letter->cost;
+    if (err == LAMP_OK)
+        err = lamp_store_sensor_add(m->store, k.sensor.ref, &k.delta);
+    lamp_touched_add(m->touched, LAMP_EVENT_SENSOR, 0, k.sensor.id);
+    lamp_touched_add(m->touched, LAMP_EVENT_STATUS, 0, "");
+    return err;
+}

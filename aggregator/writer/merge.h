@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* merge: what one message of a sensor changes in the database, and what it is answered. The rules
+ * of delivery (docs/WIRE.md) are here: a record counts if its number is the next of its stream,
+ * and that number moves on in the same transaction. The writer thread's. */
+#pragma once
+
+#include "aggregator/handover/events.h"
+#include "aggregator/writer/answers.h"
+#include "aggregator/writer/blocklist.h"
+#include "aggregator/writer/touched.h"
+
+/* What merging works on; all borrowed for the call. */
+struct lamp_merge {
+    lamp_store *store;
+    lamp_blocklist *blocks;
+    lamp_touched *touched;
+    struct lamp_answers *answers;
+    uint64_t epoch;       /* of the database */
+    uint32_t interval_ms; /* between summaries, told to sensors */
+};
+
+/* Takes a letter of a sensor into the transaction at hand. One of a sensor that is not enrolled
+ * any more changes nothing. LAMP_ESTORE, LAMP_ENOMEM: roll back. */
+LAMP_CHECK int lamp_merge_letter(const struct lamp_merge *m, const struct lamp_letter *letter);
