@@ -93,24 +93,6 @@ static bool wait_ready(int fd, short events)
     return poll(&p, 1, -1) >= 0 || errno == EINTR;
 }
 
-int lamp_io_read_full(int fd, void *buf, size_t len)
-{
-    uint8_t *p = buf;
-    while (len > 0) {
-        const ssize_t n = read(fd, p, len);
-        if (n == 0)
-            return LAMP_ECLOSED;
-        if (n < 0) {
-            if (wait_ready(fd, POLLIN))
-                continue;
-            return -errno;
-        }
-        p += n;
-        len -= (size_t)n;
-    }
-    return LAMP_OK;
-}
-
 int lamp_io_write_full(int fd, const void *buf, size_t len)
 {
     const uint8_t *p = buf;
@@ -125,39 +107,6 @@ int lamp_io_write_full(int fd, const void *buf, size_t len)
         len -= (size_t)n;
     }
     return LAMP_OK;
-}
-
-int lamp_io_read_frame(int fd, size_t limit, uint8_t **out, size_t *out_len)
-{
-    uint8_t head[4];
-    int err = lamp_io_read_full(fd, head, sizeof(head));
-    if (err)
-        return err;
-    const size_t len =
-        (size_t)head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16 | (size_t)head[3] << 24;
-    if (len > limit)
-        return LAMP_EFULL;
-    uint8_t *buf = malloc(len ? len : 1);
-    if (!buf)
-        return LAMP_ENOMEM;
-    err = lamp_io_read_full(fd, buf, len);
-    if (err) {
-        free(buf);
-        return err;
-    }
-    *out = buf;
-    *out_len = len;
-    return LAMP_OK;
-}
-
-int lamp_io_write_frame(int fd, const void *data, size_t len)
-{
-    if (len > UINT32_MAX)
-        return LAMP_EFULL;
-    const uint8_t head[4] = { (uint8_t)len, (uint8_t)(len >> 8), (uint8_t)(len >> 16),
-                              (uint8_t)(len >> 24) };
-    const int err = lamp_io_write_full(fd, head, sizeof(head));
-    return err ? err : lamp_io_write_full(fd, data, len);
 }
 
 int lamp_io_mkdirs(const char *path, int mode)

@@ -24,14 +24,6 @@ void lamp_log_setup(enum lamp_log_level level, bool json)
     with_prefix = getenv("JOURNAL_STREAM") != NULL;
 }
 
-int lamp_log_level_parse(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (streq(name, names[i]))
-            return (int)i;
-    return -1;
-}
-
 static void stamp(uint64_t now_us, char *buf, size_t size)
 {
     const time_t s = (time_t)(now_us / 1000000);

@@ -12,9 +12,6 @@ enum lamp_log_level { LAMP_LOG_ERROR, LAMP_LOG_WARN, LAMP_LOG_INFO, LAMP_LOG_DEB
 /* Sets the least urgent level shown and the format, before threads start. */
 void lamp_log_setup(enum lamp_log_level level, bool json);
 
-/* Parses "error", "warn", "info", "debug"; -1 otherwise. */
-int lamp_log_level_parse(const char *name);
-
 /* Writes one line. component is a short constant ("ingest"); the text is a sentence
  * followed by key=value pairs. Untrusted strings go through lamp_text_safe() first; the
  * line as a whole is made printable once more. At most 1 KiB is kept. */

@@ -150,6 +150,7 @@ static int open_parent(struct parent *p)
     static const char *const names[] = { "lamp-capture", "lamp-link", "lamp-enforce" };
     for (size_t i = 0; i < N_CHILDREN; i++)
         p->children[i] = (struct child){ .name = names[i], .backoff_ms = BACKOFF_FIRST_MS };
+    signal(SIGPIPE, SIG_IGN); /* a reader of our log lines who goes away is no reason to end */
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -284,7 +285,7 @@ int lamp_supervise(const struct lamp_sensor_conf *conf)
                         .capture_link = { -1, -1 },
                         .link_enforce = { -1, -1 } };
     if (prepare_folders(conf) != LAMP_OK)
-        return LAMP_EXIT_CONFIG;
+        return 1;
     int err = open_parent(&p);
     if (err) {
         lamp_log(LAMP_LOG_ERROR, "sensor", "cannot start: %s", lamp_strerror(err));

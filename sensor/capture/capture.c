@@ -286,9 +286,10 @@ static int serve(struct capture *c)
 {
     const uint64_t interval_us = (uint64_t)c->conf->capture.interval_s * 1000000U;
     uint64_t due_us = lamp_clock_mono_us() + interval_us;
-    while (!lamp_child_stopping()) {
-        bool more;
-        int err = read_sources(c, &more);
+    int err = LAMP_OK;
+    while (!err && !lamp_child_stopping()) {
+        bool more = true;
+        err = read_sources(c, &more);
         if (!err && lamp_clock_mono_us() >= due_us) {
             summarise(c);
             due_us += interval_us;
@@ -297,13 +298,12 @@ static int serve(struct capture *c)
         }
         if (!err)
             err = send_waiting(c);
-        if (err)
-            return err;
-        if (!more)
+        if (!err && !more)
             wait_for_work(c, due_us);
     }
-    /* What the interfaces still hold, then the rest of every connection. */
-    bool more = true;
+    /* What the interfaces still hold, then the rest of every connection: also where an interface
+     * went away, since nobody else knows of it. */
+    bool more = !err;
     for (unsigned turns = 0; more && turns < 64; turns++)
         if (read_sources(c, &more) != LAMP_OK)
             break;
@@ -315,7 +315,7 @@ static int serve(struct capture *c)
         if (c->first)
             poll(&(struct pollfd){ .fd = c->fd, .events = POLLOUT }, 1, 20);
     }
-    return LAMP_OK;
+    return err;
 }
 
 int lamp_capture_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)

@@ -162,8 +162,8 @@ static int check_lengths(const struct answer *a, uint32_t flags, char detail[LAM
     return LAMP_OK;
 }
 
-/* What the manifest claims, against what came and what is known; restoring: the serial may
- * be the highest seen, since it is our own copy. */
+/* What the manifest claims, against what came and what is known; restoring: it is our own copy,
+ * whose serial is the highest seen, or an older one after a crash in make_durable(). */
 static int check_manifest(const lamp_blockset *b, const struct answer *a,
                           const struct lamp_set_manifest *m, uint64_t now_us, bool restoring,
                           char detail[LAMP_BLOCKSET_DETAIL])
@@ -179,13 +179,14 @@ static int check_manifest(const lamp_blockset *b, const struct answer *a,
     const bool same = m->epoch == b->high_epoch && m->serial == b->high_serial;
     const bool newer =
         m->epoch > b->high_epoch || (m->epoch == b->high_epoch && m->serial > b->high_serial);
-    if (!newer && !same) {
+    if (!newer && !same && !restoring) {
         snprintf(detail, LAMP_BLOCKSET_DETAIL,
                  "serial %" PRIu64 "/%" PRIu64 " is older than %" PRIu64 "/%" PRIu64, m->epoch,
                  m->serial, b->high_epoch, b->high_serial);
         return LAMP_ESERIAL;
     }
-    if (same && !restoring && b->current)
+    if (same && !restoring && b->current && b->current->head.epoch == m->epoch &&
+        b->current->head.serial == m->serial)
         return memcmp(m->digest, b->current->head.digest, sizeof(m->digest)) == 0 ? LAMP_EEXIST
                                                                                   : LAMP_ESERIAL;
     if (m->expires_us <= now_us) {
@@ -266,8 +267,11 @@ static int end(lamp_blockset *b, struct lamp_bytes packed, const struct lamp_set
         if (err)
             return err;
     }
-    b->high_epoch = manifest.epoch;
-    b->high_serial = manifest.serial;
+    if (manifest.epoch > b->high_epoch ||
+        (manifest.epoch == b->high_epoch && manifest.serial > b->high_serial)) {
+        b->high_epoch = manifest.epoch;
+        b->high_serial = manifest.serial;
+    }
     answer_free(b->current);
     b->current = a;
     b->incoming = NULL;

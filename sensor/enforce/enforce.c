@@ -306,6 +306,7 @@ static int on_set(lamp_enforce *e, struct lamp_bytes packed, const struct lamp_m
 
 static int on_local_state(lamp_enforce *e, const struct lamp_local_state *s, uint64_t now_us)
 {
+    e->changed |= s->session_up; /* a new session: the aggregator may not know what is in force */
     if (!s->has_addr)
         return LAMP_OK;
     e->aggregator = s->aggregator_addr;
@@ -340,8 +341,9 @@ void lamp_enforce_tick(lamp_enforce *e, uint64_t now_us)
     const bool off = access(e->off_flag, F_OK) == 0;
     bool again = off != e->off;
     e->off = off;
-    if (e->state == LAMP_SET_APPLIED && lamp_blockset_expires_us(e->set) <= now_us)
-        again = true;
+    const bool over = lamp_blockset_expires_us(e->set) <= now_us;
+    if ((e->state == LAMP_SET_APPLIED && over) || (e->state == LAMP_SET_EXPIRED && !over))
+        again = true; /* the second where the clock was set back */
     if (elapsed(now_us, e->read_us, READ_EVERY_US)) {
         e->read_us = now_us;
         again |= refresh_never(e);

@@ -152,7 +152,7 @@ static enum lamp_decode ipv4(struct job *j)
     size_t total = (size_t)h[2] << 8 | h[3];
     /* 0 is what segmentation offload leaves in a large packet captured before it is sent */
     if (total == 0)
-        total = 20 + lamp_cursor_left(&j->in);
+        total = 20 + lamp_cursor_left(&j->in) + j->missing;
     if (total < header || !narrow(j, total - 20))
         return LAMP_DECODE_IP_LENGTH;
     if (!lamp_cursor_skip(&j->in, header - 20))
@@ -177,7 +177,9 @@ static enum lamp_decode ipv6(struct job *j)
         return LAMP_DECODE_IP_VERSION;
     size_t len = (size_t)h[4] << 8 | h[5];
     /* 0 is a jumbogram or segmentation offload */
-    if (len != 0 && !narrow(j, len))
+    if (len == 0)
+        len = lamp_cursor_left(&j->in) + j->missing;
+    if (!narrow(j, len))
         return LAMP_DECODE_IP_LENGTH;
     memcpy(j->pkt->src.b, h + 8, 16);
     memcpy(j->pkt->dst.b, h + 24, 16);
@@ -305,20 +307,13 @@ enum lamp_decode lamp_decode_frame(const struct lamp_frame *frame, struct lamp_p
     return network(&j, type);
 }
 
-static const struct {
-    const char *name, *text;
-} outcomes[] = {
-#define LAMP_DECODE(name, text) { #name, text },
+static const char *const names[] = {
+#define LAMP_DECODE(name, text) #name,
 #include "sensor/engine/decode.def"
 #undef LAMP_DECODE
 };
 
 const char *lamp_decode_name(enum lamp_decode outcome)
 {
-    return outcomes[outcome].name;
-}
-
-const char *lamp_decode_text(enum lamp_decode outcome)
-{
-    return outcomes[outcome].text;
+    return names[outcome];
 }

@@ -30,7 +30,5 @@ static inline bool lamp_decode_is_packet(enum lamp_decode outcome)
     return outcome <= LAMP_DECODE_UDP_CUT;
 }
 
-/* A constant name ("TCP_CUT") and what it means, for counters and people; outcome below
- * LAMP_DECODE_COUNT. */
+/* A constant name ("TCP_CUT"); outcome below LAMP_DECODE_COUNT. */
 const char *lamp_decode_name(enum lamp_decode outcome);
-const char *lamp_decode_text(enum lamp_decode outcome);

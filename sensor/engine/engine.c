@@ -13,6 +13,7 @@ enum {
     IDLE_US = 300 * 1000 * 1000,
     LINGER_US = 5 * 1000 * 1000,
     MAX_RETRIES = 7,         /* inspections of a flow after it was dismissed */
+    VICTIM_TRIES = 64,       /* tracks looked at for one that may go */
     FIRST_FLIGHT = 64 << 10, /* how far ahead of its start a reordered stream begins */
 };
 
@@ -23,7 +24,6 @@ struct track {
     struct lamp_conn *conn;        /* classify's; NULL until it finds one */
     struct lamp_stream streams[2]; /* by enum lamp_dir */
     struct track *next_free;
-    bool muted; /* found, but there is nothing more to follow */
 };
 
 struct lamp_engine {
@@ -33,7 +33,7 @@ struct lamp_engine {
     lamp_reasm *reasm;
     lamp_classify *classify;
     struct track *tracks; /* max_tracks; only the first n_tracks have been in use */
-    uint32_t max_tracks, n_tracks;
+    uint32_t max_tracks, n_tracks, next_victim;
     struct track *free; /* of those, chained by `next_free` */
     uint64_t next_id, conns_live;
     struct lamp_engine_counters n; /* packets, bytes and decode */
@@ -106,8 +106,23 @@ lamp_engine *lamp_engine_free(lamp_engine *e)
 
 /* -- inspected flows ----------------------------------------------------------------- */
 
+static void track_close(lamp_engine *e, struct track *k);
+
+/* Makes room where every track is taken: in turn, one in which nothing was found so far gives
+ * way, so that flows which only look like the start of something cannot keep all others out. */
+static void make_room(lamp_engine *e)
+{
+    for (unsigned tries = 0; tries < VICTIM_TRIES && !e->free; tries++) {
+        struct track *k = &e->tracks[e->next_victim++ % e->max_tracks];
+        if (!k->conn)
+            track_close(e, k);
+    }
+}
+
 static struct track *track_open(lamp_engine *e, struct lamp_flow *f)
 {
+    if (!e->free && e->n_tracks == e->max_tracks)
+        make_room(e);
     unsigned c = f->client, s = !c;
     struct lamp_flow_facts facts = {
         .client = f->key.addr[c],
@@ -195,19 +210,28 @@ static void settle(lamp_engine *e, struct track *k, const struct delivery *d)
         }
     }
     if (!d->over)
-        return;
-    if (k->conn) {
-        k->muted = true;
-        return;
-    }
+        return; /* always so once a connection was found */
     k->flow->dismissed = true;
     track_close(e, k);
 }
 
+/* How far a direction's first segment lies after the place where the SYN says that it begins: it
+ * was captured out of order. 0: it is there, or nobody knows. The SYN is not believed against
+ * the segment: some tools write captures whose data begins at the SYN's own number. */
+static uint32_t early_by(const struct lamp_flow *f, enum lamp_dir dir, uint32_t seq)
+{
+    const bool known = dir == LAMP_UP ? f->has_seq_up : f->has_seq_down;
+    const uint32_t ahead = seq - f->first_seq[dir];
+    return known && f->n_payloads[dir] == 0 && ahead < FIRST_FLIGHT ? ahead : 0;
+}
+
 /* Whether a packet of a flow without a track makes it worth one. A flow whose start was not
- * seen gets further chances where a payload looks like the start of a JSON line. */
+ * seen gets further chances where a payload looks like the start of a JSON line. What comes
+ * before its time waits for the bytes before it, to be judged with them. */
 static bool is_worth(struct lamp_flow *f, enum lamp_dir dir, const struct lamp_pkt *pkt)
 {
+    if (!f->dismissed && early_by(f, dir, pkt->tcp_seq))
+        return true;
     if (f->dismissed && (f->saw_syn || f->retries == MAX_RETRIES || pkt->payload.data[0] != '{'))
         return false;
     switch (lamp_classify_peek(pkt->payload, dir, f->n_payloads[dir])) {
@@ -224,18 +248,6 @@ static bool is_worth(struct lamp_flow *f, enum lamp_dir dir, const struct lamp_p
     return true;
 }
 
-/* Where a stream begins: at its first segment, or where the SYN said if the segment was
- * captured out of order. The SYN is not believed against the segment: some tools write
- * captures whose data begins at the SYN's own number. */
-static void start_stream(struct track *k, enum lamp_dir dir, uint32_t seq)
-{
-    const struct lamp_flow *f = k->flow;
-    bool known = dir == LAMP_UP ? f->has_seq_up : f->has_seq_down;
-    if (known && f->n_payloads[dir] == 0 && seq - f->first_seq[dir] < FIRST_FLIGHT)
-        seq = f->first_seq[dir];
-    lamp_stream_start(&k->streams[dir], seq);
-}
-
 static void inspect(lamp_engine *e, struct lamp_flow *f, enum lamp_dir dir,
                     const struct lamp_pkt *pkt)
 {
@@ -245,7 +257,7 @@ static void inspect(lamp_engine *e, struct lamp_flow *f, enum lamp_dir dir,
             return;
         k = track_open(e, f);
     }
-    if (!k || k->muted)
+    if (!k)
         return;
 
     struct lamp_segment seg = {
@@ -255,7 +267,7 @@ static void inspect(lamp_engine *e, struct lamp_flow *f, enum lamp_dir dir,
         .t_us = pkt->t_us,
     };
     if (!k->streams[dir].started)
-        start_stream(k, dir, seg.seq);
+        lamp_stream_start(&k->streams[dir], seg.seq - early_by(f, dir, seg.seq));
     struct delivery d = { .e = e, .k = k, .dir = dir, .t_us = pkt->t_us };
     lamp_reasm_segment(e->reasm, &k->streams[dir], &seg, deliver, &d);
     settle(e, k, &d);
@@ -268,7 +280,7 @@ static void flow_ended(struct lamp_flow *f, void *arg)
     if (!k)
         return;
     struct delivery d = { .e = e, .k = k, .t_us = f->last_us };
-    for (d.dir = LAMP_UP; d.dir <= LAMP_DOWN && !k->muted && !d.over; d.dir++)
+    for (d.dir = LAMP_UP; d.dir <= LAMP_DOWN && !d.over; d.dir++)
         lamp_reasm_flush(e->reasm, &k->streams[d.dir], deliver, &d);
     settle(e, k, &d);
     if (!f->user)

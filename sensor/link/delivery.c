@@ -7,7 +7,6 @@
 enum {
     SECOND_US = 1000 * 1000,
     HELLO_FIRST_US = 2 * SECOND_US,
-    HELLO_LAST_US = 32 * SECOND_US,
     PING_AFTER_US = 5 * SECOND_US,
     DEAD_AFTER_US = 15 * SECOND_US,
     GO_BACK_AFTER_US = 10 * SECOND_US,
@@ -253,8 +252,10 @@ int lamp_delivery_append(lamp_delivery *d, const struct lamp_summary *m, struct 
     for (size_t i = 0; i < d->n; i++)
         if (d->streams[i].s.current)
             d->streams[i].s.last_seq = seq;
-    /* Sending is tried again by the next tick, which reports what is wrong. */
-    return pump(d, now) == LAMP_ESTORE ? LAMP_ESTORE : LAMP_OK;
+    /* The record is safe: an error now must not look as if it were not, or it would come twice.
+     * Sending is tried again by the next tick, which reports what is wrong. */
+    (void)pump(d, now);
+    return LAMP_OK;
 }
 
 /* ---- messages ---- */
@@ -424,8 +425,8 @@ int lamp_delivery_tick(lamp_delivery *d, struct lamp_now now)
     if (d->state == LAMP_DELIVERY_HELLO) {
         if (d->hello_us != 0 && now.mono_us - d->hello_us < d->hello_wait_us)
             return LAMP_OK;
-        if (d->hello_us != 0 && d->hello_wait_us < HELLO_LAST_US)
-            d->hello_wait_us *= 2;
+        if (d->hello_us != 0)
+            d->hello_wait_us *= 2; /* DEAD_AFTER_US ends it before it grows long */
         const int err = load_streams(d);
         return err ? err : tolerate(send_hello(d, now));
     }

@@ -45,6 +45,9 @@ struct link {
     uint8_t *status; /* the newest SET_STATUS, packed, not yet sent */
     size_t status_len;
     uint8_t *buf; /* LAMP_CHANNEL_MAX */
+
+    uint8_t *summary; /* LAMP_CHANNEL_MAX: of capture, kept until it is in the spool */
+    size_t summary_len;
 };
 
 static struct lamp_now read_clock(void)
@@ -237,8 +240,8 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
     } else if (err) {
         session_failed(l, err, pause_us, now);
     } else if (!l->session_up && lamp_delivery_state(l->delivery) == LAMP_DELIVERY_STREAMING) {
-        lamp_log(LAMP_LOG_INFO, "link", "session with the aggregator endpoint=%s",
-                 l->conf->link.endpoint);
+        lamp_log_limited(LAMP_LOG_INFO, "link", "session with the aggregator endpoint=%s",
+                         l->conf->link.endpoint);
         l->session_up = l->query_due = true;
         l->query_us = 0;
         l->backoff_us = BACKOFF_FIRST_US;
@@ -304,26 +307,29 @@ static int take_summary(struct link *l, const uint8_t *data, size_t len)
     return err;
 }
 
-/* While the spool fails, summaries stay where they are: with capture, which bounds and counts
- * them. The one in hand is lost to us, and its interval shows in the cumulative counters. */
+/* While the spool fails, the summary in hand is tried again each turn, and the others stay where
+ * they are: with capture, which bounds and counts them. */
 static void read_capture(struct link *l)
 {
     for (unsigned n = 0; n < 64 && !l->capture_gone; n++) {
-        size_t len;
-        int err = lamp_channel_recv(l->capture_fd, l->buf, &len);
+        int err = LAMP_OK;
+        if (l->summary_len == 0)
+            err = lamp_channel_recv(l->capture_fd, l->summary, &l->summary_len);
         if (err == LAMP_EAGAIN)
             return;
         if (err) {
             l->capture_gone = true;
             return;
         }
-        err = take_summary(l, l->buf, len);
-        l->spool_failing = err == LAMP_ESTORE;
+        err = take_summary(l, l->summary, l->summary_len);
+        l->spool_failing = err == LAMP_ESTORE || err == LAMP_ENOMEM;
         if (err)
-            lamp_log_limited(LAMP_LOG_ERROR, "link", "a summary was not spooled: %s: %s",
-                             lamp_strerror(err), lamp_spool_error(l->spool));
+            lamp_log_limited(LAMP_LOG_ERROR, "link", "a summary was not spooled, %s: %s: %s",
+                             l->spool_failing ? "trying again" : "ignoring it", lamp_strerror(err),
+                             lamp_spool_error(l->spool));
         if (l->spool_failing)
             return;
+        l->summary_len = 0;
     }
 }
 
@@ -478,7 +484,8 @@ static int start(struct link *l)
     };
     boot_id(cfg.boot_id);
     l->buf = malloc(LAMP_CHANNEL_MAX);
-    return l->buf ? lamp_delivery_new(&cfg, &l->delivery) : LAMP_ENOMEM;
+    l->summary = malloc(LAMP_CHANNEL_MAX);
+    return l->buf && l->summary ? lamp_delivery_new(&cfg, &l->delivery) : LAMP_ENOMEM;
 }
 
 int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enforce_fd, int ready_fd)
@@ -491,17 +498,22 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
     int status = LAMP_EXIT_CONFIG;
     if (start(&l) == LAMP_OK) {
         lamp_child_ready(ready_fd);
-        while (!lamp_child_stopping()) {
+        while (!lamp_child_stopping() && !lamp_spool_is_damaged(l.spool)) {
             turn(&l);
             wait_for_work(&l);
         }
-        finish(&l);
-        status = 0;
+        status = lamp_spool_is_damaged(l.spool) ? 1 : 0;
+        if (status)
+            lamp_log(LAMP_LOG_ERROR, "link", "the spool is damaged, beginning anew: %s",
+                     lamp_spool_error(l.spool));
+        else
+            finish(&l);
     }
     lamp_delivery_free(l.delivery);
     lamp_uplink_free(l.uplink);
     lamp_spool_close(l.spool);
     free(l.status);
     free(l.buf);
+    free(l.summary);
     return status;
 }

@@ -13,6 +13,8 @@ struct lamp_spool {
     sqlite3 *db;
     int64_t current; /* stream.n of the current stream */
     uint64_t quota, bytes, dropped;
+    char said[200]; /* by the database of its last failure */
+    bool damaged;
 };
 
 /* stream.n orders streams by age. record.body is NULL in a LOSS, which covers seq..to_seq. */
@@ -27,16 +29,18 @@ static const char schema[] =
 
 /* ---- statements ---- */
 
-static int code_of(int rc)
+static int code_of(lamp_spool *s, int rc)
 {
-    return rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ROW ? LAMP_OK
-           : rc == SQLITE_NOMEM                                     ? LAMP_ENOMEM
-                                                                    : LAMP_ESTORE;
+    if (rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ROW)
+        return LAMP_OK;
+    snprintf(s->said, sizeof(s->said), "%s", sqlite3_errmsg(s->db));
+    s->damaged |= (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+    return rc == SQLITE_NOMEM ? LAMP_ENOMEM : LAMP_ESTORE;
 }
 
 static int exec(lamp_spool *s, const char *sql)
 {
-    return code_of(sqlite3_exec(s->db, sql, NULL, NULL, NULL));
+    return code_of(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
 }
 
 /* Prepares sql and binds n integers from ?1 on. */
@@ -46,7 +50,7 @@ static int prepare(lamp_spool *s, const char *sql, const int64_t *args, size_t n
     sqlite3_stmt *st;
     int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
     if (rc != SQLITE_OK)
-        return code_of(rc);
+        return code_of(s, rc);
     for (size_t i = 0; i < n; i++)
         sqlite3_bind_int64(st, (int)i + 1, args[i]);
     *out = st;
@@ -61,7 +65,7 @@ static int run(lamp_spool *s, const char *sql, const int64_t *args, size_t n)
     if (err)
         return err;
     sqlite3_step(st);
-    return code_of(sqlite3_finalize(st));
+    return code_of(s, sqlite3_finalize(st));
 }
 #define RUN(s, sql, ...)                                                                           \
     run((s), (sql), (const int64_t[]){ __VA_ARGS__ },                                              \
@@ -76,7 +80,7 @@ static int query(lamp_spool *s, const char *sql, const int64_t *args, size_t n, 
         return err;
     const bool row = sqlite3_step(st) == SQLITE_ROW;
     const int64_t v = row ? sqlite3_column_int64(st, 0) : 0;
-    err = code_of(sqlite3_finalize(st));
+    err = code_of(s, sqlite3_finalize(st));
     if (err)
         return err;
     if (!row)
@@ -93,8 +97,9 @@ static int finish(lamp_spool *s, int err)
 {
     if (!err)
         err = exec(s, "COMMIT");
-    if (err)
-        (void)exec(s, "ROLLBACK");
+    /* Of a full disk the database has gone back by itself. Its words stay those of the cause. */
+    if (err && !sqlite3_get_autocommit(s->db))
+        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     return err;
 }
 
@@ -109,7 +114,7 @@ static int check_is(lamp_spool *s, const char *sql, const char *want)
     const bool row = sqlite3_step(st) == SQLITE_ROW;
     const char *got = row ? (const char *)sqlite3_column_text(st, 0) : NULL;
     const bool same = got && streq(got, want);
-    err = code_of(sqlite3_finalize(st));
+    err = code_of(s, sqlite3_finalize(st));
     return err ? err : same ? LAMP_OK : LAMP_ESTORE;
 }
 
@@ -118,7 +123,7 @@ static int open_database(lamp_spool *s, const char *path)
 {
     const int rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     if (rc != SQLITE_OK)
-        return code_of(rc);
+        return code_of(s, rc);
     sqlite3_busy_timeout(s->db, 2000);
     int err = exec(s, "PRAGMA auto_vacuum=INCREMENTAL;");
     if (!err)
@@ -174,7 +179,7 @@ static int begin_stream(lamp_spool *s)
         return err;
     sqlite3_bind_blob(st, 1, id.b, sizeof(id.b), SQLITE_TRANSIENT);
     sqlite3_step(st);
-    err = code_of(sqlite3_finalize(st));
+    err = code_of(s, sqlite3_finalize(st));
     s->current = sqlite3_last_insert_rowid(s->db);
     return err;
 }
@@ -195,6 +200,7 @@ int lamp_spool_open(const char *dir, uint64_t quota_bytes, uint64_t now_us, lamp
     if (is_damaged(s->db, err)) {
         sqlite3_close(s->db);
         s->db = NULL;
+        s->damaged = false;
         err = set_aside(path, now_us, damaged);
         if (!err)
             err = open_database(s, path);
@@ -209,7 +215,7 @@ int lamp_spool_open(const char *dir, uint64_t quota_bytes, uint64_t now_us, lamp
                                                                           "WHERE body IS NOT NULL",
             NULL, 0, &bytes);
     if (err) {
-        snprintf(why, 256, "%s", s->db ? sqlite3_errmsg(s->db) : lamp_strerror(err));
+        snprintf(why, 256, "%s", s->said[0] ? s->said : lamp_strerror(err));
         lamp_spool_close(s);
         return err;
     }
@@ -243,7 +249,7 @@ static int drop_oldest(lamp_spool *s, uint64_t *out_freed)
     if (sqlite3_step(st) == SQLITE_ROW)
         for (int i = 0; i < 7; i++)
             v[i] = sqlite3_column_int64(st, i);
-    err = code_of(sqlite3_finalize(st));
+    err = code_of(s, sqlite3_finalize(st));
     if (err)
         return err;
     *out_freed = (uint64_t)v[2] + RECORD_OVERHEAD;
@@ -282,7 +288,7 @@ static int insert_record(lamp_spool *s, int64_t seq, const struct lamp_summary *
     sqlite3_bind_blob64(st, 7, m->batch.len ? (const void *)m->batch.data : "", m->batch.len,
                         SQLITE_STATIC);
     sqlite3_step(st);
-    return code_of(sqlite3_finalize(st));
+    return code_of(s, sqlite3_finalize(st));
 }
 
 int lamp_spool_append(lamp_spool *s, const struct lamp_summary *m, uint64_t *out_seq)
@@ -294,7 +300,8 @@ int lamp_spool_append(lamp_spool *s, const struct lamp_summary *m, uint64_t *out
         return err;
     /* Make room first: of what is left then, the record to come is the newest. */
     int64_t held = 0;
-    err = query(s, "SELECT count(*) FROM record WHERE body IS NOT NULL", NULL, 0, &held);
+    if (bytes > s->quota)
+        err = query(s, "SELECT count(*) FROM record WHERE body IS NOT NULL", NULL, 0, &held);
     for (; !err && bytes > s->quota && held > 0; held--, dropped++) {
         uint64_t freed;
         err = drop_oldest(s, &freed);
@@ -341,7 +348,7 @@ int lamp_spool_streams(lamp_spool *s, struct lamp_spool_stream *out, size_t max,
         if (sqlite3_column_bytes(st, 0) == (int)sizeof(o->id.b))
             memcpy(o->id.b, sqlite3_column_blob(st, 0), sizeof(o->id.b));
     }
-    err = code_of(sqlite3_finalize(st));
+    err = code_of(s, sqlite3_finalize(st));
     if (!err)
         *out_n = n;
     return err;
@@ -358,7 +365,7 @@ static int find_stream(lamp_spool *s, const struct lamp_stream_id *stream, int64
     const bool row = sqlite3_step(st) == SQLITE_ROW;
     for (int i = 0; row && i < 3; i++)
         out[i] = sqlite3_column_int64(st, i);
-    err = code_of(sqlite3_finalize(st));
+    err = code_of(s, sqlite3_finalize(st));
     return err ? err : row ? LAMP_OK : LAMP_ENOENT;
 }
 
@@ -401,7 +408,7 @@ int lamp_spool_read(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t
     if (err)
         return err;
     err = sqlite3_step(st) == SQLITE_ROW ? read_row(st, out) : LAMP_ENOENT;
-    const int end = code_of(sqlite3_finalize(st));
+    const int end = code_of(s, sqlite3_finalize(st));
     return end ? end : err;
 }
 
@@ -486,7 +493,12 @@ uint64_t lamp_spool_dropped(const lamp_spool *s)
     return s->dropped;
 }
 
+bool lamp_spool_is_damaged(const lamp_spool *s)
+{
+    return s->damaged;
+}
+
 const char *lamp_spool_error(const lamp_spool *s)
 {
-    return sqlite3_errmsg(s->db);
+    return s->said;
 }

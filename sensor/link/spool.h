@@ -72,5 +72,8 @@ uint64_t lamp_spool_bytes(const lamp_spool *s);
 uint64_t lamp_spool_quota(const lamp_spool *s);
 uint64_t lamp_spool_dropped(const lamp_spool *s);
 
-/* What the database said last. */
+/* Whether the database turned out to be damaged while open: to be opened anew, which sets it aside. */
+bool lamp_spool_is_damaged(const lamp_spool *s);
+
+/* What the database said of its last failure; "" before one. */
 const char *lamp_spool_error(const lamp_spool *s);

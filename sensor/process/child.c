@@ -48,6 +48,8 @@ int lamp_child_drop(const char *name, const char *user, uint64_t capabilities)
     if (geteuid() == 0 && lamp_privilege_user(user, &uid, &gid) != LAMP_OK)
         uid = gid = 0; /* the parent said so */
     const int err = lamp_privilege_drop(uid, gid, capabilities);
+    /* The kernel forgets it when the user changes (prctl(2), PR_SET_PDEATHSIG). */
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (!err)
         return LAMP_OK;
     lamp_log(LAMP_LOG_ERROR, name, "cannot give up privileges: %s", lamp_strerror(err));

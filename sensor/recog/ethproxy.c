@@ -28,16 +28,19 @@ static const struct lamp_jsonvalue *work_of(const struct lamp_jsonline *line)
 }
 
 /* Three hashes are also what a node returns for three log entries, so a push counts by the
- * leading zeros that a pool's target has: 32 bits are certain (2^-32 by chance). */
+ * leading zeros that a pool's target has: 32 bits are certain (2^-32 by chance). Small numbers
+ * as 32-byte words have far more than any target, and no header hash is one. */
 static struct lamp_finding judge_work(const struct lamp_jsonline *line)
 {
     struct lamp_finding f = { LAMP_GRADE_NONE, LAMP_DOWN, "work package" };
     const struct lamp_jsonvalue *work = work_of(line);
     if (!work)
         return f;
+    const double header =
+        lamp_target_hashes(lamp_jsonline_string(lamp_jsonline_item(line, work, 0)));
     const double hashes =
         lamp_target_hashes(lamp_jsonline_string(lamp_jsonline_item(line, work, 2)));
-    if (hashes >= 65536)
+    if (header > 0 && header < 0x1p64 && hashes >= 65536 && hashes < 0x1p100)
         f.grade = hashes >= 4294967296.0 ? LAMP_GRADE_CERTAIN : LAMP_GRADE_STRONG;
     return f;
 }

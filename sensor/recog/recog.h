@@ -39,7 +39,6 @@ struct lamp_recog {
 
 /* All of them, in the order of recog.def. */
 const struct lamp_recog *const *lamp_recogs(size_t *out_n);
-const struct lamp_recog *lamp_recog_find(const char *name);
 
 /* The contract of a recogniser over a growing stream: the first bytes of one direction.
  * A final answer never changes when more bytes arrive. */
@@ -72,7 +71,8 @@ struct lamp_method {
         name, "method " name, LAMP_GRADE_##grade, LAMP_##dir                                       \
     }
 
-/* The entry of the line's "method", or NULL. */
+/* The entry of the line's "method", or NULL; NULL also where the line has neither "params" nor "id",
+ * so is no message of JSON-RPC but, say, a log entry about one. */
 const struct lamp_method *lamp_method_find(const struct lamp_method *table, size_t n,
                                            const struct lamp_jsonline *line);
 

@@ -19,14 +19,6 @@ const struct lamp_recog *const *lamp_recogs(size_t *out_n)
     return all;
 }
 
-const struct lamp_recog *lamp_recog_find(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        if (streq(all[i]->name, name))
-            return all[i];
-    return NULL;
-}
-
 enum lamp_probe lamp_recog_probe(const struct lamp_recog *r, struct lamp_bytes prefix,
                                  struct lamp_hit *out_hit)
 {
@@ -70,6 +62,8 @@ const struct lamp_method *lamp_method_find(const struct lamp_method *table, size
                                            const struct lamp_jsonline *line)
 {
     const struct lamp_bytes method = lamp_jsonline_string(lamp_jsonline_top(line, "method"));
+    if (!lamp_jsonline_top(line, "params") && !lamp_jsonline_top(line, "id"))
+        return NULL;
     for (size_t i = 0; method.len && i < n; i++)
         if (lamp_bytes_eq(method, table[i].name))
             return &table[i];

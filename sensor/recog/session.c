@@ -9,9 +9,14 @@
 
 enum { IDENTIFIED_WALLETS = 3 };
 
-uint64_t lamp_session_hash(uint64_t start, struct lamp_bytes b)
+/* No share is ever this hard (2^100): what claims to be is a mistake or an attack, and sums of it
+ * would soon be no numbers any more. */
+#define WEIGHT_MAX 0x1p100
+
+/* A 64-bit hash, never 0 (FNV-1a: for telling messages apart, not for security). */
+static uint64_t hash_of(struct lamp_bytes b)
 {
-    uint64_t h = start ^ 0xcbf29ce484222325u;
+    uint64_t h = 0xcbf29ce484222325u;
     for (size_t i = 0; i < b.len; i++)
         h = (h ^ b.data[i]) * 0x100000001b3u;
     h = (h ^ b.len) * 0x100000001b3u;
@@ -128,9 +133,19 @@ void lamp_session_algorithm(struct lamp_session *s, struct lamp_bytes name)
 
 /* ---- jobs ---- */
 
+/* What cannot be is unknown. */
+static struct lamp_weight sane(struct lamp_weight w)
+{
+    return (struct lamp_weight){
+        .difficulty = w.difficulty > 0 && w.difficulty < WEIGHT_MAX ? w.difficulty : 0,
+        .hashes = w.hashes > 0 && w.hashes < WEIGHT_MAX ? w.hashes : 0,
+    };
+}
+
 void lamp_session_weight(struct lamp_session *s, struct lamp_weight w)
 {
-    if ((w.difficulty > 0 && isfinite(w.difficulty)) || (w.hashes > 0 && isfinite(w.hashes)))
+    w = sane(w);
+    if (w.difficulty > 0 || w.hashes > 0)
         s->current = w;
 }
 
@@ -140,14 +155,14 @@ void lamp_session_job(struct lamp_session *s, struct lamp_bytes id,
     if (weight)
         lamp_session_weight(s, *weight);
     s->jobs[s->next_job++ % LAMP_SESSION_JOBS] =
-        (struct lamp_session_job){ lamp_session_hash(0, id), weight ? *weight : s->current };
+        (struct lamp_session_job){ hash_of(id), weight ? sane(*weight) : s->current };
     s->conn.jobs++;
 }
 
 /* The weight of the newest job of that name, or the one in force. */
 static struct lamp_weight weight_of(const struct lamp_session *s, struct lamp_bytes job)
 {
-    const uint64_t id = lamp_session_hash(0, job);
+    const uint64_t id = hash_of(job);
     for (uint32_t back = 1; back <= LAMP_SESSION_JOBS && back <= s->next_job; back++) {
         const struct lamp_session_job *j = &s->jobs[(s->next_job - back) % LAMP_SESSION_JOBS];
         if (j->id == id && (j->weight.difficulty > 0 || j->weight.hashes > 0))
@@ -161,7 +176,7 @@ static struct lamp_weight weight_of(const struct lamp_session *s, struct lamp_by
 static uint64_t id_of(const struct lamp_jsonline *line)
 {
     const struct lamp_jsonvalue *id = lamp_jsonline_top(line, "id");
-    return lamp_jsonline_given(id) ? lamp_session_hash(0, id->text) : 0;
+    return lamp_jsonline_given(id) ? hash_of(id->text) : 0;
 }
 
 static struct lamp_request *add_request(struct lamp_session *s, const struct lamp_jsonline *line,
@@ -192,7 +207,7 @@ static void add_work(struct lamp_work *to, struct lamp_weight w)
 void lamp_session_share(struct lamp_session *s, const struct lamp_jsonline *line,
                         struct lamp_bytes job, const char *what)
 {
-    const uint64_t identity = lamp_session_hash(0, line->text);
+    const uint64_t identity = hash_of(line->text);
     for (size_t i = 0; i < LAMP_SESSION_SHARES; i++)
         if (s->shares[i] == identity)
             return;

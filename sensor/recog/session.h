@@ -68,9 +68,6 @@ struct lamp_session {
     struct lamp_work submitted, accepted;
 };
 
-/* A 64-bit hash of bytes, never 0 (FNV-1a: for telling messages apart, not for security). */
-uint64_t lamp_session_hash(uint64_t start, struct lamp_bytes b);
-
 /* The user name of a login as sent ("wallet.worker", "wallet/worker/mail", "wallet+diff"):
  * wallet up to the first separator, the rest the worker; both join the lists. */
 void lamp_session_user(struct lamp_session *s, const struct lamp_jsonvalue *user);
@@ -83,7 +80,8 @@ void lamp_session_password(struct lamp_session *s, const struct lamp_jsonvalue *
 /* The algorithm as the pool or miner names it ("rx/0"); kept if the catalogue knows it. */
 void lamp_session_algorithm(struct lamp_session *s, struct lamp_bytes name);
 
-/* Sets the difficulty of the jobs from now on. */
+/* Sets the difficulty of the jobs from now on. Values that cannot be (not positive, from 2^100 on)
+ * are taken for unknown. */
 void lamp_session_weight(struct lamp_session *s, struct lamp_weight w);
 
 /* A job message: counted, and its weight kept under `id`, the name that shares use. weight NULL:

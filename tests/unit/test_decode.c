@@ -321,6 +321,7 @@ static const struct {
     { "options", options4, 101, LAMP_DECODE_TCP, 0, 10, 10 },
     { "options past the end", options4_lie, 101, LAMP_DECODE_IP_LENGTH, 0, -1, -1 },
     { "total length 0", tso4, 101, LAMP_DECODE_TCP, 0, 10, 10 },
+    { "total length 0, payload cut", tso4, 101, LAMP_DECODE_TCP_CUT, 4, 6, 10 },
     { "icmp", icmp, 101, LAMP_DECODE_OTHER_IP, 0, -1, -1 },
     { "later fragment", fragment_later, 101, LAMP_DECODE_FRAGMENT, 0, -1, -1 },
     { "first fragment", fragment_first, 101, LAMP_DECODE_UDP_CUT, 0, 10, 192 },

@@ -257,6 +257,54 @@ static void test_restart(void **state)
     lamp_enforce_free(e);
 }
 
+/* Ended between the two durable files: the list that was in force is in force again, the next
+ * one is taken, and none older than that. */
+static void test_crash_between_files(void **state)
+{
+    (void)state;
+    lamp_enforce *e = start(LAMP_ENFORCE_ON, NOW);
+    struct list l = { .epoch = 1, .serial = 5, .targets = { "203.0.113.7" } };
+    assert_int_equal(send_list(e, &l, NOW), LAMP_OK);
+    lamp_enforce_free(e);
+    char path[128];
+    snprintf(path, sizeof(path), "%s/block.high", dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("1 6\n", f);
+    fclose(f);
+
+    e = start(LAMP_ENFORCE_ON, NOW);
+    assert_int_equal(status(e, NOW).state, LAMP_SET_APPLIED);
+    assert_non_null(strstr(kernel.text, "203.0.113.7"));
+    assert_int_equal(send_list(e, &l, NOW), LAMP_ESERIAL);
+    l.serial = 6;
+    l.targets[0] = "203.0.113.8";
+    assert_int_equal(send_list(e, &l, NOW), LAMP_OK);
+    assert_non_null(strstr(kernel.text, "203.0.113.8"));
+    lamp_enforce_free(e);
+}
+
+/* The clock jumps ahead and is set right again: blocks hold; and each session is told the state. */
+static void test_clock_jump_and_new_session(void **state)
+{
+    (void)state;
+    lamp_enforce *e = start(LAMP_ENFORCE_ON, NOW);
+    const struct list l = { .epoch = 1, .serial = 1, .targets = { "203.0.113.7" } };
+    assert_int_equal(send_list(e, &l, NOW), LAMP_OK);
+    lamp_enforce_tick(e, NOW + 24 * HOUR);
+    assert_int_equal(status(e, NOW + 24 * HOUR).state, LAMP_SET_EXPIRED);
+    lamp_enforce_tick(e, NOW + 1000000);
+    assert_int_equal(status(e, NOW + 1000000).state, LAMP_SET_APPLIED);
+    assert_non_null(strstr(kernel.text, "203.0.113.7"));
+
+    struct lamp_set_status s;
+    assert_false(lamp_enforce_status(e, NOW + 2000000, &s));
+    const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_STATE, .u.local_state.session_up = true };
+    assert_int_equal(send(e, &m, NOW + 2000000), LAMP_OK);
+    assert_true(lamp_enforce_status(e, NOW + 2000000, &s));
+    lamp_enforce_free(e);
+}
+
 static void test_expiry_kernel_refusal_panic(void **state)
 {
     (void)state;
@@ -325,6 +373,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_never_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_crash_between_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clock_jump_and_new_session, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expiry_kernel_refusal_panic, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hits, setup, teardown),
     };

@@ -210,8 +210,12 @@ static void test_hostile_numbers(void **state)
     lamp_session_weight(&s, (struct lamp_weight){ .difficulty = -1 });
     lamp_session_weight(&s, (struct lamp_weight){ .difficulty = INFINITY });
     lamp_session_weight(&s, (struct lamp_weight){ .hashes = NAN });
+    lamp_session_weight(&s, (struct lamp_weight){ .difficulty = 1e300 });
     lamp_session_refresh(&s);
     assert_true(s.conn.difficulty == 8);
+    lamp_session_job(&s, lamp_bytes_of("a"), &(struct lamp_weight){ .hashes = 1e300 });
+    share(&s, 1, "a"); /* the job's weight is none, so the one in force counts */
+    assert_true(s.submitted.hashes == 0 && s.submitted.difficulty == 8);
 }
 
 int main(void)

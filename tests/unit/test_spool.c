@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static char dir[64];
@@ -173,6 +174,64 @@ static void test_damaged_is_set_aside(void **state)
     lamp_spool_close(s);
 }
 
+static void test_damage_while_open(void **state)
+{
+    (void)state;
+    lamp_spool *s = open_spool(1 << 24, NULL);
+    struct lamp_spool_stream st[8];
+    for (int i = 0; i < 40; i++) /* more than the database keeps in memory */
+        (void)append(s, 100000);
+    assert_int_equal(streams(s, st), 1);
+    char path[128], damaged[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/spool.db", dir);
+    uint8_t junk[4096];
+    memset(junk, 0xa5, sizeof(junk));
+    const int fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    for (off_t at = 4096; at < 3000000; at += 4096)
+        assert_int_equal(pwrite(fd, junk, sizeof(junk), at), (ssize_t)sizeof(junk));
+    close(fd);
+    int err = LAMP_OK;
+    for (uint64_t seq = 1; !err && seq <= 40; seq++) {
+        struct lamp_spool_record r = { .body = NULL };
+        err = lamp_spool_read(s, &st[0].id, seq, &r);
+        free(r.body);
+    }
+    assert_int_equal(err, LAMP_ESTORE);
+    assert_true(lamp_spool_is_damaged(s));
+    lamp_spool_close(s);
+    s = open_spool(1 << 24, damaged);
+    assert_string_not_equal(damaged, "");
+    assert_false(lamp_spool_is_damaged(s));
+    lamp_spool_close(s);
+}
+
+/* What could not be written is not there, and can be tried again: nothing is lost or doubled. */
+static void test_full_disk(void **state)
+{
+    (void)state;
+    lamp_spool *s = open_spool(1 << 20, NULL);
+    assert_int_equal(append(s, 100), 1);
+    struct rlimit was, none;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    none = (struct rlimit){ 0, was.rlim_max };
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    uint8_t body[100] = { 0 };
+    const struct lamp_summary m = { .batch = { body, sizeof(body) } };
+    uint64_t seq = 0;
+    const int err = lamp_spool_append(s, &m, &seq);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    assert_int_equal(err, LAMP_ESTORE);
+    assert_non_null(strstr(lamp_spool_error(s), "disk"));
+    assert_int_equal(append(s, 100), 2);
+    assert_int_equal(lamp_spool_bytes(s), 2 * (100 + 64));
+    struct lamp_spool_stream st[8];
+    assert_int_equal(streams(s, st), 1);
+    assert_int_equal(st[0].last_seq, 2);
+    lamp_spool_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +239,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_survives_kill, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quota_declares_loss, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_is_set_aside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damage_while_open, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
