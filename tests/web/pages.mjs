@@ -194,6 +194,24 @@ async function reconnects({ page }) {
   await live(page);
 }
 
+/* A connection that dies without a word leaves the stream "open": the page finds out by asking. */
+async function deadStream({ context, faults }) {
+  const tab = await context.newPage();
+  watch(tab, mock.url, faults);
+  await tab.clock.install();
+  await tab.goto(mock.url);
+  await live(tab);
+  await tab.route('**/api/v1/status', (route) => route.abort());
+  await tab.clock.fastForward(61_000);
+  await tab.getByRole('alert').getByText('does not answer').waitFor();
+  assert.equal(await tab.locator('header .link.live').count(), 0);
+  await tab.unroute('**/api/v1/status');
+  await tab.clock.fastForward(61_000);
+  await live(tab);
+  assert.equal(await tab.getByRole('alert').count(), 0);
+  await tab.close();
+}
+
 async function oneStream({ page, context, faults }) {
   await page.goto(mock.url);
   await live(page);
@@ -231,7 +249,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, manyMiners, reconnects, oneStream, lostPages, logout,
+  minerArrives, blockByKeyboard, blockForm, manyMiners, reconnects, deadStream, oneStream, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;
 try {

@@ -28,6 +28,8 @@ try {
   await link.waitFor({ timeout: 30_000 });
   assert.equal(await page.evaluate(() => window.loadedOnce), true);
   await page.getByRole('row').filter({ hasText: host }).getByText('office').waitFor();
+  await page.getByRole('row').filter({ hasText: host }).locator('.rate .value')
+    .waitFor({ timeout: 60_000 }); // the first shares come a summary later
   await shot('arrived');
   console.log('ok the miner arrived without a reload');
 

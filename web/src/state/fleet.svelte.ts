@@ -132,13 +132,17 @@ class Fleet {
     return miners;
   }
 
-  /* Keeps an open page's session and clock alive where the stream has nothing to say. */
+  /* Keeps an open page's session and clock alive where the stream has nothing to say. A stream
+   * whose connection died without a word stays "open" for the browser: no answer here means that
+   * what is shown is not live. */
   async #refreshStatus(): Promise<void> {
     if (document.hidden) return;
     try {
       this.#readStatus(await api.status());
-    } catch {
-      // The live indicator already tells; the next event or poll brings it up to date.
+      if (this.error) void this.load();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 0 && this.#running) this.#steer?.('reopen');
     }
   }
 
