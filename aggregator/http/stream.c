@@ -168,11 +168,9 @@ static struct next decide(struct stream *s, uint64_t mono_us)
     } else if (err == LAMP_OK && n.event.kind == LAMP_EVENT_STATUS && !status_may_go) {
         s->status_due = true;
         n.step = STEP_AGAIN;
-    } else if (err == LAMP_OK && n.event.kind == LAMP_EVENT_STATUS) {
-        take_status(s, &n, mono_us);
-    } else if (err == LAMP_OK) {
+    } else if (err == LAMP_OK && n.event.kind != LAMP_EVENT_STATUS) {
         n.step = STEP_WRITE;
-    } else if (s->status_due && status_may_go) {
+    } else if (err == LAMP_OK || (s->status_due && status_may_go)) {
         take_status(s, &n, mono_us);
     } else if (s->ping_due) {
         n.ping = true;

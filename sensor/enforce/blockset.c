@@ -109,16 +109,16 @@ static int begin(lamp_blockset *b, struct lamp_bytes packed, const struct lamp_s
     return LAMP_EAGAIN;
 }
 
-static bool belongs(const lamp_blockset *b, const struct lamp_nonce *nonce)
+static bool belongs(const struct answer *a, const struct lamp_nonce *nonce)
 {
-    return b->incoming && memcmp(&b->incoming->nonce, nonce, sizeof(*nonce)) == 0;
+    return memcmp(&a->nonce, nonce, sizeof(*nonce)) == 0;
 }
 
 /* The message is unpacked once more, since the list outlives the caller's. */
 static int chunk(lamp_blockset *b, struct lamp_bytes packed, const struct lamp_set_chunk *m)
 {
     struct answer *a = b->incoming;
-    if (!belongs(b, &m->nonce))
+    if (!a || !belongs(a, &m->nonce))
         return LAMP_EAGAIN;
     if (m->index != a->next_chunk || m->index >= a->chunks)
         return LAMP_EFORMAT;
@@ -232,7 +232,7 @@ static int end(lamp_blockset *b, struct lamp_bytes packed, const struct lamp_set
                uint64_t now_us, bool restoring, char detail[LAMP_BLOCKSET_DETAIL])
 {
     struct answer *a = b->incoming;
-    if (!belongs(b, &m->nonce))
+    if (!a || !belongs(a, &m->nonce))
         return LAMP_EAGAIN;
     if (a->next_chunk != a->chunks) {
         snprintf(detail, LAMP_BLOCKSET_DETAIL, "%" PRIu32 " of %" PRIu32 " parts came",

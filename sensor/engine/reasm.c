@@ -164,7 +164,7 @@ static void keep(lamp_reasm *r, struct lamp_stream *s, uint32_t seq, struct lamp
         int32_t before = distance(r->blocks[at].seq, seq);
         if (before > 0) {
             struct lamp_bytes piece = { bytes.data, lamp_min(bytes.len, (size_t)before) };
-            prev = insert(r, s, prev, seq, piece);
+            (void)insert(r, s, prev, seq, piece); /* goes before `at`, the next `prev` */
             seq += (uint32_t)piece.len;
             bytes.data += piece.len;
             bytes.len -= piece.len;

@@ -207,7 +207,7 @@ int lamp_uplink_recv(lamp_uplink *u, uint8_t **out, size_t *out_len)
 
 static void remember_peer(lamp_uplink *u, int fd)
 {
-    struct sockaddr_storage ss;
+    struct sockaddr_storage ss = { 0 };
     socklen_t len = sizeof(ss);
     if (getpeername(fd, (struct sockaddr *)&ss, &len) < 0)
         return; /* gone again before we looked */
