@@ -37,6 +37,7 @@ struct lamp_catalogue {
     struct algorithm *algorithms;
     struct lamp_pool *pools; /* by host name, then port */
     size_t n_coins, n_algorithms, n_pools;
+    uint64_t ports[65536 / 64]; /* a bit for each port of a pool */
 };
 
 /* ---- CSV (RFC 4180, with LF or CRLF, quotes only around whole fields) ---- */
@@ -181,6 +182,8 @@ static int add_pool(lamp_catalogue *c, char *const *v, const struct csv *at)
         return csv_fail(at, "port is not a number up to 65535");
     c->pools[c->n_pools++] =
         (struct lamp_pool){ v[0], v[1], (uint16_t)port, or_null(v[3]), or_null(v[4]) };
+    if (port != 0)
+        c->ports[port / 64] |= (uint64_t)1 << port % 64;
     return LAMP_OK;
 }
 
@@ -337,6 +340,11 @@ const struct lamp_algorithm *lamp_catalogue_algorithm(const lamp_catalogue *c, c
         if (in_aliases(c->algorithms[i].aliases, name))
             return &c->algorithms[i].is;
     return NULL;
+}
+
+bool lamp_catalogue_is_pool_port(const lamp_catalogue *c, uint16_t port)
+{
+    return c->ports[port / 64] >> port % 64 & 1;
 }
 
 const struct lamp_pool *lamp_catalogue_pool(const lamp_catalogue *c, struct lamp_bytes fqdn,

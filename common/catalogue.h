@@ -47,6 +47,9 @@ const struct lamp_algorithm *lamp_catalogue_algorithm(const lamp_catalogue *c, c
 const struct lamp_pool *lamp_catalogue_pool(const lamp_catalogue *c, struct lamp_bytes fqdn,
                                             uint16_t port);
 
+/* Whether any pool listens on the port. */
+bool lamp_catalogue_is_pool_port(const lamp_catalogue *c, uint16_t port);
+
 /* The coin whose address form the wallet matches among those of the protocol family (NULL:
  * all that share mining.*). Forks share address forms: then it is the coin that is mined at three times
  * as many pools as any other match, or NULL. *out_candidates (may be NULL): how many match. */

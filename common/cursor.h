@@ -66,3 +66,15 @@ static inline uint32_t lamp_cursor_be32(struct lamp_cursor *c)
     const uint8_t *p = lamp_cursor_take(c, 4);
     return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
 }
+
+static inline uint16_t lamp_cursor_le16(struct lamp_cursor *c)
+{
+    const uint8_t *p = lamp_cursor_take(c, 2);
+    return (uint16_t)(p ? p[1] << 8 | p[0] : 0);
+}
+
+static inline uint32_t lamp_cursor_le32(struct lamp_cursor *c)
+{
+    const uint8_t *p = lamp_cursor_take(c, 4);
+    return p ? (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0] : 0;
+}

@@ -327,10 +327,11 @@ const char *lamp_msg_name(enum lamp_msg_type t);
 
 struct lamp_sensor_counters {
     uint64_t packets, bytes, kernel_drops, interface_drops;
-    uint64_t decode[LAMP_WIRE_DECODE_MAX];
-    size_t n_decode;
+    uint64_t decode[LAMP_WIRE_DECODE_MAX], decode_bytes[LAMP_WIRE_DECODE_MAX];
+    size_t n_decode, n_decode_bytes;
     uint64_t flows_new, flows_evicted, flows_refused, flows_live, conns_live, conns_refused;
     uint64_t reasm_dropped_bytes, summary_rows_dropped, memory_bytes, cpu_us;
+    uint64_t refused_bytes, rollup_other, names_dropped, summary_bytes_dropped;
 };
 
 struct lamp_evidence {

@@ -29,6 +29,11 @@ static const struct lamp_field counters_fields[] = {
     LAMP_U64(summary_rows_dropped),
     LAMP_U64(memory_bytes),
     LAMP_U64(cpu_us),
+    LAMP_U64_ARRAY(decode_bytes, LAMP_WIRE_DECODE_MAX),
+    LAMP_U64(refused_bytes),
+    LAMP_U64(rollup_other),
+    LAMP_U64(names_dropped),
+    LAMP_U64(summary_bytes_dropped),
 };
 LAMP_SHAPE(counters, sensor_counters, sensor_counters, counters_fields);
 #undef LAMP_OURS

@@ -36,6 +36,11 @@ static const struct lamp_opt options[] = {
         "Folder with coins.csv, algorithms.csv and pools.csv."),
 
     LIST("capture.interfaces", capture.interfaces, "Interfaces to watch, all of them at once."),
+    LIST("capture.inside", capture.inside,
+         "Networks whose hosts are ours, for traffic figures; empty: private addresses and the "
+         "networks of the watched interfaces."),
+    INT("capture.traffic_rows", capture.traffic_rows, 1, 100000, "2000", NULL,
+        "Most rows of traffic figures a minute; the rest is summed up as other."),
     STR("capture.filter", capture.filter, "",
         "Capture only what this pcap-filter(7) expression matches; empty: everything."),
     INT("capture.snaplen", capture.snaplen, 128, 262144, "65535", "bytes",
@@ -44,6 +49,13 @@ static const struct lamp_opt options[] = {
         "Kernel buffer of each interface."),
     { "capture.promiscuous", LAMP_OPT_BOOL, AT(capture.promiscuous), 0, 0, "true", NULL, NULL,
       "Also see frames that are not addressed to this machine." },
+    { "capture.tunnels", LAMP_OPT_BOOL, AT(capture.tunnels), 0, 0, "true", NULL, NULL,
+      "Look into tunnels (GRE, IP in IP, VXLAN, Geneve, GTP-U, ERSPAN, Teredo): the packets in them"
+      " count, not the packets around them." },
+    { "capture.duplicates", LAMP_OPT_BOOL, AT(capture.duplicates), 0, 0, "true", NULL, NULL,
+      "Count a packet that a mirror port or a second VLAN shows twice within 2 ms only once." },
+    { "capture.vlan_key", LAMP_OPT_BOOL, AT(capture.vlan_key), 0, 0, "false", NULL, NULL,
+      "Keep the same addresses and ports in different VLANs apart." },
     INT("capture.memory", capture.memory_bytes, 1048576, 17179869184, "33554432", "bytes",
         "Memory for flows, reassembly and inspection together."),
     INT("capture.interval", capture.interval_s, 1, 300, "10", "s", "Time between summaries."),
@@ -137,19 +149,20 @@ static int check_list_key(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
                          "enforce.mode = \"off\")");
 }
 
-static int check_never(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
+static int check_prefixes(const struct lamp_strlist *list, const char *key,
+                          struct lamp_prefix **out, char why[LAMP_CONF_WHY])
 {
-    const struct lamp_strlist *list = &c->enforce.never;
-    c->never_prefixes = calloc(list->n + 1, sizeof(*c->never_prefixes));
-    if (!c->never_prefixes)
+    free(*out);
+    *out = calloc(list->n + 1, sizeof(**out));
+    if (!*out)
         return LAMP_ENOMEM;
     for (size_t i = 0; i < list->n; i++) {
-        if (lamp_prefix_parse(list->v[i], &c->never_prefixes[i]) == LAMP_OK)
+        if (lamp_prefix_parse(list->v[i], &(*out)[i]) == LAMP_OK)
             continue;
         char safe[64];
         lamp_text_safe((const uint8_t *)list->v[i], strlen(list->v[i]), safe, sizeof(safe));
-        snprintf(why, LAMP_CONF_WHY,
-                 "enforce.never: '%s' is not an address or a prefix with zero host bits", safe);
+        snprintf(why, LAMP_CONF_WHY, "%s: '%s' is not an address or a prefix with zero host bits",
+                 key, safe);
         return LAMP_EINVAL;
     }
     return LAMP_OK;
@@ -183,7 +196,9 @@ int lamp_sensor_conf_check(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
     if (!err)
         err = check_list_key(c, why);
     if (!err)
-        err = check_never(c, why);
+        err = check_prefixes(&c->enforce.never, "enforce.never", &c->never_prefixes, why);
+    if (!err)
+        err = check_prefixes(&c->capture.inside, "capture.inside", &c->inside_prefixes, why);
     if (err)
         return err;
     return lamp_sensor_key_path(c);
@@ -205,7 +220,9 @@ void lamp_sensor_conf_free(struct lamp_sensor_conf *c)
 {
     lamp_conf_free(&lamp_sensor_conf_spec, c);
     free(c->never_prefixes);
+    free(c->inside_prefixes);
     free(c->key_path);
     c->never_prefixes = NULL;
+    c->inside_prefixes = NULL;
     c->key_path = NULL;
 }

@@ -9,10 +9,10 @@
 struct lamp_sensor_conf {
     char *name, *site, *state_dir, *user, *catalogue;
     struct {
-        struct lamp_strlist interfaces;
+        struct lamp_strlist interfaces, inside;
         char *filter;
-        int64_t snaplen, ring_bytes, memory_bytes, interval_s;
-        bool promiscuous;
+        int64_t traffic_rows, snaplen, ring_bytes, memory_bytes, interval_s;
+        bool promiscuous, tunnels, duplicates, vlan_key;
     } capture;
     struct {
         char *endpoint, *server_key, *list_key, *key_file;
@@ -27,9 +27,10 @@ struct lamp_sensor_conf {
     int log_level, log_format; /* enum lamp_log_level; 1: JSON */
 
     /* Derived by lamp_sensor_conf_check(). */
-    char server_key_z85[41];            /* CURVE public key of the aggregator */
-    uint8_t list_key_bytes[32];         /* Ed25519 public key that signs the lists */
-    struct lamp_prefix *never_prefixes; /* enforce.never.n of them */
+    char server_key_z85[41];             /* CURVE public key of the aggregator */
+    uint8_t list_key_bytes[32];          /* Ed25519 public key that signs the lists */
+    struct lamp_prefix *never_prefixes;  /* enforce.never.n of them */
+    struct lamp_prefix *inside_prefixes; /* capture.inside.n of them */
     char *key_path;
 };
 

@@ -199,7 +199,9 @@ static void check_ready(struct parent *p)
 
 static void describe_end(int status, char *buf, size_t size)
 {
-    if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        snprintf(buf, size, "killed by its sandbox (signal %d)", WTERMSIG(status));
+    else if (WIFSIGNALED(status))
         snprintf(buf, size, "signal=%d", WTERMSIG(status));
     else
         snprintf(buf, size, "status=%d", WEXITSTATUS(status));
@@ -208,7 +210,7 @@ static void describe_end(int status, char *buf, size_t size)
 /* Returns whether the program must end: a process that never worked will not work now. */
 static bool on_child_end(struct parent *p, struct child *c, int status)
 {
-    char how[32];
+    char how[64];
     describe_end(status, how, sizeof(how));
     c->pid = 0;
     if (!p->notified && WIFEXITED(status) && WEXITSTATUS(status) == LAMP_EXIT_CONFIG)

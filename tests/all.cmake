@@ -5,7 +5,7 @@ get_filename_component(root ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
 
 # PRESET and the kinds (or other labels) whose tests run there.
 set(debug-asan unit golden fuzz live model lint)
-set(release golden live web)
+set(release golden live web shipped)
 set(clang unit tidy)
 set(tsan tsan)
 set(fuzz fuzz)

@@ -314,3 +314,48 @@ void lamp_api_json_status(struct lamp_json *j, const struct lamp_status_view *v,
     lamp_json_uint(j, "database_bytes", v->database_bytes);
     lamp_json_end(j);
 }
+
+static void out_in(struct lamp_json *j, const char *key, uint64_t out, uint64_t in)
+{
+    lamp_json_object(j, key);
+    lamp_json_uint(j, "out", out);
+    lamp_json_uint(j, "in", in);
+    lamp_json_end(j);
+}
+
+static void traffic_sums(struct lamp_json *j, const struct lamp_traffic_view *v)
+{
+    out_in(j, "bytes", v->bytes_out, v->bytes_in);
+    out_in(j, "packets", v->packets_out, v->packets_in);
+    lamp_json_uint(j, "flows", v->flows);
+}
+
+void lamp_api_json_traffic(struct lamp_json *j, const struct lamp_traffic_view *v)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_str(j, "site", v->site);
+    if (v->is_other) {
+        lamp_json_null(j, "host");
+        lamp_json_null(j, "remote");
+        lamp_json_null(j, "port");
+    } else {
+        address(j, "host", &v->host);
+        address(j, "remote", &v->remote);
+        lamp_json_uint(j, "port", v->service_port);
+    }
+    lamp_json_str(j, "transport", transport_name(v->ip_proto));
+    lamp_json_str(j, "application", v->application && *v->application ? v->application : NULL);
+    lamp_json_str(j, "remote_name", v->remote_name && *v->remote_name ? v->remote_name : NULL);
+    traffic_sums(j, v);
+    lamp_json_time(j, "first", v->first_us);
+    lamp_json_time(j, "last", v->last_us);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_traffic_total(struct lamp_json *j, const char *key,
+                                 const struct lamp_traffic_view *v)
+{
+    lamp_json_object(j, key);
+    traffic_sums(j, v);
+    lamp_json_end(j);
+}

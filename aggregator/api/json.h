@@ -12,6 +12,11 @@ void lamp_api_json_sensor(struct lamp_json *j, const struct lamp_sensor_view *v)
 void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_view *v);
 void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *v);
 void lamp_api_json_minute(struct lamp_json *j, const struct lamp_minute_view *v, const char *unit);
+void lamp_api_json_traffic(struct lamp_json *j, const struct lamp_traffic_view *v);
+
+/* Its sums alone, as the object `key`. */
+void lamp_api_json_traffic_total(struct lamp_json *j, const char *key,
+                                 const struct lamp_traffic_view *v);
 
 /* The same for a block, whose sensors the caller adds. */
 void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_view *v,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The calls that only read: status, sensors, miners, connections. */
+/* The calls that only read: status, sensors, miners, connections, traffic. */
 #include "aggregator/api/impl.h"
 
 #include "aggregator/api/json.h"
@@ -12,6 +12,7 @@
 enum {
     PAGE = 200,
     PAGE_MAX = 1000,
+    TRAFFIC_PAGE = 100,
     DETAIL_CONNECTIONS = 200,
     SITE_MAX = 64,
 };
@@ -49,6 +50,23 @@ static bool time_parameter(const struct lamp_request *req, struct lamp_reply *re
     if (lamp_text_double(text, 0, TIME_MAX_S, &t) != LAMP_OK)
         return bad_parameter(reply, name, "a time in seconds since 1970");
     *io_us = (uint64_t)llround(t * 1e6);
+    return true;
+}
+
+/* The hour before now, or before `to`, where `from` is not given. */
+static bool span_parameters(const struct lamp_request *req, struct lamp_reply *reply,
+                            uint64_t *out_from_us, uint64_t *out_to_us)
+{
+    uint64_t to_us = req->now_us;
+    if (!time_parameter(req, reply, "to", &to_us))
+        return false;
+    uint64_t from_us = to_us > HOUR_US ? to_us - HOUR_US : 0;
+    if (!time_parameter(req, reply, "from", &from_us))
+        return false;
+    if (from_us > to_us || to_us - from_us > SPAN_MAX_US)
+        return bad_parameter(reply, "from", "before to, and by at most 7 days");
+    *out_from_us = from_us;
+    *out_to_us = to_us;
     return true;
 }
 
@@ -259,16 +277,9 @@ static int write_detail(lamp_store *s, const struct lamp_request *req, uint64_t 
 
 void lamp_api_get_miner(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    uint64_t to_us = req->now_us;
-    if (!time_parameter(req, reply, "to", &to_us))
+    uint64_t from_us, to_us;
+    if (!span_parameters(req, reply, &from_us, &to_us))
         return;
-    uint64_t from_us = to_us > HOUR_US ? to_us - HOUR_US : 0;
-    if (!time_parameter(req, reply, "from", &from_us))
-        return;
-    if (from_us > to_us || to_us - from_us > SPAN_MAX_US) {
-        bad_parameter(reply, "from", "before to, and by at most 7 days");
-        return;
-    }
     lamp_store *s = lamp_api_reader(app);
     const int err = write_detail(s, req, from_us, to_us, &reply->json);
     if (err == LAMP_ENOENT)
@@ -297,6 +308,54 @@ void lamp_api_get_connections(void *app, const struct lamp_request *req, struct 
     lamp_json_array(p.j, "connections");
     const int err = lamp_store_conns(s, &f, req->now_us, add_connection, &p);
     end_page(&p);
+    if (err)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}
+
+/* ---- traffic ---- */
+
+/* *out points at *addr where the parameter is given, else NULL. */
+static bool addr_parameter(const struct lamp_request *req, struct lamp_reply *reply,
+                           const char *name, struct lamp_addr *addr, const struct lamp_addr **out)
+{
+    const char *text = lamp_request_query(req, name);
+    *out = text ? addr : NULL;
+    if (!text || lamp_addr_parse(text, addr) == LAMP_OK)
+        return true;
+    return bad_parameter(reply, name, "an address");
+}
+
+static bool add_traffic(const struct lamp_traffic_view *v, void *arg)
+{
+    lamp_api_json_traffic(arg, v);
+    return true;
+}
+
+void lamp_api_get_traffic(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    struct lamp_traffic_filter f = { .application = lamp_request_query(req, "application") };
+    struct lamp_addr host, remote;
+    int64_t limit = TRAFFIC_PAGE;
+    if (!site_parameter(req, reply, &f.site) ||
+        !addr_parameter(req, reply, "host", &host, &f.host) ||
+        !addr_parameter(req, reply, "remote", &remote, &f.remote) ||
+        !span_parameters(req, reply, &f.from_us, &f.to_us) ||
+        !int_parameter(req, reply, "limit", 1, PAGE_MAX, &limit))
+        return;
+    f.limit = (uint32_t)limit;
+
+    lamp_store *s = lamp_api_reader(app);
+    struct lamp_traffic_view total;
+    lamp_json_object(&reply->json, NULL);
+    lamp_json_array(&reply->json, "traffic");
+    int err = lamp_store_traffic(s, &f, add_traffic, &reply->json);
+    lamp_json_end(&reply->json);
+    if (!err)
+        err = lamp_store_traffic_total(s, &f, &total);
+    if (!err)
+        lamp_api_json_traffic_total(&reply->json, "total", &total);
+    lamp_json_end(&reply->json);
     if (err)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);

@@ -39,6 +39,7 @@ static void print_help(void)
           "  status              the fleet in figures\n"
           "  sensors             every sensor: last word, drops, block list\n"
           "  miners [ID]         inside hosts that mine; one of them with its connections\n"
+          "  traffic             what else the hosts do, the last hour, largest first\n"
           "  blocks              blocks and their state at the sensors\n"
           "  block TARGET        block an address or prefix outside (203.0.113.7)\n"
           "  unblock ID          lift a block\n"
@@ -171,6 +172,26 @@ static int run_miners(lamp_client *c, const struct options *o, char **args, int 
     return result;
 }
 
+/* The last hour; in JSON the rows come one a line and the total last. */
+static int run_traffic(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)args, (void)n;
+    json_t *answer = NULL;
+    if (lamp_client_call(c, "GET", "/traffic", NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    if (o->json) {
+        print_json_lines(json_object_get(answer, "traffic"));
+        json_t *total = json_pack("{s:O}", "total", json_object_get(answer, "total"));
+        if (total)
+            print_json(total);
+        json_decref(total);
+    } else {
+        lamp_show_traffic(answer);
+    }
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
 static int run_blocks(lamp_client *c, const struct options *o, char **args, int n)
 {
     (void)args, (void)n;
@@ -239,9 +260,10 @@ static int run_unblock(lamp_client *c, const struct options *o, char **args, int
 }
 
 static const struct command commands[] = {
-    { "status", 0, 0, run_status }, { "sensors", 0, 0, run_sensors },
-    { "miners", 0, 1, run_miners }, { "blocks", 0, 0, run_blocks },
-    { "block", 1, 1, run_block },   { "unblock", 1, 1, run_unblock },
+    { "status", 0, 0, run_status },   { "sensors", 0, 0, run_sensors },
+    { "miners", 0, 1, run_miners },   { "traffic", 0, 0, run_traffic },
+    { "blocks", 0, 0, run_blocks },   { "block", 1, 1, run_block },
+    { "unblock", 1, 1, run_unblock },
 };
 
 static const struct command *find_command(const char *name)

@@ -436,3 +436,41 @@ void lamp_show_blocks(const json_t *list, double now)
     }
     print_table(t);
 }
+
+void lamp_show_traffic(const json_t *answer)
+{
+    static const char *const heads[] = { "SITE", "HOST", "REMOTE", "PORT", "APPLICATION",
+                                         "NAME", "OUT",  "IN",     "FLOWS" };
+    const json_t *total = json_object_get(answer, "total");
+    size_t i;
+    json_t *v;
+    char out[CELL], in[CELL];
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(json_object_get(answer, "traffic"), i, v)
+    {
+        char site[CELL], host[CELL], remote[CELL], port[CELL], app[CELL], name[CELL], flows[CELL];
+        const bool other = json_is_null(json_object_get(v, "host"));
+        if (other)
+            snprintf(port, CELL, "-");
+        else
+            snprintf(port, CELL, "%" PRId64, num(v, "port"));
+        snprintf(flows, CELL, "%" PRId64, num(v, "flows"));
+        const char *const cells[] = {
+            str(v, "site", site),
+            other ? "other" : str(v, "host", host),
+            str(v, "remote", remote),
+            port,
+            str(v, "application", app),
+            str(v, "remote_name", name),
+            bytes((double)num(json_object_get(v, "bytes"), "out"), out),
+            bytes((double)num(json_object_get(v, "bytes"), "in"), in),
+            flows,
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+    printf("in all %s out, %s in, %" PRId64 " flows\n",
+           bytes((double)num(json_object_get(total, "bytes"), "out"), out),
+           bytes((double)num(json_object_get(total, "bytes"), "in"), in), num(total, "flows"));
+}

@@ -166,21 +166,24 @@ static int make_schema(struct lamp_sqlite *q)
         return err;
     if (version == LAMP_SCHEMA_VERSION)
         return LAMP_OK;
-    if (version != 0) {
+    if (version != 0 && version != 1) {
         snprintf(q->base.why, sizeof(q->base.why),
                  "the database has version %lld, this program knows %d", (long long)version,
                  LAMP_SCHEMA_VERSION);
         return LAMP_ESTORE;
     }
+    static const char upgraded[] = "PRAGMA user_version = " LAMP_STR(LAMP_SCHEMA_LATEST) "; COMMIT";
     char epoch[128];
     snprintf(epoch, sizeof(epoch),
              "INSERT INTO meta VALUES ('epoch', %llu), ('interval_us', 10000000);"
              "PRAGMA user_version = %d; COMMIT",
              (unsigned long long)(lamp_clock_real_us() / 1000000), LAMP_SCHEMA_VERSION);
     err = pragma(q, "BEGIN IMMEDIATE");
-    if (err == LAMP_OK)
+    if (err == LAMP_OK && version == 0)
         err = pragma(q, lamp_schema);
-    return err == LAMP_OK ? pragma(q, epoch) : err;
+    if (err == LAMP_OK)
+        err = pragma(q, lamp_schema_2);
+    return err == LAMP_OK ? pragma(q, version == 0 ? epoch : upgraded) : err;
 }
 
 static void op_close(lamp_store *s)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 1 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 2 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
-enum { LAMP_SCHEMA_VERSION = 1 };
+#define LAMP_SCHEMA_LATEST 2
+enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
@@ -120,3 +121,16 @@ static const char lamp_schema[] =
     " site TEXT NOT NULL, serial INTEGER NOT NULL, digest BLOB NOT NULL, entries INTEGER NOT NULL,"
     " expires_us INTEGER NOT NULL, at_us INTEGER NOT NULL,"
     " PRIMARY KEY (site, serial)) STRICT, WITHOUT ROWID;";
+
+/* What version 2 adds to version 1: where the frames of a capture run ended that are in no
+ * connection and no rollup. outcome: index in the sensor's decode.def. */
+static const char lamp_schema_2[] =
+    "CREATE TABLE capture_outcome ("
+    " sensor INTEGER NOT NULL REFERENCES sensor, run BLOB NOT NULL, outcome INTEGER NOT NULL,"
+    " packets INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+    " PRIMARY KEY (sensor, run, outcome)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE capture_run ADD COLUMN refused_packets INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE capture_run ADD COLUMN refused_bytes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE capture_run ADD COLUMN rows_dropped INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE capture_run ADD COLUMN bytes_dropped INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE capture_run ADD COLUMN rollup_other INTEGER NOT NULL DEFAULT 0;";

@@ -79,22 +79,51 @@ int lamp_sqlite_op_sensor_add(lamp_store *s, int64_t sensor_ref, const struct la
     return err;
 }
 
+/* Where frames ended, of the outcomes that happened. */
+static int put_outcomes(struct lamp_sqlite *q, int64_t sensor_ref, const uint8_t cap_run[16],
+                        const struct lamp_sensor_counters *c)
+{
+    for (size_t i = 0; i < c->n_decode; i++) {
+        if (c->decode[i] == 0)
+            continue;
+        const int err = LAMP_EXEC(q,
+                                  "INSERT INTO capture_outcome VALUES (?, ?, ?, ?, ?)"
+                                  " ON CONFLICT DO UPDATE SET packets = excluded.packets,"
+                                  " bytes = excluded.bytes WHERE packets < excluded.packets",
+                                  lamp_int(sensor_ref), lamp_blob(cap_run, 16),
+                                  lamp_int((int64_t)i), lamp_uint(c->decode[i]),
+                                  lamp_uint(i < c->n_decode_bytes ? c->decode_bytes[i] : 0));
+        if (err != LAMP_OK)
+            return err;
+    }
+    return LAMP_OK;
+}
+
 int lamp_sqlite_op_counters(lamp_store *s, int64_t sensor_ref, const uint8_t cap_run[16],
                             const struct lamp_sensor_counters *c)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     int err =
         LAMP_EXEC(q,
-                  "INSERT INTO capture_run VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                  "INSERT INTO capture_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                   " ON CONFLICT DO UPDATE SET packets = max(packets, excluded.packets),"
                   " bytes = max(bytes, excluded.bytes),"
                   " kernel_drops = max(kernel_drops, excluded.kernel_drops),"
                   " interface_drops = max(interface_drops, excluded.interface_drops),"
                   " flows_evicted = max(flows_evicted, excluded.flows_evicted),"
-                  " cpu_us = max(cpu_us, excluded.cpu_us)",
+                  " cpu_us = max(cpu_us, excluded.cpu_us),"
+                  " refused_packets = max(refused_packets, excluded.refused_packets),"
+                  " refused_bytes = max(refused_bytes, excluded.refused_bytes),"
+                  " rows_dropped = max(rows_dropped, excluded.rows_dropped),"
+                  " bytes_dropped = max(bytes_dropped, excluded.bytes_dropped),"
+                  " rollup_other = max(rollup_other, excluded.rollup_other)",
                   lamp_int(sensor_ref), lamp_blob(cap_run, 16), lamp_uint(c->packets),
                   lamp_uint(c->bytes), lamp_uint(c->kernel_drops), lamp_uint(c->interface_drops),
-                  lamp_uint(c->flows_evicted), lamp_uint(c->cpu_us));
+                  lamp_uint(c->flows_evicted), lamp_uint(c->cpu_us), lamp_uint(c->flows_refused),
+                  lamp_uint(c->refused_bytes), lamp_uint(c->summary_rows_dropped),
+                  lamp_uint(c->summary_bytes_dropped), lamp_uint(c->rollup_other));
+    if (err == LAMP_OK)
+        err = put_outcomes(q, sensor_ref, cap_run, c);
     if (err == LAMP_OK)
         err = LAMP_EXEC(q, "UPDATE sensor SET flows_live = ?2, memory_bytes = ?3 WHERE no = ?1",
                         lamp_int(sensor_ref), lamp_uint(c->flows_live), lamp_uint(c->memory_bytes));

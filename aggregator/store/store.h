@@ -98,6 +98,18 @@ struct lamp_block_sensor_view {
     uint64_t serial, at_us, hit_packets, hit_bytes;
 };
 
+/* Traffic that is not mining, added up over some minutes. */
+struct lamp_traffic_view {
+    const char *site;
+    bool is_other; /* what the sensors kept no row for; without addresses, port, application */
+    struct lamp_addr host, remote;
+    uint8_t ip_proto;
+    uint16_t service_port;
+    const char *application, *remote_name; /* "" unknown */
+    uint64_t bytes_out, bytes_in, packets_out, packets_in, flows;
+    uint64_t first_us, last_us; /* starts of the first and the last minute with traffic */
+};
+
 struct lamp_status_view {
     uint32_t sensors, sensors_online, sites;
     uint32_t miners_confirmed, miners_probable, miners_suspected, miners_blocked, blocks;
@@ -123,6 +135,15 @@ struct lamp_conn_filter {
     uint32_t limit;
 };
 
+struct lamp_traffic_filter {
+    const char *site;                      /* NULL: any */
+    const struct lamp_addr *host, *remote; /* NULL: any */
+    const char *application;               /* NULL: any */
+    uint64_t from_us, to_us;               /* the minutes of both and those between */
+    uint32_t limit;                        /* 0: 100 */
+};
+
+typedef bool lamp_traffic_view_fn(const struct lamp_traffic_view *v, void *arg);
 enum { LAMP_BLOCKS_ENDED_MAX = 1000 };
 
 struct lamp_block_filter {
@@ -151,6 +172,12 @@ LAMP_CHECK int lamp_store_blocks(lamp_store *s, const struct lamp_block_filter *
                                  lamp_block_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_block_sensors(lamp_store *s, int64_t block_id,
                                         lamp_block_sensor_view_fn *fn, void *arg);
+
+/* Largest first; the total of all rows that fit the filter, whatever its limit, has no keys. */
+LAMP_CHECK int lamp_store_traffic(lamp_store *s, const struct lamp_traffic_filter *f,
+                                  lamp_traffic_view_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_traffic_total(lamp_store *s, const struct lamp_traffic_filter *f,
+                                        struct lamp_traffic_view *out);
 
 /* ---- opening ---- */
 

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 enum {
     MAX_ERRORS = 10000, /* told in the summary; all are told on stderr */
@@ -29,6 +28,7 @@ struct analysis {
     lamp_catalogue *catalogue;
     const char *file; /* being read */
     struct lamp_report_summary sum;
+    bool no_tunnels;
     bool progress, progress_shown;
     uint64_t progress_us;
 };
@@ -36,13 +36,15 @@ struct analysis {
 static const char usage[] =
     "Usage: davylamp-sensor analyze [--json | --csv | --html FILE] PATH...\n"
     "\n"
-    "Finds cryptocurrency mining in capture files (pcap, pcapng) and in folders of them.\n"
-    "Without an option it prints a table.\n"
+    "Finds cryptocurrency mining in capture files (pcap, pcapng, also compressed by gzip or\n"
+    "zstd) and in folders of them; PATH - is standard input. Without an option it prints a\n"
+    "table.\n"
     "\n"
     "      --json           one JSON object a line: each connection, then a summary\n"
     "      --csv            one row per connection\n"
     "      --html FILE      a page for a browser, written to FILE (- for standard output)\n"
     "      --catalogue DIR  folder of coins.csv, algorithms.csv and pools.csv\n"
+    "      --no-tunnels     count the packets around tunnels, not those in them\n"
     "  -h, --help           show this and exit\n"
     "  -V, --version        show the version and exit\n"
     "\n"
@@ -114,13 +116,12 @@ static void on_connection(const struct lamp_conn *c, void *arg)
     a->form->connection(a->out, a->file, c);
 }
 
-static size_t memory_for(const char *file)
+static size_t memory_for(const lamp_source *source)
 {
-    struct stat st;
-    if (stat(file, &st) != 0 || !S_ISREG(st.st_mode) ||
-        (uint64_t)st.st_size > (MAX_MEMORY - MIN_MEMORY) / MEMORY_PER_BYTE)
-        return MAX_MEMORY;
-    return MIN_MEMORY + (size_t)st.st_size * MEMORY_PER_BYTE;
+    const uint64_t size = lamp_source_size(source);
+    return size > (MAX_MEMORY - MIN_MEMORY) / MEMORY_PER_BYTE
+               ? MAX_MEMORY
+               : MIN_MEMORY + (size_t)size * MEMORY_PER_BYTE;
 }
 
 static void add_counters(struct analysis *a, const lamp_engine *e)
@@ -144,12 +145,17 @@ static void add_counters(struct analysis *a, const lamp_engine *e)
 static void read_frames(struct analysis *a, lamp_source *source, lamp_engine *e)
 {
     char why[LAMP_SOURCE_WHY];
-    struct lamp_frame frame;
+    struct lamp_frame frames[LAMP_ENGINE_BATCH];
+    uint64_t done = 0, told = 0;
+    size_t n;
     int err;
-    for (uint64_t n = 1; (err = lamp_source_next(source, &frame, why)) == LAMP_OK; n++) {
-        lamp_engine_frame(e, &frame);
-        if (n % PROGRESS_PACKETS == 0)
-            show_progress(a, n);
+    while ((err = lamp_source_read(source, frames, ARRAY_LEN(frames), &n, why)) == LAMP_OK) {
+        lamp_engine_frames(e, frames, n);
+        done += n;
+        if (done - told >= PROGRESS_PACKETS) {
+            told = done;
+            show_progress(a, done);
+        }
     }
     lamp_engine_finish(e);
     add_counters(a, e);
@@ -169,8 +175,11 @@ static bool on_file(const char *file, void *arg)
         add_error(a, file, why);
         return true;
     }
+    const struct lamp_rollup_cfg rollup = { 0 };
     const struct lamp_engine_cfg cfg = { .catalogue = a->catalogue,
-                                         .memory_bytes = memory_for(file) };
+                                         .rollup = &rollup,
+                                         .no_tunnels = a->no_tunnels,
+                                         .memory_bytes = memory_for(source) };
     const int err = lamp_engine_new(&cfg, on_connection, a, &engine);
     if (err) {
         add_error(a, file, lamp_strerror(err));
@@ -236,13 +245,10 @@ struct options {
 static bool parse_options(struct analysis *a, struct options *o, int argc, char **argv)
 {
     static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },
-        { "csv", no_argument, NULL, 'c' },
-        { "html", required_argument, NULL, 'H' },
-        { "catalogue", required_argument, NULL, 'k' },
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },
-        { NULL, 0, NULL, 0 },
+        { "json", no_argument, NULL, 'j' },       { "csv", no_argument, NULL, 'c' },
+        { "html", required_argument, NULL, 'H' }, { "catalogue", required_argument, NULL, 'k' },
+        { "no-tunnels", no_argument, NULL, 'T' }, { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },    { NULL, 0, NULL, 0 },
     };
     a->form = &lamp_report_table;
     optind = 0; /* getopt may have run before: start afresh */
@@ -256,6 +262,9 @@ static bool parse_options(struct analysis *a, struct options *o, int argc, char 
                                    : &lamp_report_html;
             o->html = opt == 'H' ? optarg : NULL;
             o->n_forms++;
+            break;
+        case 'T':
+            a->no_tunnels = true;
             break;
         case 'k':
             o->catalogue = optarg;
@@ -325,7 +334,10 @@ int lamp_analyze_main(int argc, char **argv)
     }
     a.form->begin(a.out);
     for (int i = optind; i < argc && !ferror(a.out); i++)
-        lamp_source_walk(argv[i], on_file, on_walk_error, &a);
+        if (streq(argv[i], "-"))
+            on_file(argv[i], &a);
+        else
+            lamp_source_walk(argv[i], on_file, on_walk_error, &a);
     clear_progress(&a);
     a.form->end(a.out, &a.sum);
     const bool ok = close_output(&a) && a.sum.n_errors == 0 && a.sum.n_errors_left_out == 0;

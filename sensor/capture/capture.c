@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "sensor/capture/inside.h"
 #include "sensor/capture/summarise.h"
 #include "sensor/engine/engine.h"
 #include "sensor/process/channel.h"
@@ -18,9 +19,10 @@
 
 enum {
     SOURCES_MAX = 32,
-    FRAMES_PER_TURN = 512,             /* of one source, so that none starves the others */
-    QUEUE_MAX_BYTES = 8 * 1024 * 1024, /* summaries waiting while the link is busy */
-    RECORD_MAX_BYTES = 192 * 1024,     /* fits a channel message and the link's MAXMSGSIZE */
+    FRAMES_PER_TURN = 512,               /* of one source, so that none starves the others */
+    QUEUE_MAX_BYTES = 8 * 1024 * 1024,   /* summaries waiting while the link is busy */
+    RECORD_MAX_BYTES = 192 * 1024,       /* fits a channel message and the link's MAXMSGSIZE */
+    GROWTH_MAX_BYTES = 32 * 1024 * 1024, /* private memory after the start: the queue and rows */
     CONNS_MAX = 16384,
     TURN_US = 200 * 1000,
 };
@@ -29,6 +31,7 @@ enum {
 struct waiting {
     struct waiting *next;
     size_t len, n_rows;
+    uint64_t n_bytes;
     uint8_t data[];
 };
 
@@ -42,10 +45,16 @@ struct capture {
     lamp_summarise *summarise;
     struct waiting *first, **last;
     size_t waiting_bytes;
-    uint64_t rows_dropped;
+    uint64_t rows_dropped, bytes_dropped;
 };
 
 /* ---- towards the link ---- */
+
+static void lose(struct capture *c, size_t n_rows, uint64_t n_bytes)
+{
+    c->rows_dropped += n_rows;
+    c->bytes_dropped += n_bytes;
+}
 
 static void drop_first(struct capture *c)
 {
@@ -57,21 +66,21 @@ static void drop_first(struct capture *c)
     free(w);
 }
 
-static void on_summary(const uint8_t *data, size_t len, size_t n_rows, void *arg)
+static void on_summary(const uint8_t *data, size_t len, size_t n_rows, uint64_t n_bytes, void *arg)
 {
     struct capture *c = arg;
     struct waiting *w = malloc(sizeof(*w) + len);
     if (!w) {
-        c->rows_dropped += n_rows;
+        lose(c, n_rows, n_bytes);
         return;
     }
-    *w = (struct waiting){ .len = len, .n_rows = n_rows };
+    *w = (struct waiting){ .len = len, .n_rows = n_rows, .n_bytes = n_bytes };
     memcpy(w->data, data, len);
     *c->last = w;
     c->last = &w->next;
     c->waiting_bytes += len;
     while (c->waiting_bytes > QUEUE_MAX_BYTES) {
-        c->rows_dropped += c->first->n_rows;
+        lose(c, c->first->n_rows, c->first->n_bytes);
         drop_first(c);
     }
 }
@@ -85,7 +94,7 @@ static int send_waiting(struct capture *c)
         if (err == LAMP_ECLOSED)
             return err;
         if (err)
-            c->rows_dropped += c->first->n_rows;
+            lose(c, c->first->n_rows, c->first->n_bytes);
         drop_first(c);
     }
     return LAMP_OK;
@@ -97,6 +106,12 @@ static void on_conn(const struct lamp_conn *conn, void *arg)
 {
     struct capture *c = arg;
     lamp_summarise_conn(c->summarise, conn);
+}
+
+static void on_rollup(const struct lamp_rollup_sum *row, void *arg)
+{
+    struct capture *c = arg;
+    lamp_summarise_rollup(c->summarise, row);
 }
 
 static uint64_t resident_bytes(int statm_fd)
@@ -137,12 +152,19 @@ static void fill_counters(struct capture *c, struct lamp_sensor_counters *out)
         .conns_refused = e.conns_refused,
         .reasm_dropped_bytes = e.reasm_dropped_bytes,
         .summary_rows_dropped = c->rows_dropped,
+        .summary_bytes_dropped = c->bytes_dropped,
+        .refused_bytes = e.refused_bytes,
+        .rollup_other = e.rollup.other_flows,
+        .names_dropped = e.rollup.names_refused + e.rollup.names_evicted,
+        .n_decode_bytes = LAMP_WIRE_DECODE_MAX,
         .memory_bytes = resident_bytes(c->statm_fd),
         .cpu_us = cpu_us(),
     };
     memcpy(out->decode, e.decode, sizeof(out->decode));
+    memcpy(out->decode_bytes, e.decode_bytes, sizeof(out->decode_bytes));
     while (out->n_decode > 0 && out->decode[out->n_decode - 1] == 0)
         out->n_decode--;
+    out->n_decode_bytes = out->n_decode;
     for (size_t i = 0; i < c->n_sources; i++) {
         struct lamp_source_stats st;
         lamp_source_stats(c->sources[i], &st);
@@ -157,6 +179,7 @@ static void summarise(struct capture *c)
     struct lamp_sensor_counters counters;
     lamp_engine_expire(c->engine, now_us);
     lamp_engine_conns(c->engine, on_conn, c);
+    lamp_engine_rollups(c->engine, now_us, on_rollup, c);
     fill_counters(c, &counters);
     lamp_summarise_flush(c->summarise, &counters, now_us, lamp_clock_mono_us());
 }
@@ -191,8 +214,31 @@ static int open_sources(struct capture *c)
     return LAMP_OK;
 }
 
+/* Whose traffic is whose: what the configuration says, or what the interfaces show. */
+static int find_inside(const struct capture *c, struct lamp_prefix own[LAMP_INSIDE_MAX],
+                       struct lamp_rollup_cfg *out)
+{
+    const struct lamp_strlist *list = &c->conf->capture.interfaces;
+    out->top = (size_t)c->conf->capture.traffic_rows;
+    out->inside = c->conf->inside_prefixes;
+    out->n_inside = c->conf->capture.inside.n;
+    if (out->n_inside > 0)
+        return LAMP_OK;
+    out->inside = own;
+    out->private_too = true;
+    return lamp_inside_of_interfaces((const char *const *)list->v, list->n, own, &out->n_inside);
+}
+
 static int open_engine(struct capture *c)
 {
+    struct lamp_prefix own[LAMP_INSIDE_MAX];
+    struct lamp_rollup_cfg rollup = { 0 };
+    int made = find_inside(c, own, &rollup);
+    if (made) {
+        lamp_log(LAMP_LOG_ERROR, "capture", "capture.inside: cannot list the interfaces: %s",
+                 lamp_strerror(made));
+        return made;
+    }
     char why[512];
     const int err = lamp_catalogue_load(c->conf->catalogue, &c->catalogue, why, sizeof(why));
     if (err) {
@@ -202,6 +248,11 @@ static int open_engine(struct capture *c)
     const struct lamp_engine_cfg engine = {
         .catalogue = c->catalogue,
         .memory_bytes = (size_t)c->conf->capture.memory_bytes,
+        .rollup = &rollup,
+        .no_tunnels = !c->conf->capture.tunnels,
+        .vlan_key = c->conf->capture.vlan_key,
+        .keep_twins = !c->conf->capture.duplicates,
+        .close_minutes = true,
     };
     struct lamp_summarise_cfg summaries = {
         .max_conns = CONNS_MAX,
@@ -210,7 +261,7 @@ static int open_engine(struct capture *c)
         .arg = c,
     };
     randombytes_buf(summaries.cap_run, sizeof(summaries.cap_run));
-    int made =
+    made =
         lamp_summarise_new(&summaries, lamp_clock_real_us(), lamp_clock_mono_us(), &c->summarise);
     if (!made)
         made = lamp_engine_new(&engine, on_conn, c, &c->engine);
@@ -220,7 +271,21 @@ static int open_engine(struct capture *c)
     return made;
 }
 
-static int start(struct capture *c)
+/* Gives up all privilege, and with it the way back: from here on this process opens nothing, an
+ * interface that went away and came back included. When there is nothing left to watch it ends, and
+ * the supervisor starts another one, which still may. */
+static int confine(struct capture *c, int ready_fd)
+{
+    const struct lamp_sandbox sandbox = {
+        .kind = LAMP_SANDBOX_CAPTURE,
+        .write_fds = { STDERR_FILENO, ready_fd, c->fd, -1 },
+        .memory_bytes = GROWTH_MAX_BYTES,
+    };
+    const int err = lamp_child_drop("capture", c->conf->user, 0);
+    return err ? err : lamp_child_confine("capture", &sandbox);
+}
+
+static int start(struct capture *c, int ready_fd)
 {
     int err = open_sources(c);
     if (!err)
@@ -228,7 +293,7 @@ static int start(struct capture *c)
     if (err)
         return err;
     c->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    return lamp_child_drop("capture", c->conf->user, 0);
+    return confine(c, ready_fd);
 }
 
 static void stop(struct capture *c)
@@ -252,19 +317,21 @@ static int read_sources(struct capture *c, bool *out_more)
     *out_more = false;
     for (size_t i = 0; i < c->n_sources; i++) {
         unsigned n = 0;
-        for (; n < FRAMES_PER_TURN; n++) {
-            struct lamp_frame frame;
+        while (n < FRAMES_PER_TURN) {
+            struct lamp_frame frames[LAMP_ENGINE_BATCH];
             char why[LAMP_SOURCE_WHY];
-            const int err = lamp_source_next(c->sources[i], &frame, why);
+            size_t got;
+            const int err = lamp_source_read(c->sources[i], frames, ARRAY_LEN(frames), &got, why);
             if (err == LAMP_EAGAIN)
                 break;
             if (err) {
                 lamp_log(LAMP_LOG_ERROR, "capture", "%s", why);
                 return err;
             }
-            lamp_engine_frame(c->engine, &frame);
+            lamp_engine_frames(c->engine, frames, got);
+            n += (unsigned)got;
         }
-        *out_more |= n == FRAMES_PER_TURN;
+        *out_more |= n >= FRAMES_PER_TURN;
     }
     return LAMP_OK;
 }
@@ -323,7 +390,7 @@ int lamp_capture_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)
     struct capture c = { .conf = conf, .fd = fd, .statm_fd = -1 };
     c.last = &c.first;
     int status = LAMP_EXIT_CONFIG;
-    if (start(&c) == LAMP_OK) {
+    if (start(&c, ready_fd) == LAMP_OK) {
         lamp_child_ready(ready_fd);
         const int err = serve(&c);
         if (err)

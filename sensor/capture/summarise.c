@@ -2,8 +2,12 @@
 #include "sensor/capture/summarise.h"
 
 #include <math.h>
+#include <stdio.h>
 
-enum { ROWS_HELD = 256 }; /* copies of about 6 KiB each */
+enum {
+    ROWS_HELD = 256, /* copies of about 6 KiB each */
+    ROLLUPS_HELD = 1024,
+};
 
 /* What a live connection has reported so far. */
 struct reported {
@@ -25,6 +29,11 @@ struct held {
     struct lamp_conn_row row;
 };
 
+struct held_rollup {
+    char remote_name[LAMP_WIRE_STRING_MAX];
+    struct lamp_rollup_row row;
+};
+
 struct lamp_summarise {
     struct lamp_summarise_cfg cfg;
     struct reported *slots; /* open addressing, linear probing, half full at most */
@@ -32,6 +41,9 @@ struct lamp_summarise {
     struct held *held;
     struct lamp_conn_row *rows; /* scratch: rows of one record side by side */
     size_t n_held;
+    struct held_rollup *rollups;
+    struct lamp_rollup_row *rollup_rows; /* scratch, as rows */
+    size_t n_rollups;
     uint64_t from_us, from_mono_us;
     struct lamp_sensor_counters last;
     struct lamp_summarise_counters count;
@@ -55,9 +67,11 @@ int lamp_summarise_new(const struct lamp_summarise_cfg *cfg, uint64_t now_us, ui
     s->slots = calloc(slots, sizeof(*s->slots));
     s->held = calloc(ROWS_HELD, sizeof(*s->held));
     s->rows = calloc(ROWS_HELD, sizeof(*s->rows));
+    s->rollups = calloc(ROLLUPS_HELD, sizeof(*s->rollups));
+    s->rollup_rows = calloc(ROLLUPS_HELD, sizeof(*s->rollup_rows));
     s->from_us = now_us;
     s->from_mono_us = mono_us;
-    if (!s->slots || !s->held || !s->rows) {
+    if (!s->slots || !s->held || !s->rows || !s->rollups || !s->rollup_rows) {
         lamp_summarise_free(s);
         return LAMP_ENOMEM;
     }
@@ -72,6 +86,8 @@ lamp_summarise *lamp_summarise_free(lamp_summarise *s)
     free(s->slots);
     free(s->held);
     free(s->rows);
+    free(s->rollups);
+    free(s->rollup_rows);
     free(s);
     return NULL;
 }
@@ -122,14 +138,25 @@ static void erase(lamp_summarise *s, struct reported *r)
 
 /* ---- records ---- */
 
-static void lose(lamp_summarise *s, size_t n)
+/* What one record carries. */
+struct rows {
+    struct lamp_conn_row *conns;
+    struct lamp_rollup_row *rollups;
+    size_t n_conns, n_rollups;
+};
+
+static uint64_t bytes_of(const struct rows *r)
 {
-    s->count.lost_rows += n;
+    uint64_t n = 0;
+    for (size_t i = 0; i < r->n_conns; i++)
+        n += r->conns[i].bytes_up + r->conns[i].bytes_down;
+    for (size_t i = 0; i < r->n_rollups; i++)
+        n += r->rollups[i].bytes_out + r->rollups[i].bytes_in;
+    return n;
 }
 
-/* Packs rows [0, n) as one record, or in halves where they do not fit one or one is refused. */
-static void emit_rows(lamp_summarise *s, struct lamp_conn_row *rows, size_t n, uint64_t to_us,
-                      uint64_t to_mono_us)
+static int pack(const lamp_summarise *s, const struct rows *r, uint64_t to_us, uint64_t to_mono_us,
+                uint8_t **out, size_t *out_len)
 {
     struct lamp_batch batch = {
         .t_from_us = s->from_us,
@@ -137,48 +164,80 @@ static void emit_rows(lamp_summarise *s, struct lamp_conn_row *rows, size_t n, u
         .mono_from_us = s->from_mono_us,
         .mono_to_us = to_mono_us,
         .counters = s->last,
-        .conns = rows,
-        .n_conns = n,
+        .conns = r->conns,
+        .n_conns = r->n_conns,
+        .rollups = r->rollups,
+        .n_rollups = r->n_rollups,
     };
     memcpy(batch.cap_run, s->cfg.cap_run, sizeof(batch.cap_run));
-    uint64_t n_bytes = 0;
-    for (size_t i = 0; i < n; i++)
-        n_bytes += rows[i].bytes_up + rows[i].bytes_down;
-
-    LAMP_AUTO_FREE uint8_t *packed = NULL, *record = NULL;
-    size_t packed_len = 0, record_len = 0;
+    LAMP_AUTO_FREE uint8_t *packed = NULL;
+    size_t packed_len = 0;
     int err = lamp_batch_pack(&batch, &packed, &packed_len);
-    if (!err) {
-        const struct lamp_msg m = { .type = LAMP_MSG_SUMMARY,
-                                    .u.summary = { .t_from_us = s->from_us,
-                                                   .t_to_us = to_us,
-                                                   .n_rows = n,
-                                                   .n_bytes = n_bytes,
-                                                   .batch = { packed, packed_len } } };
-        err = lamp_msg_pack(&m, &record, &record_len);
+    if (err)
+        return err;
+    const struct lamp_msg m = { .type = LAMP_MSG_SUMMARY,
+                                .u.summary = { .t_from_us = s->from_us,
+                                               .t_to_us = to_us,
+                                               .n_rows = r->n_conns + r->n_rollups,
+                                               .n_bytes = bytes_of(r),
+                                               .batch = { packed, packed_len } } };
+    uint8_t *record = NULL;
+    size_t record_len = 0;
+    err = lamp_msg_pack(&m, &record, &record_len);
+    if (err)
+        return err;
+    if (record_len > s->cfg.max_record_bytes) {
+        free(record);
+        return LAMP_EFULL;
     }
-    if (!err && record_len > s->cfg.max_record_bytes)
-        err = LAMP_EFULL;
+    *out = record;
+    *out_len = record_len;
+    return LAMP_OK;
+}
+
+/* Emits rows as one record, or in parts where they are too long for one. */
+static void emit_rows(lamp_summarise *s, const struct rows *r, uint64_t to_us, uint64_t to_mono_us)
+{
+    LAMP_AUTO_FREE uint8_t *record = NULL;
+    size_t record_len = 0;
+    const size_t n = r->n_conns + r->n_rollups;
+    const int err = pack(s, r, to_us, to_mono_us, &record, &record_len);
     if (err && err != LAMP_ENOMEM && n > 1) { /* one bad row must not take the others along */
-        emit_rows(s, rows, n / 2, to_us, to_mono_us);
-        emit_rows(s, rows + n / 2, n - n / 2, to_us, to_mono_us);
+        /* by kind first, then each kind in halves */
+        const bool both = r->n_conns > 0 && r->n_rollups > 0;
+        const size_t c = both ? r->n_conns : r->n_conns / 2, p = both ? 0 : r->n_rollups / 2;
+        const struct rows front = { r->conns, r->rollups, c, p };
+        const struct rows back = { r->conns + c, r->rollups + p, r->n_conns - c, r->n_rollups - p };
+        emit_rows(s, &front, to_us, to_mono_us);
+        emit_rows(s, &back, to_us, to_mono_us);
         return;
     }
     if (err) {
-        lose(s, n);
+        s->count.lost_rows += n;
+        s->count.lost_bytes += bytes_of(r);
         return;
     }
     s->count.records++;
     s->count.rows += n;
-    s->cfg.emit(record, record_len, n, s->cfg.arg);
+    s->cfg.emit(record, record_len, n, bytes_of(r), s->cfg.arg);
 }
 
 static void emit_held(lamp_summarise *s, uint64_t to_us, uint64_t to_mono_us)
 {
     for (size_t i = 0; i < s->n_held; i++)
         s->rows[i] = s->held[i].row;
-    emit_rows(s, s->rows, s->n_held, to_us, to_mono_us);
-    s->n_held = 0;
+    for (size_t i = 0; i < s->n_rollups; i++)
+        s->rollup_rows[i] = s->rollups[i].row;
+    const struct rows r = { s->rows, s->rollup_rows, s->n_held, s->n_rollups };
+    emit_rows(s, &r, to_us, to_mono_us);
+    s->n_held = s->n_rollups = 0;
+}
+
+/* Makes room: what is held leaves with the counters of the last interval; times are the frames'. */
+static void emit_early(lamp_summarise *s, uint64_t frame_us)
+{
+    const uint64_t to_us = frame_us > s->from_us ? frame_us : s->from_us;
+    emit_held(s, to_us, s->from_mono_us + (to_us - s->from_us));
 }
 
 /* ---- rows ---- */
@@ -310,11 +369,8 @@ void lamp_summarise_conn(lamp_summarise *s, const struct lamp_conn *conn)
     if (!first && !conn->ended && before->verdict == conn->verdict && says_nothing(&delta))
         return;
 
-    /* What has no room leaves with the counters of the last interval; times are the frames'. */
-    if (s->n_held == ROWS_HELD) {
-        const uint64_t to_us = conn->last_us > s->from_us ? conn->last_us : s->from_us;
-        emit_held(s, to_us, s->from_mono_us + (to_us - s->from_us));
-    }
+    if (s->n_held == ROWS_HELD)
+        emit_early(s, conn->last_us);
     struct held *h = &s->held[s->n_held++];
     h->conn = *conn;
     h->row = delta;
@@ -325,11 +381,34 @@ void lamp_summarise_conn(lamp_summarise *s, const struct lamp_conn *conn)
         remember(r, conn);
 }
 
+void lamp_summarise_rollup(lamp_summarise *s, const struct lamp_rollup_sum *sum)
+{
+    if (s->n_rollups == ROLLUPS_HELD)
+        emit_early(s, s->from_us);
+    struct held_rollup *h = &s->rollups[s->n_rollups++];
+    snprintf(h->remote_name, sizeof(h->remote_name), "%s", sum->remote_name);
+    h->row = (struct lamp_rollup_row){
+        .minute = sum->minute,
+        .inside_addr = sum->inside,
+        .remote_addr = sum->remote,
+        .ip_proto = sum->ip_proto,
+        .service_port = sum->service_port,
+        .application = text(sum->application),
+        .remote_name = text(h->remote_name),
+        .bytes_out = sum->bytes_out,
+        .bytes_in = sum->bytes_in,
+        .packets_out = sum->packets_out,
+        .packets_in = sum->packets_in,
+        .flows = sum->flows,
+    };
+}
+
 void lamp_summarise_flush(lamp_summarise *s, const struct lamp_sensor_counters *counters,
                           uint64_t now_us, uint64_t mono_us)
 {
     s->last = *counters;
     s->last.summary_rows_dropped += s->count.lost_rows;
+    s->last.summary_bytes_dropped += s->count.lost_bytes;
     emit_held(s, now_us, mono_us);
     s->from_us = now_us;
     s->from_mono_us = mono_us;

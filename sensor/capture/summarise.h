@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* summarise: turns the connections of an engine into SUMMARY records: for every connection
- * what came since the last record, so that the sum of all rows of a connection is its total.
+/* summarise: turns the connections and rollups of an engine into SUMMARY records: for every
+ * connection what came since the last record, so that the sum of all rows of a connection is
+ * its total; a rollup row is such a difference already.
  *
  * Owns copies of what it is lent and a table of what each live connection has reported. Both
  * are bounded: rows that find no room leave as a record of their own at once; a connection
@@ -10,12 +11,14 @@
 
 #include "proto/wire.h"
 #include "sensor/engine/conn.h"
+#include "sensor/rollup/rollup.h"
 
 typedef struct lamp_summarise lamp_summarise;
 
 /* Gets each record: a packed Envelope SUMMARY without session, stream and seq. The bytes are
  * the callee's for the call. n_rows and n_bytes as in the record. */
-typedef void lamp_summary_fn(const uint8_t *data, size_t len, size_t n_rows, void *arg);
+typedef void lamp_summary_fn(const uint8_t *data, size_t len, size_t n_rows, uint64_t n_bytes,
+                             void *arg);
 
 struct lamp_summarise_cfg {
     uint8_t cap_run[16];     /* random, new at each start of the capture process */
@@ -34,13 +37,16 @@ lamp_summarise *lamp_summarise_free(lamp_summarise *s);
  * and for each that ends (conn->ended) when it does. */
 void lamp_summarise_conn(lamp_summarise *s, const struct lamp_conn *conn);
 
-/* Emits everything taken since the last call with the counters (whose summary_rows_dropped is
- * added to our own): at least one record, so that a quiet sensor is heard of. now_us: capture
+/* Takes a rollup row. */
+void lamp_summarise_rollup(lamp_summarise *s, const struct lamp_rollup_sum *sum);
+
+/* Emits everything taken since the last call with the counters (to whose summary_rows_dropped
+ * and summary_bytes_dropped our own are added): at least one record, so that a quiet sensor is heard of. now_us: capture
  * clock, mono_us: CLOCK_MONOTONIC. */
 void lamp_summarise_flush(lamp_summarise *s, const struct lamp_sensor_counters *counters,
                           uint64_t now_us, uint64_t mono_us);
 
 struct lamp_summarise_counters {
-    uint64_t records, rows, untracked, lost_rows;
+    uint64_t records, rows, untracked, lost_rows, lost_bytes;
 };
 struct lamp_summarise_counters lamp_summarise_counters(const lamp_summarise *s);

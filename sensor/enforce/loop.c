@@ -85,6 +85,9 @@ int lamp_enforce_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)
     int err = lamp_child_drop("enforce", conf->enforce.user, 1ULL << CAP_NET_ADMIN);
     if (!err)
         err = buf ? lamp_nft_open(&cfg.backend) : LAMP_ENOMEM;
+    const struct lamp_sandbox sandbox = { .kind = LAMP_SANDBOX_ENFORCE, .folder = dir };
+    if (!err)
+        err = lamp_child_confine("enforce", &sandbox);
     if (!err)
         err = lamp_enforce_new(&cfg, lamp_clock_real_us(), &e);
     if (err) {

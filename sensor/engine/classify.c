@@ -403,5 +403,9 @@ enum lamp_interest lamp_classify_stream(lamp_classify *c, lamp_inspect *s, enum 
     split_bytes(c, s, dir, bytes, t_us);
     if (s->recog)
         return LAMP_INTEREST_MORE;
-    return s->half[0].dead && s->half[1].dead ? LAMP_INTEREST_NEVER : LAMP_INTEREST_MORE;
+    /* what looked like a line by chance, in a flow whose start nobody saw, holds no state: the
+     * flow gets another chance with the next such look */
+    const struct half *other = &s->half[!dir];
+    const bool chance = !s->facts.saw_syn && other->lines == 0 && !other->in_line;
+    return h->dead && (other->dead || chance) ? LAMP_INTEREST_NEVER : LAMP_INTEREST_MORE;
 }

@@ -5,15 +5,21 @@
 #include "sensor/engine/decode.h"
 #include "sensor/engine/flow.h"
 #include "sensor/engine/reasm.h"
+#include "sensor/engine/twin.h"
+#include "sensor/rollup/apps.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum {
+    FETCH_LAG = 8, /* frames between asking for a place of the flow table and reading it */
     MIN_MEMORY = 1 << 20,
     IDLE_US = 300 * 1000 * 1000,
     LINGER_US = 5 * 1000 * 1000,
+    MAX_DATAGRAMS = 1 << 14, /* fragmented ones at once */
     MAX_RETRIES = 7,         /* inspections of a flow after it was dismissed */
     VICTIM_TRIES = 64,       /* tracks looked at for one that may go */
+    MINUTE_US = 60 * 1000 * 1000,
     FIRST_FLIGHT = 64 << 10, /* how far ahead of its start a reordered stream begins */
 };
 
@@ -26,23 +32,48 @@ struct track {
     struct track *next_free;
 };
 
+/* A frame of the batch between the steps of lamp_engine_frames(). */
+struct step {
+    struct lamp_pkt pkt;
+    struct lamp_flow_aim aim;
+    uint64_t print; /* for twins */
+    enum lamp_decode outcome;
+};
+
 struct lamp_engine {
     lamp_conn_fn *ended;
     void *arg;
+    lamp_decoder *decoder;
     lamp_flows *flows;
     lamp_reasm *reasm;
     lamp_classify *classify;
-    struct track *tracks; /* max_tracks; only the first n_tracks have been in use */
+    lamp_twins *twins;   /* NULL: copies count like any packet */
+    lamp_rollup *rollup; /* NULL: not wanted */
+    bool close_minutes, minute_is_known;
+    bool rollups_due;        /* a minute was closed, or everything ended */
+    uint64_t minute_from_us; /* the minute in work */
+    struct track *tracks;    /* max_tracks; only the first n_tracks have been in use */
     uint32_t max_tracks, n_tracks, next_victim;
     struct track *free; /* of those, chained by `next_free` */
     uint64_t next_id, conns_live;
     struct lamp_engine_counters n; /* packets, bytes and decode */
+    struct step steps[LAMP_ENGINE_BATCH];
 };
 
 static void flow_ended(struct lamp_flow *f, void *arg);
 
-/* Splits memory_bytes: half to the flow table, 3/8 to inspection (classify and tracks), 1/8 to
- * early segments. */
+static int make_rollup(lamp_engine *e, const struct lamp_engine_cfg *cfg, size_t memory_bytes)
+{
+    if (!cfg->rollup)
+        return LAMP_OK;
+    struct lamp_rollup_cfg rollup = *cfg->rollup;
+    rollup.memory_bytes = memory_bytes;
+    e->close_minutes = cfg->close_minutes;
+    return lamp_rollup_new(&rollup, &e->rollup);
+}
+
+/* Splits memory_bytes: half to the flow table, 5/16 to inspection (classify and tracks), 1/8 to
+ * early segments, 1/16 to rollups and names. */
 static int make_parts(lamp_engine *e, const struct lamp_engine_cfg *cfg)
 {
     size_t eighth = cfg->memory_bytes / 8;
@@ -50,18 +81,32 @@ static int make_parts(lamp_engine *e, const struct lamp_engine_cfg *cfg)
         .max_flows = lamp_min(4 * eighth / LAMP_FLOW_BYTES, 1U << 30),
         .idle_us = cfg->idle_us ? cfg->idle_us : IDLE_US,
         .linger_us = LINGER_US,
+        .host_share = cfg->host_share,
+        .vlan_key = cfg->vlan_key,
+        .catalogue = cfg->catalogue,
         .ended = flow_ended,
         .arg = e,
     };
     size_t track_bytes = lamp_classify_memory(1024) / 1024 + sizeof(struct track);
-    size_t tracks = lamp_min(3 * eighth / track_bytes, 1U << 20);
+    size_t tracks = lamp_min(5 * eighth / 2 / track_bytes, 1U << 20);
     struct lamp_classify_cfg classify = { cfg->catalogue, tracks };
 
-    int err = lamp_flows_new(&flows, &e->flows);
+    struct lamp_decoder_cfg decoder = {
+        .no_tunnels = cfg->no_tunnels,
+        .max_datagrams = lamp_min(eighth / 4096 + 1, MAX_DATAGRAMS),
+    };
+
+    int err = lamp_decoder_new(&decoder, &e->decoder);
+    if (err == LAMP_OK)
+        err = lamp_flows_new(&flows, &e->flows);
     if (err == LAMP_OK)
         err = lamp_reasm_new(eighth, &e->reasm);
     if (err == LAMP_OK)
         err = lamp_classify_new(&classify, &e->classify);
+    if (err == LAMP_OK)
+        err = make_rollup(e, cfg, eighth / 2);
+    if (err == LAMP_OK && !cfg->keep_twins)
+        err = lamp_twins_new(&e->twins);
     if (err != LAMP_OK)
         return err;
     e->max_tracks = (uint32_t)tracks;
@@ -96,9 +141,12 @@ lamp_engine *lamp_engine_free(lamp_engine *e)
     for (uint32_t i = 0; i < e->n_tracks; i++)
         if (e->tracks[i].inspect)
             lamp_classify_close(e->classify, e->tracks[i].inspect);
+    lamp_decoder_free(e->decoder);
     lamp_flows_free(e->flows);
     lamp_reasm_free(e->reasm);
     lamp_classify_free(e->classify);
+    lamp_rollup_free(e->rollup);
+    lamp_twins_free(e->twins);
     free(e->tracks);
     free(e);
     return NULL;
@@ -162,8 +210,22 @@ static void track_close(lamp_engine *e, struct track *k)
     e->free = k;
 }
 
+/* How the other side is called: what the client asked for by name, or what DNS said. */
+static void fill_names(const lamp_engine *e, const struct lamp_flow *f, struct lamp_conn *c)
+{
+    if (!e->rollup)
+        return;
+    const struct lamp_rollup_mark mark = { f->name, f->app };
+    const char *asked = lamp_rollup_mark_name(e->rollup, &mark);
+    if ((f->app == LAMP_APP_TLS || f->app == LAMP_APP_HTTPS) && *asked && !c->sni[0])
+        snprintf(c->sni, sizeof(c->sni), "%s", asked);
+    if (!c->server_name[0])
+        snprintf(c->server_name, sizeof(c->server_name), "%s",
+                 *asked ? asked : lamp_rollup_dns_name(e->rollup, &c->server, f->first_us));
+}
+
 /* What the engine knows of a connection and classify does not. */
-static void fill_conn(const struct track *k, bool ended)
+static void fill_conn(const lamp_engine *e, const struct track *k, bool ended)
 {
     const struct lamp_flow *f = k->flow;
     struct lamp_conn *c = k->conn;
@@ -178,6 +240,7 @@ static void fill_conn(const struct track *k, bool ended)
     c->ended = ended;
     c->first_us = f->first_us;
     c->last_us = f->last_us;
+    fill_names(e, f, c);
 }
 
 /* One delivery to classify. */
@@ -205,6 +268,7 @@ static void settle(lamp_engine *e, struct track *k, const struct delivery *d)
         k->conn = lamp_inspect_conn(k->inspect);
         if (k->conn) {
             k->conn->id = ++e->next_id;
+            fill_names(e, k->flow, k->conn); /* classify looks the name up */
             k->flow->keep = true;
             e->conns_live++;
         }
@@ -273,48 +337,151 @@ static void inspect(lamp_engine *e, struct lamp_flow *f, enum lamp_dir dir,
     settle(e, k, &d);
 }
 
+/* -- everything that is no mining connection ----------------------------------------- */
+
+/* Takes the flow's traffic out of it and adds it up. */
+static void roll_up(lamp_engine *e, struct lamp_flow *f)
+{
+    if (!e->rollup)
+        return;
+    const unsigned c = f->client, s = !c;
+    const struct lamp_rollup_flow sum = {
+        .client = &f->key.addr[c],
+        .server = &f->key.addr[s],
+        .server_port = f->key.port[s],
+        .ip_proto = f->key.ip_proto,
+        .is_new = !f->rolled_up,
+        .mark = { f->name, f->app },
+        .first_us = f->first_us,
+        .last_us = f->last_us,
+        .bytes = { f->bytes[LAMP_UP], f->bytes[LAMP_DOWN] },
+        .packets = { f->packets[LAMP_UP], f->packets[LAMP_DOWN] },
+    };
+    lamp_rollup_add(e->rollup, &sum);
+    memset(f->bytes, 0, sizeof(f->bytes));
+    memset(f->packets, 0, sizeof(f->packets));
+    f->rolled_up = true;
+}
+
+static void roll_up_live(struct lamp_flow *f, void *arg)
+{
+    if (!f->user)
+        roll_up(arg, f);
+}
+
+/* Called when a time is not in the minute in work. A little disorder changes nothing. */
+static void turn_minute(lamp_engine *e, uint64_t t_us)
+{
+    if (e->minute_is_known && t_us < e->minute_from_us && e->minute_from_us - t_us < MINUTE_US)
+        return;
+    if (e->minute_is_known && e->close_minutes)
+        lamp_flows_each(e->flows, roll_up_live, e);
+    e->rollups_due = e->minute_is_known;
+    e->minute_is_known = true;
+    e->minute_from_us = t_us / MINUTE_US * MINUTE_US;
+}
+
+/* Application and names, from a payload that rollups want to see. */
+static void look(lamp_engine *e, struct lamp_flow *f, enum lamp_dir dir, const struct lamp_pkt *pkt)
+{
+    const uint16_t port = f->key.port[!f->client];
+    if (pkt->payload.len == 0 || !lamp_rollup_wants(port, f->n_payloads[dir]))
+        return;
+    struct lamp_rollup_mark mark = { f->name, f->app };
+    lamp_rollup_look(e->rollup, pkt->ip_proto, port, dir, pkt->payload, pkt->t_us, &mark);
+    f->name = mark.name;
+    f->app = mark.app;
+}
+
 static void flow_ended(struct lamp_flow *f, void *arg)
 {
     lamp_engine *e = arg;
     struct track *k = f->user;
-    if (!k)
+    if (!k) {
+        roll_up(e, f);
         return;
+    }
     struct delivery d = { .e = e, .k = k, .t_us = f->last_us };
     for (d.dir = LAMP_UP; d.dir <= LAMP_DOWN && !d.over; d.dir++)
         lamp_reasm_flush(e->reasm, &k->streams[d.dir], deliver, &d);
     settle(e, k, &d);
-    if (!f->user)
-        return;
-    if (k->conn) {
-        fill_conn(k, true);
+    if (f->user && k->conn) {
+        fill_conn(e, k, true);
         e->ended(k->conn, e->arg);
+    } else {
+        roll_up(e, f);
     }
-    track_close(e, k);
+    if (f->user)
+        track_close(e, k);
 }
 
 /* -- packets in, connections out ----------------------------------------------------- */
 
-void lamp_engine_frame(lamp_engine *e, const struct lamp_frame *frame)
+/* First step of a frame: what is in it. Starts fetching where its flow is looked for. */
+static void aim(lamp_engine *e, const struct lamp_frame *frame, struct step *s)
 {
     e->n.packets++;
     e->n.bytes += frame->orig_len;
-    lamp_flows_expire(e->flows, frame->t_us);
+    s->outcome = lamp_decode_frame(e->decoder, frame, &s->pkt);
+    if (!lamp_decode_is_packet(s->outcome))
+        return;
+    lamp_flows_aim(e->flows, &s->pkt, &s->aim);
+    if (e->twins) {
+        s->print = lamp_twin_print(&s->pkt, s->aim.hash, s->aim.src);
+        lamp_twins_fetch(e->twins, s->print);
+    }
+}
 
-    struct lamp_pkt pkt;
-    enum lamp_decode outcome = lamp_decode_frame(frame, &pkt);
-    e->n.decode[outcome]++;
-    if (!lamp_decode_is_packet(outcome))
+/* Last step: counts the frame, finds its flow and looks into it. */
+static void take(lamp_engine *e, struct step *s)
+{
+    const struct lamp_pkt *pkt = &s->pkt;
+    lamp_flows_expire(e->flows, pkt->t_us);
+    if (pkt->t_us - e->minute_from_us >= MINUTE_US)
+        turn_minute(e, pkt->t_us);
+    const bool is_packet = lamp_decode_is_packet(s->outcome);
+    if (is_packet && e->twins && lamp_twins_is_copy(e->twins, pkt, s->print))
+        s->outcome = LAMP_DECODE_DUPLICATE;
+    e->n.decode[s->outcome]++;
+    e->n.decode_bytes[s->outcome] += pkt->frame_len;
+    if (!lamp_decode_is_packet(s->outcome))
         return;
     struct lamp_flow *f;
     enum lamp_dir dir;
-    if (lamp_flows_touch(e->flows, &pkt, &f, &dir) != LAMP_OK)
-        return; /* counted as refused */
-    if (pkt.payload_orig_len == 0)
+    if (lamp_flows_touch_aimed(e->flows, pkt, &s->aim, &f, &dir) != LAMP_OK) {
+        e->n.refused_bytes += pkt->frame_len; /* the packet is counted as refused */
         return;
-    if (pkt.ip_proto == LAMP_IPPROTO_TCP)
-        inspect(e, f, dir, &pkt);
+    }
+    if (pkt->payload_orig_len == 0)
+        return;
+    if (pkt->ip_proto == LAMP_IPPROTO_TCP)
+        inspect(e, f, dir, pkt);
+    if (e->rollup)
+        look(e, f, dir, pkt);
     if (f->n_payloads[dir] < UINT8_MAX)
         f->n_payloads[dir]++;
+}
+
+/* The steps are taken by all frames of a batch in turn, so that the memory that each asks for
+ * has come when the next step needs it. */
+void lamp_engine_frames(lamp_engine *e, const struct lamp_frame *frames, size_t n)
+{
+    for (size_t done = 0, batch; done < n; done += batch) {
+        batch = lamp_min(n - done, (size_t)LAMP_ENGINE_BATCH);
+        for (size_t i = 0; i < batch + FETCH_LAG; i++) {
+            if (i < batch)
+                aim(e, &frames[done + i], &e->steps[i]);
+            if (i >= FETCH_LAG && lamp_decode_is_packet(e->steps[i - FETCH_LAG].outcome))
+                lamp_flows_fetch(e->flows, &e->steps[i - FETCH_LAG].aim);
+        }
+        for (size_t i = 0; i < batch; i++)
+            take(e, &e->steps[i]);
+    }
+}
+
+void lamp_engine_frame(lamp_engine *e, const struct lamp_frame *frame)
+{
+    lamp_engine_frames(e, frame, 1);
 }
 
 void lamp_engine_expire(lamp_engine *e, uint64_t now_us)
@@ -328,14 +495,27 @@ void lamp_engine_conns(lamp_engine *e, lamp_conn_fn *fn, void *arg)
         struct track *k = &e->tracks[i];
         if (!k->conn)
             continue;
-        fill_conn(k, false);
+        fill_conn(e, k, false);
         fn(k->conn, arg);
     }
+}
+
+void lamp_engine_rollups(lamp_engine *e, uint64_t now_us, lamp_rollup_fn *fn, void *arg)
+{
+    if (!e->rollup)
+        return;
+    if (now_us - e->minute_from_us >= MINUTE_US)
+        turn_minute(e, now_us);
+    if (e->close_minutes && !e->rollups_due)
+        return;
+    e->rollups_due = false;
+    lamp_rollup_drain(e->rollup, fn, arg);
 }
 
 void lamp_engine_finish(lamp_engine *e)
 {
     lamp_flows_end_all(e->flows);
+    e->rollups_due = true;
 }
 
 void lamp_engine_counters(const lamp_engine *e, struct lamp_engine_counters *out)
@@ -345,9 +525,14 @@ void lamp_engine_counters(const lamp_engine *e, struct lamp_engine_counters *out
     out->flows_new = flows.created;
     out->flows_ended = flows.ended;
     out->flows_evicted = flows.evicted;
+    out->flows_evicted_share = flows.evicted_share;
     out->flows_refused = flows.refused;
     out->flows_live = flows.live;
+    out->fragments_evicted = lamp_decoder_evicted(e->decoder);
     out->conns_live = e->conns_live;
+    if (e->rollup)
+        out->rollup = lamp_rollup_counters(e->rollup);
     out->conns_refused = lamp_classify_counters(e->classify).refused;
+    out->reasm_conflicts = lamp_reasm_counters(e->reasm).conflicts;
     out->reasm_dropped_bytes = lamp_reasm_counters(e->reasm).dropped_bytes;
 }

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/flow.h"
 
-#include <assert.h>
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 static_assert(sizeof(struct lamp_flow) <= 128, "a flow is two cache lines");
 
 enum {
     WHEEL = 512,       /* slots; an idle flow's deadline is at most half a turn ahead */
-    EVICT_TRIES = 256, /* flows looked at for one that may go */
+    EVICT_TRIES = 256, /* flows looked at for one that may go, in the order of deadlines */
+    EVICT_PROBES = 32, /* and at random, */
+    EVICT_CHOICE = 4,  /* until so many may go */
+    HOSTS_MIN = 256,   /* counts of flows by client, more for larger tables */
+    HOSTS_MAX = 65536,
+    HUGE_PAGE = 2 << 20,
     NONE = UINT32_MAX,
 };
 
@@ -28,12 +33,30 @@ struct lamp_flows {
     struct place *places;
     uint32_t mask;
     uint64_t seed[2];
+    /* How many flows clients own, by hash of their address: clients that share a count may be
+     * taken for one large one, which costs them a flow of a full table at worst. */
+    uint32_t *hosts, hosts_mask, hosts_over; /* hosts_over: counts above the share */
+    uint64_t random;                         /* state of next_random() */
     /* Timer wheel: a flow hangs in the slot of the tick its deadline had when it was put
      * there. Packets do not move it; the sweep does, if it finds the deadline moved. */
-    uint64_t tick_us, tick, tick_start_us;
+    unsigned tick_shift; /* a tick is so many microseconds to the power of two */
+    uint64_t tick, tick_start_us;
+    uint64_t first_tick; /* no flow hangs in a slot between tick and this one */
     uint32_t wheel[WHEEL];
     struct lamp_flows_counters n;
 };
+
+/* Zeroed memory that is random-accessed: in huge pages if the system has them, since most of
+ * the cost of a look-up in a large table is finding the page. NULL: none. */
+static void *take_pages(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    if (bytes >= HUGE_PAGE)
+        (void)madvise(p, bytes, MADV_HUGEPAGE); /* or in small ones */
+    return p;
+}
 
 int lamp_flows_new(const struct lamp_flows_cfg *cfg, lamp_flows **out)
 {
@@ -47,19 +70,27 @@ int lamp_flows_new(const struct lamp_flows_cfg *cfg, lamp_flows **out)
     if (!t)
         return err;
     t->cfg = *cfg;
-    t->tick_us = cfg->idle_us / (WHEEL / 2) + 1;
-    size_t n = 2;
+    if (t->cfg.host_share == 0)
+        t->cfg.host_share = cfg->max_flows / 4;
+    while (cfg->idle_us >> t->tick_shift >= WHEEL / 2)
+        t->tick_shift++;
+    size_t n = 2, hosts = HOSTS_MIN;
     while (n < 2 * cfg->max_flows)
         n *= 2;
+    while (hosts < HOSTS_MAX && hosts < cfg->max_flows / 4)
+        hosts *= 2;
     t->mask = (uint32_t)(n - 1);
-    t->places = calloc(n, sizeof(*t->places));
-    t->pool = aligned_alloc(64, cfg->max_flows * sizeof(*t->pool));
-    if (!t->places || !t->pool)
+    t->hosts_mask = (uint32_t)(hosts - 1);
+    t->hosts = calloc(hosts, sizeof(*t->hosts));
+    t->places = take_pages(n * sizeof(*t->places));
+    t->pool = take_pages(cfg->max_flows * sizeof(*t->pool));
+    if (!t->hosts || !t->places || !t->pool)
         goto fail;
     if (getrandom(t->seed, sizeof(t->seed), 0) != sizeof(t->seed)) {
         err = -errno;
         goto fail;
     }
+    t->random = t->seed[0] | 1;
 
     memset(t->wheel, 0xff, sizeof(t->wheel));
     t->free = NONE;
@@ -74,15 +105,18 @@ lamp_flows *lamp_flows_free(lamp_flows *t)
 {
     if (!t)
         return NULL;
-    free(t->places);
-    free(t->pool);
+    if (t->places)
+        munmap(t->places, ((size_t)t->mask + 1) * sizeof(*t->places));
+    if (t->pool)
+        munmap(t->pool, t->cfg.max_flows * sizeof(*t->pool));
+    free(t->hosts);
     free(t);
     return NULL;
 }
 
 /* -- key and hash -------------------------------------------------------------------- */
 
-static uint64_t word(const uint8_t *p)
+static inline uint64_t word(const uint8_t *p)
 {
     uint64_t v;
     memcpy(&v, p, sizeof(v));
@@ -101,12 +135,15 @@ static bool src_is_first(const struct lamp_pkt *p)
     return p->src_port <= p->dst_port;
 }
 
-static uint64_t rotl(uint64_t v, int bits)
+/* The state of the hash stays in registers only where all of it is inlined. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE uint64_t rotl(uint64_t v, int bits)
 {
     return v << bits | v >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[4])
+INLINE void sip_round(uint64_t v[4])
 {
     v[0] += v[1], v[1] = rotl(v[1], 13) ^ v[0], v[0] = rotl(v[0], 32);
     v[2] += v[3], v[3] = rotl(v[3], 16) ^ v[2];
@@ -114,53 +151,132 @@ static void sip_round(uint64_t v[4])
     v[2] += v[1], v[1] = rotl(v[1], 17) ^ v[2], v[2] = rotl(v[2], 32);
 }
 
-static void sip_word(uint64_t v[4], uint64_t m)
+INLINE void sip_word(uint64_t v[4], uint64_t m)
 {
     v[3] ^= m;
     sip_round(v);
     v[0] ^= m;
 }
 
-/* SipHash-1-3 (Aumasson and Bernstein, 2012) over the key's words. The upper halves of IPv4
- * addresses are all alike and left out. */
-static uint32_t key_hash(const uint64_t seed[2], const struct lamp_flow_key *k)
+INLINE void sip_start(uint64_t v[4], const uint64_t seed[2])
 {
-    uint64_t v[4] = { seed[0] ^ 0x736f6d6570736575, seed[1] ^ 0x646f72616e646f6d,
-                      seed[0] ^ 0x6c7967656e657261, seed[1] ^ 0x7465646279746573 };
-    uint64_t upper[2] = { word(k->addr[0].b), word(k->addr[1].b) };
-    if (upper[0] | upper[1]) {
-        sip_word(v, upper[0]);
-        sip_word(v, upper[1]);
-    }
-    sip_word(v, word(k->addr[0].b + 8));
-    sip_word(v, word(k->addr[1].b + 8));
-    sip_word(v, (uint64_t)k->port[0] << 32 | (uint64_t)k->port[1] << 16 | k->ip_proto);
+    v[0] = seed[0] ^ 0x736f6d6570736575;
+    v[1] = seed[1] ^ 0x646f72616e646f6d;
+    v[2] = seed[0] ^ 0x6c7967656e657261;
+    v[3] = seed[1] ^ 0x7465646279746573;
+}
+
+INLINE uint64_t sip_end(uint64_t v[4])
+{
     v[2] ^= 0xff;
     sip_round(v);
     sip_round(v);
     sip_round(v);
-    uint64_t h = v[0] ^ v[1] ^ v[2] ^ v[3];
-    return (uint32_t)(h ^ h >> 32);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-static bool key_eq(const struct lamp_flow_key *a, const struct lamp_flow_key *b)
+/* The two halves of an IPv4 address in its mapped form. */
+static inline bool is_v4(uint64_t upper, uint64_t lower)
 {
-    return lamp_addr_eq(&a->addr[0], &b->addr[0]) && lamp_addr_eq(&a->addr[1], &b->addr[1]) &&
-           a->port[0] == b->port[0] && a->port[1] == b->port[1] && a->ip_proto == b->ip_proto;
+    static const uint8_t mapped[8] = { [2] = 0xff, [3] = 0xff };
+    uint64_t prefix, mask;
+    memcpy(&prefix, mapped, sizeof(prefix));
+    memcpy(&mask, (const uint8_t[8]){ 0xff, 0xff, 0xff, 0xff }, sizeof(mask));
+    return upper == 0 && (lower & mask) == prefix;
+}
+
+/* The VLANs of a packet as one number: those that a flow remembers. */
+static uint64_t vlan_word(const uint16_t *vlans, unsigned n)
+{
+    uint64_t w = n;
+    for (unsigned i = 0; i < n; i++)
+        w = w << 12 | vlans[i];
+    return w;
+}
+
+/* SipHash-1-3 (Aumasson and Bernstein, 2012) over the ends in their order; two IPv4 addresses
+ * go into one word. */
+INLINE uint64_t pair_hash(const lamp_flows *t, const struct lamp_pkt *p, bool src)
+{
+    const struct lamp_addr *a = src ? &p->dst : &p->src, *b = src ? &p->src : &p->dst;
+    const uint64_t ports =
+        src ? (uint64_t)p->dst_port << 16 | p->src_port : (uint64_t)p->src_port << 16 | p->dst_port;
+    const uint64_t au = word(a->b), al = word(a->b + 8), bu = word(b->b), bl = word(b->b + 8);
+    uint64_t v[4];
+    sip_start(v, t->seed);
+    uint64_t tail = ports << 8 | p->ip_proto;
+    if (is_v4(au, al) && is_v4(bu, bl)) {
+        uint32_t a4, b4;
+        memcpy(&a4, a->b + 12, sizeof(a4));
+        memcpy(&b4, b->b + 12, sizeof(b4));
+        sip_word(v, (uint64_t)a4 << 32 | b4);
+    } else {
+        sip_word(v, au);
+        sip_word(v, al);
+        sip_word(v, bu);
+        sip_word(v, bl);
+        tail |= (uint64_t)1 << 63; /* no message of the other form */
+    }
+    if (t->cfg.vlan_key)
+        sip_word(v, vlan_word(p->vlans, p->n_vlans));
+    sip_word(v, tail);
+    return sip_end(v);
+}
+
+/* Where a client's flows are counted. */
+static uint32_t *host_count(const lamp_flows *t, const struct lamp_addr *client)
+{
+    uint64_t v[4];
+    sip_start(v, t->seed);
+    sip_word(v, word(client->b));
+    sip_word(v, word(client->b + 8));
+    return &t->hosts[sip_end(v) & t->hosts_mask];
+}
+
+/* Whether f is the packet's, given that their hashes are alike. */
+static bool is_of(const lamp_flows *t, const struct lamp_flow *f, const struct lamp_pkt *p,
+                  bool src)
+{
+    return lamp_addr_eq(&f->key.addr[src], &p->src) && lamp_addr_eq(&f->key.addr[!src], &p->dst) &&
+           f->key.port[src] == p->src_port && f->key.port[!src] == p->dst_port &&
+           f->key.ip_proto == p->ip_proto &&
+           (!t->cfg.vlan_key || vlan_word(f->vlans, f->n_vlans) == vlan_word(p->vlans, p->n_vlans));
 }
 
 /* -- hash table ---------------------------------------------------------------------- */
 
-static struct lamp_flow *find(lamp_flows *t, const struct lamp_flow_key *key, uint32_t hash)
+static struct lamp_flow *find(lamp_flows *t, const struct lamp_pkt *pkt,
+                              const struct lamp_flow_aim *aim)
 {
+    const uint32_t hash = (uint32_t)aim->hash;
     for (uint32_t i = hash & t->mask; t->places[i].flow; i = (i + 1) & t->mask) {
         if (t->places[i].hash != hash)
             continue;
         struct lamp_flow *f = &t->pool[t->places[i].flow - 1];
-        if (key_eq(&f->key, key))
+        if (is_of(t, f, pkt, aim->src))
             return f;
     }
     return NULL;
+}
+
+void lamp_flows_aim(const lamp_flows *t, const struct lamp_pkt *pkt, struct lamp_flow_aim *out)
+{
+    out->src = !src_is_first(pkt);
+    out->hash = pair_hash(t, pkt, out->src);
+    __builtin_prefetch(&t->places[(uint32_t)out->hash & t->mask]);
+}
+
+void lamp_flows_fetch(const lamp_flows *t, const struct lamp_flow_aim *aim)
+{
+    const uint32_t hash = (uint32_t)aim->hash;
+    for (uint32_t i = hash & t->mask; t->places[i].flow; i = (i + 1) & t->mask) {
+        if (t->places[i].hash == hash) {
+            const struct lamp_flow *f = &t->pool[t->places[i].flow - 1];
+            __builtin_prefetch(f, 1);
+            __builtin_prefetch((const char *)f + 64, 1);
+            return;
+        }
+    }
 }
 
 static void place_add(lamp_flows *t, uint32_t flow, uint32_t hash)
@@ -193,21 +309,24 @@ static uint64_t timeout(const lamp_flows *t, const struct lamp_flow *f)
     return f->closing ? t->cfg.linger_us : t->cfg.idle_us;
 }
 
-/* The slot of the flow's present deadline, never the one being swept. */
-static uint16_t due_slot(const lamp_flows *t, const struct lamp_flow *f)
+/* The tick of the flow's present deadline, never the one being swept. */
+static uint64_t due_tick(const lamp_flows *t, const struct lamp_flow *f)
 {
-    uint64_t tick = (f->last_us + timeout(t, f)) / t->tick_us;
+    uint64_t tick = (f->last_us + timeout(t, f)) >> t->tick_shift;
     if (tick <= t->tick)
         tick = t->tick + 1;
     if (tick >= t->tick + WHEEL)
         tick = t->tick + WHEEL - 1;
-    return (uint16_t)(tick % WHEEL);
+    return tick;
 }
 
 static void wheel_add(lamp_flows *t, struct lamp_flow *f)
 {
     uint32_t self = (uint32_t)(f - t->pool);
-    f->wheel_slot = due_slot(t, f);
+    uint64_t tick = due_tick(t, f);
+    if (tick < t->first_tick)
+        t->first_tick = tick;
+    f->wheel_slot = (uint16_t)(tick % WHEEL);
     f->prev = NONE;
     f->next = t->wheel[f->wheel_slot];
     if (f->next != NONE)
@@ -240,6 +359,10 @@ static void end(lamp_flows *t, struct lamp_flow *f)
     uint32_t self = (uint32_t)(f - t->pool);
     place_remove(t, self);
     wheel_remove(t, f);
+    uint32_t *owned = host_count(t, &f->key.addr[f->client]);
+    if ((*owned)-- == t->cfg.host_share + 1)
+        t->hosts_over--;
+    f->live = false;
     f->next = t->free;
     t->free = self;
     t->n.ended++;
@@ -251,6 +374,8 @@ static void sweep(lamp_flows *t, uint32_t slot, uint64_t now_us)
     for (uint32_t i = t->wheel[slot], next; i != NONE; i = next) {
         struct lamp_flow *f = &t->pool[i];
         next = f->next;
+        if (next != NONE)
+            __builtin_prefetch(&t->pool[next]);
         /* silent too long, or from a future that the clock has taken back */
         uint64_t away = now_us > f->last_us ? now_us - f->last_us : f->last_us - now_us;
         if (away >= timeout(t, f))
@@ -262,13 +387,14 @@ static void sweep(lamp_flows *t, uint32_t slot, uint64_t now_us)
 
 void lamp_flows_expire(lamp_flows *t, uint64_t now_us)
 {
-    if (now_us - t->tick_start_us < t->tick_us)
+    if ((now_us - t->tick_start_us) >> t->tick_shift == 0)
         return;
-    uint64_t tick = now_us / t->tick_us, from = t->tick;
+    uint64_t tick = now_us >> t->tick_shift, from = t->tick;
     if (tick < from && from - tick < WHEEL / 2)
         return; /* a little disorder */
     t->tick = tick;
-    t->tick_start_us = tick * t->tick_us;
+    t->tick_start_us = tick << t->tick_shift;
+    t->first_tick = tick + 1;
     if (tick < from)
         return; /* stepped back for good: each slot gets its turn within a round */
     uint64_t n = lamp_min(tick - from, WHEEL);
@@ -276,42 +402,112 @@ void lamp_flows_expire(lamp_flows *t, uint64_t now_us)
         sweep(t, (uint32_t)((tick - n + 1 + i) % WHEEL), now_us);
 }
 
-void lamp_flows_end_all(lamp_flows *t)
+void lamp_flows_each(lamp_flows *t, lamp_flow_fn *fn, void *arg)
 {
-    for (uint32_t slot = 0; slot < WHEEL; slot++)
-        while (t->wheel[slot] != NONE)
-            end(t, &t->pool[t->wheel[slot]]);
+    for (uint32_t i = 0; i < t->n_used; i++)
+        if (t->pool[i].live)
+            fn(&t->pool[i], arg);
 }
 
-/* Ends the flow that was silent longest, near enough: slots are visited in the order of
- * their deadlines, and flows that moved on meanwhile are put where they belong. */
-static bool evict(lamp_flows *t)
+void lamp_flows_end_all(lamp_flows *t)
 {
-    struct lamp_flow *kept = NULL;
+    for (uint32_t i = 0; i < t->n_used; i++) {
+        struct lamp_flow *f = &t->pool[i];
+        if (!f->live)
+            continue;
+        if (t->cfg.ended)
+            t->cfg.ended(f, t->cfg.arg);
+        f->live = false;
+        t->n.ended++;
+        t->n.live--;
+    }
+    /* nothing is left: no need to take each out of its lists */
+    const size_t places_bytes = ((size_t)t->mask + 1) * sizeof(*t->places);
+    if (madvise(t->places, places_bytes, MADV_DONTNEED) != 0) /* zeroes, and costs less */
+        memset(t->places, 0, places_bytes);
+    memset(t->hosts, 0, ((size_t)t->hosts_mask + 1) * sizeof(*t->hosts));
+    memset(t->wheel, 0xff, sizeof(t->wheel));
+    t->hosts_over = t->n_used = 0;
+    t->free = NONE;
+}
+
+/* -- eviction ------------------------------------------------------------------------ */
+
+/* xorshift64 (Marsaglia, 2003): which flows are looked at is no secret worth more. */
+static uint32_t next_random(lamp_flows *t)
+{
+    uint64_t x = t->random;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    t->random = x;
+    return (uint32_t)(x >> 32);
+}
+
+/* The most silent of some flows met at random that may go: of clients over their share, or of
+ * any. Clients over their share own so much of the table that a few tries find theirs. */
+static struct lamp_flow *probe(lamp_flows *t, bool over_share)
+{
+    struct lamp_flow *best = NULL;
+    for (unsigned i = 0, met = 0; i < EVICT_PROBES && met < EVICT_CHOICE; i++) {
+        struct lamp_flow *f = &t->pool[(uint64_t)next_random(t) * t->n_used >> 32];
+        if (!f->live || f->keep)
+            continue;
+        if (over_share && *host_count(t, &f->key.addr[f->client]) <= t->cfg.host_share)
+            continue;
+        met++;
+        if (!best || f->last_us < best->last_us)
+            best = f;
+    }
+    return best;
+}
+
+/* The flow that was silent longest, near enough: slots are visited in the order of their
+ * deadlines, and flows that moved on meanwhile are put where they belong. NULL: only kept ones
+ * were met, the first of which is *out_kept. */
+static struct lamp_flow *oldest(lamp_flows *t, struct lamp_flow **out_kept)
+{
     unsigned tries = 0;
-    for (uint32_t n = 1; n <= WHEEL && tries < EVICT_TRIES; n++) {
-        uint32_t slot = (uint32_t)((t->tick + n) % WHEEL);
+    uint64_t tick = t->first_tick > t->tick ? t->first_tick : t->tick + 1;
+    t->first_tick = tick;
+    for (; tick <= t->tick + WHEEL && tries < EVICT_TRIES; tick++) {
+        uint32_t slot = (uint32_t)(tick % WHEEL);
         for (uint32_t i = t->wheel[slot], next; i != NONE && tries < EVICT_TRIES; i = next) {
             struct lamp_flow *f = &t->pool[i];
             next = f->next;
             tries++;
-            if (due_slot(t, f) != slot) {
+            if (due_tick(t, f) % WHEEL != slot)
                 wheel_move(t, f);
-            } else if (f->keep) {
-                kept = kept ? kept : f;
-            } else {
-                t->n.evicted++;
-                end(t, f);
-                return true;
-            }
+            else if (!f->keep)
+                return f;
+            else if (!*out_kept)
+                *out_kept = f;
         }
+        if (t->wheel[slot] == NONE && t->first_tick == tick)
+            t->first_tick++;
     }
-    if (!kept)
+    return NULL;
+}
+
+static bool evict(lamp_flows *t)
+{
+    struct lamp_flow *kept = NULL, *f = t->hosts_over ? probe(t, true) : NULL;
+    if (f)
+        t->n.evicted_share++;
+    else
+        f = oldest(t, &kept);
+    if (!f)
+        f = probe(t, false);
+    if (!f)
+        f = kept;
+    if (!f)
         return false;
     t->n.evicted++;
-    end(t, kept);
+    end(t, f);
     return true;
 }
+
+/* -- packets ------------------------------------------------------------------------- */
 
 static bool is_syn(const struct lamp_pkt *p)
 {
@@ -330,30 +526,54 @@ static struct lamp_flow *take_node(lamp_flows *t)
     return f;
 }
 
-static struct lamp_flow *create(lamp_flows *t, const struct lamp_flow_key *key, uint32_t hash,
-                                const struct lamp_pkt *pkt, bool src)
+/* How likely the port is a client's. */
+static unsigned port_rank(const lamp_flows *t, uint16_t port)
+{
+    if (port < 1024)
+        return 0;
+    if (t->cfg.catalogue && lamp_catalogue_is_pool_port(t->cfg.catalogue, port))
+        return 1;
+    return port < 32768 ? 2 : 3; /* where Linux begins to pick (ip(7)); others do higher up */
+}
+
+/* Which of the ends in f is the client, by the first packet seen. */
+static bool client_of(const lamp_flows *t, const struct lamp_flow *f, const struct lamp_pkt *pkt,
+                      bool src)
+{
+    if (is_syn(pkt)) /* a SYN+ACK comes from the server */
+        return src ^ !!(pkt->tcp_flags & LAMP_TCP_ACK);
+    const unsigned mine = port_rank(t, f->key.port[src]), other = port_rank(t, f->key.port[!src]);
+    if (mine != other)
+        return src ^ (mine < other);
+    return src ^ (f->key.port[src] < f->key.port[!src]);
+}
+
+static struct lamp_flow *create(lamp_flows *t, const struct lamp_pkt *pkt,
+                                const struct lamp_flow_aim *aim)
 {
     struct lamp_flow *f = take_node(t);
     if (!f) {
         t->n.refused++;
         return NULL;
     }
-    *f = (struct lamp_flow){ .key = *key, .hash = hash };
-
-    /* src is the index of the sender. A SYN+ACK comes from the server. */
-    if (is_syn(pkt)) {
-        f->saw_syn = true;
-        f->client = src ^ !!(pkt->tcp_flags & LAMP_TCP_ACK);
-    } else {
-        f->client = src ^ (key->port[src] < key->port[!src]);
-    }
+    const bool src = aim->src;
+    *f = (struct lamp_flow){ .hash = (uint32_t)aim->hash, .live = true };
+    f->key.addr[src] = pkt->src;
+    f->key.addr[!src] = pkt->dst;
+    f->key.port[src] = pkt->src_port;
+    f->key.port[!src] = pkt->dst_port;
+    f->key.ip_proto = pkt->ip_proto;
+    f->saw_syn = is_syn(pkt);
+    f->client = client_of(t, f, pkt, src);
     f->n_vlans = pkt->n_vlans & 7U;
     for (unsigned i = 0; i < pkt->n_vlans; i++)
         f->vlans[i] = pkt->vlans[i];
     f->first_us = f->last_us = pkt->t_us;
 
-    place_add(t, (uint32_t)(f - t->pool), hash);
+    place_add(t, (uint32_t)(f - t->pool), f->hash);
     wheel_add(t, f);
+    if (++*host_count(t, &f->key.addr[f->client]) == t->cfg.host_share + 1)
+        t->hosts_over++;
     t->n.created++;
     t->n.live++;
     return f;
@@ -394,25 +614,18 @@ static void tcp_state(lamp_flows *t, struct lamp_flow *f, const struct lamp_pkt 
     }
 }
 
-int lamp_flows_touch(lamp_flows *t, const struct lamp_pkt *pkt, struct lamp_flow **out,
-                     enum lamp_dir *out_dir)
+int lamp_flows_touch_aimed(lamp_flows *t, const struct lamp_pkt *pkt,
+                           const struct lamp_flow_aim *aim, struct lamp_flow **out,
+                           enum lamp_dir *out_dir)
 {
-    bool src = !src_is_first(pkt);
-    struct lamp_flow_key key;
-    key.addr[src] = pkt->src;
-    key.addr[!src] = pkt->dst;
-    key.port[src] = pkt->src_port;
-    key.port[!src] = pkt->dst_port;
-    key.ip_proto = pkt->ip_proto;
-    uint32_t hash = key_hash(t->seed, &key);
-
-    struct lamp_flow *f = find(t, &key, hash);
+    const bool src = aim->src;
+    struct lamp_flow *f = find(t, pkt, aim);
     if (f && is_reuse(f, pkt, src == f->client ? LAMP_UP : LAMP_DOWN)) {
         end(t, f);
         f = NULL;
     }
     if (!f)
-        f = create(t, &key, hash, pkt, src);
+        f = create(t, pkt, aim);
     if (!f)
         return LAMP_EFULL;
 
@@ -428,6 +641,14 @@ int lamp_flows_touch(lamp_flows *t, const struct lamp_pkt *pkt, struct lamp_flow
     *out = f;
     *out_dir = dir;
     return LAMP_OK;
+}
+
+int lamp_flows_touch(lamp_flows *t, const struct lamp_pkt *pkt, struct lamp_flow **out,
+                     enum lamp_dir *out_dir)
+{
+    struct lamp_flow_aim aim;
+    lamp_flows_aim(t, pkt, &aim);
+    return lamp_flows_touch_aimed(t, pkt, &aim, out, out_dir);
 }
 
 struct lamp_flows_counters lamp_flows_counters(const lamp_flows *t)

@@ -12,11 +12,20 @@ enum { LAMP_VLAN_DEPTH = 4 };
 enum lamp_linktype {
     LAMP_LINK_NULL = 0, /* BSD loopback: address family in the host's byte order */
     LAMP_LINK_ETHERNET = 1,
-    LAMP_LINK_RAW = 101,  /* an IPv4 or IPv6 packet */
-    LAMP_LINK_LOOP = 108, /* OpenBSD loopback: address family in network byte order */
-    LAMP_LINK_SLL = 113,  /* Linux "any" */
+    LAMP_LINK_PPP = 9,
+    LAMP_LINK_PPP_HDLC = 50,  /* PPP or Cisco HDLC */
+    LAMP_LINK_PPP_ETHER = 51, /* a PPPoE session */
+    LAMP_LINK_RAW = 101,      /* an IPv4 or IPv6 packet */
+    LAMP_LINK_C_HDLC = 104,   /* Cisco HDLC or PPP */
+    LAMP_LINK_WLAN = 105,     /* 802.11 */
+    LAMP_LINK_LOOP = 108,     /* OpenBSD loopback: address family in network byte order */
+    LAMP_LINK_SLL = 113,      /* Linux "any" */
+    LAMP_LINK_RADIOTAP = 127, /* 802.11 with radiotap */
+    LAMP_LINK_PPI = 192,
+    LAMP_LINK_PPP_DIRECTION = 204, /* PPP after a byte of direction */
     LAMP_LINK_IPV4 = 228,
     LAMP_LINK_IPV6 = 229,
+    LAMP_LINK_NFLOG = 239,
     LAMP_LINK_SLL2 = 276,
 };
 
@@ -25,11 +34,20 @@ static inline bool lamp_linktype_known(int linktype)
     switch (linktype) {
     case LAMP_LINK_NULL:
     case LAMP_LINK_ETHERNET:
+    case LAMP_LINK_PPP:
+    case LAMP_LINK_PPP_HDLC:
+    case LAMP_LINK_PPP_ETHER:
     case LAMP_LINK_RAW:
+    case LAMP_LINK_C_HDLC:
+    case LAMP_LINK_WLAN:
     case LAMP_LINK_LOOP:
     case LAMP_LINK_SLL:
+    case LAMP_LINK_RADIOTAP:
+    case LAMP_LINK_PPI:
+    case LAMP_LINK_PPP_DIRECTION:
     case LAMP_LINK_IPV4:
     case LAMP_LINK_IPV6:
+    case LAMP_LINK_NFLOG:
     case LAMP_LINK_SLL2:
         return true;
     default:
@@ -64,6 +82,9 @@ struct lamp_pkt {
     uint16_t vlans[LAMP_VLAN_DEPTH]; /* ids, outermost first */
     uint8_t tcp_flags;               /* enum lamp_tcp_flag; 0 where the header was cut */
     uint32_t tcp_seq, tcp_ack;
+    uint16_t ip_id;            /* of the IPv4 header; 0 for IPv6 */
+    uint16_t frag_off;         /* IP fragment offset as in the header; 0: first or whole */
+    uint16_t checksum;         /* of TCP or UDP as captured; 0 where it was cut */
     struct lamp_bytes payload; /* what was captured of it */
     uint32_t payload_orig_len; /* what the headers say was sent */
     uint32_t frame_len;        /* orig_len of the frame */

@@ -48,7 +48,12 @@ lamp_reasm *lamp_reasm_free(lamp_reasm *r)
 
 void lamp_stream_init(struct lamp_stream *s)
 {
-    *s = (struct lamp_stream){ .head = NONE };
+    s->head = NONE;
+    s->next_seq = 0;
+    s->gap_since_us = 0;
+    s->n_blocks = s->strays = 0;
+    s->started = s->gap = false;
+    s->n_recent = 0; /* the bytes themselves need no clearing */
 }
 
 void lamp_stream_start(struct lamp_stream *s, uint32_t seq)
@@ -89,11 +94,33 @@ void lamp_stream_done(lamp_reasm *r, struct lamp_stream *s)
     lamp_stream_init(s);
 }
 
+/* Remembers the last of the bytes that begin at next_seq. */
+static void remember(struct lamp_stream *s, struct lamp_bytes bytes)
+{
+    const size_t n = lamp_min(bytes.len, (size_t)LAMP_REASM_RECENT), skip = bytes.len - n;
+    for (size_t i = 0; i < n; i++)
+        s->recent[(s->next_seq + (uint32_t)(skip + i)) % LAMP_REASM_RECENT] = bytes.data[skip + i];
+    s->n_recent = (uint16_t)lamp_min(s->n_recent + n, (size_t)LAMP_REASM_RECENT);
+}
+
+/* Whether bytes of a segment that lie before next_seq, from seq on, are not what was delivered
+ * there, as far as that is remembered. */
+static bool differs(const struct lamp_stream *s, uint32_t seq, struct lamp_bytes bytes)
+{
+    const uint32_t oldest = s->next_seq - s->n_recent;
+    size_t i = distance(oldest, seq) > 0 ? oldest - seq : 0;
+    for (; i < bytes.len; i++)
+        if (s->recent[(seq + (uint32_t)i) % LAMP_REASM_RECENT] != bytes.data[i])
+            return true;
+    return false;
+}
+
 /* Delivers bytes that begin at next_seq. */
 static bool deliver(struct lamp_stream *s, struct lamp_bytes bytes, lamp_reasm_fn *fn, void *arg)
 {
     bool gap = s->gap;
     s->gap = false;
+    remember(s, bytes);
     s->next_seq += (uint32_t)bytes.len;
     return fn(bytes, gap, arg);
 }
@@ -125,6 +152,7 @@ static bool skip_gap(lamp_reasm *r, struct lamp_stream *s, uint64_t t_us, lamp_r
 {
     s->next_seq = r->blocks[s->head].seq;
     s->gap = true;
+    s->n_recent = 0;
     r->n.gaps++;
     return drain(r, s, t_us, fn, arg);
 }
@@ -172,6 +200,8 @@ static void keep(lamp_reasm *r, struct lamp_stream *s, uint32_t seq, struct lamp
         int32_t over = distance(r->blocks[at].seq + r->blocks[at].len, seq);
         if (bytes.len > 0 && over > 0) {
             size_t had = lamp_min(bytes.len, (size_t)over);
+            const size_t in_block = seq - r->blocks[at].seq;
+            r->n.conflicts += memcmp(r->blocks[at].data + in_block, bytes.data, had) != 0;
             r->n.repeated_bytes += had;
             seq += (uint32_t)had;
             bytes.data += had;
@@ -191,7 +221,9 @@ static bool in_order(lamp_reasm *r, struct lamp_stream *s, const struct lamp_seg
     if (!drain(r, s, seg->t_us, fn, arg))
         return false;
     uint32_t captured = (uint32_t)seg->payload.len, had = s->next_seq - seg->seq;
-    r->n.repeated_bytes += lamp_min(had, captured);
+    size_t repeated = lamp_min(had, captured);
+    bool conflict = differs(s, seg->seq, (struct lamp_bytes){ seg->payload.data, repeated });
+    r->n.repeated_bytes += repeated;
     while (had < captured) {
         uint32_t to = captured;
         if (s->head != NONE)
@@ -200,11 +232,16 @@ static bool in_order(lamp_reasm *r, struct lamp_stream *s, const struct lamp_seg
             !drain(r, s, seg->t_us, fn, arg))
             return false;
         had = s->next_seq - seg->seq;
-        r->n.repeated_bytes += lamp_min(had, captured) - to;
+        repeated = lamp_min(had, captured) - to;
+        r->n.repeated_bytes += repeated;
+        conflict |=
+            differs(s, seg->seq + to, (struct lamp_bytes){ seg->payload.data + to, repeated });
     }
+    r->n.conflicts += conflict;
     if (had < seg->orig_len) { /* the snapshot length took the rest */
         s->next_seq = seg->seq + seg->orig_len;
         s->gap = true;
+        s->n_recent = 0;
     }
     return drain(r, s, seg->t_us, fn, arg);
 }

@@ -17,6 +17,7 @@ enum {
     LAMP_REASM_GAP_US = 2 * 1000 * 1000, /* how long a gap may stay open */
     LAMP_REASM_FAR = 16 << 20,           /* sequence distance that cannot be the same flight */
     LAMP_REASM_STRAYS = 4,               /* so many far segments in a row are the new place */
+    LAMP_REASM_RECENT = 256,             /* delivered bytes that repetitions are compared with */
 };
 
 /* One direction; embed it and set it up with lamp_stream_init(). */
@@ -26,6 +27,8 @@ struct lamp_stream {
     uint64_t gap_since_us; /* since when early blocks have waited */
     uint8_t n_blocks, strays;
     bool started, gap; /* gap: bytes before the next delivery are missing */
+    uint16_t n_recent; /* of `recent` are known: the bytes just before next_seq, each at its */
+    uint8_t recent[LAMP_REASM_RECENT]; /* sequence number modulo the size */
 };
 
 struct lamp_segment {
@@ -37,6 +40,7 @@ struct lamp_segment {
 
 struct lamp_reasm_counters {
     uint64_t repeated_bytes; /* had them already */
+    uint64_t conflicts;      /* segments that repeat recent bytes as other ones */
     uint64_t dropped_bytes;  /* captured, but far off or no room */
     uint64_t gaps;           /* gaps given up */
 };

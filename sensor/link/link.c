@@ -485,6 +485,13 @@ static int start(struct link *l)
     boot_id(cfg.boot_id);
     l->buf = malloc(LAMP_CHANNEL_MAX);
     l->summary = malloc(LAMP_CHANNEL_MAX);
+    /* ZeroMQ starts its threads with the first socket, so they are in the sandbox too. */
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof(folder), "%s/spool", l->conf->state_dir);
+    const struct lamp_sandbox sandbox = { .kind = LAMP_SANDBOX_LINK, .folder = folder };
+    err = lamp_child_confine("link", &sandbox);
+    if (err)
+        return err;
     return l->buf && l->summary ? lamp_delivery_new(&cfg, &l->delivery) : LAMP_ENOMEM;
 }
 

@@ -47,11 +47,30 @@ int lamp_child_drop(const char *name, const char *user, uint64_t capabilities)
     gid_t gid = 0;
     if (geteuid() == 0 && lamp_privilege_user(user, &uid, &gid) != LAMP_OK)
         uid = gid = 0; /* the parent said so */
+    const pid_t parent = getppid();
     const int err = lamp_privilege_drop(uid, gid, capabilities);
-    /* The kernel forgets it when the user changes (prctl(2), PR_SET_PDEATHSIG). */
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (!err)
-        return LAMP_OK;
+    if (!err) {
+        /* prctl(2): a change of user takes this back. */
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        return getppid() == parent ? LAMP_OK : LAMP_ECLOSED;
+    }
     lamp_log(LAMP_LOG_ERROR, name, "cannot give up privileges: %s", lamp_strerror(err));
     return LAMP_EAUTH;
+}
+
+int lamp_child_confine(const char *name, const struct lamp_sandbox *sandbox)
+{
+    bool landlock = false;
+    const int err = lamp_sandbox_enter(sandbox, &landlock);
+    if (err == LAMP_EUNSUPPORTED) {
+        lamp_log(LAMP_LOG_DEBUG, name, "a build with sanitizers: no sandbox");
+        return LAMP_OK;
+    }
+    if (err) {
+        lamp_log(LAMP_LOG_ERROR, name, "cannot enter the sandbox: %s", lamp_strerror(err));
+        return LAMP_EKERNEL;
+    }
+    lamp_log(LAMP_LOG_DEBUG, name, "in the sandbox landlock=%s",
+             landlock ? "yes" : "no (this kernel has none)");
+    return LAMP_OK;
 }

@@ -42,13 +42,16 @@ int lamp_privilege_drop(uid_t uid, gid_t gid, uint64_t capabilities)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return -errno;
+    /* Kernels before 4.3 have no ambient set; capset below empties it in any case, since it
+     * empties the inheritable set. */
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    /* EINVAL marks the end of the capabilities this kernel knows; EPERM: we do not have
+     * CAP_SETPCAP, and capset below still empties what counts. */
+    for (unsigned long cap = 0; cap < 64; cap++)
+        if (!(capabilities >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+            errno == EINVAL)
+            break;
     if (geteuid() == 0) {
-        /* EINVAL marks the end of the capabilities this kernel knows; EPERM: the container
-         * took CAP_SETPCAP away, and capset below still empties what counts. */
-        for (unsigned long cap = 0; cap < 64; cap++)
-            if (!(capabilities >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
-                errno == EINVAL)
-                break;
         const int err = become(uid, gid);
         if (err)
             return err;

@@ -8,7 +8,11 @@
 
 struct lamp_source_ops {
     int (*next)(lamp_source *s, struct lamp_frame *out, char why[LAMP_SOURCE_WHY]);
+    /* lamp_source_read(); NULL: one `next` at a time */
+    int (*read)(lamp_source *s, struct lamp_frame *frames, size_t max, size_t *out_n,
+                char why[LAMP_SOURCE_WHY]);
     int (*fd)(const lamp_source *s);                              /* NULL: no fd */
+    uint64_t (*size)(const lamp_source *s);                       /* NULL: not known */
     void (*stats)(lamp_source *s, struct lamp_source_stats *out); /* NULL: all zero */
     void (*close)(lamp_source *s);                                /* frees s */
 };
@@ -22,11 +26,12 @@ struct lamp_source {
 int lamp_source_fail(int err, char why[LAMP_SOURCE_WHY], const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The LINKTYPE_ value of what libpcap calls the link layer (its DLT_ value). */
-int lamp_source_linktype(pcap_t *pcap);
+/* The LINKTYPE_ value of what libpcap calls the link layer (its DLT_ value), or of what a file
+ * says, where some wrote their DLT_ value. */
+int lamp_source_linktype(int dlt);
 
 /* LAMP_EUNSUPPORTED, with a sentence, if decode cannot read the link type of `name`. */
-LAMP_CHECK int lamp_source_check_linktype(pcap_t *pcap, const char *name,
+LAMP_CHECK int lamp_source_check_linktype(int linktype, const char *name,
                                           char why[LAMP_SOURCE_WHY]);
 
 /* What libpcap gave us, in our terms. */

@@ -5,7 +5,10 @@
 #include "sensor/source/impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 enum { BLOCK_TIMEOUT_MS = 100 }; /* until the kernel hands over a ring block that is not full */
 
@@ -14,8 +17,8 @@ struct live {
     pcap_t *pcap;
     char *interface;
     int linktype;
-    /* libpcap counts in 32 bits, which wrap: the last values seen, and the sums */
-    unsigned last_kernel, last_interface;
+    int lost_fds[2];      /* counters of the interface in /sys; -1: it has none */
+    uint64_t lost_before; /* their sum when last read */
     struct lamp_source_stats sums;
 };
 
@@ -24,6 +27,9 @@ static void live_close(lamp_source *s)
     struct live *l = (struct live *)s;
     if (l->pcap)
         pcap_close(l->pcap);
+    for (size_t i = 0; i < ARRAY_LEN(l->lost_fds); i++)
+        if (l->lost_fds[i] >= 0)
+            close(l->lost_fds[i]);
     free(l->interface);
     free(l);
 }
@@ -48,17 +54,47 @@ static int live_fd(const lamp_source *s)
     return pcap_get_selectable_fd(((const struct live *)s)->pcap);
 }
 
+/* Frames that the interface itself lost, as the kernel counts them since it exists. */
+static uint64_t lost_by_interface(const struct live *l)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < ARRAY_LEN(l->lost_fds); i++) {
+        char text[32];
+        const ssize_t n = pread(l->lost_fds[i], text, sizeof(text) - 1, 0);
+        if (n <= 0)
+            continue;
+        text[n] = '\0';
+        sum += strtoull(text, NULL, 10);
+    }
+    return sum;
+}
+
+/* pcap_stats(3PCAP) opens files, which a process in its sandbox may not: packet(7) is asked
+ * directly, whose counts start at 0 with each reading. */
 static void live_stats(lamp_source *s, struct lamp_source_stats *out)
 {
     struct live *l = (struct live *)s;
-    struct pcap_stat st;
-    if (pcap_stats(l->pcap, &st) == 0) {
-        l->sums.kernel_drops += st.ps_drop - l->last_kernel;
-        l->sums.interface_drops += st.ps_ifdrop - l->last_interface;
-        l->last_kernel = st.ps_drop;
-        l->last_interface = st.ps_ifdrop;
-    }
+    struct tpacket_stats_v3 st;
+    socklen_t len = sizeof(st);
+    if (getsockopt(pcap_fileno(l->pcap), SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0)
+        l->sums.kernel_drops += st.tp_drops;
+    const uint64_t lost = lost_by_interface(l);
+    if (lost > l->lost_before)
+        l->sums.interface_drops += lost - l->lost_before;
+    l->lost_before = lost;
     *out = l->sums;
+}
+
+static void open_lost(struct live *l)
+{
+    static const char *const names[] = { "rx_missed_errors", "rx_fifo_errors" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char path[128];
+        if (snprintf(path, sizeof(path), "/sys/class/net/%s/statistics/%s", l->interface,
+                     names[i]) < (int)sizeof(path))
+            l->lost_fds[i] = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    l->lost_before = lost_by_interface(l);
 }
 
 static const struct lamp_source_ops live_ops = {
@@ -125,10 +161,11 @@ int lamp_source_open_live(const struct lamp_live_cfg *cfg, lamp_source **out,
         return lamp_source_fail(LAMP_ENOMEM, why, "interface %s: %s", cfg->interface,
                                 lamp_strerror(LAMP_ENOMEM));
     }
-    *l = (struct live){ .base = { &live_ops }, .interface = interface };
+    *l = (struct live){ .base = { &live_ops }, .interface = interface, .lost_fds = { -1, -1 } };
     int err = activate(l, cfg, why);
     if (err == LAMP_OK)
-        err = lamp_source_check_linktype(l->pcap, cfg->interface, why);
+        err = lamp_source_check_linktype(lamp_source_linktype(pcap_datalink(l->pcap)),
+                                         cfg->interface, why);
     if (err == LAMP_OK)
         err = set_filter(l, cfg->filter, why);
     char text[PCAP_ERRBUF_SIZE] = "";
@@ -138,7 +175,8 @@ int lamp_source_open_live(const struct lamp_live_cfg *cfg, lamp_source **out,
         live_close(&l->base);
         return err;
     }
-    l->linktype = lamp_source_linktype(l->pcap);
+    l->linktype = lamp_source_linktype(pcap_datalink(l->pcap));
+    open_lost(l);
     *out = &l->base;
     return LAMP_OK;
 }

@@ -11,9 +11,25 @@ int lamp_source_next(lamp_source *s, struct lamp_frame *out, char why[LAMP_SOURC
     return s->ops->next(s, out, why);
 }
 
+int lamp_source_read(lamp_source *s, struct lamp_frame *frames, size_t max, size_t *out_n,
+                     char why[LAMP_SOURCE_WHY])
+{
+    if (s->ops->read)
+        return s->ops->read(s, frames, max, out_n, why);
+    int err = max ? s->ops->next(s, &frames[0], why) : LAMP_EINVAL;
+    if (err == LAMP_OK)
+        *out_n = 1;
+    return err;
+}
+
 int lamp_source_fd(const lamp_source *s)
 {
     return s->ops->fd ? s->ops->fd(s) : -1;
+}
+
+uint64_t lamp_source_size(const lamp_source *s)
+{
+    return s->ops->size ? s->ops->size(s) : UINT64_MAX;
 }
 
 void lamp_source_stats(lamp_source *s, struct lamp_source_stats *out)
@@ -39,19 +55,17 @@ int lamp_source_fail(int err, char why[LAMP_SOURCE_WHY], const char *fmt, ...)
     return err;
 }
 
-int lamp_source_linktype(pcap_t *pcap)
+int lamp_source_linktype(int dlt)
 {
-    int dlt = pcap_datalink(pcap);
     /* the only one we read whose two numbers differ (pcap-linktype(7)) */
     return dlt == DLT_RAW ? LAMP_LINK_RAW : dlt;
 }
 
-int lamp_source_check_linktype(pcap_t *pcap, const char *name, char why[LAMP_SOURCE_WHY])
+int lamp_source_check_linktype(int linktype, const char *name, char why[LAMP_SOURCE_WHY])
 {
-    int linktype = lamp_source_linktype(pcap);
     if (lamp_linktype_known(linktype))
         return LAMP_OK;
-    const char *label = pcap_datalink_val_to_name(pcap_datalink(pcap));
+    const char *label = pcap_datalink_val_to_name(linktype);
     return lamp_source_fail(LAMP_EUNSUPPORTED, why, "%s: link type %d (%s) is not supported", name,
                             linktype, label ? label : "no known name");
 }

@@ -15,8 +15,9 @@ struct lamp_source_stats {
     uint64_t kernel_drops, interface_drops; /* cumulative; live only */
 };
 
-/* Opens a capture file (pcap or pcapng, us or ns, either byte order). LAMP_ENOENT,
- * LAMP_EFORMAT: no capture file, LAMP_EUNSUPPORTED, negated errno. */
+/* Opens a capture file (pcap or pcapng, us or ns, either byte order, as it is or compressed by
+ * gzip or zstd); "-" is standard input. LAMP_ENOENT, LAMP_EFORMAT: no capture file,
+ * LAMP_ETRUNC, LAMP_EUNSUPPORTED, LAMP_ENOMEM, negated errno. */
 LAMP_CHECK int lamp_source_open_file(const char *path, lamp_source **out,
                                      char why[LAMP_SOURCE_WHY]);
 
@@ -33,11 +34,20 @@ LAMP_CHECK int lamp_source_open_live(const struct lamp_live_cfg *cfg, lamp_sourc
 
 /* Reads the next frame. LAMP_OK: *out is valid until the next call. LAMP_ECLOSED: end of
  * file. LAMP_EAGAIN: nothing now (live): poll lamp_source_fd(). LAMP_ETRUNC, LAMP_EFORMAT: the
- * file is damaged from here on; `why` says how. LAMP_EIO: the interface went away. */
+ * file is damaged from here on; `why` says where and how. LAMP_EUNSUPPORTED: the file had
+ * packets of a link type that decode does not know. LAMP_EIO: the interface went away. */
 LAMP_CHECK int lamp_source_next(lamp_source *s, struct lamp_frame *out, char why[LAMP_SOURCE_WHY]);
+
+/* Reads up to max frames, all valid until the next read of either kind. LAMP_OK: *out_n of them,
+ * at least one; else no frame, and the errors of lamp_source_next(). */
+LAMP_CHECK int lamp_source_read(lamp_source *s, struct lamp_frame *frames, size_t max,
+                                size_t *out_n, char why[LAMP_SOURCE_WHY]);
 
 /* To poll for reading; -1 for files. */
 int lamp_source_fd(const lamp_source *s);
+
+/* Bytes of the file that it was opened with; UINT64_MAX: not known (live, compressed, a pipe). */
+uint64_t lamp_source_size(const lamp_source *s);
 void lamp_source_stats(lamp_source *s, struct lamp_source_stats *out);
 lamp_source *lamp_source_close(lamp_source *s);
 

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static lamp_engine *e; /* one for all inputs: making it costs more than an input */
     static unsigned ended;
     static uint64_t t_us = 1700000000000000;
-    struct lamp_engine_cfg cfg = { NULL, 1 << 20, 0 };
+    struct lamp_engine_cfg cfg = { .memory_bytes = 1 << 20 };
     if (!e && lamp_engine_new(&cfg, on_end, &ended, &e) != LAMP_OK)
         abort();
 

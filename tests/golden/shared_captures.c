@@ -2,7 +2,8 @@
 /* shared_captures: analyze against the labelled captures of LAMP_CAPTURES (their README tells
  * the columns of TRUTH.tsv). Every mining connection that spoke one of our families in the
  * clear has to be found at probable or above with the right ends, family and number of
- * shares; nothing in neg/ or malformed/ may be probable or confirmed. Prints the figures, also
+ * shares; nothing in neg/ or malformed/ may be probable or confirmed. The same for conversations
+ * of gen/ in each encapsulation (VLAN, MPLS, PPPoE, GRE, VXLAN, fragments, ...). Prints the figures, also
  * those that decide nothing (wallet, worker, agent, jobs). Exit 77: no captures here. */
 #include "tests/golden/run_analyze.h"
 
@@ -44,6 +45,14 @@ static struct family {
     { .truth = "stratum-v1", .ours = "stratum-v1" },
     { .truth = "cryptonote-stratum", .ours = "cryptonote" },
     { .truth = "eth-proxy", .ours = "eth-proxy" },
+    /* gen/TRUTH.tsv tells dialects apart */
+    { .truth = "xmr-stratum", .ours = "cryptonote" },
+    { .truth = "xmrig-proxy", .ours = "cryptonote" },
+    { .truth = "btc-stratum", .ours = "stratum-v1" },
+    { .truth = "zcash-zip301", .ours = "stratum-v1" },
+    { .truth = "ethereumstratum-1.0.0", .ours = "stratum-v1" },
+    { .truth = "kawpow", .ours = "stratum-v1" },
+    { .truth = "alephium", .ours = "stratum-v1" },
 };
 
 static const char *str(const json_t *o, const char *key)
@@ -105,8 +114,24 @@ static unsigned complain(char *const *row, const char *what, const char *got)
     return 1;
 }
 
-/* Compares one row of the truth; returns how many faults. */
-static unsigned check_row(char *const *row)
+/* Whether a file of gen/ is a known conversation in another encapsulation. */
+static bool is_encapsulated(const char *file)
+{
+    static const char *const variants[] = { "vlan",   "qinq",     "pppoe",   "mpls",
+                                            "gre",    "ipip",     "gtpu",    "vxlan",
+                                            "geneve", "erspan2",  "rawip",   "sll",
+                                            "sll2",   "radiotap", "bsdnull", "ipfrag" };
+    const char *name = strstr(file, "sh_enc_");
+    for (size_t i = 0; name && i < ARRAY_LEN(variants); i++) {
+        size_t len = strlen(variants[i]);
+        if (strncmp(name + 7, variants[i], len) == 0 && name[7 + len] == '_')
+            return true;
+    }
+    return false;
+}
+
+/* Compares one row of the truth, whose file is in folder; returns how many faults. */
+static unsigned check_row(const char *folder, char *const *row)
 {
     struct family *f = families;
     while (f < families + ARRAY_LEN(families) && !streq(f->truth, row[FAMILY]))
@@ -115,8 +140,8 @@ static unsigned check_row(char *const *row)
         return 0;
     f->rows++;
     char key[MAX_KEY], shares[32], jobs[32];
-    snprintf(key, sizeof(key), "%s %s %s %s %s", row[FILE_NAME], row[CLIENT_IP], row[CLIENT_PORT],
-             row[SERVER_IP], row[SERVER_PORT]);
+    snprintf(key, sizeof(key), "%s%s %s %s %s %s", folder, row[FILE_NAME], row[CLIENT_IP],
+             row[CLIENT_PORT], row[SERVER_IP], row[SERVER_PORT]);
     const struct found *hit =
         bsearch(&(struct found){ .key = key }, found, n_found, sizeof(found[0]), by_key);
     if (!hit || !is_alarm(hit->is))
@@ -137,7 +162,7 @@ static unsigned check_row(char *const *row)
     return faults;
 }
 
-static unsigned check_truth(FILE *truth)
+static unsigned check_truth(const char *folder, FILE *truth)
 {
     unsigned faults = 0;
     char *line = NULL;
@@ -147,8 +172,8 @@ static unsigned check_truth(FILE *truth)
         size_t n = 0;
         while (n < COLUMNS && rest)
             row[n++] = strsep(&rest, "\t\n");
-        if (!header && n == COLUMNS)
-            faults += check_row(row);
+        if (!header && n == COLUMNS && (!*folder || is_encapsulated(row[FILE_NAME])))
+            faults += check_row(folder, row);
     }
     free(line);
     return faults;
@@ -160,7 +185,8 @@ static unsigned check_quiet(void)
 {
     unsigned faults = 0;
     for (size_t i = 0; i < n_found; i++) {
-        if (strncmp(found[i].key, "pos/", 4) == 0 || !is_alarm(found[i].is))
+        if (strncmp(found[i].key, "pos/", 4) == 0 || strncmp(found[i].key, "gen/pos/", 8) == 0 ||
+            !is_alarm(found[i].is))
             continue;
         printf("FAIL false alarm: %s: %s\n", found[i].key, str(found[i].is, "verdict"));
         faults++;
@@ -172,14 +198,15 @@ int main(void)
 {
     const char *folder = getenv("LAMP_CAPTURES");
     char *paths[] = { (char[]){ "pos" }, (char[]){ "neg" }, (char[]){ "malformed" },
-                      (char[]){ "gen/neg" } };
+                      (char[]){ "gen/neg" }, (char[]){ "gen/pos" } };
     if (!folder || chdir(folder) != 0 || access("TRUTH.tsv", R_OK) != 0) {
         puts("skipped: no shared captures (LAMP_CAPTURES)");
         return 77;
     }
     analyze(paths, ARRAY_LEN(paths));
     FILE *truth = fopen("TRUTH.tsv", "re");
-    unsigned faults = truth ? check_truth(truth) : 1;
+    FILE *gen = fopen("gen/TRUTH.tsv", "re");
+    unsigned faults = truth && gen ? check_truth("", truth) + check_truth("gen/", gen) : 1;
     faults += check_quiet();
     for (size_t i = 0; i < ARRAY_LEN(families); i++) {
         const struct family *f = &families[i];
@@ -195,5 +222,7 @@ int main(void)
     }
     if (truth)
         fclose(truth);
+    if (gen)
+        fclose(gen);
     return faults != 0;
 }

@@ -198,6 +198,37 @@ int lamp_store_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64
     return LAMP_OK;
 }
 
+int lamp_store_traffic(lamp_store *s, const struct lamp_traffic_filter *f, lamp_traffic_view_fn *fn,
+                       void *arg)
+{
+    (void)s;
+    const struct lamp_traffic_view rows[] = {
+        { .site = FAKE_SITE,
+          .host = address("10.1.0.23"),
+          .remote = address("203.0.113.9"),
+          .ip_proto = IPPROTO_TCP,
+          .service_port = 443,
+          .application = "https",
+          .remote_name = FAKE_HOSTILE,
+          .bytes_out = 100,
+          .bytes_in = 900,
+          .flows = 1 },
+        { .site = FAKE_SITE, .is_other = true, .bytes_in = 7, .packets_in = 1 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows) && i < f->limit; i++)
+        if ((!f->host || lamp_addr_eq(f->host, &rows[i].host)) && !fn(&rows[i], arg))
+            break;
+    return broken ? LAMP_ESTORE : LAMP_OK;
+}
+
+int lamp_store_traffic_total(lamp_store *s, const struct lamp_traffic_filter *f,
+                             struct lamp_traffic_view *out)
+{
+    (void)s, (void)f;
+    *out = (struct lamp_traffic_view){ .bytes_out = 100, .bytes_in = 907, .flows = 1 };
+    return LAMP_OK;
+}
+
 int lamp_store_blocks(lamp_store *s, const struct lamp_block_filter *f, lamp_block_view_fn *fn,
                       void *arg)
 {

@@ -333,6 +333,23 @@ static void test_views(void **state)
     assert_string_equal(state_name, "rolled-back");
     done(&a);
 
+    call("GET", "/api/v1/traffic?limit=1&host=10.1.0.23&application=https&from=0&to=60", NULL, NULL,
+         &a);
+    const char *application;
+    json_int_t in, all;
+    assert_int_equal(json_unpack(a.json, "{s:[{s:s,s:{s:I}}],s:{s:{s:I}}}", "traffic",
+                                 "application", &application, "bytes", "in", &in, "total", "bytes",
+                                 "in", &all),
+                     0);
+    assert_string_equal(application, "https");
+    assert_int_equal(in, 900);
+    assert_int_equal(all, 907); /* whatever the limit */
+    done(&a);
+    call("GET", "/api/v1/traffic", NULL, NULL, &a);
+    assert_true(json_is_null(
+        json_object_get(json_array_get(json_object_get(a.json, "traffic"), 1), "host")));
+    done(&a);
+
     call("GET", "/api/v1/session", NULL, NULL, &a);
     assert_string_equal(json_string_value(json_object_get(a.json, "user")), "cli");
     assert_true(json_is_null(json_object_get(a.json, "expires")));
@@ -420,6 +437,8 @@ static const struct {
     { "/api/v1/miners/3?from=0&to=4000000000", "from" },
     { "/api/v1/miners/3?to=1e99", "to" },
     { "/api/v1/connections?miner=x", "miner" },
+    { "/api/v1/traffic?remote=here", "remote" },
+    { "/api/v1/traffic?from=5&to=4", "from" },
     { "/api/v1/blocks?removed=maybe", "removed" },
     { "/api/v1/status?x", "x" },
 };
@@ -627,6 +646,9 @@ static const struct {
     { "miners", 0, "1.00 kH/s" },
     { "miners 3", 0, "203.0.113.7  3333" },
     { "--json miners", 0, "{\"id\":3,\"site\":\"berlin\"" },
+    { "traffic", 0, "10.1.0.23" },
+    { "traffic", 0, "in all 100 B out, 907 B in, 1 flows" },
+    { "--json traffic", 0, "{\"total\":{\"bytes\":{\"out\":100,\"in\":907}" },
     { "block --port 3333 198.51.100.9", 0, " entered" },
     { "blocks", 0, "198.51.100.9" },
     { "blocks", 0, "1 applied" },

@@ -10,7 +10,9 @@ static void test_orders(void **state)
     assert_int_equal(lamp_cursor_u8(&c), 0x01);
     assert_int_equal(lamp_cursor_be16(&c), 0x0203);
     assert_int_equal(lamp_cursor_be32(&c), 0x04050607);
-    assert_int_equal(lamp_cursor_left(&c), 7);
+    assert_int_equal(lamp_cursor_le16(&c), 0x0908);
+    assert_int_equal(lamp_cursor_le32(&c), 0x0d0c0b0a);
+    assert_int_equal(lamp_cursor_left(&c), 1);
     assert_false(c.bad);
     guarded_free(data);
 }
@@ -21,6 +23,8 @@ static void test_high_bits(void **state)
     static const uint8_t ones[] = { 0xff, 0xff, 0xff, 0xff };
     struct lamp_cursor c = lamp_cursor_of(ones, 4);
     assert_true(lamp_cursor_be32(&c) == UINT32_MAX);
+    c = lamp_cursor_of(ones, 4);
+    assert_true(lamp_cursor_le32(&c) == UINT32_MAX);
     c = lamp_cursor_of(ones, 4);
     assert_int_equal(lamp_cursor_be16(&c), 65535);
 }
@@ -55,7 +59,7 @@ static void test_take_and_skip(void **state)
 
     c = lamp_cursor_of(NULL, 7);
     assert_int_equal(lamp_cursor_left(&c), 0);
-    assert_int_equal(lamp_cursor_be16(&c), 0);
+    assert_int_equal(lamp_cursor_le16(&c), 0);
     assert_true(c.bad);
 }
 

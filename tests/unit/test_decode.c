@@ -317,7 +317,7 @@ static const struct {
     { "null big-endian", null_be, 0, LAMP_DECODE_TCP, 0, 10, 10 },
     { "loop", null_be, 108, LAMP_DECODE_TCP, 0, 10, 10 },
     { "null other family", null_other, 0, LAMP_DECODE_NOT_IP, 0, -1, -1 },
-    { "unknown link", raw4, 147, LAMP_DECODE_LINK_UNKNOWN, 0, -1, -1 },
+    { "unknown link", raw4, 148, LAMP_DECODE_LINK_UNKNOWN, 0, -1, -1 },
     { "options", options4, 101, LAMP_DECODE_TCP, 0, 10, 10 },
     { "options past the end", options4_lie, 101, LAMP_DECODE_IP_LENGTH, 0, -1, -1 },
     { "total length 0", tso4, 101, LAMP_DECODE_TCP, 0, 10, 10 },
@@ -361,7 +361,7 @@ static void test_outcomes(void **state)
         uint8_t *copy = guarded_dup(f.b, cap);
         struct lamp_frame frame = frame_of(&f, copy, cap, cases[i].linktype);
         struct lamp_pkt pkt;
-        enum lamp_decode got = lamp_decode_frame(&frame, &pkt);
+        enum lamp_decode got = lamp_decode_frame(NULL, &frame, &pkt);
         if (got != cases[i].want)
             fail_msg("%s: got %s, want %s", cases[i].label, lamp_decode_name(got),
                      lamp_decode_name(cases[i].want));
@@ -379,8 +379,9 @@ static void test_outcomes(void **state)
         }
         guarded_free(copy);
     }
-    for (int i = 0; i < LAMP_DECODE_COUNT; i++)
-        if (!seen[i])
+    /* the outcomes of tunnels and fragments are those of test_tunnels and test_fragments */
+    for (int i = 0; i <= LAMP_DECODE_UDP_LENGTH; i++)
+        if (!seen[i] && i != LAMP_DECODE_DUPLICATE) /* the engine's to say */
             fail_msg("no case ends in %s", lamp_decode_name((enum lamp_decode)i));
 }
 
@@ -398,7 +399,7 @@ static void test_every_cut(void **state)
                 struct lamp_pkt pkt;
                 if (whole)
                     frame.orig_len = frame.cap_len;
-                if (!lamp_decode_is_packet(lamp_decode_frame(&frame, &pkt)))
+                if (!lamp_decode_is_packet(lamp_decode_frame(NULL, &frame, &pkt)))
                     continue;
                 assert_true(pkt.payload.data >= copy);
                 assert_true(pkt.payload.data + pkt.payload.len <= copy + cap);
@@ -417,7 +418,7 @@ static void test_fields(void **state)
     char text[LAMP_ADDR_STRLEN];
     qinq(&f);
     struct lamp_frame frame = frame_of(&f, f.b, f.len, 1);
-    assert_int_equal(lamp_decode_frame(&frame, &pkt), LAMP_DECODE_TCP);
+    assert_int_equal(lamp_decode_frame(NULL, &frame, &pkt), LAMP_DECODE_TCP);
     assert_int_equal(pkt.n_vlans, 2);
     assert_int_equal(pkt.vlans[0], 100);
     assert_int_equal(pkt.vlans[1], 200);
@@ -430,7 +431,7 @@ static void test_fields(void **state)
     f.len = 0;
     tcp6(&f);
     frame = frame_of(&f, f.b, f.len, 1);
-    assert_int_equal(lamp_decode_frame(&frame, &pkt), LAMP_DECODE_TCP);
+    assert_int_equal(lamp_decode_frame(NULL, &frame, &pkt), LAMP_DECODE_TCP);
     assert_int_equal(pkt.n_vlans, 0);
     assert_string_equal(lamp_addr_str(&pkt.dst, text), "fd00::2");
 }

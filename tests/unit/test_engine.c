@@ -4,6 +4,9 @@
 #include "sensor/engine/decode.h"
 #include "sensor/engine/engine.h"
 #include "tests/support/frames.h"
+#include "tests/support/rng.h"
+
+#include <sys/resource.h>
 
 enum { CLIENT = 0x0a000001, POOL = 0xc6336407, PORT = 40000, POOL_PORT = 3333 };
 
@@ -47,7 +50,7 @@ static lamp_engine *new_engine(struct out *o)
 {
     lamp_engine *e;
     o->n = 0;
-    struct lamp_engine_cfg cfg = { NULL, 4 << 20, 0 };
+    struct lamp_engine_cfg cfg = { .memory_bytes = 4 << 20 };
     assert_int_equal(lamp_engine_new(&cfg, on_end, o, &e), LAMP_OK);
     return e;
 }
@@ -332,18 +335,199 @@ static void test_counters(void **state)
     assert_int_equal(o.n, 0);
     lamp_engine_free(e);
 
-    struct lamp_engine_cfg small = { NULL, 1000, 0 };
+    struct lamp_engine_cfg small = { .memory_bytes = 1000 };
     assert_int_equal(lamp_engine_new(&small, on_end, &o, &e), LAMP_EINVAL);
     assert_null(lamp_engine_free(NULL));
+}
+
+static void add_row(const struct lamp_rollup_sum *row, void *arg)
+{
+    uint64_t *sum = arg;
+    sum[0] += row->packets_out + row->packets_in;
+    sum[1] += row->bytes_out + row->bytes_in;
+}
+
+/* A flow that was added up as ordinary traffic before it turned out to be mining: what came before
+ * the full minute is in the rollup, what came after in the connection, nothing in both. */
+static void test_found_midway(void **state)
+{
+    (void)state;
+    struct out o = { .n = 0 };
+    struct talk t;
+    lamp_engine *e;
+    uint64_t sum[2] = { 0 };
+    const struct lamp_rollup_cfg rollup = { 0 };
+    const struct lamp_engine_cfg cfg = { .memory_bytes = 4 << 20,
+                                         .rollup = &rollup,
+                                         .close_minutes = true };
+    assert_int_equal(lamp_engine_new(&cfg, on_end, &o, &e), LAMP_OK);
+    start(&t, e, true);
+    const uint64_t before = t.packets[0] + t.packets[1];
+    lamp_engine_rollups(e, t.t_us, add_row, sum);
+    assert_int_equal(sum[0], 0); /* the minute is not over */
+    t.t_us += 61 * 1000 * 1000;
+    lamp_engine_rollups(e, t.t_us, add_row, sum);
+    assert_int_equal(sum[0], before);
+    for (size_t i = 0; i < ARRAY_LEN(up); i++) {
+        send_bytes(&t, 0, up[i], strlen(up[i]));
+        send_bytes(&t, 1, down[i], strlen(down[i]));
+    }
+    t.t_us += 61 * 1000 * 1000; /* a known connection is never added up */
+    finish(&t);
+    lamp_engine_finish(e);
+    lamp_engine_rollups(e, t.t_us, add_row, sum);
+    assert_int_equal(o.n, 1);
+    assert_int_equal(sum[0], before);
+    assert_int_equal(o.conn.packets[0] + o.conn.packets[1] + sum[0], t.packets[0] + t.packets[1]);
+    assert_int_equal(o.conn.bytes[0] + o.conn.bytes[1] + sum[1], t.bytes[0] + t.bytes[1]);
+    lamp_engine_free(e);
+}
+
+static long peak_kib(void)
+{
+    struct rusage u;
+    assert_int_equal(getrusage(RUSAGE_SELF, &u), 0);
+    return u.ru_maxrss;
+}
+
+/* A miner is found, a million flows from everywhere follow, then the miner submits a share:
+ * it is still the same connection, and memory did not grow past what was given. */
+static void test_random_flood(void **state)
+{
+    (void)state;
+    enum { FLOOD = 1000000, MEMORY = 8 << 20 };
+    struct out o = { .n = 0 };
+    struct talk t;
+    lamp_engine *e;
+    const struct lamp_engine_cfg cfg = { .memory_bytes = MEMORY };
+    const long before_kib = peak_kib();
+    assert_int_equal(lamp_engine_new(&cfg, on_end, &o, &e), LAMP_OK);
+    start(&t, e, true);
+    for (size_t i = 0; i < 2; i++) {
+        send_bytes(&t, 0, up[i], strlen(up[i]));
+        send_bytes(&t, 1, down[i], strlen(down[i]));
+    }
+
+    struct lamp_rng rng = { 1 };
+    static struct frame f[LAMP_ENGINE_BATCH];
+    struct lamp_frame frames[LAMP_ENGINE_BATCH];
+    for (size_t done = 0; done < FLOOD; done += LAMP_ENGINE_BATCH) {
+        for (size_t i = 0; i < LAMP_ENGINE_BATCH; i++) {
+            const uint64_t ends = lamp_rng_u64(&rng), ports = lamp_rng_u64(&rng);
+            f[i].len = 0;
+            put_ether(&f[i], 0x0800);
+            put_ip4(&f[i], LAMP_IPPROTO_TCP, (uint32_t)ends, (uint32_t)(ends >> 32), 20 + 10);
+            put_tcp(&f[i], (uint16_t)ports, (uint16_t)(ports >> 16), (uint32_t)(ports >> 32),
+                    LAMP_TCP_ACK);
+            put(&f[i], i % 2 ? "{\"id\":1,\"m" : "GET / HTTP", 10);
+            t.t_us++;
+            frames[i] =
+                (struct lamp_frame){ f[i].b, (uint32_t)f[i].len, (uint32_t)f[i].len, t.t_us, 1 };
+        }
+        lamp_engine_frames(e, frames, LAMP_ENGINE_BATCH);
+    }
+    struct lamp_engine_counters n;
+    lamp_engine_counters(e, &n);
+    assert_true(n.flows_evicted > FLOOD / 2);
+    assert_int_equal(n.conns_live, 1);
+    assert_int_equal(o.n, 0);
+    /* sanitizers and the C library add a little of their own */
+    assert_true(peak_kib() - before_kib < MEMORY / 1024 * 3 / 2);
+
+    send_bytes(&t, 0, up[2], strlen(up[2]));
+    send_bytes(&t, 1, down[2], strlen(down[2]));
+    lamp_engine_finish(e);
+    assert_int_equal(o.n, 1);
+    assert_int_equal(o.conn.shares.accepted, 1);
+    assert_int_equal(o.conn.packets[0], t.packets[0]);
+    assert_false(o.conn.midstream);
+    lamp_engine_free(e);
+}
+
+/* The same conversation as a mirror port gives it, every packet twice and one copy tagged: each
+ * counts once, and the copies are named; with the switch off they count. */
+static void test_twins(void **state)
+{
+    (void)state;
+    for (int keep = 0; keep < 2; keep++) {
+        struct out o = { .n = 0 };
+        lamp_engine *e;
+        const struct lamp_engine_cfg cfg = { .memory_bytes = 4 << 20, .keep_twins = keep };
+        assert_int_equal(lamp_engine_new(&cfg, on_end, &o, &e), LAMP_OK);
+        uint32_t seq[2] = { 100, 7000 };
+        uint64_t t_us = 1700000000000000, packets = 0;
+        for (size_t i = 0; i < 2 * ARRAY_LEN(up); i++) {
+            const int dir = i % 2;
+            const char *text = dir ? down[i / 2] : up[i / 2];
+            for (unsigned vlan = 0; vlan < 2; vlan++) {
+                struct frame f = { .len = 0 };
+                put_ether(&f, vlan ? 0x8100 : 0x0800);
+                if (vlan)
+                    put_vlan(&f, 12, 0x0800);
+                put_ip4(&f, LAMP_IPPROTO_TCP, dir ? POOL : CLIENT, dir ? CLIENT : POOL,
+                        20 + strlen(text));
+                put_tcp(&f, dir ? POOL_PORT : PORT, dir ? PORT : POOL_PORT, seq[dir], LAMP_TCP_ACK);
+                put(&f, text, strlen(text));
+                const struct lamp_frame frame = { f.b, (uint32_t)f.len, (uint32_t)f.len, t_us, 1 };
+                lamp_engine_frame(e, &frame);
+                t_us += 7;
+                packets++;
+            }
+            seq[dir] += (uint32_t)strlen(text);
+            t_us += 20000;
+        }
+        lamp_engine_finish(e);
+        struct lamp_engine_counters n;
+        lamp_engine_counters(e, &n);
+        assert_int_equal(n.packets, packets);
+        assert_int_equal(n.decode[LAMP_DECODE_DUPLICATE], keep ? 0 : packets / 2);
+        assert_int_equal(o.n, 1);
+        assert_int_equal(o.conn.packets[0] + o.conn.packets[1], keep ? packets : packets / 2);
+        assert_int_equal(o.conn.shares.submitted, 1);
+        lamp_engine_free(e);
+    }
+}
+
+/* One direction alone, from its middle, with ports that tell nothing: the side that speaks like
+ * a pool is the server. */
+static void test_one_direction(void **state)
+{
+    (void)state;
+    for (int dir = 0; dir < 2; dir++) {
+        struct out o;
+        struct talk t;
+        lamp_engine *e = new_engine(&o);
+        start(&t, e, false);
+        for (size_t i = 1; i < ARRAY_LEN(up); i++) {
+            const char *text = dir ? down[i] : up[i];
+            send_bytes(&t, dir, text, strlen(text));
+        }
+        lamp_engine_finish(e);
+        assert_int_equal(o.n, 1);
+        assert_int_equal(o.conn.verdict, LAMP_VERDICT_PROBABLE);
+        assert_int_equal(o.conn.client_port, PORT);
+        assert_int_equal(o.conn.packets[dir], 2);
+        assert_int_equal(o.conn.packets[!dir], 0);
+        assert_true(o.conn.midstream);
+        lamp_engine_free(e);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split_anywhere), cmocka_unit_test(test_tiny_and_doubled),
-        cmocka_unit_test(test_reordered),      cmocka_unit_test(test_midstream),
-        cmocka_unit_test(test_snaplen),        cmocka_unit_test(test_live_and_finish),
-        cmocka_unit_test(test_counters),       cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_found_midway),
+        cmocka_unit_test(test_split_anywhere),
+        cmocka_unit_test(test_tiny_and_doubled),
+        cmocka_unit_test(test_reordered),
+        cmocka_unit_test(test_midstream),
+        cmocka_unit_test(test_snaplen),
+        cmocka_unit_test(test_live_and_finish),
+        cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_random_flood),
+        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_one_direction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

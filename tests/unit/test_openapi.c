@@ -139,6 +139,14 @@ static void test_objects(void **state)
     check_keys("Connection", &j);
 
     lamp_json_init(&j, 65536);
+    lamp_api_json_traffic(&j, &(struct lamp_traffic_view){ .is_other = true });
+    check_keys("Traffic", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_traffic_total(&j, NULL, &(struct lamp_traffic_view){ .flows = 1 });
+    check_keys("TrafficTotal", &j);
+
+    lamp_json_init(&j, 65536);
     lamp_json_object(&j, NULL);
     lamp_api_json_block_fields(&j, &(struct lamp_block_view){ .id = 1 }, 0);
     lamp_json_array(&j, "sensors");

@@ -206,6 +206,40 @@ static void test_stops(void **state)
     lamp_reasm_free(r);
 }
 
+/* The first copy wins; that there was another is counted. */
+static void test_conflicts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label, *want;
+        struct step steps[4];
+        unsigned conflicts;
+    } conflict_cases[] = {
+        { "same again", "abcdef", { SEG(0, "abc"), SEG(0, "abc"), SEG(3, "def") }, 0 },
+        { "other bytes", "abcdef", { SEG(0, "abc"), SEG(0, "aXc"), SEG(3, "def") }, 1 },
+        { "other and more", "abcdef", { SEG(0, "abc"), SEG(1, "Xcdef") }, 1 },
+        { "same and more", "abcdef", { SEG(0, "abc"), SEG(1, "bcdef") }, 0 },
+        { "before an early one", "abcdef", { SEG(0, "a"), SEG(3, "de"), SEG(1, "bcXXf") }, 1 },
+        { "early twice", "abcdef", { SEG(0, "a"), SEG(3, "def"), SEG(3, "dXf"), SEG(1, "bc") }, 1 },
+        { "early again", "abcdef", { SEG(0, "a"), SEG(3, "def"), SEG(4, "ef"), SEG(1, "bc") }, 0 },
+        { "before the start", "def", { SEG(3, "def"), SEG(0, "abcdef") }, 0 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(conflict_cases); i++) {
+        lamp_reasm *r = new_reasm(1 << 20);
+        static struct sink sink;
+        struct lamp_stream s;
+        sink.len = 0;
+        lamp_stream_init(&s);
+        for (size_t n = 0; n < 4 && conflict_cases[i].steps[n].bytes; n++)
+            feed(r, &s, &sink, &conflict_cases[i].steps[n], UINT32_MAX - 2);
+        assert_string_equal(sink.text, conflict_cases[i].want);
+        if (lamp_reasm_counters(r).conflicts != conflict_cases[i].conflicts)
+            fail_msg("%s", conflict_cases[i].label);
+        lamp_stream_done(r, &s);
+        lamp_reasm_free(r);
+    }
+}
+
 static void test_limits(void **state)
 {
     (void)state;
@@ -221,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_order),      cmocka_unit_test(test_expected_start),
         cmocka_unit_test(test_stream_cap), cmocka_unit_test(test_store_cap),
         cmocka_unit_test(test_stops),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_conflicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

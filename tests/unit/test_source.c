@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <zlib.h>
+#include <zstd.h>
 
 enum { MICRO = 0xa1b2c3d4, NANO = 0xa1b23c4d };
 
 struct bytes {
-    uint8_t b[512];
+    uint8_t b[1024];
     size_t len;
 };
 
@@ -105,31 +107,252 @@ static void test_good_files(void **state)
     }
 }
 
+static void add_block(struct bytes *f, uint32_t type, const struct bytes *body, bool big_endian)
+{
+    const uint32_t padded = (uint32_t)(body->len + 3) & ~3U;
+    add(f, type, 4, big_endian);
+    add(f, padded + 12, 4, big_endian);
+    memcpy(f->b + f->len, body->b, padded);
+    f->len += padded;
+    add(f, padded + 12, 4, big_endian);
+}
+
+static void add_section(struct bytes *f, bool big_endian)
+{
+    struct bytes body = { .len = 0 };
+    add(&body, 0x1a2b3c4d, 4, big_endian);
+    add(&body, 1, 2, big_endian);
+    add(&body, 0, 2, big_endian);
+    add(&body, UINT32_MAX, 4, big_endian);
+    add(&body, UINT32_MAX, 4, big_endian);
+    add_block(f, 0x0a0d0d0a, &body, big_endian);
+}
+
+/* resolution 0: none said */
+static void add_interface(struct bytes *f, uint32_t linktype, uint8_t resolution, bool big_endian)
+{
+    struct bytes body = { .len = 0 };
+    add(&body, linktype, 2, big_endian);
+    add(&body, 0, 2, big_endian);
+    add(&body, 100, 4, big_endian);
+    if (resolution) {
+        add(&body, 9, 2, big_endian);
+        add(&body, 1, 2, big_endian);
+        add(&body, resolution, 1, big_endian);
+        body.len += 3;
+        add(&body, 0, 4, big_endian);
+    }
+    add_block(f, 1, &body, big_endian);
+}
+
+static void add_packet(struct bytes *f, uint32_t interface, uint64_t t, const char *data,
+                       bool big_endian)
+{
+    struct bytes body = { .len = 0 };
+    const uint32_t len = (uint32_t)strlen(data);
+    add(&body, interface, 4, big_endian);
+    add(&body, (uint32_t)(t >> 32), 4, big_endian);
+    add(&body, (uint32_t)t, 4, big_endian);
+    add(&body, len, 4, big_endian);
+    add(&body, len + 7, 4, big_endian);
+    memcpy(body.b + body.len, data, len);
+    body.len += len;
+    add_block(f, 6, &body, big_endian);
+}
+
+static void expect_frame(lamp_source *s, int linktype, uint64_t t_us, const char *data)
+{
+    struct lamp_frame frame;
+    char why[LAMP_SOURCE_WHY] = "";
+    if (lamp_source_next(s, &frame, why) != LAMP_OK)
+        fail_msg("%s: %s", data, why);
+    assert_int_equal(frame.linktype, linktype);
+    assert_true(frame.t_us == t_us);
+    assert_int_equal(frame.cap_len, strlen(data));
+    assert_memory_equal(frame.data, data, strlen(data));
+}
+
+/* Interfaces of one file differ in link type and resolution, sections in byte order. */
+static struct bytes mixed(bool big_endian)
+{
+    struct bytes f = { .len = 0 }, other = { .len = 8 }, simple = { .len = 0 };
+    add_section(&f, big_endian);
+    add_interface(&f, 1, 0, big_endian);
+    add_interface(&f, 101, 9, big_endian);
+    add_interface(&f, 113, 0x80 | 10, big_endian);
+    add_packet(&f, 1, UINT64_C(1700000000123456789), "nano", big_endian);
+    add_block(&f, 0xbad, &other, big_endian); /* a custom block: passed by */
+    add_packet(&f, 0, UINT64_C(1700000000000005), "micro", big_endian);
+    add_packet(&f, 2, UINT64_C(1024) * 1700000000 + 512, "binary", big_endian);
+    add(&simple, 2, 4, big_endian);
+    memcpy(simple.b + 4, "si", 2);
+    simple.len = 6;
+    add_block(&f, 3, &simple, big_endian);
+    add_section(&f, !big_endian);
+    add_interface(&f, 228, 0, !big_endian);
+    add_packet(&f, 0, 9, "second", !big_endian);
+    return f;
+}
+
 static void test_pcapng(void **state)
 {
     (void)state;
-    static const uint8_t file[] = {
-        0x0a, 0x0d, 0x0d, 0x0a, 28,   0,    0,    0,    0x4d, 0x3c, 0x2b, 0x1a, 1, 0,
-        0,    0,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 28,   0,    0, 0, /* section */
-        1,    0,    0,    0,    20,   0,    0,    0,    1,    0,    0,    0,    0, 0,
-        4,    0,    20,   0,    0,    0, /* Ethernet */
-        6,    0,    0,    0,    36,   0,    0,    0,    0,    0,    0,    0,    0, 0,
-        0,    0,    64,   0,    0,    0,    2,    0,    0,    0,    2,    0,    0, 0,
-        'h',  'i',  0,    0,    36,   0,    0,    0, /* a packet */
-        1,    0,    0,    0,    20,   0,    0,    0,    101,  0,    0,    0,    0, 0,
-        4,    0,    20,   0,    0,    0, /* raw IP */
+    for (int big_endian = 0; big_endian < 2; big_endian++) {
+        const struct bytes f = mixed(big_endian);
+        lamp_source *s;
+        char why[LAMP_SOURCE_WHY] = "";
+        struct lamp_frame frame;
+        assert_int_equal(lamp_source_open_file(write_file("mixed", f.b, f.len), &s, why), LAMP_OK);
+        assert_true(lamp_source_size(s) == f.len);
+        expect_frame(s, LAMP_LINK_RAW, 1700000000123456, "nano");
+        expect_frame(s, LAMP_LINK_ETHERNET, 1700000000000005, "micro");
+        expect_frame(s, LAMP_LINK_SLL, 1700000000500000, "binary");
+        expect_frame(s, LAMP_LINK_ETHERNET, 0, "si");
+        expect_frame(s, LAMP_LINK_IPV4, 9, "second");
+        assert_int_equal(lamp_source_next(s, &frame, why), LAMP_ECLOSED);
+        lamp_source_close(s);
+    }
+}
+
+/* What is damaged is named with its place; what cannot be decoded is told at the end. */
+static void test_damaged(void **state)
+{
+    (void)state;
+    struct bytes longer = capture(MICRO, 1, false), widest = longer;
+    longer.b[24 + 16 + 4 + 9] = 0xff;  /* the second packet: 65283 bytes */
+    widest.b[24 + 16 + 4 + 11] = 0x7f; /* about two thousand million bytes */
+    struct bytes stray = { .len = 0 }, lengths = mixed(false), strange = { .len = 0 };
+    add_section(&stray, false);
+    add_packet(&stray, 0, 0, "stray", false);
+    lengths.b[24] ^= 4;
+    add_section(&strange, false);
+    add_interface(&strange, 147, 0, false);
+    add_packet(&strange, 0, 0, "x", false);
+    const struct {
+        const struct bytes *f;
+        unsigned frames;
+        int want;
+        const char *says;
+    } cases[] = {
+        { &longer, 1, LAMP_ETRUNC, "ends too early" },
+        { &widest, 1, LAMP_EFORMAT, "at byte 44: a packet is longer than any can be" },
+        { &stray, 0, LAMP_EFORMAT, "at byte 28: a packet of an interface" },
+        { &lengths, 0, LAMP_EFORMAT, "at byte 0: a block whose two lengths differ" },
+        { &strange, 1, LAMP_EUNSUPPORTED, "link type 147" },
     };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        lamp_source *s;
+        char why[LAMP_SOURCE_WHY] = "";
+        struct lamp_frame frame;
+        unsigned n = 0;
+        int err;
+        const char *path = write_file("good", cases[i].f->b, cases[i].f->len);
+        assert_int_equal(lamp_source_open_file(path, &s, why), LAMP_OK);
+        while ((err = lamp_source_next(s, &frame, why)) == LAMP_OK)
+            n++;
+        if (err != cases[i].want || n != cases[i].frames || !strstr(why, cases[i].says) ||
+            !strstr(why, path))
+            fail_msg("case %zu: %u frames, %d %s", i, n, err, why);
+        assert_int_equal(lamp_source_next(s, &frame, why), LAMP_ECLOSED);
+        lamp_source_close(s);
+    }
+}
+
+static struct bytes packed(const struct bytes *f, bool gzip)
+{
+    struct bytes out = { .len = 0 };
+    if (!gzip) {
+        out.len = ZSTD_compress(out.b, sizeof(out.b), f->b, f->len, 3);
+        assert_false(ZSTD_isError(out.len));
+        return out;
+    }
+    z_stream z = { .next_in = (uint8_t *)(uintptr_t)f->b,
+                   .avail_in = (uInt)f->len,
+                   .next_out = out.b,
+                   .avail_out = sizeof(out.b) };
+    assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    out.len = sizeof(out.b) - z.avail_out;
+    deflateEnd(&z);
+    return out;
+}
+
+static unsigned count_frames(const char *path, int *out_err)
+{
     lamp_source *s;
-    struct lamp_frame frame;
     char why[LAMP_SOURCE_WHY] = "";
-    const char *path = write_file("mixed", file, sizeof(file));
-    assert_int_equal(lamp_source_open_file(path, &s, why), LAMP_OK);
-    assert_int_equal(lamp_source_next(s, &frame, why), LAMP_OK);
-    assert_int_equal(frame.cap_len, 2);
-    assert_int_equal(frame.t_us, 64);
-    assert_int_equal(lamp_source_next(s, &frame, why), LAMP_EUNSUPPORTED);
-    assert_non_null(strstr(why, "different link types"));
+    struct lamp_frame frames[3];
+    unsigned n = 0;
+    size_t got;
+    *out_err = lamp_source_open_file(path, &s, why);
+    if (*out_err == LAMP_OK) {
+        while ((*out_err = lamp_source_read(s, frames, ARRAY_LEN(frames), &got, why)) == LAMP_OK)
+            n += (unsigned)got;
+        lamp_source_close(s);
+    }
+    if (*out_err != LAMP_ECLOSED && !strstr(why, path))
+        fail_msg("the file is not named: %s", why);
+    return n;
+}
+
+/* Every format, packed or not, cut at every byte: never more frames than there are, an error
+ * unless the cut is between two packets. */
+static void test_packed_and_cut(void **state)
+{
+    (void)state;
+    const struct bytes plain = mixed(false), classic = capture(NANO, 1, true);
+    const struct bytes files[] = { plain, packed(&plain, true), packed(&plain, false),
+                                   packed(&classic, true), packed(&classic, false) };
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        const unsigned all = i < 3 ? 5 : 2;
+        int err;
+        assert_int_equal(count_frames(write_file("cut", files[i].b, files[i].len), &err), all);
+        assert_int_equal(err, LAMP_ECLOSED);
+        for (size_t len = 0; len < files[i].len; len++) {
+            const unsigned n = count_frames(write_file("cut", files[i].b, len), &err);
+            assert_true(n <= all);
+            assert_true(err == LAMP_ETRUNC || err == LAMP_EFORMAT ||
+                        (i == 0 && err == LAMP_ECLOSED));
+        }
+    }
+    /* members of gzip and frames of zstd, one after the other, are one file */
+    for (int gzip = 0; gzip < 2; gzip++) {
+        struct bytes two[2] = { { .len = 100 }, { .len = plain.len - 100 } };
+        memcpy(two[0].b, plain.b, two[0].len);
+        memcpy(two[1].b, plain.b + two[0].len, two[1].len);
+        struct bytes a = packed(&two[0], gzip), b = packed(&two[1], gzip), both = a;
+        memcpy(both.b + a.len, b.b, b.len);
+        both.len += b.len;
+        int err;
+        assert_int_equal(count_frames(write_file("cut", both.b, both.len), &err), 5);
+        assert_int_equal(err, LAMP_ECLOSED);
+    }
+}
+
+/* A pipe: frames come as soon as they are complete. */
+static void test_standard_input(void **state)
+{
+    (void)state;
+    const struct bytes f = capture(MICRO, 1, false);
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    const int saved = dup(STDIN_FILENO);
+    assert_true(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
+    assert_int_equal(write(ends[1], f.b, f.len - 1), f.len - 1);
+    lamp_source *s;
+    char why[LAMP_SOURCE_WHY] = "";
+    struct lamp_frame frame;
+    assert_int_equal(lamp_source_open_file("-", &s, why), LAMP_OK);
+    expect_frame(s, LAMP_LINK_ETHERNET, 1700000000005000, "abcd"); /* before the end is there */
+    assert_int_equal(write(ends[1], f.b + f.len - 1, 1), 1);
+    close(ends[1]);
+    expect_frame(s, LAMP_LINK_ETHERNET, 1700000001005000, "abc");
+    assert_int_equal(lamp_source_next(s, &frame, why), LAMP_ECLOSED);
+    assert_true(lamp_source_size(s) == UINT64_MAX);
     lamp_source_close(s);
+    assert_true(dup2(saved, STDIN_FILENO) == STDIN_FILENO);
+    close(saved);
+    close(ends[0]);
 }
 
 /* Each bad input has its code and a sentence that names the file. */
@@ -272,9 +495,11 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_files), cmocka_unit_test(test_pcapng),
-        cmocka_unit_test(test_bad_files),  cmocka_unit_test(test_cut_files),
-        cmocka_unit_test(test_walk),       cmocka_unit_test(test_unknown_interface),
+        cmocka_unit_test(test_good_files),        cmocka_unit_test(test_pcapng),
+        cmocka_unit_test(test_damaged),           cmocka_unit_test(test_packed_and_cut),
+        cmocka_unit_test(test_standard_input),    cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_cut_files),         cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_unknown_interface),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

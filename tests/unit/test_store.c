@@ -528,6 +528,72 @@ static void test_unknown_backend(void **state)
     assert_non_null(strstr(why, "/nowhere/at/all"));
 }
 
+struct traffic {
+    struct lamp_traffic_view v[8];
+    size_t n;
+};
+
+static bool keep_traffic(const struct lamp_traffic_view *v, void *arg)
+{
+    struct traffic *t = arg;
+    assert_true(t->n < ARRAY_LEN(t->v));
+    t->v[t->n++] = *v;
+    return true;
+}
+
+/* Rows of one key add up over minutes and records; "other" is a row of its own; the total does
+ * not know the limit. */
+static void test_traffic(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    const struct lamp_addr host = test_addr("10.0.0.1"), remote = test_addr("203.0.113.7");
+    struct lamp_rollup_row row = { .minute = TEST_NOW_US / 60000000,
+                                   .inside_addr = host,
+                                   .remote_addr = remote,
+                                   .ip_proto = 6,
+                                   .service_port = 443,
+                                   .application = lamp_bytes_of("https"),
+                                   .remote_name = lamp_bytes_of("a.example"),
+                                   .bytes_out = 10,
+                                   .bytes_in = 100,
+                                   .packets_out = 1,
+                                   .packets_in = 2,
+                                   .flows = 1 };
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_rollup(f->s, f->sensor.site_ref, f->stream.ref, 1, 0, &row));
+    row.minute++;
+    ok(f->s, lamp_store_rollup(f->s, f->sensor.site_ref, f->stream.ref, 2, 0, &row));
+    const struct lamp_rollup_row other = { .minute = row.minute, .bytes_in = 7, .packets_in = 1 };
+    ok(f->s, lamp_store_rollup(f->s, f->sensor.site_ref, f->stream.ref, 2, 1, &other));
+    ok(f->s, lamp_store_commit(f->s));
+
+    struct lamp_traffic_filter q = { .from_us = TEST_NOW_US, .to_us = TEST_NOW_US + 60000000 };
+    struct lamp_traffic_view total;
+    struct traffic t = { .n = 0 };
+    ok(f->s, lamp_store_traffic(f->s, &q, keep_traffic, &t));
+    assert_int_equal(t.n, 2);
+    assert_int_equal(t.v[0].bytes_in, 200);
+    assert_int_equal(t.v[0].flows, 2);
+    assert_int_equal(t.v[0].last_us - t.v[0].first_us, 60000000);
+    assert_false(t.v[0].is_other);
+    assert_true(t.v[1].is_other);
+    q.limit = 1;
+    ok(f->s, lamp_store_traffic_total(f->s, &q, &total));
+    assert_int_equal(total.bytes_in, 207);
+    q.host = &host;
+    q.remote = &remote;
+    q.application = "https";
+    q.site = "north";
+    q.to_us = TEST_NOW_US;
+    ok(f->s, lamp_store_traffic_total(f->s, &q, &total));
+    assert_int_equal(total.bytes_in, 100);
+    q.site = "south";
+    ok(f->s, lamp_store_traffic_total(f->s, &q, &total));
+    assert_int_equal(total.bytes_in, 0);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -537,7 +603,7 @@ int main(void)
         cmocka_unit_test(test_streams_bounded),       cmocka_unit_test(test_paging),
         cmocka_unit_test(test_block_states),          cmocka_unit_test(test_block_states_odd),
         cmocka_unit_test(test_block_filter),          cmocka_unit_test(test_moved_sensor),
-        cmocka_unit_test(test_unknown_backend),
+        cmocka_unit_test(test_unknown_backend),       cmocka_unit_test(test_traffic),
     };
     size_t n = 0;
     int failed = 0;

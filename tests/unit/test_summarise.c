@@ -20,7 +20,7 @@ struct sink {
     uint64_t n_bytes;
 };
 
-static void on_record(const uint8_t *data, size_t len, size_t n_rows, void *arg)
+static void on_record(const uint8_t *data, size_t len, size_t n_rows, uint64_t n_bytes, void *arg)
 {
     struct sink *k = arg;
     struct lamp_msg *m;
@@ -29,6 +29,7 @@ static void on_record(const uint8_t *data, size_t len, size_t n_rows, void *arg)
     assert_int_equal(lamp_msg_unpack(data, len, &m), LAMP_OK);
     assert_int_equal(m->type, LAMP_MSG_SUMMARY);
     assert_int_equal(m->u.summary.n_rows, n_rows);
+    assert_int_equal(m->u.summary.n_bytes, n_bytes);
     assert_int_equal(lamp_batch_unpack(m->u.summary.batch, &b), LAMP_OK);
     assert_int_equal(b->n_conns, n_rows);
     k->records++;

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/engine/twin.h"
+
+struct place {
+    uint64_t print;
+    uint64_t when; /* 48 bits of microseconds, 16 of the VLANs */
+};
+
+struct lamp_twins {
+    struct place places[LAMP_TWIN_PLACES];
+};
+
+int lamp_twins_new(lamp_twins **out)
+{
+    lamp_twins *t = calloc(1, sizeof(*t));
+    if (!t)
+        return LAMP_ENOMEM;
+    *out = t;
+    return LAMP_OK;
+}
+
+lamp_twins *lamp_twins_free(lamp_twins *t)
+{
+    free(t);
+    return NULL;
+}
+
+/* One round of what MurmurHash3 (Appleby) ends with: each bit of v moves all of h. */
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0xff51afd7ed558ccd;
+    return h ^ h >> 32;
+}
+
+uint64_t lamp_twin_print(const struct lamp_pkt *pkt, uint64_t pair_hash, bool src)
+{
+    uint64_t h =
+        mix(pair_hash, (uint64_t)pkt->ip_id << 48 | (uint64_t)pkt->frag_off << 32 |
+                           (uint64_t)pkt->checksum << 16 | (uint64_t)pkt->tcp_flags << 8 | src);
+    h = mix(h, (uint64_t)pkt->tcp_seq << 32 | pkt->tcp_ack);
+    return mix(h, pkt->payload_orig_len);
+}
+
+static struct place *place_of(const lamp_twins *t, uint64_t print)
+{
+    return (struct place *)&t->places[print % LAMP_TWIN_PLACES];
+}
+
+void lamp_twins_fetch(const lamp_twins *t, uint64_t print)
+{
+    __builtin_prefetch(place_of(t, print), 1);
+}
+
+static uint16_t vlan_mark(const struct lamp_pkt *pkt)
+{
+    unsigned mark = pkt->n_vlans;
+    for (unsigned i = 0; i < pkt->n_vlans; i++)
+        mark = mark * 31 + pkt->vlans[i];
+    return (uint16_t)mark;
+}
+
+/* Whether nothing but time and place tells a sender's repetition from a copy. */
+static bool is_ambiguous(const struct lamp_pkt *pkt)
+{
+    return pkt->ip_id == 0 && (pkt->ip_proto != LAMP_IPPROTO_TCP || pkt->payload_orig_len == 0);
+}
+
+bool lamp_twins_is_copy(lamp_twins *t, const struct lamp_pkt *pkt, uint64_t print)
+{
+    struct place *p = place_of(t, print);
+    const uint64_t now = pkt->t_us << 16 >> 16, then = p->when >> 16;
+    const uint16_t vlans = vlan_mark(pkt);
+    const uint64_t away = now > then ? now - then : then - now;
+    if (p->print == print && away <= LAMP_TWIN_US &&
+        (!is_ambiguous(pkt) || (uint16_t)p->when != vlans))
+        return true;
+    *p = (struct place){ print, now << 16 | vlans };
+    return false;
+}

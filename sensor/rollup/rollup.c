@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/rollup/rollup.h"
+
+#include "sensor/rollup/apps.h"
+#include "sensor/rollup/dns.h"
+#include "sensor/rollup/hash.h"
+#include "sensor/rollup/names.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/random.h>
+
+enum {
+    MIN_MEMORY = 32 * 1024,
+    WAYS = 8,
+    OTHERS = 8, /* minutes that may be in work at once */
+};
+
+#define MINUTE_US UINT64_C(60000000)
+
+/* What a row is of; no padding, as it is hashed and compared as bytes. */
+struct key {
+    struct lamp_addr inside, remote;
+    uint32_t minute;
+    uint16_t service_port;
+    uint8_t ip_proto, app;
+};
+static_assert(sizeof(struct key) == 40, "a key has no padding");
+
+struct row {
+    struct key key;
+    uint64_t bytes[2], packets[2]; /* [0] out, [1] in */
+    uint32_t flows, name;
+};
+
+struct lamp_rollup {
+    size_t top;
+    struct lamp_prefix *inside;
+    size_t n_inside;
+    bool private_too;
+    lamp_names *names;
+    struct row *rows, **sorted; /* both sets * WAYS; a row without packets is free */
+    uint32_t sets;              /* power of two */
+    struct row others[OTHERS];
+    uint64_t seed[2];
+    struct lamp_rollup_counters n;
+};
+
+int lamp_rollup_new(const struct lamp_rollup_cfg *cfg, lamp_rollup **out)
+{
+    assert(cfg && out);
+    if (cfg->memory_bytes < MIN_MEMORY)
+        return LAMP_EINVAL;
+    lamp_rollup *r = calloc(1, sizeof(*r));
+    if (!r)
+        return LAMP_ENOMEM;
+    size_t half = cfg->memory_bytes / 2;
+    int err = lamp_names_new(half, &r->names);
+    if (err != LAMP_OK)
+        goto fail;
+    err = LAMP_ENOMEM;
+    r->private_too = cfg->private_too || !cfg->inside;
+    r->top = cfg->top ? cfg->top : LAMP_ROLLUP_TOP;
+    r->sets = lamp_pow2_below(half / (sizeof(struct row) + sizeof(struct row *)) / WAYS);
+    r->rows = calloc((size_t)r->sets * WAYS, sizeof(*r->rows));
+    r->sorted = calloc((size_t)r->sets * WAYS, sizeof(struct row *));
+    if (!r->rows || !r->sorted)
+        goto fail;
+    if (cfg->inside) {
+        r->inside = calloc(cfg->n_inside + 1, sizeof(*r->inside));
+        if (!r->inside)
+            goto fail;
+        memcpy(r->inside, cfg->inside, cfg->n_inside * sizeof(*r->inside));
+        r->n_inside = cfg->n_inside;
+    }
+    if (getrandom(r->seed, sizeof(r->seed), 0) != sizeof(r->seed)) {
+        err = -errno;
+        goto fail;
+    }
+    *out = r;
+    return LAMP_OK;
+fail:
+    lamp_rollup_free(r);
+    return err;
+}
+
+lamp_rollup *lamp_rollup_free(lamp_rollup *r)
+{
+    if (!r)
+        return NULL;
+    lamp_names_free(r->names);
+    free(r->rows);
+    free(r->sorted);
+    free(r->inside);
+    free(r);
+    return NULL;
+}
+
+/* -- names --------------------------------------------------------------------------- */
+
+static void look_dns(lamp_rollup *r, struct lamp_bytes message, uint64_t t_us)
+{
+    struct lamp_dns d;
+    r->n.dns_messages++;
+    if (lamp_dns_parse(message, &d) != LAMP_OK) {
+        r->n.dns_bad++;
+        return;
+    }
+    if (d.n_addrs == 0)
+        return;
+    const uint32_t ref = lamp_names_intern(r->names, lamp_bytes_of(d.name), t_us);
+    for (size_t i = 0; i < d.n_addrs; i++)
+        lamp_names_bind(r->names, &d.addrs[i].addr, ref, d.addrs[i].ttl_s, t_us);
+}
+
+void lamp_rollup_look(lamp_rollup *r, uint8_t ip_proto, uint16_t server_port, enum lamp_dir dir,
+                      struct lamp_bytes payload, uint64_t t_us, struct lamp_rollup_mark *io)
+{
+    const struct lamp_bytes message = lamp_app_dns(ip_proto, server_port, payload);
+    if (message.len > 0) {
+        if (dir == LAMP_DOWN) /* the answer repeats the question */
+            look_dns(r, message, t_us);
+        return;
+    }
+    const struct lamp_app_seen seen = lamp_app_look(ip_proto, server_port, dir, payload);
+    if (seen.app != LAMP_APP_UNKNOWN && io->app != LAMP_APP_HTTPS)
+        io->app = (uint8_t)seen.app;
+    if (seen.name.len > 0 && io->name == 0)
+        io->name = lamp_names_intern(r->names, seen.name, t_us);
+}
+
+const char *lamp_rollup_dns_name(const lamp_rollup *r, const struct lamp_addr *addr, uint64_t at_us)
+{
+    return lamp_names_text(r->names, lamp_names_of(r->names, addr, at_us));
+}
+
+const char *lamp_rollup_mark_name(const lamp_rollup *r, const struct lamp_rollup_mark *mark)
+{
+    return lamp_names_text(r->names, mark->name);
+}
+
+/* -- sums ---------------------------------------------------------------------------- */
+
+static bool is_inside(const lamp_rollup *r, const struct lamp_addr *a)
+{
+    if (r->private_too && lamp_addr_is_private(a))
+        return true;
+    for (size_t i = 0; i < r->n_inside; i++)
+        if (lamp_prefix_has(&r->inside[i], a))
+            return true;
+    return false;
+}
+
+static void merge(struct row *into, const struct row *from)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        into->bytes[i] += from->bytes[i];
+        into->packets[i] += from->packets[i];
+    }
+    into->flows += from->flows;
+    if (from->name)
+        into->name = from->name;
+}
+
+static bool is_free(const struct row *row)
+{
+    return row->packets[0] + row->packets[1] == 0;
+}
+
+static uint64_t size_of(const struct row *row)
+{
+    return row->bytes[0] + row->bytes[1];
+}
+
+/* The "other" row of the minute; of another one where more minutes are in work than we keep. */
+static void merge_other(lamp_rollup *r, const struct row *from)
+{
+    struct row *o = &r->others[0];
+    for (struct row *i = r->others; i < r->others + OTHERS; i++) {
+        if (is_free(i)) {
+            o = i;
+            o->key.minute = from->key.minute;
+            break;
+        }
+        if (i->key.minute == from->key.minute) {
+            o = i;
+            break;
+        }
+    }
+    merge(o, from);
+    o->name = 0;
+    r->n.other_flows++;
+}
+
+void lamp_rollup_add(lamp_rollup *r, const struct lamp_rollup_flow *f)
+{
+    const bool swap = !is_inside(r, f->client) && is_inside(r, f->server);
+    struct row add = {
+        .key = {
+            .inside = swap ? *f->server : *f->client,
+            .remote = swap ? *f->client : *f->server,
+            .minute = (uint32_t)lamp_min(f->last_us / MINUTE_US, UINT32_MAX),
+            .service_port = f->server_port,
+            .ip_proto = f->ip_proto,
+            .app = f->mark.app ? f->mark.app : (uint8_t)lamp_app_of_port(f->ip_proto, f->server_port),
+        },
+        .bytes = { f->bytes[swap], f->bytes[!swap] },
+        .packets = { f->packets[swap], f->packets[!swap] },
+        .flows = f->is_new,
+    };
+    if (is_free(&add))
+        return;
+    if (!swap)
+        add.name = lamp_names_text(r->names, f->mark.name)[0]
+                       ? f->mark.name
+                       : lamp_names_of(r->names, f->server, f->first_us);
+
+    const uint64_t h = lamp_hash(r->seed, &add.key, sizeof(add.key));
+    struct row *set = &r->rows[(h & (r->sets - 1)) * WAYS], *least = set;
+    for (struct row *row = set; row < set + WAYS; row++) {
+        if (!is_free(row) && memcmp(&row->key, &add.key, sizeof(add.key)) == 0) {
+            merge(row, &add);
+            return;
+        }
+        if (is_free(row) ? !is_free(least) : !is_free(least) && size_of(row) < size_of(least))
+            least = row;
+    }
+    if (!is_free(least)) {
+        if (size_of(least) >= size_of(&add)) {
+            merge_other(r, &add);
+            return;
+        }
+        merge_other(r, least);
+    }
+    *least = add;
+}
+
+/* -- out ----------------------------------------------------------------------------- */
+
+static int larger_first(const void *a, const void *b)
+{
+    const struct row *const *x = a, *const *y = b;
+    const uint64_t p = size_of(*x), q = size_of(*y);
+    return p < q ? 1 : p > q ? -1 : memcmp(&(*x)->key, &(*y)->key, sizeof((*x)->key));
+}
+
+static void lend(const lamp_rollup *r, const struct row *row, lamp_rollup_fn *fn, void *arg)
+{
+    const struct lamp_rollup_sum sum = {
+        .minute = row->key.minute,
+        .inside = row->key.inside,
+        .remote = row->key.remote,
+        .ip_proto = row->key.ip_proto,
+        .service_port = row->key.service_port,
+        .application = lamp_app_name(row->key.app),
+        .remote_name = lamp_names_text(r->names, row->name),
+        .bytes_out = row->bytes[0],
+        .bytes_in = row->bytes[1],
+        .packets_out = row->packets[0],
+        .packets_in = row->packets[1],
+        .flows = row->flows,
+    };
+    fn(&sum, arg);
+}
+
+void lamp_rollup_drain(lamp_rollup *r, lamp_rollup_fn *fn, void *arg)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < (size_t)r->sets * WAYS; i++)
+        if (!is_free(&r->rows[i]))
+            r->sorted[n++] = &r->rows[i];
+    qsort(r->sorted, n, sizeof(struct row *), larger_first);
+    for (size_t i = 0; i < n; i++) {
+        if (i < r->top)
+            lend(r, r->sorted[i], fn, arg);
+        else
+            merge_other(r, r->sorted[i]);
+    }
+    for (unsigned i = 0; i < OTHERS; i++)
+        if (!is_free(&r->others[i]))
+            lend(r, &r->others[i], fn, arg);
+    memset(r->rows, 0, (size_t)r->sets * WAYS * sizeof(*r->rows));
+    memset(r->others, 0, sizeof(r->others));
+}
+
+struct lamp_rollup_counters lamp_rollup_counters(const lamp_rollup *r)
+{
+    struct lamp_rollup_counters n = r->n;
+    const struct lamp_names_counters names = lamp_names_counters(r->names);
+    n.names_refused = names.refused;
+    n.names_evicted = names.evicted;
+    return n;
+}
