@@ -68,16 +68,18 @@ static bool column_text(sqlite3_stmt *st, int col, char *buf, size_t size)
     return true;
 }
 
-static bool read_account(sqlite3_stmt *st, struct lamp_account *v)
+static bool read_account(sqlite3_stmt *st, void *out)
 {
+    struct lamp_account *v = out;
     const int role = sqlite3_column_int(st, 2);
     v->role = (enum lamp_role)role;
     return column_text(st, 0, v->name, sizeof(v->name)) &&
            column_text(st, 1, v->hash, sizeof(v->hash)) && role_is_known(role);
 }
 
-static bool read_token(sqlite3_stmt *st, struct lamp_api_token *v)
+static bool read_token(sqlite3_stmt *st, void *out)
 {
+    struct lamp_api_token *v = out;
     const int role = sqlite3_column_int(st, 2);
     const void *digest = sqlite3_column_blob(st, 1);
     v->role = (enum lamp_role)role;
@@ -87,18 +89,19 @@ static bool read_token(sqlite3_stmt *st, struct lamp_api_token *v)
     return column_text(st, 0, v->name, sizeof(v->name));
 }
 
-int lamp_accounts_read(lamp_accounts *a, struct lamp_account out[LAMP_ACCOUNTS_MAX], size_t *out_n)
+/* Reads at most LAMP_ACCOUNTS_MAX rows of `size` bytes each, one by read_one, into out. */
+static int read_all(lamp_accounts *a, const char *sql, bool (*read_one)(sqlite3_stmt *, void *),
+                    void *out, size_t size, size_t *out_n)
 {
     sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(a->db, "SELECT name, hash, role FROM account ORDER BY name", -1, &st,
-                           NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(a->db, sql, -1, &st, NULL) != SQLITE_OK)
         return LAMP_ESTORE;
     int err = LAMP_OK, rc;
     size_t n = 0;
     while (!err && (rc = sqlite3_step(st)) == SQLITE_ROW) {
         if (n == LAMP_ACCOUNTS_MAX)
             err = LAMP_EFULL;
-        else if (!read_account(st, &out[n++]))
+        else if (!read_one(st, (char *)out + n++ * size))
             err = LAMP_EFORMAT;
     }
     if (!err && rc != SQLITE_DONE)
@@ -109,27 +112,17 @@ int lamp_accounts_read(lamp_accounts *a, struct lamp_account out[LAMP_ACCOUNTS_M
     return err;
 }
 
+int lamp_accounts_read(lamp_accounts *a, struct lamp_account out[LAMP_ACCOUNTS_MAX], size_t *out_n)
+{
+    return read_all(a, "SELECT name, hash, role FROM account ORDER BY name", read_account, out,
+                    sizeof(*out), out_n);
+}
+
 int lamp_accounts_read_tokens(lamp_accounts *a, struct lamp_api_token out[LAMP_ACCOUNTS_MAX],
                               size_t *out_n)
 {
-    sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(a->db, "SELECT name, digest, role FROM api_token ORDER BY name", -1, &st,
-                           NULL) != SQLITE_OK)
-        return LAMP_ESTORE;
-    int err = LAMP_OK, rc;
-    size_t n = 0;
-    while (!err && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-        if (n == LAMP_ACCOUNTS_MAX)
-            err = LAMP_EFULL;
-        else if (!read_token(st, &out[n++]))
-            err = LAMP_EFORMAT;
-    }
-    if (!err && rc != SQLITE_DONE)
-        err = LAMP_ESTORE;
-    sqlite3_finalize(st);
-    if (!err)
-        *out_n = n;
-    return err;
+    return read_all(a, "SELECT name, digest, role FROM api_token ORDER BY name", read_token, out,
+                    sizeof(*out), out_n);
 }
 
 int lamp_accounts_put(lamp_accounts *a, const struct lamp_account *account, uint64_t now_us)

@@ -18,6 +18,7 @@ look 'calls that the style bans' '(^|[^_[:alnum:]])(atoi|atol|strtok|sprintf|vsp
     '*.c' '*.h'
 look 'sleeps (wait for a condition with a deadline)' '(^|[^_[:alnum:]])(sleep|usleep|nanosleep)\(|waitForTimeout' \
     '*.c' '*.h' '*.mjs' '*.ts'
+look 'sleeps (wait for a condition with a deadline)' '(^|[^_[:alnum:]])sleep [0-9]' 'tests/*.sh'
 look 'HTML from text (use text nodes)' 'innerHTML|outerHTML|insertAdjacentHTML|\{@html' 'web/src/*'
 look 'unfinished marks' '\b(TODO|FIXME|XXX|HACK)\b' '*.c' '*.h' '*.ts' '*.svelte' '*.mjs' '*.cmake'
 exit $bad
