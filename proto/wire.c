@@ -161,6 +161,7 @@ LAMP_SHAPE(summary, summary, summary, summary_fields);
 #define LAMP_THEIRS Davylamp__V1__SetNotify
 static const struct lamp_field set_notify_fields[] = {
     LAMP_SUB(head, set_head),
+    LAMP_OPT_ID(nonce),
 };
 LAMP_SHAPE(set_notify, set_notify, set_notify, set_notify_fields);
 #undef LAMP_OURS
@@ -292,6 +293,10 @@ static const struct lamp_field set_status_fields[] = {
     LAMP_U64_LIST(refused_ids, LAMP_WIRE_HITS_MAX),
     LAMP_UPTO(mode, LAMP_ENFORCE_ON),
     LAMP_U64(t_us),
+    LAMP_SUB(about, set_head),
+    LAMP_U32(elements),
+    LAMP_U64(repairs),
+    LAMP_U64(flows_cut),
 };
 LAMP_SHAPE(set_status, set_status, set_status, set_status_fields);
 #undef LAMP_OURS
@@ -321,6 +326,36 @@ static const struct lamp_field local_reply_fields[] = {
     LAMP_UPTO(mode, LAMP_ENFORCE_ON),
 };
 LAMP_SHAPE(local_reply, local_reply, local_reply, local_reply_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_local_answer
+#define LAMP_THEIRS Davylamp__V1__LocalAnswer
+static const struct lamp_field local_answer_fields[] = {
+    LAMP_SUB(have, set_head),
+};
+LAMP_SHAPE(local_answer, local_answer, local_answer, local_answer_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_local_name
+#define LAMP_THEIRS Davylamp__V1__LocalName
+static const struct lamp_field local_name_fields[] = {
+    LAMP_BYTES(name, LAMP_WIRE_SET_NAME_MAX),
+    LAMP_OPT_ID(addr),
+    LAMP_OPT_ID(server),
+    LAMP_U32(ttl_s),
+};
+LAMP_SHAPE(local_name, local_name, local_name, local_name_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_local_names
+#define LAMP_THEIRS Davylamp__V1__LocalNames
+static const struct lamp_field local_names_fields[] = {
+    LAMP_LIST(names, LAMP_WIRE_LOCAL_NAMES_MAX, local_name),
+};
+LAMP_SHAPE(local_names, local_names, local_names, local_names_fields);
 #undef LAMP_OURS
 #undef LAMP_THEIRS
 
@@ -356,6 +391,8 @@ static const struct message messages[] = {
     MESSAGE(SET_STATUS, set_status),
     MESSAGE(LOCAL_STATE, local_state),
     MESSAGE(LOCAL_REPLY, local_reply),
+    MESSAGE(LOCAL_ANSWER, local_answer),
+    MESSAGE(LOCAL_NAMES, local_names),
 };
 
 static const struct message *message_of(unsigned type)

@@ -36,6 +36,7 @@ enum {
     LAMP_WIRE_MANIFEST_MAX = 256,
     LAMP_WIRE_DETAIL_MAX = 256,
     LAMP_WIRE_HITS_MAX = 1024,
+    LAMP_WIRE_LOCAL_NAMES_MAX = 1024,
     LAMP_WIRE_SESSION_LEN = 8,
     LAMP_WIRE_STREAM_LEN = 16,
     LAMP_WIRE_NONCE_LEN = 16,
@@ -198,6 +199,7 @@ struct lamp_set_entry {
 
 struct lamp_set_notify {
     struct lamp_set_head head;
+    struct lamp_nonce nonce; /* all zero: answers no question */
 };
 struct lamp_set_query {
     struct lamp_nonce nonce;
@@ -246,6 +248,9 @@ struct lamp_set_status {
     size_t n_refused_ids;
     enum lamp_enforce_mode mode;
     uint64_t t_us;
+    struct lamp_set_head about;  /* what was refused or rolled back; serial 0: head itself */
+    uint32_t elements;           /* in the kernel */
+    uint64_t repairs, flows_cut; /* since the process started */
 };
 
 /* ---- inside one sensor ---- */
@@ -257,6 +262,18 @@ struct lamp_local_state {
 struct lamp_local_reply {
     struct lamp_set_head head;
     enum lamp_enforce_mode mode;
+};
+struct lamp_local_answer {
+    struct lamp_set_head have;
+};
+struct lamp_local_name {
+    struct lamp_bytes name;
+    struct lamp_addr addr, server; /* all zero: a name to look for */
+    uint32_t ttl_s;
+};
+struct lamp_local_names {
+    struct lamp_local_name *names;
+    size_t n_names;
 };
 
 /* ---- the envelope ---- */
@@ -283,6 +300,8 @@ enum lamp_msg_type {
     LAMP_MSG_SET_STATUS,
     LAMP_MSG_LOCAL_STATE = 60,
     LAMP_MSG_LOCAL_REPLY,
+    LAMP_MSG_LOCAL_ANSWER,
+    LAMP_MSG_LOCAL_NAMES,
 };
 
 struct lamp_msg {
@@ -306,6 +325,8 @@ struct lamp_msg {
         struct lamp_set_status set_status;
         struct lamp_local_state local_state;
         struct lamp_local_reply local_reply;
+        struct lamp_local_answer local_answer;
+        struct lamp_local_names local_names;
     } u;
 };
 

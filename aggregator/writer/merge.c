@@ -274,7 +274,7 @@ static int on_query(const struct lamp_merge *m, struct work *k)
     if (q->have.epoch == head.epoch && q->have.serial == head.serial &&
         memcmp(q->have.digest, head.digest, sizeof(head.digest)) == 0) {
         struct lamp_msg notify = { .type = LAMP_MSG_SET_NOTIFY };
-        notify.u.set_notify.head = head;
+        notify.u.set_notify = (struct lamp_set_notify){ head, q->nonce };
         lamp_answers_add(m->answers, k->letter, &notify);
         return LAMP_OK;
     }

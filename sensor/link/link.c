@@ -22,9 +22,10 @@ enum {
     TURN_US = SECOND_US / 5,
     BACKOFF_FIRST_US = SECOND_US,
     BACKOFF_LAST_US = 32 * SECOND_US,
-    QUERY_GAP_US = SECOND_US, /* between two questions that hints caused */
-    FINISH_MS = 2000,         /* at the end, for the last acknowledgements */
-    CAPTURE_QUIET_MS = 400,   /* at the end: capture has no more to say */
+    QUERY_GAP_US = SECOND_US,   /* between two questions that hints caused */
+    CONFIRM_US = 5 * SECOND_US, /* between two questions while a list is not confirmed */
+    FINISH_MS = 2000,           /* at the end, for the last acknowledgements */
+    CAPTURE_QUIET_MS = 400,     /* at the end: capture has no more to say */
     ENFORCE_WAIT_MS = 2000,
 };
 
@@ -38,11 +39,13 @@ struct link {
     bool session_up, capture_gone, spool_failing;
     uint64_t dropped_said;
 
-    struct lamp_set_head head; /* what enforce says is in force */
-    struct lamp_nonce nonce;   /* of the last question */
+    struct lamp_set_head head;  /* what enforce says is in force */
+    struct lamp_nonce nonce;    /* of the last question */
+    struct lamp_set_head asked; /* what was in force then */
     uint64_t query_us;
     bool query_due, ask_whole;
-    uint8_t *status; /* the newest SET_STATUS, packed, not yet sent */
+    bool unconfirmed; /* enforce waits for an answer of the aggregator, else it goes back */
+    uint8_t *status;  /* the newest SET_STATUS, packed, not yet sent */
     size_t status_len;
     uint8_t *buf; /* LAMP_CHANNEL_MAX */
 
@@ -134,6 +137,7 @@ static void send_query(struct link *l, struct lamp_now now)
     m.u.set_query.nonce = l->nonce;
     m.u.set_query.have = l->head;
     m.u.set_query.have.kind = LAMP_SET_BLOCK;
+    l->asked = m.u.set_query.have;
     if (l->ask_whole)
         m.u.set_query.have.serial = 0;
     LAMP_AUTO_FREE uint8_t *data = NULL;
@@ -153,8 +157,9 @@ static void sync_sets(struct link *l, struct lamp_now now)
         l->status = NULL;
     }
     const uint64_t since_us = now.mono_us - l->query_us;
-    if ((l->query_due && since_us >= QUERY_GAP_US) ||
-        since_us >= (uint64_t)l->conf->link.refresh_s * SECOND_US)
+    const uint64_t refresh_us = (uint64_t)l->conf->link.refresh_s * SECOND_US;
+    if ((l->query_due && since_us >= QUERY_GAP_US) || since_us >= refresh_us ||
+        (l->unconfirmed && since_us >= CONFIRM_US))
         send_query(l, now);
 }
 
@@ -172,14 +177,28 @@ static void pass_down(struct link *l, const void *data, size_t len)
                          lamp_strerror(err));
 }
 
-static void tell_enforce(struct link *l)
+static void tell_enforce(struct link *l, const struct lamp_msg *m)
+{
+    LAMP_AUTO_FREE uint8_t *data = NULL;
+    size_t len;
+    if (lamp_msg_pack(m, &data, &len) == LAMP_OK)
+        pass_down(l, data, len);
+}
+
+static void tell_state(struct link *l)
 {
     struct lamp_msg m = { .type = LAMP_MSG_LOCAL_STATE, .u.local_state.session_up = true };
     m.u.local_state.has_addr = lamp_uplink_peer(l->uplink, &m.u.local_state.aggregator_addr);
-    LAMP_AUTO_FREE uint8_t *data = NULL;
-    size_t len;
-    if (lamp_msg_pack(&m, &data, &len) == LAMP_OK)
-        pass_down(l, data, len);
+    tell_enforce(l, &m);
+}
+
+/* Whatever answers our last question says that the list in force then leaves the way open. */
+static void on_answer(struct link *l, const struct lamp_nonce *nonce)
+{
+    if (!l->asked.kind || memcmp(nonce, &l->nonce, sizeof(l->nonce)) != 0)
+        return;
+    const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_ANSWER, .u.local_answer.have = l->asked };
+    tell_enforce(l, &m);
 }
 
 static bool same_head(const struct lamp_set_head *a, const struct lamp_set_head *b)
@@ -197,13 +216,16 @@ static bool on_set_message(struct link *l, const struct lamp_msg *m, struct lamp
         if (m->u.set_notify.head.kind == LAMP_SET_BLOCK &&
             !same_head(&m->u.set_notify.head, &l->head))
             l->query_due = true;
+        on_answer(l, &m->u.set_notify.nonce);
         return true;
     case LAMP_MSG_SET_RESET:
+        on_answer(l, &m->u.set_reset.nonce);
         if (memcmp(&m->u.set_reset.nonce, &l->nonce, sizeof(l->nonce)) == 0)
             l->query_due = l->ask_whole = true;
         return true;
     case LAMP_MSG_SET_BEGIN:
         nonce = &m->u.set_begin.nonce;
+        on_answer(l, nonce);
         break;
     case LAMP_MSG_SET_CHUNK:
         nonce = &m->u.set_chunk.nonce;
@@ -245,7 +267,7 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
         l->session_up = l->query_due = true;
         l->query_us = 0;
         l->backoff_us = BACKOFF_FIRST_US;
-        tell_enforce(l);
+        tell_state(l);
     }
 }
 
@@ -303,6 +325,8 @@ static int take_summary(struct link *l, const uint8_t *data, size_t len)
         return err;
     if (m->type == LAMP_MSG_SUMMARY)
         err = lamp_delivery_append(l->delivery, &m->u.summary, read_clock());
+    else if (m->type == LAMP_MSG_LOCAL_NAMES)
+        pass_down(l, data, len);
     lamp_msg_free(m);
     return err;
 }
@@ -353,6 +377,8 @@ static void read_enforce(struct link *l)
             continue;
         if (m->type == LAMP_MSG_SET_STATUS) {
             l->head = m->u.set_status.head;
+            l->unconfirmed = m->u.set_status.state == LAMP_SET_APPLIED;
+            l->query_due |= l->unconfirmed;
             if (m->u.set_status.code == LAMP_EUNSUPPORTED &&
                 m->u.set_status.state == LAMP_SET_REFUSED)
                 l->ask_whole = true; /* a DELTA that enforce cannot use */
@@ -360,7 +386,11 @@ static void read_enforce(struct link *l)
         } else if (m->type == LAMP_MSG_LOCAL_REPLY) {
             l->head = m->u.local_reply.head; /* enforce (re)started: tell it where we are */
             if (l->session_up)
-                tell_enforce(l);
+                tell_state(l);
+        } else if (m->type == LAMP_MSG_LOCAL_NAMES) {
+            /* Where capture is behind: enforce says it again. */
+            if (lamp_channel_send(l->capture_fd, l->buf, len) != LAMP_OK)
+                lamp_log_limited(LAMP_LOG_DEBUG, "link", "capture takes no messages");
         }
         lamp_msg_free(m);
     }

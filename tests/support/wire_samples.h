@@ -12,11 +12,11 @@ static inline void wire_fill(void *p, size_t len, uint8_t seed)
 }
 
 static const enum lamp_msg_type wire_sample_types[] = {
-    LAMP_MSG_HELLO,       LAMP_MSG_WELCOME,     LAMP_MSG_SUMMARY,   LAMP_MSG_LOSS,
-    LAMP_MSG_CLOSE,       LAMP_MSG_ACK,         LAMP_MSG_BYE,       LAMP_MSG_PING,
-    LAMP_MSG_PONG,        LAMP_MSG_SET_NOTIFY,  LAMP_MSG_SET_QUERY, LAMP_MSG_SET_BEGIN,
-    LAMP_MSG_SET_CHUNK,   LAMP_MSG_SET_END,     LAMP_MSG_SET_RESET, LAMP_MSG_SET_STATUS,
-    LAMP_MSG_LOCAL_STATE, LAMP_MSG_LOCAL_REPLY,
+    LAMP_MSG_HELLO,       LAMP_MSG_WELCOME,     LAMP_MSG_SUMMARY,      LAMP_MSG_LOSS,
+    LAMP_MSG_CLOSE,       LAMP_MSG_ACK,         LAMP_MSG_BYE,          LAMP_MSG_PING,
+    LAMP_MSG_PONG,        LAMP_MSG_SET_NOTIFY,  LAMP_MSG_SET_QUERY,    LAMP_MSG_SET_BEGIN,
+    LAMP_MSG_SET_CHUNK,   LAMP_MSG_SET_END,     LAMP_MSG_SET_RESET,    LAMP_MSG_SET_STATUS,
+    LAMP_MSG_LOCAL_STATE, LAMP_MSG_LOCAL_REPLY, LAMP_MSG_LOCAL_ANSWER, LAMP_MSG_LOCAL_NAMES,
 };
 
 static inline size_t wire_sample_count(void)
@@ -102,6 +102,11 @@ static inline void wire_sample_set(struct lamp_msg *m)
     static struct lamp_set_entry entries[3];
     static struct lamp_set_hits hits[] = { { 11, 1, 1500 }, { 12, 0, 0 } };
     static uint64_t refused[] = { 0, INT64_MAX };
+    static struct lamp_local_name names[2];
+    names[0].name = lamp_bytes_of("pool.example");
+    names[1] = (struct lamp_local_name){ lamp_bytes_of("a.pool.example"),
+                                         lamp_addr_from_v4((uint8_t[]){ 198, 51, 100, 7 }),
+                                         lamp_addr_from_v4((uint8_t[]){ 192, 0, 2, 53 }), 300 };
     struct lamp_nonce nonce;
     wire_fill(&nonce, sizeof(nonce), 3);
 
@@ -120,7 +125,7 @@ static inline void wire_sample_set(struct lamp_msg *m)
 
     switch (m->type) {
     case LAMP_MSG_SET_NOTIFY:
-        m->u.set_notify.head = wire_sample_head();
+        m->u.set_notify = (struct lamp_set_notify){ wire_sample_head(), nonce };
         break;
     case LAMP_MSG_SET_QUERY:
         m->u.set_query = (struct lamp_set_query){ nonce, wire_sample_head() };
@@ -148,7 +153,11 @@ static inline void wire_sample_set(struct lamp_msg *m)
                                                     .refused_ids = refused,
                                                     .n_refused_ids = ARRAY_LEN(refused),
                                                     .mode = LAMP_ENFORCE_DRY_RUN,
-                                                    .t_us = 99 };
+                                                    .t_us = 99,
+                                                    .about = wire_sample_head(),
+                                                    .elements = 10,
+                                                    .repairs = 11,
+                                                    .flows_cut = 12 };
         break;
     case LAMP_MSG_LOCAL_STATE:
         m->u.local_state =
@@ -157,6 +166,12 @@ static inline void wire_sample_set(struct lamp_msg *m)
         break;
     case LAMP_MSG_LOCAL_REPLY:
         m->u.local_reply = (struct lamp_local_reply){ wire_sample_head(), LAMP_ENFORCE_ON };
+        break;
+    case LAMP_MSG_LOCAL_ANSWER:
+        m->u.local_answer.have = wire_sample_head();
+        break;
+    case LAMP_MSG_LOCAL_NAMES:
+        m->u.local_names = (struct lamp_local_names){ names, ARRAY_LEN(names) };
         break;
     default:
         break;
