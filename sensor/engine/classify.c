@@ -36,7 +36,9 @@ struct lamp_inspect {
     const struct lamp_recog *recog; /* NULL: none matched yet */
     enum lamp_grade grade[2];       /* best so far of each side, relative to the miner */
     bool swapped;
-    struct lamp_session session;
+    uint8_t n_noted;
+    struct lamp_finding noted[LAMP_CONN_EVIDENCE]; /* what stands in the evidence */
+    struct lamp_session session;                   /* not set before a recogniser matched */
 };
 
 struct lamp_classify {
@@ -107,20 +109,31 @@ static bool opens_with_word(struct lamp_bytes p)
     return i >= 2 && i < p.len && (p.data[i] == ' ' || p.data[i] == '-' || p.data[i] == '\r');
 }
 
+/* A brace after at most four blanks, and behind it what may follow in an object (RFC 8259 section
+ * 4), as far as it is there: noise that begins with a brace is not worth a state. */
+static bool opens_object(struct lamp_bytes p)
+{
+    size_t i = 0;
+    while (i < p.len && i < 4 && isspace(p.data[i]))
+        i++;
+    if (i == p.len || p.data[i++] != '{')
+        return false;
+    while (i < p.len && isspace(p.data[i]))
+        i++;
+    return i == p.len || p.data[i] == '"' || p.data[i] == '}';
+}
+
 enum lamp_interest lamp_classify_peek(struct lamp_bytes payload, enum lamp_dir dir,
                                       uint32_t n_payloads)
 {
     (void)dir;
     if (payload.len == 0 || (payload.len == 1 && payload.data[0] != '{'))
         return LAMP_INTEREST_SKIP; /* keep-alive probes carry one byte of anything */
-    size_t i = 0;
-    while (i < payload.len && i < 4 && isspace(payload.data[i]))
-        i++;
-    if (i < payload.len && payload.data[i] == '{')
+    if (opens_object(payload))
         return LAMP_INTEREST_MORE;
     if (n_payloads > 0)
         return LAMP_INTEREST_SKIP;
-    for (i = 0; i < payload.len && i < 4; i++)
+    for (size_t i = 0; i < payload.len && i < 4; i++)
         if (payload.data[i] < 0x20 && !isspace(payload.data[i]))
             return LAMP_INTEREST_NEVER; /* binary: TLS, SOCKS, p2p, ... */
     return opens_with_word(payload) ? LAMP_INTEREST_NEVER : LAMP_INTEREST_SKIP;
@@ -139,9 +152,8 @@ int lamp_classify_open(lamp_classify *c, const struct lamp_flow_facts *facts, la
         c->counters.refused++;
         return LAMP_EFULL;
     }
-    memset(s, 0, sizeof(*s));
+    memset(s, 0, offsetof(struct lamp_inspect, session)); /* begin_session() sets up the rest */
     s->facts = *facts;
-    s->session.catalogue = c->cfg.catalogue;
     c->counters.inspected++;
     *out = s;
     return LAMP_OK;
@@ -165,7 +177,7 @@ void lamp_classify_close(lamp_classify *c, lamp_inspect *s)
 
 struct lamp_conn *lamp_inspect_conn(lamp_inspect *s)
 {
-    if (s->session.conn.verdict == LAMP_VERDICT_NONE)
+    if (!s->recog || s->session.conn.verdict == LAMP_VERDICT_NONE)
         return NULL;
     return &s->session.conn;
 }
@@ -207,23 +219,32 @@ static void raise_verdict(lamp_inspect *s)
 
 static const char *const kinds[] = { [LAMP_UP] = "grammar-client", [LAMP_DOWN] = "grammar-server" };
 
-/* Adds a reason, unless one of that kind says the same already. */
-static void add_evidence(struct lamp_conn *c, const struct lamp_finding *f, uint32_t line)
+/* Whether the reason was noted before. Recognisers name their reasons by constants, so that nearly
+ * always the pointer tells; text is compared where it does not. */
+static bool is_noted(const lamp_inspect *s, const struct lamp_finding *f)
+{
+    for (int by_text = 0; by_text < 2; by_text++)
+        for (size_t i = 0; i < s->n_noted; i++) {
+            const struct lamp_finding *n = &s->noted[i];
+            if (n->dir == f->dir && n->grade == f->grade &&
+                (by_text ? streq(n->what, f->what) : n->what == f->what))
+                return true;
+        }
+    return false;
+}
+
+/* Adds a reason, unless it was given already. */
+static void add_evidence(lamp_inspect *s, const struct lamp_finding *f, uint32_t line)
 {
     static const char *const grades[] = { "", "supports", "strong", "certain" };
-    const char *grade = grades[f->grade];
-    const char *side = f->dir == LAMP_UP ? "client" : "server";
-    char detail[LAMP_CONN_DETAIL], tail[64];
-    snprintf(detail, sizeof(detail), "%s line %u: %s (%s)", side, line, f->what, grade);
-    snprintf(tail, sizeof(tail), ": %s (%s)", f->what, grade);
-    for (size_t i = 0; i < c->n_evidence; i++)
-        if (streq(c->evidence[i].kind, kinds[f->dir]) && strstr(c->evidence[i].detail, tail))
-            return;
-    if (c->n_evidence == LAMP_CONN_EVIDENCE)
+    struct lamp_conn *c = &s->session.conn;
+    if (c->n_evidence == LAMP_CONN_EVIDENCE || is_noted(s, f))
         return;
+    s->noted[s->n_noted++] = *f;
     struct lamp_conn_evidence *e = &c->evidence[c->n_evidence++];
     e->kind = kinds[f->dir];
-    memcpy(e->detail, detail, sizeof(detail));
+    snprintf(e->detail, sizeof(e->detail), "%s line %u: %s (%s)",
+             f->dir == LAMP_UP ? "client" : "server", line, f->what, grades[f->grade]);
 }
 
 static void note(lamp_inspect *s, const struct lamp_finding *f, uint32_t line)
@@ -232,7 +253,7 @@ static void note(lamp_inspect *s, const struct lamp_finding *f, uint32_t line)
         return;
     if (f->grade > s->grade[f->dir])
         s->grade[f->dir] = f->grade;
-    add_evidence(&s->session.conn, f, line);
+    add_evidence(s, f, line);
     raise_verdict(s);
 }
 
@@ -245,10 +266,11 @@ static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_r
     if (!s->recog)
         c->counters.matched++;
     const struct lamp_flow_facts *a = &s->facts;
-    const uint64_t id = s->session.conn.id;
+    const uint64_t id = s->recog ? s->session.conn.id : 0;
     s->recog = r;
     s->grade[LAMP_UP] = s->grade[LAMP_DOWN] = LAMP_GRADE_NONE;
     s->swapped = f->dir != dir;
+    s->n_noted = 0;
     s->session = (struct lamp_session){
         .catalogue = c->cfg.catalogue,
         .wallet_family = r->wallet_family,
@@ -274,6 +296,8 @@ static const struct lamp_recog *best_recog(const lamp_inspect *s, const struct l
     enum lamp_grade best = LAMP_GRADE_NONE;
     if (s->recog)
         best = s->grade[0] > s->grade[1] ? s->grade[0] : s->grade[1];
+    if (best == LAMP_GRADE_CERTAIN)
+        return NULL; /* there is no better: following a miner asks one recogniser only */
     const struct lamp_recog *found = NULL;
     size_t n;
     const struct lamp_recog *const *all = lamp_recogs(&n);
@@ -372,14 +396,14 @@ static void split_bytes(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
 {
     struct half *h = &s->half[dir];
     size_t begin = 0;
-    for (size_t i = 0; i < bytes.len && !h->dead; i++) {
-        switch (lamp_jsonsplit_byte(&h->split, bytes.data[i])) {
+    for (size_t at = 0; at < bytes.len && !h->dead; at++) {
+        switch (lamp_jsonsplit_next(&h->split, bytes, &at)) {
         case LAMP_SPLIT_BEGIN:
-            begin = i;
+            begin = at;
             h->in_line = true;
             break;
         case LAMP_SPLIT_END:
-            end_line(c, s, dir, (struct lamp_bytes){ bytes.data + begin, i + 1 - begin }, t_us);
+            end_line(c, s, dir, (struct lamp_bytes){ bytes.data + begin, at + 1 - begin }, t_us);
             break;
         case LAMP_SPLIT_BROKEN:
             broken_line(s, h);

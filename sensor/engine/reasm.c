@@ -94,12 +94,15 @@ void lamp_stream_done(lamp_reasm *r, struct lamp_stream *s)
     lamp_stream_init(s);
 }
 
-/* Remembers the last of the bytes that begin at next_seq. */
+/* Remembers the last of the bytes that begin at next_seq, each at its place in the ring. */
 static void remember(struct lamp_stream *s, struct lamp_bytes bytes)
 {
-    const size_t n = lamp_min(bytes.len, (size_t)LAMP_REASM_RECENT), skip = bytes.len - n;
-    for (size_t i = 0; i < n; i++)
-        s->recent[(s->next_seq + (uint32_t)(skip + i)) % LAMP_REASM_RECENT] = bytes.data[skip + i];
+    const size_t n = lamp_min(bytes.len, (size_t)LAMP_REASM_RECENT);
+    const uint8_t *const last = bytes.data + bytes.len - n;
+    const size_t at = (s->next_seq + (uint32_t)(bytes.len - n)) % LAMP_REASM_RECENT;
+    const size_t to_end = lamp_min(n, LAMP_REASM_RECENT - at);
+    memcpy(s->recent + at, last, to_end);
+    memcpy(s->recent, last + to_end, n - to_end);
     s->n_recent = (uint16_t)lamp_min(s->n_recent + n, (size_t)LAMP_REASM_RECENT);
 }
 

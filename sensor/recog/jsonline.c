@@ -30,19 +30,39 @@ static void skip_blank(struct parser *s)
         s->p++;
 }
 
+/* Whether one of the eight bytes is c (Mycroft, 1987; a bit stands at the first that is). */
+static uint64_t has_byte(uint64_t word, uint8_t c)
+{
+    const uint64_t ones = 0x0101010101010101, x = word ^ ones * c;
+    return (x - ones) & ~x & ones << 7;
+}
+
+/* The first byte from p on that means something in a string: quote, backslash or line feed. Nearly
+ * all bytes of a line are in strings, so they are passed over eight at a time. */
+static const uint8_t *string_special(const uint8_t *p, const uint8_t *end)
+{
+    for (uint64_t word; end - p >= (ptrdiff_t)sizeof(word); p += sizeof(word)) {
+        memcpy(&word, p, sizeof(word));
+        if (has_byte(word, '"') | has_byte(word, '\\') | has_byte(word, '\n'))
+            break;
+    }
+    while (p < end && *p != '"' && *p != '\\' && *p != '\n')
+        p++;
+    return p;
+}
+
 /* The text of the string that starts at s->p, moving past its closing quote. */
 static int take_string(struct parser *s, struct lamp_bytes *out)
 {
     const uint8_t *start = ++s->p;
-    for (; s->p < s->end; s->p++) {
-        if (*s->p == '\\') {
-            s->p++;
-        } else if (*s->p == '"') {
+    for (; (s->p = string_special(s->p, s->end)) < s->end; s->p++) {
+        if (*s->p == '"') {
             *out = (struct lamp_bytes){ start, (size_t)(s->p++ - start) };
             return LAMP_OK;
         }
+        if (*s->p == '\\' && ++s->p == s->end)
+            break;
     }
-    s->p = s->end;
     return LAMP_ETRUNC;
 }
 
@@ -60,6 +80,7 @@ static int16_t add_value(struct parser *s, enum lamp_json_type type, struct lamp
         .key = s->key,
         .text = text,
         .parent = in ? in->value : (int16_t)-1,
+        .after = (uint16_t)(s->out->n + 1),
         .type = (uint8_t)type,
     };
     return (int16_t)s->out->n++;
@@ -80,15 +101,23 @@ static void close_container(struct parser *s)
 {
     const int16_t v = s->stack[--s->depth].value;
     s->p++;
-    if (v >= 0)
-        s->out->v[v].text.len = (size_t)(s->p - s->out->v[v].text.data);
+    if (v < 0)
+        return;
+    s->out->v[v].text.len = (size_t)(s->p - s->out->v[v].text.data);
+    s->out->v[v].after = s->out->n;
 }
+
+/* Bytes that end a number, true, false or null. */
+static const bool ends_word[256] = {
+    ['\0'] = true, [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true, [','] = true,
+    [']'] = true,  ['}'] = true, [':'] = true,  ['"'] = true,  ['['] = true,  ['{'] = true,
+};
 
 /* A number, true, false or null. */
 static int take_word(struct parser *s)
 {
     const uint8_t *start = s->p;
-    while (s->p < s->end && !is_blank(*s->p) && !strchr(",]}:\"[{", *s->p))
+    while (s->p < s->end && !ends_word[*s->p])
         s->p++;
     const struct lamp_bytes word = { start, (size_t)(s->p - start) };
     if (s->p == s->end)
@@ -189,14 +218,14 @@ int lamp_jsonline_parse(struct lamp_bytes text, struct lamp_jsonline *out)
 
 /* ---- look-ups ---- */
 
-const struct lamp_jsonvalue *lamp_jsonline_member(const struct lamp_jsonline *l,
-                                                  const struct lamp_jsonvalue *in, const char *key)
+const struct lamp_jsonvalue *lamp_jsonline_find(const struct lamp_jsonline *l,
+                                                const struct lamp_jsonvalue *in,
+                                                struct lamp_bytes key)
 {
     if (!in || in->type != LAMP_JSON_OBJECT)
         return NULL;
-    const int parent = (int)(in - l->v);
-    for (int i = parent + 1; i < l->n; i++)
-        if (l->v[i].parent == parent && lamp_bytes_eq(l->v[i].key, key))
+    for (size_t i = (size_t)(in - l->v) + 1; i < in->after; i = l->v[i].after)
+        if (l->v[i].key.len == key.len && memcmp(l->v[i].key.data, key.data, key.len) == 0)
             return &l->v[i];
     return NULL;
 }
@@ -206,9 +235,8 @@ const struct lamp_jsonvalue *lamp_jsonline_item(const struct lamp_jsonline *l,
 {
     if (!in || in->type != LAMP_JSON_ARRAY)
         return NULL;
-    const int parent = (int)(in - l->v);
-    for (int i = parent + 1; i < l->n; i++)
-        if (l->v[i].parent == parent && index-- == 0)
+    for (size_t i = (size_t)(in - l->v) + 1; i < in->after; i = l->v[i].after)
+        if (index-- == 0)
             return &l->v[i];
     return NULL;
 }
@@ -217,8 +245,8 @@ size_t lamp_jsonline_count(const struct lamp_jsonline *l, const struct lamp_json
 {
     size_t n = 0;
     if (in)
-        for (int i = (int)(in - l->v) + 1; i < l->n; i++)
-            n += l->v[i].parent == in - l->v;
+        for (size_t i = (size_t)(in - l->v) + 1; i < in->after; i = l->v[i].after)
+            n++;
     return n;
 }
 
@@ -294,6 +322,13 @@ static enum lamp_jsonsplit_event inside(struct lamp_jsonsplit *s, uint8_t c)
 {
     if (c == '\n')
         return broken(s, c);
+    if (s->begun) {
+        if (is_blank(c))
+            return LAMP_SPLIT_INSIDE;
+        if (c != '"' && c != '}')
+            return broken(s, c);
+        s->begun = false;
+    }
     if (s->in_string) {
         if (s->escaped)
             s->escaped = false;
@@ -327,7 +362,25 @@ enum lamp_jsonsplit_event lamp_jsonsplit_byte(struct lamp_jsonsplit *s, uint8_t 
             return LAMP_SPLIT_BLANK;
         if (c != '{')
             return broken(s, c);
-        *s = (struct lamp_jsonsplit){ .state = INSIDE, .depth = 1 };
+        *s = (struct lamp_jsonsplit){ .state = INSIDE, .depth = 1, .begun = true };
         return LAMP_SPLIT_BEGIN;
     }
+}
+
+enum lamp_jsonsplit_event lamp_jsonsplit_next(struct lamp_jsonsplit *s, struct lamp_bytes bytes,
+                                              size_t *io_at)
+{
+    for (size_t i = *io_at; i < bytes.len; i++) {
+        if (s->in_string && !s->escaped)
+            i = (size_t)(string_special(bytes.data + i, bytes.data + bytes.len) - bytes.data);
+        if (i == bytes.len)
+            break;
+        const enum lamp_jsonsplit_event e = lamp_jsonsplit_byte(s, bytes.data[i]);
+        if (e == LAMP_SPLIT_BEGIN || e == LAMP_SPLIT_END || e == LAMP_SPLIT_BROKEN) {
+            *io_at = i;
+            return e;
+        }
+    }
+    *io_at = bytes.len;
+    return LAMP_SPLIT_INSIDE;
 }

@@ -30,6 +30,7 @@ struct lamp_jsonvalue {
     struct lamp_bytes key;  /* as written between the quotes; empty inside an array */
     struct lamp_bytes text; /* as written; a string without its quotes, escapes undecoded */
     int16_t parent;         /* index of the container, 0 being the line's object */
+    uint16_t after;         /* index behind the value and all in it: the next of the container */
     uint8_t type;           /* enum lamp_json_type */
 };
 
@@ -45,8 +46,15 @@ LAMP_CHECK int lamp_jsonline_parse(struct lamp_bytes text, struct lamp_jsonline 
 
 /* The member of an object, or item number i of an array; NULL if there is none (also when
  * `in` is NULL or of another type, so that look-ups may be chained). */
-const struct lamp_jsonvalue *lamp_jsonline_member(const struct lamp_jsonline *l,
-                                                  const struct lamp_jsonvalue *in, const char *key);
+const struct lamp_jsonvalue *lamp_jsonline_find(const struct lamp_jsonline *l,
+                                                const struct lamp_jsonvalue *in,
+                                                struct lamp_bytes key);
+static inline const struct lamp_jsonvalue *lamp_jsonline_member(const struct lamp_jsonline *l,
+                                                                const struct lamp_jsonvalue *in,
+                                                                const char *key)
+{
+    return lamp_jsonline_find(l, in, lamp_bytes_of(key)); /* keys are literals: no strlen() */
+}
 const struct lamp_jsonvalue *lamp_jsonline_item(const struct lamp_jsonline *l,
                                                 const struct lamp_jsonvalue *in, size_t i);
 
@@ -78,13 +86,15 @@ bool lamp_jsonline_number(const struct lamp_jsonvalue *v, double *out);
 /* Decodes the escapes of a string's text into buf (cut when full); returns the length. */
 size_t lamp_jsonline_unescape(struct lamp_bytes text, uint8_t *buf, size_t size);
 
-/* Splits a byte stream into such objects, byte by byte: where one starts and where it ends.
- * An object ends with its last brace, so a missing line feed holds nothing up; a line feed
- * inside one, or other text on a line, gives up the line. Zero-initialise. */
+/* Splits a byte stream into such objects: where one starts and where it ends. An object begins
+ * with a brace and a quote (or a brace that closes it), and ends with its last brace, so a missing
+ * line feed holds nothing up; a line feed inside one, or other text on a line, gives up the line.
+ * Zero-initialise. */
 struct lamp_jsonsplit {
     uint8_t state; /* enum in jsonline.c */
     uint8_t depth;
     bool in_string, escaped;
+    bool begun; /* nothing but blanks came after the first brace */
 };
 
 enum lamp_jsonsplit_event {
@@ -97,6 +107,11 @@ enum lamp_jsonsplit_event {
 };
 
 enum lamp_jsonsplit_event lamp_jsonsplit_byte(struct lamp_jsonsplit *s, uint8_t c);
+
+/* The same for the bytes from *io_at on, up to the next BEGIN, END or BROKEN, whose byte *io_at
+ * is then; else *io_at is the end. About two instructions for a byte of a string. */
+enum lamp_jsonsplit_event lamp_jsonsplit_next(struct lamp_jsonsplit *s, struct lamp_bytes bytes,
+                                              size_t *io_at);
 
 /* Starts over in the middle of a line (bytes are missing): skips to the next line. */
 void lamp_jsonsplit_resync(struct lamp_jsonsplit *s);

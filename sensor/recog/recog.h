@@ -63,12 +63,13 @@ enum lamp_probe lamp_recog_probe(const struct lamp_recog *r, struct lamp_bytes p
 /* A method name and what a line with it is worth. */
 struct lamp_method {
     const char *name, *what;
+    size_t name_len;
     enum lamp_grade grade;
     enum lamp_dir dir;
 };
 #define LAMP_METHOD(name, grade, dir)                                                              \
     {                                                                                              \
-        name, "method " name, LAMP_GRADE_##grade, LAMP_##dir                                       \
+        name, "method " name, sizeof(name) - 1, LAMP_GRADE_##grade, LAMP_##dir                     \
     }
 
 /* The entry of the line's "method", or NULL; NULL also where the line has neither "params" nor "id",

@@ -65,10 +65,17 @@ const struct lamp_method *lamp_method_find(const struct lamp_method *table, size
     if (!lamp_jsonline_top(line, "params") && !lamp_jsonline_top(line, "id"))
         return NULL;
     for (size_t i = 0; method.len && i < n; i++)
-        if (lamp_bytes_eq(method, table[i].name))
+        if (table[i].name_len == method.len && memcmp(table[i].name, method.data, method.len) == 0)
             return &table[i];
     return NULL;
 }
+
+static const bool hex_digit[256] = {
+    ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true,
+    ['6'] = true, ['7'] = true, ['8'] = true, ['9'] = true, ['a'] = true, ['b'] = true,
+    ['c'] = true, ['d'] = true, ['e'] = true, ['f'] = true, ['A'] = true, ['B'] = true,
+    ['C'] = true, ['D'] = true, ['E'] = true, ['F'] = true,
+};
 
 bool lamp_is_hex(struct lamp_bytes text, size_t n)
 {
@@ -79,7 +86,7 @@ bool lamp_is_hex(struct lamp_bytes text, size_t n)
     if (text.len == 0 || (n && text.len != n))
         return false;
     for (size_t i = 0; i < text.len; i++)
-        if (!text.data[i] || !strchr("0123456789abcdefABCDEF", text.data[i]))
+        if (!hex_digit[text.data[i]])
             return false;
     return true;
 }

@@ -13,13 +13,27 @@ enum { IDENTIFIED_WALLETS = 3 };
  * would soon be no numbers any more. */
 #define WEIGHT_MAX 0x1p100
 
-/* A 64-bit hash, never 0 (FNV-1a: for telling messages apart, not for security). */
+/* One round of what MurmurHash3 (Appleby) ends with. */
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+    h = (h ^ word) * 0xff51afd7ed558ccd;
+    return h ^ h >> 32;
+}
+
+/* A 64-bit hash, never 0: for telling messages apart, not for security. Eight bytes at a time, since
+ * each share is hashed whole. */
 static uint64_t hash_of(struct lamp_bytes b)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < b.len; i++)
-        h = (h ^ b.data[i]) * 0x100000001b3u;
-    h = (h ^ b.len) * 0x100000001b3u;
+    uint64_t h = b.len, word;
+    size_t i = 0;
+    for (; i + sizeof(word) <= b.len; i += sizeof(word)) {
+        memcpy(&word, b.data + i, sizeof(word));
+        h = mix(h, word);
+    }
+    word = 0;
+    for (; i < b.len; i++)
+        word = word << 8 | b.data[i];
+    h = mix(h, word);
     return h ? h : 1;
 }
 
@@ -77,8 +91,12 @@ static size_t wallet_length(struct lamp_bytes user)
 void lamp_session_user(struct lamp_session *s, const struct lamp_jsonvalue *user)
 {
     uint8_t buf[2 * LAMP_CONN_TEXT];
-    const struct lamp_bytes all = { buf, lamp_jsonline_unescape(lamp_jsonline_string(user), buf,
-                                                                sizeof(buf)) };
+    const struct lamp_bytes text = lamp_jsonline_string(user);
+    const uint64_t said = hash_of(text);
+    if (said == s->user_said)
+        return;
+    s->user_said = said;
+    const struct lamp_bytes all = { buf, lamp_jsonline_unescape(text, buf, sizeof(buf)) };
     const size_t n = wallet_length(all);
     if (remember(&s->conn.wallets, (struct lamp_bytes){ buf, n }))
         identify_wallet(s, (struct lamp_bytes){ buf, n });
@@ -91,6 +109,7 @@ void lamp_session_worker(struct lamp_session *s, const struct lamp_jsonvalue *wo
     uint8_t buf[LAMP_CONN_TEXT];
     const size_t n = lamp_jsonline_unescape(lamp_jsonline_string(worker), buf, sizeof(buf));
     (void)remember(&s->conn.workers, (struct lamp_bytes){ buf, n });
+    s->user_said = 0; /* the user's own worker, said again, is the newest again */
 }
 
 void lamp_session_agent(struct lamp_session *s, const struct lamp_jsonvalue *agent)
@@ -124,11 +143,15 @@ void lamp_session_algorithm(struct lamp_session *s, struct lamp_bytes name)
     char text[40];
     if (!s->catalogue || name.len == 0 || name.len >= sizeof(text))
         return;
-    memcpy(text, name.data, name.len);
-    text[name.len] = '\0';
-    const struct lamp_algorithm *a = lamp_catalogue_algorithm(s->catalogue, text);
-    if (a)
-        s->algorithm_hint = a->name;
+    const uint64_t said = hash_of(name);
+    if (said != s->algorithm_said) {
+        memcpy(text, name.data, name.len);
+        text[name.len] = '\0';
+        s->algorithm_said = said;
+        s->algorithm_found = lamp_catalogue_algorithm(s->catalogue, text);
+    }
+    if (s->algorithm_found)
+        s->algorithm_hint = s->algorithm_found->name;
 }
 
 /* ---- jobs ---- */
@@ -249,11 +272,15 @@ static enum lamp_outcome outcome_of(const struct lamp_jsonline *line)
 
 static struct lamp_request *oldest_request(struct lamp_session *s, uint64_t id)
 {
-    for (uint32_t i = 0; id && i < LAMP_SESSION_REQUESTS; i++) {
-        struct lamp_request *r = &s->requests[(s->next_request + i) % LAMP_SESSION_REQUESTS];
-        if (r->id == id)
-            return r;
-    }
+    struct lamp_request *const ring = s->requests;
+    const uint32_t end = s->next_request, n = LAMP_SESSION_REQUESTS;
+    if (end - s->first_open > n)
+        s->first_open = end - n;
+    while (s->first_open != end && ring[s->first_open % n].id == 0)
+        s->first_open++;
+    for (uint32_t i = s->first_open; id && i != end; i++)
+        if (ring[i % n].id == id)
+            return &ring[i % n];
     return NULL;
 }
 

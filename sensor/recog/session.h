@@ -51,6 +51,10 @@ struct lamp_session {
     const char *wallet_family;       /* family of catalogue coins; NULL: any */
     const char *algorithm_hint;      /* catalogue's or static; from what the pool said */
     const char *algorithm_default;   /* where nothing tells; NULL: unknown */
+    /* Hashes of the user and algorithm names that were read last, and what the latter is in the
+     * catalogue: nearly every line says the same again. */
+    uint64_t user_said, algorithm_said;
+    const struct lamp_algorithm *algorithm_found;
     const struct lamp_coin *coin;
     const struct lamp_algorithm *wallet_algorithm;
     const struct lamp_algorithm *algorithm; /* what conn.algorithm is in the catalogue */
@@ -62,6 +66,7 @@ struct lamp_session {
     struct lamp_request requests[LAMP_SESSION_REQUESTS];
     uint64_t shares[LAMP_SESSION_SHARES]; /* hashes of the last submits */
     uint32_t next_job, next_request, next_share;
+    uint32_t first_open; /* no request before this one waits for its answer */
 
     bool user_in_login_only; /* submits carry no user name (EthereumStratum/2) */
     bool pool_spoke;         /* answers can be seen: count accepted shares */

@@ -50,7 +50,11 @@ static void test_peek(void **state)
     } cases[] = {
         { "{\"id\":1", 0, LAMP_INTEREST_MORE },
         { "\r\n {\"id\"", 9, LAMP_INTEREST_MORE },
-        { "x", 0, LAMP_INTEREST_SKIP }, /* TCP keep-alive */
+        { "{ \n\t\"id\"", 0, LAMP_INTEREST_MORE },
+        { "{", 0, LAMP_INTEREST_MORE }, /* the rest may follow */
+        { "{}", 0, LAMP_INTEREST_MORE },
+        { "{x\"id\"", 0, LAMP_INTEREST_SKIP }, /* noise */
+        { "x", 0, LAMP_INTEREST_SKIP },        /* TCP keep-alive */
         { "", 0, LAMP_INTEREST_SKIP },
         { "GET / HTTP/1.1\r\n", 0, LAMP_INTEREST_NEVER },
         { "220 mail.example.org", 0, LAMP_INTEREST_NEVER },

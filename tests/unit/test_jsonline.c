@@ -118,7 +118,13 @@ static void test_unescape(void **state)
     assert_int_equal(lamp_jsonline_unescape(lamp_bytes_of("abcdef"), tiny, sizeof(tiny)), 2);
 }
 
-/* The events of a stream as letters: Begin, End, broken (x); the rest is left out. */
+/* Events as letters: Begin, End, broken (x); the rest is left out. */
+static void add_event(enum lamp_jsonsplit_event e, char *got, size_t *n)
+{
+    if (e == LAMP_SPLIT_BEGIN || e == LAMP_SPLIT_END || e == LAMP_SPLIT_BROKEN)
+        got[(*n)++] = e == LAMP_SPLIT_BEGIN ? 'B' : e == LAMP_SPLIT_END ? 'E' : 'x';
+}
+
 static void test_split(void **state)
 {
     (void)state;
@@ -132,20 +138,33 @@ static void test_split(void **state)
         { "x{}\n{}\n", "xBE" },
         { "{\"a\n{}\n", "BxBE" }, /* cut off, then a good line */
         { "{} trailing\n{}", "BExBE" },
-        { "{[[[[[[[[[[[[[[[[[[[[", "Bx" },
+        { "{\"a\":[[[[[[[[[[[[[[[[[[[[", "Bx" },
+        { "{noise\n{ \t\"a\":1}{ }", "BxBEBE" }, /* no key, no object */
+        { "{\"a long string, with \\\\ and \\\" and { in it\": \"}, and an end\"}{}", "BEBE" },
+        { "{\"a long string, with a line\nfeed\"}{}\n{}", "BxxBE" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct lamp_jsonsplit s = { 0 };
+        const struct lamp_bytes text = lamp_bytes_of(cases[i].text);
         char got[64];
+        struct lamp_jsonsplit s = { 0 };
         size_t n = 0;
-        for (const char *p = cases[i].text; *p; p++) {
-            const enum lamp_jsonsplit_event e = lamp_jsonsplit_byte(&s, (uint8_t)*p);
-            if (e == LAMP_SPLIT_BEGIN || e == LAMP_SPLIT_END || e == LAMP_SPLIT_BROKEN)
-                got[n++] = e == LAMP_SPLIT_BEGIN ? 'B' : e == LAMP_SPLIT_END ? 'E' : 'x';
-        }
+        for (size_t at = 0; at < text.len; at++)
+            add_event(lamp_jsonsplit_byte(&s, text.data[at]), got, &n);
         got[n] = '\0';
         if (!streq(got, cases[i].want))
             fail_msg("%s: %s, want %s", cases[i].text, got, cases[i].want);
+        for (size_t cut = 0; cut <= text.len; cut++) { /* in two pieces, as segments come */
+            const struct lamp_bytes pieces[] = { { text.data, cut },
+                                                 { text.data + cut, text.len - cut } };
+            s = (struct lamp_jsonsplit){ 0 };
+            n = 0;
+            for (size_t k = 0; k < 2; k++)
+                for (size_t at = 0; at < pieces[k].len; at++)
+                    add_event(lamp_jsonsplit_next(&s, pieces[k], &at), got, &n);
+            got[n] = '\0';
+            if (!streq(got, cases[i].want))
+                fail_msg("%s cut at %zu: %s, want %s", cases[i].text, cut, got, cases[i].want);
+        }
     }
 }
 

@@ -60,6 +60,45 @@ static void test_names_are_bounded_and_newest_last(void **state)
     assert_string_equal(lamp_conn_current(&s.conn.wallets), "w15");
     lamp_session_user(&s, lamp_jsonline_top(line("{\"u\":17}"), "u")); /* no string */
     assert_string_equal(lamp_conn_current(&s.conn.wallets), "w15");
+
+    /* who says the same again is the newest again, whoever was named in between */
+    lamp_session_user(&s, lamp_jsonline_top(line("{\"u\":\"w15.a\"}"), "u"));
+    lamp_session_worker(&s, lamp_jsonline_top(line("{\"u\":\"b\"}"), "u"));
+    assert_string_equal(lamp_conn_current(&s.conn.workers), "b");
+    lamp_session_user(&s, lamp_jsonline_top(line("{\"u\":\"w15.a\"}"), "u"));
+    assert_string_equal(lamp_conn_current(&s.conn.workers), "a");
+}
+
+/* Answers in another order than the requests, requests without id or answer, and more open ones
+ * than are remembered: each answer finds the oldest open request of its id. */
+static void test_answers_find_their_requests(void **state)
+{
+    (void)state;
+    struct lamp_session s = { 0 };
+    char text[64];
+    enum lamp_outcome outcome;
+    lamp_session_request(&s, line("{\"method\":\"a\"}"), "no id");
+    lamp_session_request(&s, line("{\"id\":1}"), "first");
+    lamp_session_request(&s, line("{\"id\":2}"), "second");
+    lamp_session_request(&s, line("{\"id\":1}"), "first again");
+    assert_string_equal(lamp_session_answer(&s, line("{\"id\":2,\"result\":1}"), &outcome),
+                        "second");
+    assert_string_equal(lamp_session_answer(&s, line("{\"id\":1,\"result\":1}"), &outcome),
+                        "first");
+    assert_string_equal(lamp_session_answer(&s, line("{\"id\":1,\"result\":1}"), &outcome),
+                        "first again");
+    assert_null(lamp_session_answer(&s, line("{\"id\":1,\"result\":1}"), &outcome));
+
+    for (int i = 0; i < 3 * LAMP_SESSION_REQUESTS; i++) {
+        snprintf(text, sizeof(text), "{\"id\":%d}", 100 + i);
+        lamp_session_request(&s, line(text), i % 2 ? "odd" : "even");
+    }
+    assert_null(lamp_session_answer(&s, line("{\"id\":100,\"result\":1}"), &outcome));
+    const int oldest = 100 + 2 * LAMP_SESSION_REQUESTS;
+    snprintf(text, sizeof(text), "{\"id\":%d,\"result\":1}", oldest - 1);
+    assert_null(lamp_session_answer(&s, line(text), &outcome));
+    snprintf(text, sizeof(text), "{\"id\":%d,\"result\":1}", oldest);
+    assert_string_equal(lamp_session_answer(&s, line(text), &outcome), "even");
 }
 
 static void test_target(void **state)
@@ -223,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_user_is_split),
         cmocka_unit_test(test_names_are_bounded_and_newest_last),
+        cmocka_unit_test(test_answers_find_their_requests),
         cmocka_unit_test(test_target),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_one_id_for_all),
