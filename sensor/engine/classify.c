@@ -1,32 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/classify.h"
 
+#include "sensor/engine/classify_lines.h"
+#include "sensor/engine/classify_verdict.h"
 #include "sensor/recog/recog.h"
 
 #include <ctype.h>
-#include <stdio.h>
 
 enum {
-    BUFFERS_PER_STATES = 8, /* one line buffer for that many states, */
+    BUFFERS_PER_STATES = 8, /* one buffer of pieces for that many states, */
     MIN_BUFFERS = 8,        /* but at least so many */
-};
-
-/* Where a line that came in pieces is put together. Most lines come whole and need none, so
- * few buffers serve all states in turn; who holds one longest loses it and its line. */
-struct buffer {
-    struct half *owner;
-    size_t len;
-    uint8_t data[LAMP_JSONLINE_MAX];
 };
 
 /* One direction of a flow. */
 struct half {
-    struct lamp_jsonsplit split;
-    struct buffer *buffer; /* the begun line's earlier pieces; NULL: none */
-    bool in_line;          /* within a line that is being collected */
-    bool dead;             /* not a line protocol */
-    bool excused;          /* the cut line of a start in mid-stream has been passed over */
-    uint32_t lines;        /* complete objects seen */
+    struct lamp_lines lines;
+    bool dead;        /* not a line protocol */
+    bool excused;     /* the cut line of a start in mid-stream has been passed over */
+    uint32_t n_lines; /* complete objects seen */
 };
 
 struct lamp_inspect {
@@ -34,11 +25,9 @@ struct lamp_inspect {
     struct lamp_flow_facts facts;
     struct half half[2];            /* by direction relative to facts.client */
     const struct lamp_recog *recog; /* NULL: none matched yet */
-    enum lamp_grade grade[2];       /* best so far of each side, relative to the miner */
+    struct lamp_findings findings;
     bool swapped;
-    uint8_t n_noted;
-    struct lamp_finding noted[LAMP_CONN_EVIDENCE]; /* what stands in the evidence */
-    struct lamp_session session;                   /* not set before a recogniser matched */
+    struct lamp_session session; /* not set before a recogniser matched */
 };
 
 struct lamp_classify {
@@ -46,8 +35,7 @@ struct lamp_classify {
     struct lamp_classify_counters counters;
     struct lamp_inspect *pool, *free; /* free: those given back */
     size_t n_used;                    /* the rest of the pool was never touched */
-    struct buffer *buffers;
-    size_t n_buffers, next_buffer;
+    lamp_pieces *pieces;
     struct lamp_jsonline line; /* scratch: the line being read */
 };
 
@@ -60,7 +48,7 @@ static size_t buffers_for(size_t states)
 size_t lamp_classify_memory(size_t max_inspected)
 {
     return sizeof(lamp_classify) + max_inspected * sizeof(struct lamp_inspect) +
-           buffers_for(max_inspected) * sizeof(struct buffer);
+           lamp_pieces_memory(buffers_for(max_inspected));
 }
 
 int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out)
@@ -71,10 +59,8 @@ int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out)
     if (!c)
         return LAMP_ENOMEM;
     c->cfg = *cfg;
-    c->n_buffers = buffers_for(cfg->max_inspected);
     c->pool = calloc(cfg->max_inspected, sizeof(*c->pool));
-    c->buffers = calloc(c->n_buffers, sizeof(*c->buffers));
-    if (!c->pool || !c->buffers) {
+    if (!c->pool || lamp_pieces_new(buffers_for(cfg->max_inspected), &c->pieces) != LAMP_OK) {
         lamp_classify_free(c);
         return LAMP_ENOMEM;
     }
@@ -86,7 +72,7 @@ lamp_classify *lamp_classify_free(lamp_classify *c)
 {
     if (c) {
         free(c->pool);
-        free(c->buffers);
+        lamp_pieces_free(c->pieces);
         free(c);
     }
     return NULL;
@@ -159,18 +145,10 @@ int lamp_classify_open(lamp_classify *c, const struct lamp_flow_facts *facts, la
     return LAMP_OK;
 }
 
-static void release_buffer(struct half *h)
-{
-    if (h->buffer) {
-        h->buffer->owner = NULL;
-        h->buffer = NULL;
-    }
-}
-
 void lamp_classify_close(lamp_classify *c, lamp_inspect *s)
 {
-    release_buffer(&s->half[0]);
-    release_buffer(&s->half[1]);
+    lamp_lines_done(&s->half[0].lines);
+    lamp_lines_done(&s->half[1].lines);
     s->next_free = c->free;
     c->free = s;
 }
@@ -187,76 +165,6 @@ bool lamp_inspect_swapped(const lamp_inspect *s)
     return s->swapped;
 }
 
-/* ---- verdict and evidence ---- */
-
-/* The ladder of docs/DETECTION.md: certain with anything from the other side is confirmed,
- * certain one way probable; everyday words in the right form are probable both ways and
- * suspected one way. */
-static void raise_verdict(lamp_inspect *s)
-{
-    const enum lamp_grade up = s->grade[LAMP_UP], down = s->grade[LAMP_DOWN];
-    enum lamp_verdict verdict = LAMP_VERDICT_NONE;
-    double confidence = 0;
-    if (up != LAMP_GRADE_NONE && down != LAMP_GRADE_NONE &&
-        (up == LAMP_GRADE_CERTAIN || down == LAMP_GRADE_CERTAIN)) {
-        verdict = LAMP_VERDICT_CONFIRMED;
-        confidence = 0.9999;
-    } else if (up == LAMP_GRADE_CERTAIN || down == LAMP_GRADE_CERTAIN) {
-        verdict = LAMP_VERDICT_PROBABLE;
-        confidence = 0.97;
-    } else if (up == LAMP_GRADE_STRONG && down == LAMP_GRADE_STRONG) {
-        verdict = LAMP_VERDICT_PROBABLE;
-        confidence = 0.95;
-    } else if (up == LAMP_GRADE_STRONG || down == LAMP_GRADE_STRONG) {
-        verdict = LAMP_VERDICT_SUSPECTED;
-        confidence = 0.7;
-    }
-    if (verdict > s->session.conn.verdict) {
-        s->session.conn.verdict = verdict;
-        s->session.conn.confidence = confidence;
-    }
-}
-
-static const char *const kinds[] = { [LAMP_UP] = "grammar-client", [LAMP_DOWN] = "grammar-server" };
-
-/* Whether the reason was noted before. Recognisers name their reasons by constants, so that nearly
- * always the pointer tells; text is compared where it does not. */
-static bool is_noted(const lamp_inspect *s, const struct lamp_finding *f)
-{
-    for (int by_text = 0; by_text < 2; by_text++)
-        for (size_t i = 0; i < s->n_noted; i++) {
-            const struct lamp_finding *n = &s->noted[i];
-            if (n->dir == f->dir && n->grade == f->grade &&
-                (by_text ? streq(n->what, f->what) : n->what == f->what))
-                return true;
-        }
-    return false;
-}
-
-/* Adds a reason, unless it was given already. */
-static void add_evidence(lamp_inspect *s, const struct lamp_finding *f, uint32_t line)
-{
-    static const char *const grades[] = { "", "supports", "strong", "certain" };
-    struct lamp_conn *c = &s->session.conn;
-    if (c->n_evidence == LAMP_CONN_EVIDENCE || is_noted(s, f))
-        return;
-    s->noted[s->n_noted++] = *f;
-    struct lamp_conn_evidence *e = &c->evidence[c->n_evidence++];
-    e->kind = kinds[f->dir];
-    snprintf(e->detail, sizeof(e->detail), "%s line %u: %s (%s)",
-             f->dir == LAMP_UP ? "client" : "server", line, f->what, grades[f->grade]);
-}
-
-static void note(lamp_inspect *s, const struct lamp_finding *f, uint32_t line)
-{
-    if (f->grade == LAMP_GRADE_NONE)
-        return;
-    if (f->grade > s->grade[f->dir])
-        s->grade[f->dir] = f->grade;
-    add_evidence(s, f, line);
-    raise_verdict(s);
-}
-
 /* ---- lines ---- */
 
 /* Begins a session of the recogniser; dir: where the line came from, relative to facts. */
@@ -268,9 +176,8 @@ static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_r
     const struct lamp_flow_facts *a = &s->facts;
     const uint64_t id = s->recog ? s->session.conn.id : 0;
     s->recog = r;
-    s->grade[LAMP_UP] = s->grade[LAMP_DOWN] = LAMP_GRADE_NONE;
+    s->findings = (struct lamp_findings){ 0 };
     s->swapped = f->dir != dir;
-    s->n_noted = 0;
     s->session = (struct lamp_session){
         .catalogue = c->cfg.catalogue,
         .wallet_family = r->wallet_family,
@@ -295,7 +202,7 @@ static const struct lamp_recog *best_recog(const lamp_inspect *s, const struct l
 {
     enum lamp_grade best = LAMP_GRADE_NONE;
     if (s->recog)
-        best = s->grade[0] > s->grade[1] ? s->grade[0] : s->grade[1];
+        best = lamp_verdict_best(&s->findings);
     if (best == LAMP_GRADE_CERTAIN)
         return NULL; /* there is no better: following a miner asks one recogniser only */
     const struct lamp_recog *found = NULL;
@@ -316,7 +223,7 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, stru
                       uint64_t t_us)
 {
     struct lamp_jsonline *line = &c->line;
-    const uint32_t number = ++s->half[dir].lines;
+    const uint32_t number = ++s->half[dir].n_lines;
     if (lamp_jsonline_parse(text, line) != LAMP_OK)
         return;
     struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
@@ -329,107 +236,58 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, stru
     f = s->recog->judge(line);
     if (f.grade != LAMP_GRADE_NONE && f.dir != role)
         return; /* an echo of the other side's words proves and tells nothing */
-    note(s, &f, number);
+    lamp_verdict_note(&s->session.conn, &s->findings, &f, number);
     if (role == LAMP_DOWN)
         s->session.pool_spoke = true;
     f = s->recog->follow(&s->session, line, role);
-    note(s, &f, number);
+    lamp_verdict_note(&s->session.conn, &s->findings, &f, number);
     lamp_session_refresh(&s->session);
 }
 
 /* ---- bytes to lines ---- */
-
-static void give_up_line(struct half *h)
-{
-    release_buffer(h);
-    h->in_line = false;
-}
-
-/* Keeps a piece of a line for later. */
-static void keep_piece(lamp_classify *c, struct half *h, struct lamp_bytes piece)
-{
-    if (!h->buffer) {
-        struct buffer *b = &c->buffers[c->next_buffer++ % c->n_buffers];
-        if (b->owner)
-            give_up_line(b->owner);
-        b->owner = h;
-        b->len = 0;
-        h->buffer = b;
-    }
-    if (piece.len > sizeof(h->buffer->data) - h->buffer->len) {
-        give_up_line(h);
-        return;
-    }
-    memcpy(h->buffer->data + h->buffer->len, piece.data, piece.len);
-    h->buffer->len += piece.len;
-}
-
-static void end_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, struct lamp_bytes piece,
-                     uint64_t t_us)
-{
-    struct half *h = &s->half[dir];
-    if (h->buffer)
-        keep_piece(c, h, piece);
-    if (!h->in_line)
-        return;
-    const struct lamp_bytes whole =
-        h->buffer ? (struct lamp_bytes){ h->buffer->data, h->buffer->len } : piece;
-    take_line(c, s, dir, whole, t_us);
-    give_up_line(h);
-    if (!s->recog && h->lines >= LAMP_PROBE_LINES)
-        h->dead = true;
-}
 
 /* A byte that no JSON line has here: before a match that ends the direction, since a line
  * protocol has nothing but lines; but a flow met in mid-stream may begin with the rest of one,
  * and a session may have the odd bad line. */
 static void broken_line(lamp_inspect *s, struct half *h)
 {
-    give_up_line(h);
-    if (!s->recog && (s->facts.saw_syn || h->lines || h->excused))
+    if (!s->recog && (s->facts.saw_syn || h->n_lines || h->excused))
         h->dead = true;
     h->excused = true;
 }
 
-static void split_bytes(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
-                        struct lamp_bytes bytes, uint64_t t_us)
+static void take_bytes(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
+                       struct lamp_bytes bytes, uint64_t t_us)
 {
     struct half *h = &s->half[dir];
-    size_t begin = 0;
-    for (size_t at = 0; at < bytes.len && !h->dead; at++) {
-        switch (lamp_jsonsplit_next(&h->split, bytes, &at)) {
-        case LAMP_SPLIT_BEGIN:
-            begin = at;
-            h->in_line = true;
+    struct lamp_bytes line;
+    while (!h->dead) {
+        switch (lamp_lines_next(&h->lines, c->pieces, &bytes, &line)) {
+        case LAMP_LINES_MORE:
+            return;
+        case LAMP_LINES_LINE:
+            take_line(c, s, dir, line, t_us);
+            h->dead = !s->recog && h->n_lines >= LAMP_PROBE_LINES;
             break;
-        case LAMP_SPLIT_END:
-            end_line(c, s, dir, (struct lamp_bytes){ bytes.data + begin, at + 1 - begin }, t_us);
-            break;
-        case LAMP_SPLIT_BROKEN:
+        case LAMP_LINES_BROKEN:
             broken_line(s, h);
-            break;
-        default:
             break;
         }
     }
-    if (h->in_line && !h->dead)
-        keep_piece(c, h, (struct lamp_bytes){ bytes.data + begin, bytes.len - begin });
 }
 
 enum lamp_interest lamp_classify_stream(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
                                         struct lamp_bytes bytes, bool gap, uint64_t t_us)
 {
     struct half *h = &s->half[dir];
-    if (gap) {
-        give_up_line(h);
-        lamp_jsonsplit_resync(&h->split);
-    }
-    split_bytes(c, s, dir, bytes, t_us);
+    if (gap)
+        lamp_lines_gap(&h->lines);
+    take_bytes(c, s, dir, bytes, t_us);
     if (s->recog)
         return LAMP_INTEREST_MORE;
     /* what looked like a line by chance, in a flow whose start nobody saw, holds no state: the
      * flow gets another chance with the next such look */
     const struct half *other = &s->half[!dir];
-    const bool chance = !s->facts.saw_syn && other->lines == 0 && !other->in_line;
+    const bool chance = !s->facts.saw_syn && other->n_lines == 0 && !other->lines.in_line;
     return h->dead && (other->dead || chance) ? LAMP_INTEREST_NEVER : LAMP_INTEREST_MORE;
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* classify_lines: cuts the bytes of one direction into JSON objects, wherever the bytes were split
+ * on their way, and hands each over whole. Not thread-safe. */
+#pragma once
+
+#include "sensor/recog/jsonline.h"
+#include "sensor/unwrap/pieces.h"
+
+/* One direction; zero-initialise, give back with lamp_lines_done(). */
+struct lamp_lines {
+    struct lamp_jsonsplit split;
+    struct lamp_held held; /* the begun line's earlier pieces */
+    bool in_line;
+};
+
+enum lamp_lines_event {
+    LAMP_LINES_MORE,   /* all bytes are used up */
+    LAMP_LINES_LINE,   /* an object is complete */
+    LAMP_LINES_BROKEN, /* a byte that cannot stand where it is; the rest of its line is skipped */
+};
+
+/* Looks through *bytes and moves it past what was used up, until something happens. *out is the
+ * object of LAMP_LINES_LINE and lasts until the next call. */
+enum lamp_lines_event lamp_lines_next(struct lamp_lines *l, lamp_pieces *pieces,
+                                      struct lamp_bytes *bytes, struct lamp_bytes *out);
+
+/* Bytes are missing: goes on with the next line. */
+void lamp_lines_gap(struct lamp_lines *l);
+
+void lamp_lines_done(struct lamp_lines *l);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* classify_verdict: from what was found in the two directions of a connection to its verdict, its
+ * confidence and the reasons that a person can read. Thread-safe. */
+#pragma once
+
+#include "sensor/recog/recog.h"
+
+/* What was found of a connection so far; zero-initialise. */
+struct lamp_findings {
+    enum lamp_grade best[2]; /* of each side, by enum lamp_dir relative to the miner */
+    uint8_t n_noted;
+    struct lamp_finding noted[LAMP_CONN_EVIDENCE]; /* what stands in the evidence */
+};
+
+/* Takes a finding in: keeps its grade and its reason (each reason once, LAMP_CONN_EVIDENCE at
+ * most) and raises the verdict of *conn, which never falls. line: where it was found, from 1. */
+void lamp_verdict_note(struct lamp_conn *conn, struct lamp_findings *all,
+                       const struct lamp_finding *f, uint32_t line);
+
+/* The better grade of the two sides. */
+static inline enum lamp_grade lamp_verdict_best(const struct lamp_findings *all)
+{
+    return all->best[0] > all->best[1] ? all->best[0] : all->best[1];
+}
