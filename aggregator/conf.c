@@ -27,6 +27,16 @@ static const struct lamp_opt options[] = {
     OPT("store.path", STR, store_path, .def = "",
         .help = "Database; empty: davylamp.db in state_dir."),
     OPT("web", STR, web, .def = LAMP_WEB_FOLDER, .help = "Folder of the built dashboard."),
+    OPT("geo.files", LIST, geo_files, .def = "",
+        .help = "MaxMind DB files (.mmdb) that say where addresses are and whose; read again on "
+                "SIGHUP. davylamp-geo-update fetches some."),
+    OPT("geo.attribution", STR, geo_attribution, .def = "",
+        .help = "What the licences of these files want said where their facts are shown."),
+    OPT("names.reverse", BOOL, names_reverse, .def = "true",
+        .help = "Ask DNS for the host names of public addresses that are looked at; never in "
+                "sample mode."),
+    OPT("names.servers", STR, names_servers, .def = "",
+        .help = "DNS servers to ask, ADDRESS[:PORT] with commas between; empty: the system's."),
     OPT("sample_mode", BOOL, sample_mode, .def = "false",
         .help = "The traffic is made up: the dashboard says so."),
     OPT("interval", INT, interval_s, .min = 1, .max = 300, .def = "10", .unit = "s",

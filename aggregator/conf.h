@@ -13,6 +13,10 @@ struct lamp_aggregator_conf {
     char *sensors;                    /* allow list, lamp_allow_load() */
     char *store_backend, *store_path; /* path "": state_dir/davylamp.db */
     char *web;                        /* folder of the built dashboard */
+    struct lamp_strlist geo_files;    /* .mmdb */
+    char *geo_attribution;
+    bool names_reverse;
+    char *names_servers; /* "": the system's */
     bool sample_mode;
     int64_t interval_s;        /* between summaries */
     struct lamp_strlist never; /* prefixes */

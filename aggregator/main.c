@@ -32,6 +32,8 @@ struct aggregator {
     char database[4096], token_file[4096];
     lamp_store *store;
     lamp_allow *allow;
+    lamp_geo *geo;
+    lamp_names *names;
     lamp_mailbox *inbox, *outbox;
     lamp_commands *commands;
     lamp_events *events;
@@ -92,6 +94,16 @@ static int print_keys(const struct aggregator *g)
     return 0;
 }
 
+/* Without its geo files the aggregator is as good as ever, but for the map. */
+static void open_geo(struct aggregator *g)
+{
+    char why[WHY];
+    if (lamp_geo_reload(g->geo, why, sizeof(why)) != LAMP_OK)
+        lamp_log(LAMP_LOG_WARN, "main", "geo file %s, going on with what was open before", why);
+    else if (g->conf.geo_files.n)
+        lamp_log(LAMP_LOG_INFO, "main", "geo files opened files=%zu", g->conf.geo_files.n);
+}
+
 static int open_files(struct aggregator *g)
 {
     char why[WHY];
@@ -104,6 +116,12 @@ static int open_files(struct aggregator *g)
     else
         snprintf(g->database, sizeof(g->database), "%.4000s/davylamp.db", g->conf.state_dir);
     snprintf(g->token_file, sizeof(g->token_file), "%.4000s/token", g->conf.state_dir);
+    const int err =
+        lamp_geo_new((const char *const *)g->conf.geo_files.v, g->conf.geo_files.n, &g->geo);
+    if (err)
+        return complain(err == LAMP_EFULL ? "geo.files names more than 8 files"
+                                          : lamp_strerror(err));
+    open_geo(g);
     (void)umask(0077);
     if (lamp_store_open(g->conf.store_backend, g->database, false, &g->store, why) != LAMP_OK)
         return complain(why);
@@ -122,6 +140,17 @@ static int open_accounts(struct aggregator *g)
                password);
     fflush(stdout);
     return 0;
+}
+
+/* Made-up traffic is about addresses that belong to somebody: nobody is asked about them. */
+static int open_names(struct aggregator *g)
+{
+    if (!g->conf.names_reverse || g->conf.sample_mode)
+        return 0;
+    const int err = lamp_names_new(g->conf.names_servers, &g->names);
+    if (err == LAMP_EFORMAT)
+        return complain("names.servers is no list of ADDRESS[:PORT] with commas between");
+    return err ? complain(lamp_strerror(err)) : 0;
 }
 
 static int start_threads(struct aggregator *g)
@@ -155,6 +184,9 @@ static int start_threads(struct aggregator *g)
     const int err = lamp_writer_start(&writer, &g->writer);
     if (err != LAMP_OK)
         return complain(err == LAMP_ESTORE ? lamp_store_why(g->store) : lamp_strerror(err));
+    code = open_names(g);
+    if (code)
+        return code;
     const struct lamp_api_cfg api = {
         .listen = g->conf.listen_http,
         .plain_ok = g->conf.http_plain_ok,
@@ -164,6 +196,9 @@ static int start_threads(struct aggregator *g)
         .database = g->database,
         .sample_mode = g->conf.sample_mode,
         .started_us = lamp_clock_real_us(),
+        .geo = g->geo,
+        .names = g->names,
+        .geo_attribution = g->conf.geo_attribution,
         .auth = g->auth,
         .events = g->events,
         .commands = g->commands,
@@ -174,7 +209,7 @@ static int start_threads(struct aggregator *g)
 }
 
 /* Reads the sensors file again and lets the writer know. */
-static void reload(struct aggregator *g)
+static void reload_sensors(struct aggregator *g)
 {
     if (lamp_allow_reload(g->allow, g->conf.sensors, stderr) != LAMP_OK) {
         lamp_log(LAMP_LOG_WARN, "main", "the sensors file has mistakes, keeping the old list");
@@ -196,6 +231,8 @@ static void stop(struct aggregator *g)
         lamp_ingest_quiesce(g->ingest);
     lamp_writer_stop(g->writer);
     lamp_ingest_stop(g->ingest);
+    lamp_names_free(g->names);
+    lamp_geo_free(g->geo);
     lamp_auth_close(g->auth);
     lamp_commands_free(g->commands);
     lamp_events_free(g->events);
@@ -226,8 +263,10 @@ static int serve(struct aggregator *g)
              g->conf.listen_sensors, g->conf.listen_http);
     notify("READY=1");
     int sig = 0;
-    while (sigwait(&set, &sig) == 0 && sig == SIGHUP)
-        reload(g);
+    while (sigwait(&set, &sig) == 0 && sig == SIGHUP) {
+        reload_sensors(g);
+        open_geo(g);
+    }
     notify("STOPPING=1");
     lamp_log(LAMP_LOG_INFO, "main", "stopping");
     return lamp_writer_failed(g->writer) ? 1 : 0;

@@ -46,6 +46,8 @@ static const struct lamp_route routes[] = {
       false,
       { "site", "host", "remote", "application", "from", "to", "limit" },
       lamp_api_get_traffic },
+    { "GET", "/api/v1/addresses", LAMP_ROLE_VIEWER, false, { "ip" }, lamp_api_get_addresses },
+    { "GET", "/api/v1/geo", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_geo },
     { "GET", "/api/v1/blocks", LAMP_ROLE_VIEWER, false, { "removed" }, lamp_api_get_blocks },
     { "POST", "/api/v1/blocks", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_add_block },
     { "DELETE", "/api/v1/blocks/{id}", LAMP_ROLE_OPERATOR, false, { NULL }, lamp_api_remove_block },

@@ -8,6 +8,8 @@
 #include "aggregator/handover/events.h"
 #include "aggregator/http/auth.h"
 #include "aggregator/http/http.h"
+#include "aggregator/places/geo.h"
+#include "aggregator/places/names.h"
 #include "aggregator/store/store.h"
 
 typedef struct lamp_api lamp_api;
@@ -20,7 +22,10 @@ struct lamp_api_cfg {
     const char *backend, *database; /* as for lamp_store_open(); the writer's is open */
     bool sample_mode;               /* the traffic is made up: the dashboard says so */
     uint64_t started_us;
-    lamp_auth *auth; /* borrowed, as are the two below */
+    lamp_geo *geo;               /* borrowed, as all below; NULL: nothing is known of places */
+    lamp_names *names;           /* NULL: host names are not asked for */
+    const char *geo_attribution; /* what the licences of the geo files want said; may be "" */
+    lamp_auth *auth;
     lamp_events *events;
     lamp_commands *commands;
 };

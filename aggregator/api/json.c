@@ -359,3 +359,38 @@ void lamp_api_json_traffic_total(struct lamp_json *j, const char *key,
     traffic_sums(j, v);
     lamp_json_end(j);
 }
+
+void lamp_api_json_address(struct lamp_json *j, const struct lamp_address_view *v)
+{
+    const struct lamp_place *p = &v->place;
+    const bool placed = *p->country || *p->city || p->has_coordinates;
+    lamp_json_object(j, NULL);
+    address(j, "ip", &v->addr);
+    lamp_json_bool(j, "private", lamp_addr_is_private(&v->addr));
+    lamp_json_str(j, "country", p->country);
+    lamp_json_str(j, "region", p->region);
+    lamp_json_str(j, "city", p->city);
+    if (p->has_coordinates) {
+        lamp_json_double(j, "latitude", p->latitude);
+        lamp_json_double(j, "longitude", p->longitude);
+    } else {
+        lamp_json_null(j, "latitude");
+        lamp_json_null(j, "longitude");
+    }
+    if (placed)
+        lamp_json_uint(j, "place_source", p->place_source);
+    else
+        lamp_json_null(j, "place_source");
+    if (p->asn) {
+        lamp_json_uint(j, "asn", p->asn);
+        lamp_json_str(j, "as_name", p->as_name);
+        lamp_json_uint(j, "as_source", p->as_source);
+    } else {
+        lamp_json_null(j, "asn");
+        lamp_json_null(j, "as_name");
+        lamp_json_null(j, "as_source");
+    }
+    lamp_json_str(j, "host_name", v->host_name);
+    lamp_json_str(j, "host_name_state", lamp_name_state_name(v->host_name_state));
+    lamp_json_end(j);
+}

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json: the views of the store as the JSON objects of docs/api/openapi.yaml. Pure. */
+/* json: the views of store and places as the JSON objects of docs/api/openapi.yaml. Pure. */
 #pragma once
 
+#include "aggregator/places/geo.h"
+#include "aggregator/places/names.h"
 #include "aggregator/store/store.h"
 #include "common/json.h"
 
@@ -24,3 +26,12 @@ void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_vie
 void lamp_api_json_block_sensor(struct lamp_json *j, const struct lamp_block_sensor_view *v);
 void lamp_api_json_status(struct lamp_json *j, const struct lamp_status_view *v,
                           uint64_t started_us, uint64_t now_us, bool sample_mode);
+
+/* What is known of an address. */
+struct lamp_address_view {
+    struct lamp_addr addr;
+    struct lamp_place place;
+    const char *host_name; /* "" unless KNOWN */
+    enum lamp_name_state host_name_state;
+};
+void lamp_api_json_address(struct lamp_json *j, const struct lamp_address_view *v);

@@ -2,16 +2,25 @@
 /* davylamp: the operator's command line. */
 #include "aggregator/cli/client.h"
 #include "aggregator/cli/show.h"
+#include "common/addr.h"
 #include "common/clock.h"
 #include "common/text.h"
 #include "common/version.h"
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 enum { EXIT_GOOD, EXIT_FAILED, EXIT_USAGE };
+
+enum {
+    LOOKUPS = 100, /* addresses in one call */
+    LOOKUP_PATH = 16 + LOOKUPS * (LAMP_ADDR_STRLEN + 1),
+    LOOKUP_WAIT_US = 5 * 1000 * 1000, /* for host names */
+    LOOKUP_AGAIN_MS = 100,
+};
 
 #define DEFAULT_URL "http://127.0.0.1:8080"
 #define DEFAULT_TOKEN_FILE "/var/lib/davylamp-aggregator/token"
@@ -40,6 +49,7 @@ static void print_help(void)
           "  sensors             every sensor: last word, drops, block list\n"
           "  miners [ID]         inside hosts that mine; one of them with its connections\n"
           "  traffic             what else the hosts do, the last hour, largest first\n"
+          "  lookup ADDRESS...   where addresses are, whose, and what they are called\n"
           "  blocks              blocks and their state at the sensors\n"
           "  block TARGET        block an address or prefix outside (203.0.113.7)\n"
           "  unblock ID          lift a block\n"
@@ -173,6 +183,43 @@ static int run_miners(lamp_client *c, const struct options *o, char **args, int 
 }
 
 /* The last hour; in JSON the rows come one a line and the total last. */
+/* Joins the addresses with commas and asks, again while a host name is on its way. */
+static int run_lookup(lamp_client *c, const struct options *o, char **args, int n)
+{
+    char path[LOOKUP_PATH] = "/addresses?ip=";
+    for (int i = 0; i < n; i++) {
+        const size_t len = strlen(path);
+        struct lamp_addr a;
+        if (lamp_addr_parse(args[i], &a) != LAMP_OK)
+            return usage("'%.60s' is no address", args[i]);
+        snprintf(path + len, sizeof(path) - len, "%s%s", i ? "," : "", args[i]);
+    }
+    json_t *answer = NULL;
+    const uint64_t until_us = lamp_clock_mono_us() + LOOKUP_WAIT_US;
+    for (bool pending = true; pending;) {
+        json_decref(answer);
+        if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
+            return EXIT_FAILED;
+        size_t i;
+        json_t *a;
+        pending = false;
+        json_array_foreach(json_object_get(answer, "addresses"), i, a)
+        {
+            const char *state = json_string_value(json_object_get(a, "host_name_state"));
+            pending |= state && streq(state, "pending");
+        }
+        pending = pending && lamp_clock_mono_us() < until_us;
+        if (pending)
+            poll(NULL, 0, LOOKUP_AGAIN_MS);
+    }
+    if (o->json)
+        print_json_lines(json_object_get(answer, "addresses"));
+    else
+        lamp_show_addresses(json_object_get(answer, "addresses"));
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
 static int run_traffic(lamp_client *c, const struct options *o, char **args, int n)
 {
     (void)args, (void)n;
@@ -260,10 +307,10 @@ static int run_unblock(lamp_client *c, const struct options *o, char **args, int
 }
 
 static const struct command commands[] = {
-    { "status", 0, 0, run_status },   { "sensors", 0, 0, run_sensors },
-    { "miners", 0, 1, run_miners },   { "traffic", 0, 0, run_traffic },
-    { "blocks", 0, 0, run_blocks },   { "block", 1, 1, run_block },
-    { "unblock", 1, 1, run_unblock },
+    { "status", 0, 0, run_status },       { "sensors", 0, 0, run_sensors },
+    { "miners", 0, 1, run_miners },       { "traffic", 0, 0, run_traffic },
+    { "lookup", 1, LOOKUPS, run_lookup }, { "blocks", 0, 0, run_blocks },
+    { "block", 1, 1, run_block },         { "unblock", 1, 1, run_unblock },
 };
 
 static const struct command *find_command(const char *name)

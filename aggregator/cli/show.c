@@ -474,3 +474,46 @@ void lamp_show_traffic(const json_t *answer)
            bytes((double)num(json_object_get(total, "bytes"), "out"), out),
            bytes((double)num(json_object_get(total, "bytes"), "in"), in), num(total, "flows"));
 }
+
+/* "Nuremberg, Bavaria, DE": what of it is known. */
+static const char *place(const json_t *a, char buf[CELL])
+{
+    static const char *const keys[] = { "city", "region", "country" };
+    char part[CELL];
+    *buf = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const size_t len = strlen(buf);
+        if (json_is_string(json_object_get(a, keys[i])))
+            snprintf(buf + len, CELL - len, "%s%s", len ? ", " : "", str(a, keys[i], part));
+    }
+    if (!*buf)
+        snprintf(buf, CELL, json_is_true(json_object_get(a, "private")) ? "private" : "-");
+    return buf;
+}
+
+void lamp_show_addresses(const json_t *list)
+{
+    static const char *const heads[] = { "ADDRESS", "PLACE", "AS", "AS NAME", "HOST NAME" };
+    size_t i;
+    json_t *a;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, a)
+    {
+        char ip[CELL], where[CELL], system[CELL] = "-", as_name[CELL], host[CELL];
+        if (json_is_integer(json_object_get(a, "asn")))
+            snprintf(system, CELL, "AS%" PRId64, num(a, "asn"));
+        const char *state = json_string_value(json_object_get(a, "host_name_state"));
+        const bool known = json_is_string(json_object_get(a, "host_name"));
+        const bool open = state && (streq(state, "pending") || streq(state, "failed"));
+        const char *const cells[] = {
+            str(a, "ip", ip),
+            place(a, where),
+            system,
+            str(a, "as_name", as_name),
+            known || !open ? str(a, "host_name", host) : "no answer",
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}

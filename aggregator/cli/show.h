@@ -10,4 +10,5 @@ void lamp_show_sensors(const json_t *list, double now);
 void lamp_show_miners(const json_t *list, double now);
 void lamp_show_miner(const json_t *miner, double now);
 void lamp_show_traffic(const json_t *answer);
+void lamp_show_addresses(const json_t *list);
 void lamp_show_blocks(const json_t *list, double now);

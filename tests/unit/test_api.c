@@ -64,7 +64,7 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
 static void call(const char *method, const char *path, const char *headers, const char *body,
                  struct answer *a)
 {
-    char url[512], line[512];
+    char url[4608], line[512];
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
     if (!headers) {
         snprintf(line, sizeof(line), "Authorization: Bearer %s", t.token);
@@ -839,9 +839,55 @@ static void test_stop_with_open_streams(void **state)
     close(fd);
 }
 
+/* Addresses in the order asked for, with what the files say; no files and no resolver: unknown. */
+static void test_addresses(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "",
+                                       "?ip=",
+                                       "?ip=1.2.3",
+                                       "?ip=1.2.3.4,",
+                                       "?ip=1.2.3.4,,::1",
+                                       "?ip=1.2.3.4%20",
+                                       "?adress=1.2.3.4" };
+    struct answer a;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "/api/v1/addresses%s", bad[i]);
+        call("GET", path, NULL, NULL, &a);
+        want_error(&a, 400, "invalid", "");
+        done(&a);
+    }
+    call("GET", "/api/v1/addresses?ip=203.0.113.7,10.0.0.1,2001:db8::1", NULL, NULL, &a);
+    assert_int_equal(a.status, 200);
+    const json_t *list = json_object_get(a.json, "addresses");
+    assert_int_equal(json_array_size(list), 3);
+    const json_t *first = json_array_get(list, 0), *second = json_array_get(list, 1);
+    assert_string_equal(json_string_value(json_object_get(first, "ip")), "203.0.113.7");
+    assert_true(json_is_null(json_object_get(first, "country")));
+    assert_true(json_is_false(json_object_get(first, "private")));
+    assert_true(json_is_true(json_object_get(second, "private")));
+    assert_string_equal(json_string_value(json_object_get(first, "host_name_state")), "off");
+    done(&a);
+
+    char many[4096] = "/api/v1/addresses?ip=::1";
+    for (unsigned i = 0; i < 100; i++)
+        strncat(many, ",::1", sizeof(many) - strlen(many) - 1);
+    call("GET", many, NULL, NULL, &a);
+    want_error(&a, 400, "invalid", "ip");
+    done(&a);
+
+    call("GET", "/api/v1/geo", NULL, NULL, &a);
+    assert_int_equal(a.status, 200);
+    assert_int_equal(json_array_size(json_object_get(a.json, "sources")), 0);
+    assert_true(json_is_false(json_object_get(json_object_get(a.json, "host_names"), "on")));
+    done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_every_route_needs_its_role),
         cmocka_unit_test(test_paths_and_methods),
         cmocka_unit_test(test_security_headers_are_everywhere),

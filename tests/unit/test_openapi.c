@@ -139,6 +139,10 @@ static void test_objects(void **state)
     check_keys("Connection", &j);
 
     lamp_json_init(&j, 65536);
+    lamp_api_json_address(&j, &(struct lamp_address_view){ .host_name = "" });
+    check_keys("Address", &j);
+
+    lamp_json_init(&j, 65536);
     lamp_api_json_traffic(&j, &(struct lamp_traffic_view){ .is_other = true });
     check_keys("Traffic", &j);
 
