@@ -18,6 +18,17 @@ static inline struct lamp_cursor lamp_cursor_of(const void *data, size_t len)
     return (struct lamp_cursor){ p, p ? p + len : p, false };
 }
 
+/* Two and four bytes in network byte order, which have to be there. */
+static inline uint16_t lamp_be16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t lamp_be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
 static inline size_t lamp_cursor_left(const struct lamp_cursor *c)
 {
     return (size_t)(c->end - c->p);
@@ -58,13 +69,13 @@ static inline uint8_t lamp_cursor_u8(struct lamp_cursor *c)
 static inline uint16_t lamp_cursor_be16(struct lamp_cursor *c)
 {
     const uint8_t *p = lamp_cursor_take(c, 2);
-    return (uint16_t)(p ? p[0] << 8 | p[1] : 0);
+    return p ? lamp_be16(p) : 0;
 }
 
 static inline uint32_t lamp_cursor_be32(struct lamp_cursor *c)
 {
     const uint8_t *p = lamp_cursor_take(c, 4);
-    return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
+    return p ? lamp_be32(p) : 0;
 }
 
 static inline uint16_t lamp_cursor_le16(struct lamp_cursor *c)

@@ -34,38 +34,44 @@ static void set_payload(struct lamp_job *j, size_t missing)
     j->pkt->payload_orig_len = (uint32_t)(len + missing);
 }
 
+/* What is known of a packet of which nothing but its ports was read so far. */
+static void set_ports(struct lamp_job *j, const uint8_t *h)
+{
+    struct lamp_pkt *pkt = j->pkt;
+    pkt->src_port = lamp_be16(h);
+    pkt->dst_port = lamp_be16(h + 2);
+    pkt->tcp_seq = pkt->tcp_ack = 0;
+    pkt->tcp_flags = 0;
+    pkt->payload = (struct lamp_bytes){ h, 0 };
+    pkt->payload_orig_len = 0;
+}
+
 /* RFC 9293 section 3.1 */
 static enum lamp_decode tcp(struct lamp_job *j)
 {
     struct lamp_pkt *pkt = j->pkt;
-    pkt->src_port = lamp_cursor_be16(&j->in);
-    pkt->dst_port = lamp_cursor_be16(&j->in);
-    if (j->in.bad)
+    const uint8_t *h = j->in.p;
+    const size_t left = lamp_cursor_left(&j->in);
+    if (left < 4)
         return LAMP_DECODE_TCP_SHORT;
-
-    pkt->tcp_seq = lamp_cursor_be32(&j->in);
-    pkt->tcp_ack = lamp_cursor_be32(&j->in);
-    uint8_t words = lamp_cursor_u8(&j->in) >> 4;
-    pkt->tcp_flags = lamp_cursor_u8(&j->in);
-    pkt->payload = (struct lamp_bytes){ j->in.p, 0 };
-    pkt->payload_orig_len = 0;
-    if (j->in.bad) {
-        pkt->tcp_seq = pkt->tcp_ack = pkt->tcp_flags = 0;
+    set_ports(j, h);
+    if (left < 14) /* up to the flags */
         return LAMP_DECODE_TCP_CUT;
-    }
 
-    const size_t fixed = 14; /* read so far */
-    size_t header = (size_t)words * 4, left = lamp_cursor_left(&j->in);
+    pkt->tcp_seq = lamp_be32(h + 4);
+    pkt->tcp_ack = lamp_be32(h + 8);
+    pkt->tcp_flags = h[13];
+    const size_t header = (size_t)(h[12] >> 4) * 4;
     if (header < 20)
         return LAMP_DECODE_TCP_HEADER;
-    if (header - fixed > left) {
-        if (header - fixed > left + j->missing)
+    if (header > left) {
+        if (header > left + j->missing)
             return j->ip_header ? LAMP_DECODE_TCP_CUT : LAMP_DECODE_TCP_HEADER;
-        pkt->payload_orig_len = (uint32_t)(left + j->missing - (header - fixed));
+        pkt->payload_orig_len = (uint32_t)(left + j->missing - header);
         return LAMP_DECODE_TCP_CUT;
     }
-    pkt->checksum = (uint16_t)(j->in.p[2] << 8 | j->in.p[3]);
-    j->in.p += header - fixed;
+    pkt->checksum = lamp_be16(h + 16);
+    j->in.p += header;
     set_payload(j, j->missing);
     return j->missing ? LAMP_DECODE_TCP_CUT : LAMP_DECODE_TCP;
 }
@@ -74,19 +80,14 @@ static enum lamp_decode tcp(struct lamp_job *j)
 static enum lamp_decode udp(struct lamp_job *j)
 {
     struct lamp_pkt *pkt = j->pkt;
-    pkt->src_port = lamp_cursor_be16(&j->in);
-    pkt->dst_port = lamp_cursor_be16(&j->in);
-    if (j->in.bad)
+    const uint8_t *h = j->in.p;
+    if (lamp_cursor_left(&j->in) < 4)
         return LAMP_DECODE_UDP_SHORT;
-    pkt->tcp_seq = pkt->tcp_ack = pkt->tcp_flags = 0;
-    pkt->payload = (struct lamp_bytes){ j->in.p, 0 };
-    pkt->payload_orig_len = 0;
-
-    size_t len = lamp_cursor_be16(&j->in);
-    uint16_t checksum = lamp_cursor_be16(&j->in);
-    if (j->in.bad)
+    set_ports(j, h);
+    if (!lamp_cursor_skip(&j->in, 8))
         return LAMP_DECODE_UDP_CUT;
-    pkt->checksum = checksum;
+    pkt->checksum = lamp_be16(h + 6);
+    size_t len = lamp_be16(h + 4);
     if (len < 8)
         return LAMP_DECODE_UDP_LENGTH;
     len -= 8;

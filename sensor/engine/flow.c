@@ -15,6 +15,7 @@ enum {
     HOSTS_MIN = 256,   /* counts of flows by client, more for larger tables */
     HOSTS_MAX = 65536,
     HUGE_PAGE = 2 << 20,
+    KEY_WORDS = 6, /* of 64 bits: two addresses, ports and protocol, VLANs */
     NONE = UINT32_MAX,
 };
 
@@ -32,7 +33,7 @@ struct lamp_flows {
     uint32_t n_used, free;
     struct place *places;
     uint32_t mask;
-    uint64_t seed[2];
+    uint64_t secret[2 * KEY_WORDS]; /* random, of aim_at() */
     /* How many flows clients own, by hash of their address: clients that share a count may be
      * taken for one large one, which costs them a flow of a full table at worst. */
     uint32_t *hosts, hosts_mask, hosts_over; /* hosts_over: counts above the share */
@@ -86,11 +87,11 @@ int lamp_flows_new(const struct lamp_flows_cfg *cfg, lamp_flows **out)
     t->pool = take_pages(cfg->max_flows * sizeof(*t->pool));
     if (!t->hosts || !t->places || !t->pool)
         goto fail;
-    if (getrandom(t->seed, sizeof(t->seed), 0) != sizeof(t->seed)) {
+    if (getrandom(t->secret, sizeof(t->secret), 0) != sizeof(t->secret)) {
         err = -errno;
         goto fail;
     }
-    t->random = t->seed[0] | 1;
+    t->random = t->secret[0] | 1;
 
     memset(t->wheel, 0xff, sizeof(t->wheel));
     t->free = NONE;
@@ -123,68 +124,6 @@ static inline uint64_t word(const uint8_t *p)
     return v;
 }
 
-/* Any order of the two ends will do, as long as it is always the same one. */
-static bool src_is_first(const struct lamp_pkt *p)
-{
-    uint64_t s = word(p->src.b), d = word(p->dst.b);
-    if (s != d)
-        return s < d;
-    s = word(p->src.b + 8), d = word(p->dst.b + 8);
-    if (s != d)
-        return s < d;
-    return p->src_port <= p->dst_port;
-}
-
-/* The state of the hash stays in registers only where all of it is inlined. */
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE uint64_t rotl(uint64_t v, int bits)
-{
-    return v << bits | v >> (64 - bits);
-}
-
-INLINE void sip_round(uint64_t v[4])
-{
-    v[0] += v[1], v[1] = rotl(v[1], 13) ^ v[0], v[0] = rotl(v[0], 32);
-    v[2] += v[3], v[3] = rotl(v[3], 16) ^ v[2];
-    v[0] += v[3], v[3] = rotl(v[3], 21) ^ v[0];
-    v[2] += v[1], v[1] = rotl(v[1], 17) ^ v[2], v[2] = rotl(v[2], 32);
-}
-
-INLINE void sip_word(uint64_t v[4], uint64_t m)
-{
-    v[3] ^= m;
-    sip_round(v);
-    v[0] ^= m;
-}
-
-INLINE void sip_start(uint64_t v[4], const uint64_t seed[2])
-{
-    v[0] = seed[0] ^ 0x736f6d6570736575;
-    v[1] = seed[1] ^ 0x646f72616e646f6d;
-    v[2] = seed[0] ^ 0x6c7967656e657261;
-    v[3] = seed[1] ^ 0x7465646279746573;
-}
-
-INLINE uint64_t sip_end(uint64_t v[4])
-{
-    v[2] ^= 0xff;
-    sip_round(v);
-    sip_round(v);
-    sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-/* The two halves of an IPv4 address in its mapped form. */
-static inline bool is_v4(uint64_t upper, uint64_t lower)
-{
-    static const uint8_t mapped[8] = { [2] = 0xff, [3] = 0xff };
-    uint64_t prefix, mask;
-    memcpy(&prefix, mapped, sizeof(prefix));
-    memcpy(&mask, (const uint8_t[8]){ 0xff, 0xff, 0xff, 0xff }, sizeof(mask));
-    return upper == 0 && (lower & mask) == prefix;
-}
-
 /* The VLANs of a packet as one number: those that a flow remembers. */
 static uint64_t vlan_word(const uint16_t *vlans, unsigned n)
 {
@@ -194,43 +133,59 @@ static uint64_t vlan_word(const uint16_t *vlans, unsigned n)
     return w;
 }
 
-/* SipHash-1-3 (Aumasson and Bernstein, 2012) over the ends in their order; two IPv4 addresses
- * go into one word. */
-INLINE uint64_t pair_hash(const lamp_flows *t, const struct lamp_pkt *p, bool src)
+/* What a word of a key adds to its hash: multilinear hashing (Lemire and Kaser, "Strongly universal
+ * string hashing is fast", The Computer Journal 57, 2014, section 3, MULTILINEAR-HM). Without the
+ * secrets, of which each word has two, nobody can choose two keys whose sums have the same upper half
+ * with more than the chance of one in 2^32; and a word costs one multiplication. */
+static inline uint64_t term(const uint64_t secret[2], uint64_t word)
 {
-    const struct lamp_addr *a = src ? &p->dst : &p->src, *b = src ? &p->src : &p->dst;
-    const uint64_t ports =
-        src ? (uint64_t)p->dst_port << 16 | p->src_port : (uint64_t)p->src_port << 16 | p->dst_port;
-    const uint64_t au = word(a->b), al = word(a->b + 8), bu = word(b->b), bl = word(b->b + 8);
-    uint64_t v[4];
-    sip_start(v, t->seed);
-    uint64_t tail = ports << 8 | p->ip_proto;
-    if (is_v4(au, al) && is_v4(bu, bl)) {
-        uint32_t a4, b4;
-        memcpy(&a4, a->b + 12, sizeof(a4));
-        memcpy(&b4, b->b + 12, sizeof(b4));
-        sip_word(v, (uint64_t)a4 << 32 | b4);
-    } else {
-        sip_word(v, au);
-        sip_word(v, al);
-        sip_word(v, bu);
-        sip_word(v, bl);
-        tail |= (uint64_t)1 << 63; /* no message of the other form */
-    }
+    return (secret[0] + (uint32_t)word) * (secret[1] + (word >> 32));
+}
+
+/* Every bit of the sum moves every bit of the result, so that what lies in a row (ports, addresses)
+ * does not lie in a row in the table: the end of MurmurHash3 (Appleby), which is a bijection. */
+static inline uint64_t spread(uint64_t h)
+{
+    h = (h ^ h >> 33) * 0xff51afd7ed558ccd;
+    h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53;
+    return h ^ h >> 33;
+}
+
+static inline void swap_where(uint64_t mask, uint64_t *a, uint64_t *b)
+{
+    const uint64_t other = (*a ^ *b) & mask;
+    *a ^= other;
+    *b ^= other;
+}
+
+/* Puts the ends in an order, of which any will do that is always the same one, and hashes them
+ * with the protocol and, where it counts, the VLANs. Which way a packet goes is anyone's guess, so
+ * nothing here branches on it. */
+static inline struct lamp_flow_aim aim_at(const lamp_flows *t, const struct lamp_pkt *p)
+{
+    uint64_t src[2] = { word(p->src.b), word(p->src.b + 8) };
+    uint64_t dst[2] = { word(p->dst.b), word(p->dst.b + 8) };
+    uint64_t src_port = p->src_port, dst_port = p->dst_port;
+    bool swap = src_port > dst_port;
+    swap = src[1] != dst[1] ? src[1] > dst[1] : swap;
+    swap = src[0] != dst[0] ? src[0] > dst[0] : swap;
+    const uint64_t mask = -(uint64_t)swap, *secret = t->secret;
+    swap_where(mask, &src[0], &dst[0]);
+    swap_where(mask, &src[1], &dst[1]);
+    swap_where(mask, &src_port, &dst_port);
+    uint64_t h = term(secret, src[0]) + term(secret + 2, src[1]) + term(secret + 4, dst[0]) +
+                 term(secret + 6, dst[1]) +
+                 term(secret + 8, (uint64_t)p->ip_proto << 32 | src_port << 16 | dst_port);
     if (t->cfg.vlan_key)
-        sip_word(v, vlan_word(p->vlans, p->n_vlans));
-    sip_word(v, tail);
-    return sip_end(v);
+        h += term(secret + 10, vlan_word(p->vlans, p->n_vlans));
+    return (struct lamp_flow_aim){ spread(h), swap };
 }
 
 /* Where a client's flows are counted. */
 static uint32_t *host_count(const lamp_flows *t, const struct lamp_addr *client)
 {
-    uint64_t v[4];
-    sip_start(v, t->seed);
-    sip_word(v, word(client->b));
-    sip_word(v, word(client->b + 8));
-    return &t->hosts[sip_end(v) & t->hosts_mask];
+    const uint64_t h = term(t->secret, word(client->b)) + term(t->secret + 2, word(client->b + 8));
+    return &t->hosts[spread(h) & t->hosts_mask];
 }
 
 /* Whether f is the packet's, given that their hashes are alike. */
@@ -261,8 +216,7 @@ static struct lamp_flow *find(lamp_flows *t, const struct lamp_pkt *pkt,
 
 void lamp_flows_aim(const lamp_flows *t, const struct lamp_pkt *pkt, struct lamp_flow_aim *out)
 {
-    out->src = !src_is_first(pkt);
-    out->hash = pair_hash(t, pkt, out->src);
+    *out = aim_at(t, pkt);
     __builtin_prefetch(&t->places[(uint32_t)out->hash & t->mask]);
 }
 

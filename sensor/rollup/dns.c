@@ -62,16 +62,6 @@ static int read_name(struct lamp_bytes m, size_t *pos, char out[LAMP_DNS_NAME])
     return LAMP_OK;
 }
 
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static uint16_t be16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
 /* The answer section, as far as it is there. `alias` starts as the question's name and
  * follows the CNAMEs, which stand in order in what resolvers send. */
 static void read_answers(struct lamp_bytes m, size_t pos, unsigned n, struct lamp_dns *d)
@@ -85,8 +75,8 @@ static void read_answers(struct lamp_bytes m, size_t pos, unsigned n, struct lam
             return;
         }
         const uint8_t *p = m.data + pos;
-        const uint16_t type = be16(p), class = be16(p + 2), len = be16(p + 8);
-        uint32_t ttl = be32(p + 4);
+        const uint16_t type = lamp_be16(p), class = lamp_be16(p + 2), len = lamp_be16(p + 8);
+        uint32_t ttl = lamp_be32(p + 4);
         pos += 10;
         if (m.len - pos < len) {
             d->cut = true;
@@ -137,8 +127,8 @@ int lamp_dns_parse(struct lamp_bytes message, struct lamp_dns *out)
     size_t pos = HEADER;
     if (read_name(message, &pos, d.name) != LAMP_OK || message.len - pos < 4)
         return LAMP_EFORMAT;
-    d.type = be16(message.data + pos);
-    if (be16(message.data + pos + 2) != CLASS_IN)
+    d.type = lamp_be16(message.data + pos);
+    if (lamp_be16(message.data + pos + 2) != CLASS_IN)
         return LAMP_EFORMAT;
     if (d.is_response && d.rcode == 0)
         read_answers(message, pos + 4, answers, &d);

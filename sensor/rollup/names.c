@@ -30,6 +30,7 @@ struct lamp_names {
     struct name *names;
     struct binding *bindings;
     uint32_t name_sets, binding_sets; /* powers of two */
+    bool any_bound;
     uint64_t seed[2];
     struct lamp_names_counters n;
 };
@@ -156,11 +157,14 @@ void lamp_names_bind(lamp_names *n, const struct lamp_addr *addr, uint32_t ref, 
             victim = b;
     }
     n->n.evicted += victim->until_us > now_us && !lamp_addr_eq(&victim->addr, addr);
+    n->any_bound = true;
     *victim = (struct binding){ *addr, now_us + (GRACE_S + (uint64_t)ttl_s) * 1000000U, ref };
 }
 
 uint32_t lamp_names_of(const lamp_names *n, const struct lamp_addr *addr, uint64_t at_us)
 {
+    if (!n->any_bound)
+        return 0;
     const struct binding *set = binding_set(n, addr);
     for (const struct binding *b = set; b < set + LAMP_NAMES_WAYS; b++)
         if (b->until_us && lamp_addr_eq(&b->addr, addr))

@@ -7,6 +7,7 @@
 
 enum {
     BUFFER = 512 << 10, /* more than one packet of any size */
+    READ = 256 << 10,   /* at once: what stays in a core's cache until it is worked on */
     FILE_HEADER = 24,
     PACKET_HEADER = 16,
     MICRO = (int)0xa1b2c3d4,
@@ -46,8 +47,8 @@ static void fill(lamp_records *r)
     r->end -= r->begin;
     r->begin = 0;
     size_t n = 0;
-    r->damage =
-        lamp_stream_read(r->in, r->buf + r->end, sizeof(r->buf) - r->end, &n, &r->damage_what);
+    const size_t room = lamp_min(sizeof(r->buf) - r->end, (size_t)READ);
+    r->damage = lamp_stream_read(r->in, r->buf + r->end, room, &n, &r->damage_what);
     r->end += n;
     r->ended = n == 0;
     const size_t skipped = (size_t)lamp_min(r->skip, (uint64_t)(r->end - r->begin));
