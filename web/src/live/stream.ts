@@ -12,6 +12,9 @@ interface TrustedTypes {
   ): { createScriptURL: (url: string) => string };
 }
 
+const ASK_AGAIN_MS = 500;
+const ASK_TIMES = 10;
+
 /* The only script URL that ever becomes trusted is the one named at build time. */
 function trustedWorkerUrl(): string {
   const { trustedTypes } = window as unknown as { trustedTypes?: TrustedTypes };
@@ -34,19 +37,38 @@ export function connect(emit: (message: FromStream) => void): (what: ToWorker) =
   };
   if (typeof SharedWorker !== 'function' || typeof BroadcastChannel !== 'function') return direct;
 
-  let worker: SharedWorker;
-  try {
-    worker = new SharedWorker(trustedWorkerUrl(), { type: 'module', name: 'davylamp' });
-  } catch {
-    return direct;
-  }
+  const url = trustedWorkerUrl();
   const channel = new BroadcastChannel(CHANNEL);
-  channel.onmessage = ({ data }: MessageEvent<FromStream>) => emit(data);
-  let send = (what: ToWorker) => worker.port.postMessage(what);
-  worker.onerror = () => {
+  let worker: SharedWorker | null = null;
+  let unanswered: ReturnType<typeof setTimeout> | undefined;
+  let send: (what: ToWorker) => void = ask;
+  function giveUp(): void {
+    clearTimeout(unanswered);
     channel.close();
     send = direct;
     direct('open');
+  }
+  /* The worker answers every word with its state, but on the channel, and a page that has only just
+   * come may not be on it yet; or the worker was ending, with the page before this one. So the
+   * page joins and asks again until it hears how the stream is. */
+  function ask(what: ToWorker, left = ASK_TIMES): void {
+    clearTimeout(unanswered);
+    try {
+      if (!worker || left < ASK_TIMES) {
+        worker = new SharedWorker(url, { type: 'module', name: 'davylamp' });
+        worker.onerror = giveUp;
+      }
+    } catch {
+      giveUp();
+      return;
+    }
+    worker.port.postMessage(what);
+    if (what === 'close') return;
+    unanswered = setTimeout(() => (left > 0 ? ask('open', left - 1) : giveUp()), ASK_AGAIN_MS);
+  }
+  channel.onmessage = ({ data }: MessageEvent<FromStream>) => {
+    if (data.kind === 'state') clearTimeout(unanswered);
+    emit(data);
   };
   return (what) => send(what);
 }
