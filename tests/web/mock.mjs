@@ -124,10 +124,28 @@ function detail(m) {
   return { ...m, connection_list: list, minutes };
 }
 
+const GEO = {
+  sources: [
+    { name: 'city.mmdb', type: 'City', description: 'Made up', built: now() - 50 * 86400, old: true },
+    { name: 'asn.mmdb', type: 'ASN', description: 'Made up', built: now() - 86400, old: false },
+  ],
+  attribution: 'Places by nobody', host_names: { on: true, asked: 3, answered: 1, failed: 1, evicted: 0, waiting: 1 },
+};
+
+/* The host name comes with the second question. */
+function address(ip, asked) {
+  return {
+    ip, private: ip.startsWith('10.'), country: 'DE', region: 'Bavaria', city: HOSTILE.markup,
+    latitude: 49.45, longitude: 11.08, place_source: 0, asn: 64500, as_name: HOSTILE.bidi, as_source: 1,
+    host_name: asked > 1 ? 'pool-a.example.net' : null, host_name_state: asked > 1 ? 'known' : 'pending',
+  };
+}
+
 /** Starts the server. `push` sends an event to every stream, `cut` ends the streams. */
 export async function startMock(dist, port = 0) {
   const w = world();
   const streams = new Set();
+  const lookups = new Map();
   const calls = [];
   const events = [];
   const push = (name, object) => {
@@ -183,7 +201,13 @@ export async function startMock(dist, port = 0) {
     else if (what === 'GET /sensors') send(response, 200, { sensors: w.sensors });
     else if (what === 'GET /miners') send(response, 200, { miners: w.miners, next: null });
     else if (what === 'GET /blocks') send(response, 200, { blocks: w.blocks.filter((b) => b.active || query.get('removed')), epoch: 7, serial: 41 });
-    else if (what === 'POST /blocks') addBlock(response, body);
+    else if (what === 'GET /geo') send(response, 200, GEO);
+    else if (what === 'GET /addresses') {
+      send(response, 200, { addresses: query.get('ip').split(',').map((ip) => {
+        lookups.set(ip, (lookups.get(ip) ?? 0) + 1);
+        return address(ip, lookups.get(ip));
+      }) });
+    } else if (what === 'POST /blocks') addBlock(response, body);
     else if (what === 'GET /events') {
       response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
       const seen = Number(request.headers['last-event-id'] ?? events.length);

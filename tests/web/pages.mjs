@@ -225,6 +225,15 @@ async function oneStream({ page, context, faults }) {
   for (const tab of context.pages().slice(1)) await tab.close();
 }
 
+async function whereServersAre({ page }) {
+  await page.goto(`${mock.url}/miners/1`);
+  const panel = page.getByRole('region', { name: 'Where its servers are' });
+  await panel.getByText('pool-a.example.net').first().waitFor();
+  assert.match(await panel.innerText(), /AS64500/);
+  assert.match(await panel.innerText(), /<img src=x/);
+  assert.match(await panel.innerText(), /Places by nobody/);
+}
+
 async function lostPages({ page }) {
   await page.goto(`${mock.url}/no/such`);
   await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
@@ -249,7 +258,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, manyMiners, reconnects, deadStream, oneStream, lostPages, logout,
+  minerArrives, blockByKeyboard, blockForm, manyMiners, reconnects, deadStream, oneStream, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;
 try {

@@ -2,7 +2,7 @@
 /* client: the REST calls the dashboard makes. Every failure is an ApiError whose message says what
  * was wrong and what to do; a field name points into the request. */
 import type {
-  Block, BlockRequest, Miner, MinerDetail, Sensor, Session, Status,
+  Address, Block, BlockRequest, Geo, Miner, MinerDetail, Sensor, Session, Status,
 } from './types';
 
 export class ApiError extends Error {
@@ -81,6 +81,9 @@ export const api = {
       'GET', `/miners?limit=1000${after === null ? '' : `&after=${after}`}`),
   miner: (id: number, from?: number) =>
     call<MinerDetail>('GET', `/miners/${id}${from === undefined ? '' : `?from=${from}`}`),
+  addresses: (ips: string) =>
+    call<{ addresses: Address[] }>('GET', `/addresses?ip=${encodeURIComponent(ips)}`),
+  geo: () => call<Geo>('GET', '/geo'),
   blocks: (removed: boolean) =>
     call<{ blocks: Block[]; epoch: number; serial: number }>(
       'GET', `/blocks${removed ? '?removed=true' : ''}`),

@@ -202,3 +202,40 @@ export interface Block {
   active: boolean;
   sensors: BlockSensor[];
 }
+
+export interface Address {
+  ip: string;
+  private: boolean;
+  country: string | null;
+  region: string | null;
+  city: string | null;
+  latitude: number | null;
+  longitude: number | null;
+  place_source: number | null;
+  asn: number | null;
+  as_name: string | null;
+  as_source: number | null;
+  host_name: string | null;
+  host_name_state: 'known' | 'none' | 'pending' | 'failed' | 'off';
+}
+
+export interface GeoSource {
+  name: string;
+  type: string | null;
+  description: string | null;
+  built: number | null;
+  old: boolean;
+}
+
+export interface Geo {
+  sources: GeoSource[];
+  attribution: string | null;
+  host_names: {
+    on: boolean;
+    asked: number;
+    answered: number;
+    failed: number;
+    evicted: number;
+    waiting: number;
+  };
+}
