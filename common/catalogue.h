@@ -30,6 +30,7 @@ struct lamp_pool {
     uint16_t port;    /* 0: any */
     const char *coin; /* NULL: several or unknown */
     const char *algorithm;
+    bool legacy; /* no longer served */
 };
 
 /* Loads coins.csv, algorithms.csv and pools.csv from a folder. On failure says in `why`
@@ -50,12 +51,26 @@ const struct lamp_pool *lamp_catalogue_pool(const lamp_catalogue *c, struct lamp
 /* Whether any pool listens on the port. */
 bool lamp_catalogue_is_pool_port(const lamp_catalogue *c, uint16_t port);
 
+/* The row of a pool (its name, not a host's) that has a port of its own for each coin; of several
+ * the legacy one or the other, as asked. NULL: none. */
+const struct lamp_pool *lamp_catalogue_pool_at_port(const lamp_catalogue *c, const char *pool,
+                                                    uint16_t port, bool legacy);
+
 /* The coin whose address form the wallet matches among those of the protocol family (NULL:
- * all that share mining.*). Forks share address forms: then it is the coin that is mined at three times
- * as many pools as any other match, or NULL. *out_candidates (may be NULL): how many match. */
+ * all that share mining.*). Forks share address forms: then only the coins of the algorithm count, if
+ * it is given and any of them has it, and it is the one that is mined at three times as many pools as
+ * any other, or NULL. *out_candidates (may be NULL): how many match. */
 const struct lamp_coin *lamp_catalogue_coin_of_wallet(const lamp_catalogue *c,
                                                       struct lamp_bytes wallet, const char *family,
+                                                      const char *algorithm,
                                                       unsigned *out_candidates);
+
+/* The coin mined with an algorithm among those of the family: the only one (*out_only), or the one
+ * that is mined at three times as many pools as any other, or NULL. Coins that are mined no more
+ * do not count. */
+const struct lamp_coin *lamp_catalogue_coin_of_algorithm(const lamp_catalogue *c,
+                                                         const char *algorithm, const char *family,
+                                                         bool *out_only);
 
 /* The algorithm that all coins whose address form the wallet matches have in common; NULL
  * where none matches or they differ. */

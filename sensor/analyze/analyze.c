@@ -26,6 +26,8 @@ struct analysis {
     const struct lamp_report_form *form;
     FILE *out;
     lamp_catalogue *catalogue;
+    lamp_devices *devices; /* NULL: no table installed */
+    double price;
     const char *file; /* being read */
     struct lamp_report_summary sum;
     bool no_tunnels;
@@ -43,7 +45,8 @@ static const char usage[] =
     "      --json           one JSON object a line: each connection, then a summary\n"
     "      --csv            one row per connection\n"
     "      --html FILE      a page for a browser, written to FILE (- for standard output)\n"
-    "      --catalogue DIR  folder of coins.csv, algorithms.csv and pools.csv\n"
+    "      --catalogue DIR  folder of coins.csv, algorithms.csv, pools.csv and devices.csv\n"
+    "      --price PRICE    of a kWh, to tell what the mining costs a day\n"
     "      --no-tunnels     count the packets around tunnels, not those in them\n"
     "  -h, --help           show this and exit\n"
     "  -V, --version        show the version and exit\n"
@@ -113,7 +116,9 @@ static void on_connection(const struct lamp_conn *c, void *arg)
     a->sum.connections++;
     a->sum.verdicts[c->verdict]++;
     clear_progress(a);
-    a->form->connection(a->out, a->file, c);
+    struct lamp_report_estimate e = { .rate = lamp_report_rate(c), .price = a->price };
+    lamp_devices_estimate(a->devices, &e.rate, c->algorithm, 0, &e.hardware);
+    a->form->connection(a->out, a->file, c, &e);
 }
 
 static size_t memory_for(const lamp_source *source)
@@ -230,14 +235,17 @@ static bool load_catalogue(struct analysis *a, const char *folder)
               stderr);
         return true;
     }
-    if (lamp_catalogue_load(asked ? folder : path, &a->catalogue, why, sizeof(why)) == LAMP_OK)
+    int err = lamp_catalogue_load(asked ? folder : path, &a->catalogue, why, sizeof(why));
+    if (!err)
+        err = lamp_devices_load(asked ? folder : path, &a->devices, why, sizeof(why));
+    if (!err || (a->catalogue && err == LAMP_ENOENT)) /* devices may be missing */
         return true;
     fprintf(stderr, "davylamp-sensor: catalogue: %s\n", why);
     return false;
 }
 
 struct options {
-    const char *html, *catalogue;
+    const char *html, *catalogue, *price;
     int n_forms;
     bool done; /* --help or --version */
 };
@@ -245,10 +253,15 @@ struct options {
 static bool parse_options(struct analysis *a, struct options *o, int argc, char **argv)
 {
     static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },       { "csv", no_argument, NULL, 'c' },
-        { "html", required_argument, NULL, 'H' }, { "catalogue", required_argument, NULL, 'k' },
-        { "no-tunnels", no_argument, NULL, 'T' }, { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },    { NULL, 0, NULL, 0 },
+        { "json", no_argument, NULL, 'j' },
+        { "csv", no_argument, NULL, 'c' },
+        { "html", required_argument, NULL, 'H' },
+        { "catalogue", required_argument, NULL, 'k' },
+        { "price", required_argument, NULL, 'P' },
+        { "no-tunnels", no_argument, NULL, 'T' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
     };
     a->form = &lamp_report_table;
     optind = 0; /* getopt may have run before: start afresh */
@@ -269,6 +282,9 @@ static bool parse_options(struct analysis *a, struct options *o, int argc, char 
         case 'k':
             o->catalogue = optarg;
             break;
+        case 'P':
+            o->price = optarg;
+            break;
         case 'h':
             fputs(usage, stdout);
             o->done = true;
@@ -281,6 +297,10 @@ static bool parse_options(struct analysis *a, struct options *o, int argc, char 
             fputs("Try 'davylamp-sensor analyze --help'.\n", stderr);
             return false;
         }
+    }
+    if (o->price && lamp_text_double(o->price, 0, 1e6, &a->price) != LAMP_OK) {
+        fputs("davylamp-sensor: --price wants the price of a kWh as a number\n", stderr);
+        return false;
     }
     if (o->n_forms > 1 || optind == argc) {
         fprintf(stderr, "davylamp-sensor: %s\n%s",
@@ -318,6 +338,7 @@ static void free_analysis(struct analysis *a)
     }
     free(a->sum.errors);
     lamp_catalogue_free(a->catalogue);
+    lamp_devices_free(a->devices);
 }
 
 int lamp_analyze_main(int argc, char **argv)

@@ -46,6 +46,11 @@ static const char *const columns[] = {
     "first",
     "last",
     "evidence",
+    "device",
+    "devices",
+    "watts",
+    "watts_low",
+    "watts_high",
 };
 
 struct row {
@@ -93,9 +98,10 @@ static void cell_vlans(struct row *r, const struct lamp_conn *c)
     cell(r, buf);
 }
 
-static void cells_rate(struct row *r, const struct lamp_conn *c)
+static void cells_rate(struct row *r, const struct lamp_conn *c,
+                       const struct lamp_report_estimate *e)
 {
-    const struct lamp_rate rate = lamp_report_rate(c);
+    const struct lamp_rate rate = e->rate;
     if (rate.method == LAMP_RATE_NONE) {
         for (int i = 0; i < 5; i++)
             cell(r, "");
@@ -123,6 +129,18 @@ static void cell_evidence(struct row *r, const struct lamp_conn *c)
     cell(r, buf);
 }
 
+static void cells_hardware(struct row *r, const struct lamp_report_estimate *e)
+{
+    const struct lamp_hardware *h = &e->hardware;
+    cell(r, h->n ? h->guesses[0].model : "");
+    const double v[] = { h->count.value, h->watts.value, h->watts.low, h->watts.high };
+    for (size_t i = 0; i < ARRAY_LEN(v); i++)
+        if (v[i] > 0)
+            cell_f(r, "%.4g", v[i]);
+        else
+            cell(r, "");
+}
+
 static void cells_identity(struct row *r, const struct lamp_conn *c)
 {
     cell(r, c->family);
@@ -139,7 +157,8 @@ static void cells_identity(struct row *r, const struct lamp_conn *c)
     cell(r, c->midstream ? "yes" : "no");
 }
 
-static void cells_numbers(struct row *r, const struct lamp_conn *c)
+static void cells_numbers(struct row *r, const struct lamp_conn *c,
+                          const struct lamp_report_estimate *e)
 {
     cell_f(r, "%u", c->jobs);
     if (c->difficulty > 0)
@@ -150,7 +169,7 @@ static void cells_numbers(struct row *r, const struct lamp_conn *c)
     cell_f(r, "%u", c->shares.accepted);
     cell_f(r, "%u", c->shares.rejected);
     cell_f(r, "%u", c->shares.stale);
-    cells_rate(r, c);
+    cells_rate(r, c, e);
     cell_f(r, "%llu", (unsigned long long)c->bytes[LAMP_UP]);
     cell_f(r, "%llu", (unsigned long long)c->bytes[LAMP_DOWN]);
     cell_f(r, "%llu", (unsigned long long)c->packets[LAMP_UP]);
@@ -167,7 +186,8 @@ static void begin(FILE *out)
     fputs("\r\n", out);
 }
 
-static void connection(FILE *out, const char *file, const struct lamp_conn *c)
+static void connection(FILE *out, const char *file, const struct lamp_conn *c,
+                       const struct lamp_report_estimate *e)
 {
     struct row r = { out, false };
     cell(&r, file);
@@ -179,8 +199,9 @@ static void connection(FILE *out, const char *file, const struct lamp_conn *c)
     cell(&r, lamp_verdict_name(c->verdict));
     cell_f(&r, "%.4f", c->confidence);
     cells_identity(&r, c);
-    cells_numbers(&r, c);
+    cells_numbers(&r, c, e);
     cell_evidence(&r, c);
+    cells_hardware(&r, e);
     fputs("\r\n", out);
 }
 

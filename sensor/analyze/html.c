@@ -98,9 +98,9 @@ static void cell_times(FILE *out, const struct lamp_conn *c)
     fprintf(out, "<td class=\"n\">%s<br><small>to %s</small></td>", first, last);
 }
 
-static void cell_rate(FILE *out, const struct lamp_conn *c)
+static void cell_rate(FILE *out, const struct lamp_conn *c, const struct lamp_report_estimate *e)
 {
-    const struct lamp_rate r = lamp_report_rate(c);
+    const struct lamp_rate r = e->rate;
     const struct lamp_rate low = { .value = r.low, .method = r.method };
     const struct lamp_rate high = { .value = r.high, .method = r.method };
     char value[48], from[48], to[48];
@@ -115,8 +115,10 @@ static void cell_rate(FILE *out, const struct lamp_conn *c)
 }
 
 /* The row below: why we say so, and where it was. */
-static void more(FILE *out, const char *file, const struct lamp_conn *c)
+static void more(FILE *out, const char *file, const struct lamp_conn *c,
+                 const struct lamp_report_estimate *e)
 {
+    char power[256];
     fputs("<tr class=\"more\"><td colspan=\"8\"><details><summary>Evidence</summary><ul>", out);
     for (size_t i = 0; i < c->n_evidence; i++) {
         fputs("<li>", out);
@@ -125,6 +127,10 @@ static void more(FILE *out, const char *file, const struct lamp_conn *c)
     }
     fputs("</ul>Software: ", out);
     escaped(out, *c->agent ? c->agent : "unknown");
+    if (*lamp_report_power_text(e, power, sizeof(power))) {
+        fputs("<br>Devices and power: ", out);
+        escaped(out, power);
+    }
     fputs("<br>File: ", out);
     escaped(out, file);
     fputs("</details></td></tr>\n", out);
@@ -135,7 +141,8 @@ static void begin(FILE *out)
     fputs(head, out);
 }
 
-static void connection(FILE *out, const char *file, const struct lamp_conn *c)
+static void connection(FILE *out, const char *file, const struct lamp_conn *c,
+                       const struct lamp_report_estimate *e)
 {
     const char *verdict = lamp_verdict_name(c->verdict);
     fprintf(out, "<tr><td class=\"%s\">%s</td>", verdict, verdict);
@@ -148,10 +155,10 @@ static void connection(FILE *out, const char *file, const struct lamp_conn *c)
     cell(out, lamp_conn_current(&c->wallets), lamp_conn_current(&c->workers));
     fprintf(out, "<td class=\"n\">%u<br><small>%u accepted<br>%u rejected<br>%u stale</small></td>",
             c->shares.submitted, c->shares.accepted, c->shares.rejected, c->shares.stale);
-    cell_rate(out, c);
+    cell_rate(out, c, e);
     cell_times(out, c);
     fputs("</tr>\n", out);
-    more(out, file, c);
+    more(out, file, c, e);
 }
 
 static void end(FILE *out, const struct lamp_report_summary *s)

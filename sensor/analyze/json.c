@@ -2,6 +2,7 @@
 /* analyze_json: one object a line; every key always there, unknown is null. */
 #include "sensor/analyze/report.h"
 
+#include "common/devices_json.h"
 #include "common/json.h"
 
 enum { LINE_LIMIT = 1 << 20 };
@@ -87,9 +88,10 @@ static void what(struct lamp_json *j, const struct lamp_conn *c)
     lamp_json_bool(j, "midstream", c->midstream);
 }
 
-static void hashrate(struct lamp_json *j, const struct lamp_conn *c)
+static void hashrate(struct lamp_json *j, const struct lamp_conn *c,
+                     const struct lamp_report_estimate *e)
 {
-    const struct lamp_rate r = lamp_report_rate(c);
+    const struct lamp_rate r = e->rate;
     if (r.method == LAMP_RATE_NONE) {
         lamp_json_null(j, "hashrate");
         return;
@@ -103,7 +105,8 @@ static void hashrate(struct lamp_json *j, const struct lamp_conn *c)
     lamp_json_end(j);
 }
 
-static void how_much(struct lamp_json *j, const struct lamp_conn *c)
+static void how_much(struct lamp_json *j, const struct lamp_conn *c,
+                     const struct lamp_report_estimate *e)
 {
     lamp_json_uint(j, "jobs", c->jobs);
     number(j, "difficulty", c->difficulty);
@@ -113,7 +116,8 @@ static void how_much(struct lamp_json *j, const struct lamp_conn *c)
     lamp_json_uint(j, "rejected", c->shares.rejected);
     lamp_json_uint(j, "stale", c->shares.stale);
     lamp_json_end(j);
-    hashrate(j, c);
+    hashrate(j, c, e);
+    lamp_devices_json(j, &e->hardware, e->price);
     both_ways(j, "bytes", c->bytes);
     both_ways(j, "packets", c->packets);
     lamp_json_time(j, "first", c->first_us);
@@ -125,7 +129,8 @@ static void begin(FILE *out)
     (void)out;
 }
 
-static void connection(FILE *out, const char *file, const struct lamp_conn *c)
+static void connection(FILE *out, const char *file, const struct lamp_conn *c,
+                       const struct lamp_report_estimate *e)
 {
     struct lamp_json j;
     lamp_json_init(&j, LINE_LIMIT);
@@ -134,7 +139,7 @@ static void connection(FILE *out, const char *file, const struct lamp_conn *c)
     text(&j, "file", file);
     who(&j, c);
     what(&j, c);
-    how_much(&j, c);
+    how_much(&j, c, e);
     lamp_json_array(&j, "evidence");
     for (size_t i = 0; i < c->n_evidence; i++) {
         lamp_json_object(&j, NULL);

@@ -4,6 +4,7 @@
  * contract that scripts rely on: keys are added, never changed. Not thread-safe. */
 #pragma once
 
+#include "common/devices.h"
 #include "sensor/engine/conn.h"
 
 #include <stdio.h>
@@ -19,9 +20,17 @@ struct lamp_report_summary {
     size_t n_errors, n_errors_left_out;
 };
 
+/* What is estimated from what was seen of a connection. */
+struct lamp_report_estimate {
+    struct lamp_rate rate;
+    struct lamp_hardware hardware;
+    double price; /* of a kWh; 0: not given */
+};
+
 struct lamp_report_form {
     void (*begin)(FILE *out);
-    void (*connection)(FILE *out, const char *file, const struct lamp_conn *c);
+    void (*connection)(FILE *out, const char *file, const struct lamp_conn *c,
+                       const struct lamp_report_estimate *e);
     void (*end)(FILE *out, const struct lamp_report_summary *s);
 };
 
@@ -30,6 +39,10 @@ extern const struct lamp_report_form lamp_report_json, lamp_report_csv, lamp_rep
 
 /* The hash rate of a connection: by shares, else what the miner says of itself. */
 struct lamp_rate lamp_report_rate(const struct lamp_conn *c);
+
+/* "likely 3 x RTX 3080 (40 %), 720 W (610 W to 900 W), 4.32 a day", into buf; "" where nothing is
+ * known. */
+const char *lamp_report_power_text(const struct lamp_report_estimate *e, char *buf, size_t size);
 
 /* "1.23 MH/s" into buf; "" for a rate of method NONE. */
 const char *lamp_report_rate_text(const struct lamp_rate *r, const char *unit, char *buf,

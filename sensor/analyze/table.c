@@ -62,14 +62,14 @@ static void begin(FILE *out)
         cell(out, i, columns[i].title);
 }
 
-static void connection(FILE *out, const char *file, const struct lamp_conn *c)
+static void connection(FILE *out, const char *file, const struct lamp_conn *c,
+                       const struct lamp_report_estimate *e)
 {
-    char client[64], server[64], shares[32] = "-", rate_text[48];
+    char client[64], server[64], shares[32] = "-", rate_text[48], power[256];
     (void)file;
-    const struct lamp_rate rate = lamp_report_rate(c);
     if (c->shares.submitted)
         snprintf(shares, sizeof(shares), "%u/%u", c->shares.accepted, c->shares.submitted);
-    lamp_report_rate_text(&rate, c->unit, rate_text, sizeof(rate_text));
+    lamp_report_rate_text(&e->rate, c->unit, rate_text, sizeof(rate_text));
     cell(out, 0, lamp_verdict_name(c->verdict));
     cell(out, 1, endpoint(&c->client, c->client_port, client, sizeof(client)));
     cell(out, 2, endpoint(&c->server, c->server_port, server, sizeof(server)));
@@ -79,6 +79,8 @@ static void connection(FILE *out, const char *file, const struct lamp_conn *c)
     cell_text(out, 6, lamp_conn_current(&c->workers));
     cell(out, 7, shares);
     cell_text(out, 8, rate_text);
+    if (*lamp_report_power_text(e, power, sizeof(power)))
+        fprintf(out, "%*s%s\n", (int)columns[0].width + 2, "", power);
 }
 
 static void end(FILE *out, const struct lamp_report_summary *s)

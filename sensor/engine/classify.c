@@ -239,6 +239,7 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, stru
     lamp_verdict_note(&s->session.conn, &s->findings, &f, number);
     if (role == LAMP_DOWN)
         s->session.pool_spoke = true;
+    s->session.now_us = t_us;
     f = s->recog->follow(&s->session, line, role);
     lamp_verdict_note(&s->session.conn, &s->findings, &f, number);
     lamp_session_refresh(&s->session);

@@ -63,6 +63,7 @@ struct lamp_conn {
     struct lamp_shares shares; /* distinct submits and their answers */
     double difficulty;         /* in force; 0 unknown */
     double work;               /* expected hashes of the counted shares */
+    double work_squares;       /* sum of their squares: how unequal they are */
     uint32_t work_shares;      /* how many shares `work` covers */
     uint64_t work_from_us;     /* since when shares could have been seen */
     double self_rate;          /* last self-reported hashes/s; 0 none */

@@ -81,7 +81,8 @@ static void follow_miner(struct lamp_session *s, const struct lamp_jsonline *lin
         /* All coins of the family share Ethereum's address form; while it was mined, it had
          * nearly all of the hash rate. */
         if (s->catalogue && s->conn.first_us < MERGE_US)
-            s->coin = lamp_catalogue_coin(s->catalogue, "ETH");
+            lamp_session_coin(s, lamp_catalogue_coin(s->catalogue, "ETH"), LAMP_COIN_BY_LIKENESS,
+                              "what most such addresses were mining for until September 2022");
     }
     lamp_session_request(s, line,
                          streq(m->name, "eth_getWork") ? "answer to eth_getWork"

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/recog/session.h"
 
-#include "common/text.h"
 #include "sensor/recog/recog.h"
 
 #include <math.h>
 #include <strings.h>
-
-enum { IDENTIFIED_WALLETS = 3 };
 
 /* No share is ever this hard (2^100): what claims to be is a mistake or an attack, and sums of it
  * would soon be no numbers any more. */
@@ -20,9 +17,8 @@ static uint64_t mix(uint64_t h, uint64_t word)
     return h ^ h >> 32;
 }
 
-/* A 64-bit hash, never 0: for telling messages apart, not for security. Eight bytes at a time, since
- * each share is hashed whole. */
-static uint64_t hash_of(struct lamp_bytes b)
+/* Eight bytes at a time, since each share is hashed whole. */
+uint64_t lamp_session_hash(struct lamp_bytes b)
 {
     uint64_t h = b.len, word;
     size_t i = 0;
@@ -35,123 +31,6 @@ static uint64_t hash_of(struct lamp_bytes b)
         word = word << 8 | b.data[i];
     h = mix(h, word);
     return h ? h : 1;
-}
-
-/* ---- names ---- */
-
-/* Puts the name at the end of the list; the oldest makes room. Returns whether it is new. */
-static bool remember(struct lamp_conn_names *names, struct lamp_bytes name)
-{
-    lamp_conn_text text;
-    lamp_text_utf8(name.data, name.len, text, sizeof(text));
-    if (!*text)
-        return false;
-    size_t i = 0;
-    while (i < names->n && !streq(names->v[i], text))
-        i++;
-    const bool is_new = i == names->n;
-    if (is_new && names->n < LAMP_CONN_NAMES)
-        names->n++;
-    else if (is_new)
-        i = 0;
-    const size_t last = names->n - 1u;
-    if (i < last)
-        memmove(names->v[i], names->v[i + 1], (last - i) * sizeof(names->v[0]));
-    memcpy(names->v[last], text, sizeof(text));
-    return is_new;
-}
-
-/* The coin by the form of the address: some 0.1 ms of matching, so only for the first few
- * wallets of a connection; a hostile miner could name a new one in every line. */
-static void identify_wallet(struct lamp_session *s, struct lamp_bytes wallet)
-{
-    if (!s->catalogue || s->conn.wallets.n > IDENTIFIED_WALLETS)
-        return;
-    const struct lamp_coin *coin =
-        lamp_catalogue_coin_of_wallet(s->catalogue, wallet, s->wallet_family, NULL);
-    if (coin)
-        s->coin = coin;
-    s->wallet_algorithm =
-        lamp_catalogue_algorithm_of_wallet(s->catalogue, wallet, s->wallet_family);
-}
-
-/* How long the wallet part is. A prefix such as "kaspa:" belongs to it; separators are
- * '.', '/' and '+', by the customs of pools. An e-mail address is an account as a whole. */
-static size_t wallet_length(struct lamp_bytes user)
-{
-    if (user.len && memchr(user.data, '@', user.len) && !memchr(user.data, '/', user.len) &&
-        !memchr(user.data, '+', user.len))
-        return user.len;
-    size_t n = 0;
-    while (n < user.len && user.data[n] != '.' && user.data[n] != '/' && user.data[n] != '+')
-        n++;
-    return n;
-}
-
-void lamp_session_user(struct lamp_session *s, const struct lamp_jsonvalue *user)
-{
-    uint8_t buf[2 * LAMP_CONN_TEXT];
-    const struct lamp_bytes text = lamp_jsonline_string(user);
-    const uint64_t said = hash_of(text);
-    if (said == s->user_said)
-        return;
-    s->user_said = said;
-    const struct lamp_bytes all = { buf, lamp_jsonline_unescape(text, buf, sizeof(buf)) };
-    const size_t n = wallet_length(all);
-    if (remember(&s->conn.wallets, (struct lamp_bytes){ buf, n }))
-        identify_wallet(s, (struct lamp_bytes){ buf, n });
-    if (n + 1 < all.len)
-        (void)remember(&s->conn.workers, (struct lamp_bytes){ buf + n + 1, all.len - n - 1 });
-}
-
-void lamp_session_worker(struct lamp_session *s, const struct lamp_jsonvalue *worker)
-{
-    uint8_t buf[LAMP_CONN_TEXT];
-    const size_t n = lamp_jsonline_unescape(lamp_jsonline_string(worker), buf, sizeof(buf));
-    (void)remember(&s->conn.workers, (struct lamp_bytes){ buf, n });
-    s->user_said = 0; /* the user's own worker, said again, is the newest again */
-}
-
-void lamp_session_agent(struct lamp_session *s, const struct lamp_jsonvalue *agent)
-{
-    uint8_t buf[LAMP_CONN_TEXT];
-    const size_t n = lamp_jsonline_unescape(lamp_jsonline_string(agent), buf, sizeof(buf));
-    if (n)
-        lamp_text_utf8(buf, n, s->conn.agent, sizeof(s->conn.agent));
-}
-
-void lamp_session_password(struct lamp_session *s, const struct lamp_jsonvalue *password)
-{
-    const struct lamp_bytes p = lamp_jsonline_string(password);
-    char symbol[12];
-    size_t n = 0;
-    for (size_t i = 0; i + 3 < p.len; i++) {
-        if ((i > 0 && p.data[i - 1] != ',') || memcmp(p.data + i, "mc=", 3) != 0)
-            continue;
-        for (i += 3; i < p.len && p.data[i] != ',' && n + 1 < sizeof(symbol); i++)
-            symbol[n++] = (char)p.data[i];
-    }
-    symbol[n] = '\0';
-    const struct lamp_coin *coin =
-        n && s->catalogue ? lamp_catalogue_coin(s->catalogue, symbol) : NULL;
-    if (coin)
-        s->coin = coin;
-}
-
-void lamp_session_algorithm(struct lamp_session *s, struct lamp_bytes name)
-{
-    char text[40];
-    if (!s->catalogue || name.len == 0 || name.len >= sizeof(text))
-        return;
-    const uint64_t said = hash_of(name);
-    if (said != s->algorithm_said) {
-        memcpy(text, name.data, name.len);
-        text[name.len] = '\0';
-        s->algorithm_said = said;
-        s->algorithm_found = lamp_catalogue_algorithm(s->catalogue, text);
-    }
-    if (s->algorithm_found)
-        s->algorithm_hint = s->algorithm_found->name;
 }
 
 /* ---- jobs ---- */
@@ -178,14 +57,14 @@ void lamp_session_job(struct lamp_session *s, struct lamp_bytes id,
     if (weight)
         lamp_session_weight(s, *weight);
     s->jobs[s->next_job++ % LAMP_SESSION_JOBS] =
-        (struct lamp_session_job){ hash_of(id), weight ? sane(*weight) : s->current };
+        (struct lamp_session_job){ lamp_session_hash(id), weight ? sane(*weight) : s->current };
     s->conn.jobs++;
 }
 
 /* The weight of the newest job of that name, or the one in force. */
 static struct lamp_weight weight_of(const struct lamp_session *s, struct lamp_bytes job)
 {
-    const uint64_t id = hash_of(job);
+    const uint64_t id = lamp_session_hash(job);
     for (uint32_t back = 1; back <= LAMP_SESSION_JOBS && back <= s->next_job; back++) {
         const struct lamp_session_job *j = &s->jobs[(s->next_job - back) % LAMP_SESSION_JOBS];
         if (j->id == id && (j->weight.difficulty > 0 || j->weight.hashes > 0))
@@ -199,7 +78,7 @@ static struct lamp_weight weight_of(const struct lamp_session *s, struct lamp_by
 static uint64_t id_of(const struct lamp_jsonline *line)
 {
     const struct lamp_jsonvalue *id = lamp_jsonline_top(line, "id");
-    return lamp_jsonline_given(id) ? hash_of(id->text) : 0;
+    return lamp_jsonline_given(id) ? lamp_session_hash(id->text) : 0;
 }
 
 static struct lamp_request *add_request(struct lamp_session *s, const struct lamp_jsonline *line,
@@ -220,26 +99,29 @@ static void add_work(struct lamp_work *to, struct lamp_weight w)
 {
     if (w.hashes > 0) {
         to->hashes += w.hashes;
+        to->hashes_squares += w.hashes * w.hashes;
         to->by_hashes++;
     } else if (w.difficulty > 0) {
         to->difficulty += w.difficulty;
+        to->difficulty_squares += w.difficulty * w.difficulty;
         to->by_difficulty++;
     }
 }
 
-void lamp_session_share(struct lamp_session *s, const struct lamp_jsonline *line,
+bool lamp_session_share(struct lamp_session *s, const struct lamp_jsonline *line,
                         struct lamp_bytes job, const char *what)
 {
-    const uint64_t identity = hash_of(line->text);
+    const uint64_t identity = lamp_session_hash(line->text);
     for (size_t i = 0; i < LAMP_SESSION_SHARES; i++)
         if (s->shares[i] == identity)
-            return;
+            return false;
     s->shares[s->next_share++ % LAMP_SESSION_SHARES] = identity;
     struct lamp_request *r = add_request(s, line, what);
     r->is_share = true;
     r->weight = weight_of(s, job);
     add_work(&s->submitted, r->weight);
     s->conn.shares.submitted++;
+    return true;
 }
 
 static bool has_word(struct lamp_bytes text, const char *word)
@@ -326,51 +208,10 @@ double lamp_target_hashes(struct lamp_bytes hex)
 
 /* ---- the connection's summary fields ---- */
 
-static void look_up_pool(struct lamp_session *s)
-{
-    struct lamp_conn *c = &s->conn;
-    const char *host = *c->server_name ? c->server_name : c->sni;
-    if (s->pool_looked_up || !s->catalogue || !*host)
-        return;
-    s->pool_looked_up = true;
-    s->pool = lamp_catalogue_pool(s->catalogue, lamp_bytes_of(host), c->server_port);
-    if (!s->pool)
-        return;
-    c->pool = s->pool->pool;
-    if (!s->coin && s->pool->coin)
-        s->coin = lamp_catalogue_coin(s->catalogue, s->pool->coin);
-}
-
-/* By weight: what was said, what the endpoint is listed for, what the wallet can be. */
-static const char *algorithm_name(const struct lamp_session *s)
-{
-    if (s->algorithm_hint)
-        return s->algorithm_hint;
-    if (s->pool && s->pool->algorithm)
-        return s->pool->algorithm;
-    if (s->coin)
-        return s->coin->algorithm;
-    return s->wallet_algorithm ? s->wallet_algorithm->name : s->algorithm_default;
-}
-
-static void look_up_algorithm(struct lamp_session *s)
-{
-    struct lamp_conn *c = &s->conn;
-    const char *name = algorithm_name(s);
-    if (!name || (c->algorithm && streq(c->algorithm, name)))
-        return;
-    s->algorithm = s->catalogue ? lamp_catalogue_algorithm(s->catalogue, name) : NULL;
-    c->algorithm = s->algorithm ? s->algorithm->name : name;
-    c->unit = s->algorithm ? s->algorithm->unit : NULL;
-}
-
 void lamp_session_refresh(struct lamp_session *s)
 {
     struct lamp_conn *c = &s->conn;
-    look_up_pool(s);
-    if (s->coin)
-        c->coin = s->coin->symbol;
-    look_up_algorithm(s);
+    lamp_session_identify(s);
     c->difficulty = s->current.difficulty > 0 ? s->current.difficulty : s->current.hashes;
 
     const double per_difficulty = s->algorithm ? s->algorithm->hashes_per_diff1 : 0;
@@ -379,6 +220,8 @@ void lamp_session_refresh(struct lamp_session *s)
     const uint32_t n = w->by_hashes + (per_difficulty > 0 ? w->by_difficulty : 0);
     if (n > c->work_shares) { /* what was counted is not taken back */
         c->work = work;
+        c->work_squares =
+            w->hashes_squares + w->difficulty_squares * per_difficulty * per_difficulty;
         c->work_shares = n;
     }
 }

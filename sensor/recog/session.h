@@ -21,6 +21,19 @@ struct lamp_weight {
     double hashes;     /* expected hashes of a share */
 };
 
+/* How the coin is known, the least trusted first. */
+enum lamp_coin_source {
+    LAMP_COIN_UNKNOWN,
+    LAMP_COIN_BY_CUSTOM,    /* what is mostly mined with the algorithm */
+    LAMP_COIN_BY_LIKENESS,  /* what is mostly paid to addresses of that form */
+    LAMP_COIN_BY_POOL,      /* the pool's name */
+    LAMP_COIN_BY_PORT,      /* the pool's name and port */
+    LAMP_COIN_BY_ALGORITHM, /* the only coin mined with it */
+    LAMP_COIN_BY_FORM,      /* the only coin with that form of address */
+    LAMP_COIN_BY_PASSWORD,  /* the miner names it */
+    LAMP_COIN_BY_ADDRESS,   /* the same, and the address has the right checksum */
+};
+
 enum lamp_outcome {
     LAMP_OUTCOME_NONE,
     LAMP_OUTCOME_ACCEPTED,
@@ -40,8 +53,9 @@ struct lamp_session_job {
     struct lamp_weight weight;
 };
 
+/* Sums over shares; the squares tell how unequal they are. */
 struct lamp_work {
-    double difficulty, hashes;
+    double difficulty, hashes, difficulty_squares, hashes_squares;
     uint32_t by_difficulty, by_hashes;
 };
 
@@ -56,11 +70,14 @@ struct lamp_session {
     uint64_t user_said, algorithm_said;
     const struct lamp_algorithm *algorithm_found;
     const struct lamp_coin *coin;
+    enum lamp_coin_source coin_by;
     const struct lamp_algorithm *wallet_algorithm;
+    const char *algorithm_looked_up;        /* the hint whose coin was looked up */
     const struct lamp_algorithm *algorithm; /* what conn.algorithm is in the catalogue */
     const struct lamp_pool *pool;
-    bool pool_looked_up;
+    uint8_t endpoint_known, wallet_looks; /* what look-ups have been made for */
 
+    uint64_t now_us;            /* time of the line that is being followed */
     struct lamp_weight current; /* in force from the next job on */
     struct lamp_session_job jobs[LAMP_SESSION_JOBS];
     struct lamp_request requests[LAMP_SESSION_REQUESTS];
@@ -72,6 +89,18 @@ struct lamp_session {
     bool pool_spoke;         /* answers can be seen: count accepted shares */
     struct lamp_work submitted, accepted;
 };
+
+/* A 64-bit hash, never 0: for telling messages apart, not for security. */
+uint64_t lamp_session_hash(struct lamp_bytes b);
+
+/* Sets the one reason of that kind (static) beside those of the grammar: replaces it or adds it. */
+__attribute__((format(printf, 3, 4))) void lamp_session_evidence(struct lamp_session *s,
+                                                                 const char *kind, const char *fmt,
+                                                                 ...);
+
+/* Takes the coin (NULL: none) unless it is known by a better source; why becomes the evidence. */
+void lamp_session_coin(struct lamp_session *s, const struct lamp_coin *coin,
+                       enum lamp_coin_source by, const char *why);
 
 /* The user name of a login as sent ("wallet.worker", "wallet/worker/mail", "wallet+diff"):
  * wallet up to the first separator, the rest the worker; both join the lists. */
@@ -98,8 +127,9 @@ void lamp_session_job(struct lamp_session *s, struct lamp_bytes id,
 void lamp_session_request(struct lamp_session *s, const struct lamp_jsonline *line,
                           const char *what);
 
-/* A share for the named job: counted once unless the very same line came before. */
-void lamp_session_share(struct lamp_session *s, const struct lamp_jsonline *line,
+/* A share for the named job: counted once unless the very same line came before. Returns whether it
+ * was counted. */
+bool lamp_session_share(struct lamp_session *s, const struct lamp_jsonline *line,
                         struct lamp_bytes job, const char *what);
 
 /* A line of the pool without "method": finds the request it answers, books the outcome of a
@@ -110,6 +140,9 @@ const char *lamp_session_answer(struct lamp_session *s, const struct lamp_jsonli
 /* Expected hashes of a share by its target: 2^256 / target for hex digits most significant
  * first (64 as a rule); 0 if it is not hex or zero. */
 double lamp_target_hashes(struct lamp_bytes hex);
+
+/* Brings coin, algorithm, unit, pool and platform of s->conn up to date. */
+void lamp_session_identify(struct lamp_session *s);
 
 /* Brings coin, algorithm, unit, pool, work and difficulty of s->conn up to date. */
 void lamp_session_refresh(struct lamp_session *s);

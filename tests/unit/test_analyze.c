@@ -23,6 +23,7 @@ static void fill(struct lamp_conn *c)
         .confidence = 0.9999,
         .family = "stratum-v1",
         .work = 6000,
+        .work_squares = 600000,
         .work_shares = 60,
         .shares = { 61, 60, 1, 0 },
     };
@@ -43,8 +44,9 @@ static char *report(const struct lamp_report_form *form)
     FILE *f = open_memstream(&text, &size);
     assert_non_null(f);
     fill(&c);
+    const struct lamp_report_estimate estimate = { .rate = lamp_report_rate(&c) };
     form->begin(f);
-    form->connection(f, "-x.pcap", &c);
+    form->connection(f, "-x.pcap", &c, &estimate);
     form->end(f, &sum);
     fclose(f);
     return text;
@@ -110,7 +112,7 @@ static void test_rate(void **state)
     assert_true(r.method == LAMP_RATE_SHARES && fabs(r.value - 60) < 1e-9);
     assert_true(r.low < 60 && r.high > 60);
     c.work_shares = 0;
-    c.work = 0;
+    c.work = c.work_squares = 0;
     assert_int_equal(lamp_report_rate(&c).method, LAMP_RATE_NONE);
     c.self_rate = 30444129;
     r = lamp_report_rate(&c);

@@ -5,7 +5,7 @@
 
 #define COINS "symbol,name,algorithm,protocol,address_regex,status,n_pool_domains\n"
 #define ALGORITHMS "name,aliases,unit,hashes_per_diff1\n"
-#define POOLS "pool,fqdn,port,coin,algorithm\n"
+#define POOLS "pool,fqdn,port,coin,algorithm,status\n"
 
 static void put(const char *folder, const char *name, const char *text)
 {
@@ -51,7 +51,7 @@ static void test_errors_say_where(void **state)
         { COINS "X,\"a\"b,a,b,,,\n", ALGORITHMS, POOLS, "coins.csv:2: text after a closing" },
         { COINS "X,a\"b,a,b,,,\n", ALGORITHMS, POOLS, "coins.csv:2: quote inside" },
         { COINS, ALGORITHMS "a,,H/s,1\nb,,H/s,lots\n", POOLS, "algorithms.csv:3: hashes_per" },
-        { COINS, ALGORITHMS, POOLS "p,host,70000,,\n", "pools.csv:2: port" },
+        { COINS, ALGORITHMS, POOLS "p,host,70000,,,\n", "pools.csv:2: port" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         lamp_catalogue *c = NULL;
@@ -80,9 +80,9 @@ static void test_quoting(void **state)
     assert_string_equal(lamp_catalogue_algorithm(c, "TWO")->unit, "Sol/s");
     assert_null(lamp_catalogue_algorithm(c, "on"));
     assert_null(lamp_catalogue_algorithm(c, ""));
-    assert_non_null(lamp_catalogue_coin_of_wallet(c, lamp_bytes_of("xxx"), "f", NULL));
-    assert_null(lamp_catalogue_coin_of_wallet(c, lamp_bytes_of("xxx"), "g", NULL));
-    assert_null(lamp_catalogue_coin_of_wallet(c, lamp_bytes_of("x"), NULL, NULL));
+    assert_non_null(lamp_catalogue_coin_of_wallet(c, lamp_bytes_of("xxx"), "f", NULL, NULL));
+    assert_null(lamp_catalogue_coin_of_wallet(c, lamp_bytes_of("xxx"), "g", NULL, NULL));
+    assert_null(lamp_catalogue_coin_of_wallet(c, lamp_bytes_of("x"), NULL, NULL, NULL));
     lamp_catalogue_free(c);
 }
 
@@ -92,8 +92,8 @@ static void test_pool_lookup(void **state)
     lamp_catalogue *c = NULL;
     char why[256];
     assert_int_equal(load(COINS, ALGORITHMS,
-                          POOLS "Any,b.example,,,\nOne,a.example,3333,X,alg\n"
-                                "Two,a.example,4444,,\nNameless,,1,,\n",
+                          POOLS "Any,b.example,,,,\nOne,a.example,3333,X,alg,active\n"
+                                "Two,a.example,4444,,,legacy\nNameless,,1,,,\n",
                           why, sizeof(why), &c),
                      LAMP_OK);
     const struct lamp_pool *p = lamp_catalogue_pool(c, lamp_bytes_of("A.example"), 3333);
@@ -126,7 +126,8 @@ static void test_shipped(void **state)
         fail_msg("%s", why);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct lamp_bytes w = lamp_bytes_of(cases[i].wallet);
-        const struct lamp_coin *coin = lamp_catalogue_coin_of_wallet(c, w, cases[i].family, NULL);
+        const struct lamp_coin *coin =
+            lamp_catalogue_coin_of_wallet(c, w, cases[i].family, NULL, NULL);
         if (!coin != !cases[i].coin || (coin && !streq(coin->symbol, cases[i].coin)))
             fail_msg("%s: %s", cases[i].wallet, coin ? coin->symbol : "none");
         const struct lamp_algorithm *a = lamp_catalogue_algorithm_of_wallet(c, w, cases[i].family);

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/devices.h"
+
+#include "common/csv.h"
+#include "common/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <strings.h>
+
+enum {
+    MAX_ROWS = 4096,
+    MAX_MODELS = 256, /* of one algorithm */
+    EXACT_COUNTS = 12,
+    GRID = 9, /* points of the normal distribution, from -2 to 2 sigma */
+    MAX_POINTS = MAX_MODELS * (EXACT_COUNTS + GRID + 1),
+};
+
+const char *const lamp_hardware_kinds[3] = { "gpu", "cpu", "asic" };
+enum { GPU, CPU, ASIC };
+
+/* Devices mine the two ways of Ethereum's algorithm alike. */
+#define SAME_AS_ETHASH "etchash"
+
+/* A row of the table, or several of one model taken together. */
+struct device {
+    const char *vendor, *model, *algorithm;
+    int kind; /* of lamp_hardware_kinds */
+    double rate, watts,
+        spread; /* watts 0: unknown; spread: highest by lowest rate of the sources */
+};
+
+struct lamp_devices {
+    char *text; /* the file; every string points into it */
+    struct device *rows;
+    size_t n;
+};
+
+/* ---- loading ---- */
+
+static int add_row(void *arg, char *const *v, const struct lamp_csv *at)
+{
+    lamp_devices *d = arg;
+    struct device *row = &d->rows[d->n];
+    *row = (struct device){ .vendor = v[1], .model = v[2], .algorithm = v[3], .kind = -1 };
+    for (int k = 0; k < 3; k++)
+        if (streq(v[0], lamp_hardware_kinds[k]))
+            row->kind = k;
+    if (row->kind < 0)
+        return lamp_csv_fail(at, "kind is neither gpu, cpu nor asic");
+    if (lamp_text_double(v[4], 0, 1e24, &row->rate) || row->rate <= 0)
+        return lamp_csv_fail(at, "hashrate is not a number above 0");
+    if (*v[5] && lamp_text_double(v[5], 0, 1e6, &row->watts))
+        return lamp_csv_fail(at, "power_w is not a number");
+    if (lamp_text_double(v[6], 1, 100, &row->spread))
+        return lamp_csv_fail(at, "spread is not a number from 1 on");
+    d->n++;
+    return LAMP_OK;
+}
+
+static const struct lamp_csv_table table = {
+    "devices.csv",
+    { "kind", "vendor", "model", "algorithm", "hashrate", "power_w", "spread" },
+    MAX_ROWS,
+    add_row,
+};
+
+int lamp_devices_load(const char *folder, lamp_devices **out, char *why, size_t size)
+{
+    lamp_devices *d = calloc(1, sizeof(*d));
+    int err = LAMP_ENOMEM;
+    if (d)
+        d->rows = calloc(MAX_ROWS, sizeof(*d->rows));
+    if (d && d->rows)
+        err = lamp_csv_load(folder, &table, d, &d->text, why, size);
+    else
+        snprintf(why, size, "%s", lamp_strerror(err));
+    if (err) {
+        lamp_devices_free(d);
+        return err;
+    }
+    *out = d;
+    return LAMP_OK;
+}
+
+lamp_devices *lamp_devices_free(lamp_devices *d)
+{
+    if (d) {
+        free(d->rows);
+        free(d->text);
+        free(d);
+    }
+    return NULL;
+}
+
+/* ---- the models of an algorithm ---- */
+
+/* Rows of one model are different cards, settings or sources: their mean, in logarithms, and how far
+ * they lie apart. Rows without power count for the rate alone. */
+static struct device merged(const struct device *rows, size_t n)
+{
+    struct device m = rows[0];
+    double rate = 0, watts = 0, low = rows[0].rate, high = low;
+    size_t with_watts = 0;
+    for (size_t i = 0; i < n; i++) {
+        rate += log(rows[i].rate);
+        low = fmin(low, rows[i].rate / sqrt(rows[i].spread));
+        high = fmax(high, rows[i].rate * sqrt(rows[i].spread));
+        if (rows[i].watts > 0) {
+            watts += rows[i].watts / rows[i].rate;
+            with_watts++;
+        }
+    }
+    m.rate = exp(rate / (double)n);
+    m.watts = with_watts ? watts / (double)with_watts * m.rate : 0;
+    m.spread = high / low;
+    return m;
+}
+
+static bool is_of(const struct device *row, const char *algorithm)
+{
+    const bool ethash = strcasecmp(algorithm, "ethash") == 0;
+    const bool etchash = strcasecmp(algorithm, SAME_AS_ETHASH) == 0;
+    if (ethash || etchash)
+        return streq(row->algorithm, "ethash") || streq(row->algorithm, SAME_AS_ETHASH);
+    return strcasecmp(row->algorithm, algorithm) == 0;
+}
+
+static int by_model(const void *a, const void *b)
+{
+    const struct device *x = a, *y = b;
+    return strcasecmp(x->model, y->model);
+}
+
+static size_t models_of(const lamp_devices *d, const char *algorithm, struct device *out)
+{
+    struct device rows[MAX_MODELS];
+    size_t n = 0, n_models = 0;
+    for (size_t i = 0; i < d->n && n < MAX_MODELS; i++)
+        if (is_of(&d->rows[i], algorithm))
+            rows[n++] = d->rows[i];
+    qsort(rows, n, sizeof(rows[0]), by_model);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && strcasecmp(rows[end].model, rows[i].model) == 0;)
+            end++;
+        out[n_models++] = merged(rows + i, end - i);
+    }
+    return n_models;
+}
+
+/* ---- the distribution ---- */
+
+/* So many of one model, and how likely that is. */
+struct point {
+    uint16_t model;
+    double count, share, weight, watts;
+};
+
+struct distribution {
+    struct device models[MAX_MODELS];
+    size_t n_models;
+    struct point points[MAX_POINTS];
+    size_t n;
+    double weight;
+};
+
+static void add_point(struct distribution *q, size_t model, double count, double share,
+                      double weight)
+{
+    static const double rig[] = { [GPU] = 1.10, [CPU] = 1.0, [ASIC] = 1.0 };
+    const struct device *m = &q->models[model];
+    if (!(weight > 1e-9))
+        return;
+    q->points[q->n++] = (struct point){ .model = (uint16_t)model,
+                                        .count = count,
+                                        .share = share,
+                                        .weight = weight,
+                                        .watts = m->watts * count * share * rig[m->kind] };
+    q->weight += weight;
+}
+
+/* Every number of one model that the rate allows; known: the number there is, or 0. */
+static void add_model(struct distribution *q, size_t model, const struct lamp_rate *r, double known)
+{
+    static const double tuning[] = { [GPU] = 0.10, [CPU] = 0.25, [ASIC] = 0.10 };
+    /* how common it is that only a part of one device is used */
+    static const double in_part[] = { [GPU] = 0.02, [CPU] = 0.3, [ASIC] = 0.005 };
+    const struct device *m = &q->models[model];
+    const double measured = r->low > 0 && r->high > r->low ? log(r->high / r->low) / 3.92 : 0;
+    const double own = hypot(tuning[m->kind], log(m->spread) / 2);
+    const double sigma = hypot(measured, own), mean = r->value / m->rate;
+    if (known > 0) {
+        const double z = log(mean / known) / sigma;
+        add_point(q, model, known, 1, exp(-z * z / 2));
+        return;
+    }
+    for (int k = 1; k <= EXACT_COUNTS; k++) {
+        const double z = log(mean / k) / sigma;
+        add_point(q, model, k, 1, exp(-z * z / 2) / k / k);
+    }
+    if (mean < 1)
+        add_point(q, model, 1, mean, in_part[m->kind] * mean);
+    for (int i = 0; i < GRID; i++) {
+        const double z = -2 + 0.5 * i, k = round(mean * exp(z * sigma));
+        if (k > EXACT_COUNTS) /* the sum over whole numbers as an integral */
+            add_point(q, model, k, 1, exp(-z * z / 2) * 0.5 * sigma / k);
+    }
+}
+
+static int by_count(const void *a, const void *b)
+{
+    const struct point *x = a, *y = b;
+    return (x->count > y->count) - (x->count < y->count);
+}
+
+static int by_watts(const void *a, const void *b)
+{
+    const struct point *x = a, *y = b;
+    return (x->watts > y->watts) - (x->watts < y->watts);
+}
+
+/* The median and the middle 95 % of sorted points; watts: of those whose power is known. */
+static struct lamp_range range_of(const struct point *p, size_t n, bool watts)
+{
+    static const double quantiles[] = { 0.025, 0.5, 0.975 };
+    double total = 0, sum = 0, found[3] = { 0 };
+    size_t q = 0;
+    for (size_t i = 0; i < n; i++)
+        total += watts && p[i].watts <= 0 ? 0 : p[i].weight;
+    for (size_t i = 0; i < n; i++) {
+        if (watts && p[i].watts <= 0)
+            continue;
+        sum += p[i].weight;
+        for (; q < 3 && sum >= quantiles[q] * total * (1 - 1e-12); q++)
+            found[q] = watts ? p[i].watts : p[i].count;
+    }
+    return (struct lamp_range){ found[1], found[0], found[2] };
+}
+
+/* What is around the cards of a rig takes 5 to 15 %: the middle is in the points already. A CPU's
+ * figure is its design power, of which mining takes half to all. */
+static struct lamp_range at_the_wall(struct lamp_range w, double gpu, double cpu)
+{
+    w.low *= (1 - gpu * (1 - 1.05 / 1.10)) * (1 - cpu * 0.5);
+    w.high *= 1 + gpu * (1.15 / 1.10 - 1);
+    return w;
+}
+
+static void guess_of(struct distribution *q, size_t model, double weight,
+                     struct lamp_hardware_guess *out)
+{
+    const struct device *m = &q->models[model];
+    struct point mine[EXACT_COUNTS + GRID + 1];
+    size_t n = 0;
+    double share = 0;
+    for (size_t i = 0; i < q->n; i++)
+        if (q->points[i].model == model) {
+            mine[n++] = q->points[i];
+            share += q->points[i].share * q->points[i].weight;
+        }
+    *out = (struct lamp_hardware_guess){ .kind = lamp_hardware_kinds[m->kind],
+                                         .vendor = m->vendor,
+                                         .model = m->model,
+                                         .rate = m->rate,
+                                         .share = share / weight,
+                                         .probability = weight / q->weight };
+    qsort(mine, n, sizeof(mine[0]), by_count);
+    out->count = range_of(mine, n, false);
+    qsort(mine, n, sizeof(mine[0]), by_watts);
+    out->watts = at_the_wall(range_of(mine, n, true), m->kind == GPU, m->kind == CPU);
+}
+
+static void summarise(struct distribution *q, struct lamp_hardware *out)
+{
+    double weights[MAX_MODELS] = { 0 };
+    for (size_t i = 0; i < q->n; i++) {
+        weights[q->points[i].model] += q->points[i].weight;
+        out->kinds[q->models[q->points[i].model].kind] += q->points[i].weight / q->weight;
+    }
+    while (out->n < LAMP_HARDWARE_GUESSES) {
+        size_t best = 0;
+        for (size_t m = 1; m < q->n_models; m++)
+            if (weights[m] > weights[best])
+                best = m;
+        if (!(weights[best] > 0))
+            break;
+        guess_of(q, best, weights[best], &out->guesses[out->n++]);
+        weights[best] = 0;
+    }
+    qsort(q->points, q->n, sizeof(q->points[0]), by_count);
+    out->count = range_of(q->points, q->n, false);
+    qsort(q->points, q->n, sizeof(q->points[0]), by_watts);
+    out->watts = at_the_wall(range_of(q->points, q->n, true), out->kinds[GPU], out->kinds[CPU]);
+}
+
+void lamp_devices_estimate(const lamp_devices *d, const struct lamp_rate *rate,
+                           const char *algorithm, unsigned known_count, struct lamp_hardware *out)
+{
+    *out = (struct lamp_hardware){ 0 };
+    if (!d || !algorithm || rate->method == LAMP_RATE_NONE || !(rate->value > 0) ||
+        !isfinite(rate->value))
+        return;
+    struct distribution *q = calloc(1, sizeof(*q));
+    if (!q)
+        return;
+    q->n_models = models_of(d, algorithm, q->models);
+    for (size_t m = 0; m < q->n_models; m++)
+        add_model(q, m, rate, known_count);
+    if (q->n > 0)
+        summarise(q, out);
+    free(q);
+}
