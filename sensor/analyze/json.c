@@ -105,6 +105,20 @@ static void hashrate(struct lamp_json *j, const struct lamp_conn *c,
     lamp_json_end(j);
 }
 
+/* How long it took: packets of the connection and seconds since its first one. */
+static void found(struct lamp_json *j, const struct lamp_conn *c)
+{
+    if (c->found_us == 0) {
+        lamp_json_null(j, "found");
+        return;
+    }
+    lamp_json_object(j, "found");
+    lamp_json_uint(j, "packets", c->found_packets);
+    lamp_json_double(j, "seconds",
+                     c->found_us > c->first_us ? (double)(c->found_us - c->first_us) / 1e6 : 0);
+    lamp_json_end(j);
+}
+
 static void how_much(struct lamp_json *j, const struct lamp_conn *c,
                      const struct lamp_report_estimate *e)
 {
@@ -118,6 +132,7 @@ static void how_much(struct lamp_json *j, const struct lamp_conn *c,
     lamp_json_end(j);
     hashrate(j, c, e);
     lamp_devices_json(j, &e->hardware, e->price);
+    found(j, c);
     both_ways(j, "bytes", c->bytes);
     both_ways(j, "packets", c->packets);
     lamp_json_time(j, "first", c->first_us);

@@ -49,6 +49,8 @@ struct lamp_conn {
     uint64_t first_us, last_us;    /* first and newest packet */
     uint64_t bytes[2], packets[2]; /* by enum lamp_dir; frames and their orig_len */
 
+    uint64_t found_us;      /* packet that made the verdict probable or better; 0: none has */
+    uint64_t found_packets; /* how many there were by then, both ways */
     enum lamp_verdict verdict;
     double confidence;                       /* 0..1 */
     const char *family;                      /* static: "stratum-v1", "cryptonote", "eth-proxy" */

@@ -273,6 +273,11 @@ static void settle(lamp_engine *e, struct track *k, const struct delivery *d)
             e->conns_live++;
         }
     }
+    struct lamp_conn *c = k->conn;
+    if (c && c->found_us == 0 && c->verdict >= LAMP_VERDICT_PROBABLE) {
+        c->found_us = d->t_us;
+        c->found_packets = k->flow->packets[LAMP_UP] + k->flow->packets[LAMP_DOWN];
+    }
     if (!d->over)
         return; /* always so once a connection was found */
     k->flow->dismissed = true;
