@@ -25,7 +25,15 @@ mkdirSync(screenshots, { recursive: true });
 const mock = await startMock(dist);
 const shot = (page, name, fullPage = true) =>
   page.screenshot({ path: join(screenshots, `${name}.png`), fullPage });
-const live = (page) => page.locator('header .link.live').waitFor();
+const PATIENCE_MS = 60_000;
+const live = (page) => page.locator('header .link.live').waitFor({ timeout: PATIENCE_MS });
+
+/* The server hears of a stream's end a little later than the page. */
+async function streams(n, why) {
+  const end = Date.now() + PATIENCE_MS;
+  while (mock.streams.size !== n && Date.now() < end) await new Promise((r) => { setTimeout(r, 20); });
+  assert.equal(mock.streams.size, n, why);
+}
 
 async function loginPage({ page }) {
   await page.goto(`${mock.url}/miners?state=confirmed`);
@@ -215,13 +223,13 @@ async function deadStream({ context, faults }) {
 async function oneStream({ page, context, faults }) {
   await page.goto(mock.url);
   await live(page);
-  for (let i = 0; i < 3; i += 1) {
+  for (let i = 0; i < 8; i += 1) {
     const tab = await context.newPage();
     watch(tab, mock.url, faults);
     await tab.goto(mock.url);
     await live(tab);
   }
-  assert.equal(mock.streams.size, 1, 'all tabs share one event stream');
+  await streams(1, 'all tabs share one event stream');
   for (const tab of context.pages().slice(1)) await tab.close();
 }
 
@@ -232,6 +240,53 @@ async function whereServersAre({ page }) {
   assert.match(await panel.innerText(), /AS64500/);
   assert.match(await panel.innerText(), /<img src=x/);
   assert.match(await panel.innerText(), /Places by nobody/);
+}
+
+/* A page may get hold of a worker that ends with the page before it: nobody tells it. */
+async function deafWorker({ page, context, faults }) {
+  await page.goto(mock.url);
+  await live(page);
+  for (const [deaf, count, why] of [[1, 1, 'the next worker answers'], [99, 2, 'no worker answers']]) {
+    const tab = await context.newPage();
+    watch(tab, mock.url, faults);
+    await tab.clock.install();
+    await tab.addInitScript((n) => {
+      const Real = window.SharedWorker;
+      let made = 0;
+      window.SharedWorker = function SharedWorker(url, options) {
+        made += 1;
+        return made > n ? new Real(url, options) : { port: new MessageChannel().port1 };
+      };
+    }, deaf);
+    await tab.goto(mock.url);
+    await tab.locator('header .link.connecting').waitFor();
+    await tab.clock.runFor(20_000);
+    await live(tab);
+    await streams(count, why);
+    await tab.close();
+    await streams(1, 'the tab is gone');
+  }
+}
+
+/* The worker's process dies while pages are open: they notice within a minute. */
+async function killedWorker({ page, context, faults }) {
+  await page.goto('about:blank');
+  const tab = await context.newPage();
+  watch(tab, mock.url, faults);
+  await tab.clock.install();
+  await tab.goto(mock.url);
+  await live(tab);
+  const session = await context.newCDPSession(tab);
+  const { targetInfos } = await session.send('Target.getTargets', { filter: [{ type: 'shared_worker' }] });
+  assert.equal(targetInfos.length, 1);
+  await session.send('Target.closeTarget', { targetId: targetInfos[0].targetId });
+  await streams(0, 'the worker is gone');
+  mock.world.sensors[0].version = '9.9.10';
+  await tab.clock.runFor(70_000);
+  await live(tab);
+  await tab.getByRole('link', { name: 'Sensors' }).first().click();
+  await tab.getByText('9.9.10').waitFor();
+  await tab.close();
 }
 
 async function lostPages({ page }) {
@@ -258,7 +313,8 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, manyMiners, reconnects, deadStream, oneStream, whereServersAre, lostPages, logout,
+  minerArrives, blockByKeyboard, blockForm, manyMiners, reconnects, deadStream, oneStream, deafWorker,
+  killedWorker, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;
 try {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* protocol: what the pages and the shared worker say to each other on the broadcast channel. */
+/* protocol: what the pages and the shared worker say to each other. */
 
-export const CHANNEL = 'davylamp-live';
 export const EVENTS = ['status', 'sensor', 'miner', 'block', 'gap'] as const;
 export type EventName = (typeof EVENTS)[number];
 
@@ -12,4 +11,7 @@ export type FromStream =
   | { kind: 'state'; state: StreamState }
   | { kind: 'event'; name: EventName; data: string };
 
-export type ToWorker = 'open' | 'reopen' | 'close';
+/** Each is answered by the state the stream is in, to every page. */
+export type Steer = 'open' | 'reopen' | 'close';
+/** leave: this page listens no more. */
+export type ToWorker = Steer | 'leave';

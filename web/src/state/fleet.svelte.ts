@@ -5,7 +5,7 @@
 import { ApiError, api } from '../api/client';
 import type { Block, Miner, Sensor, Status } from '../api/types';
 import { connect } from '../live/stream';
-import type { EventName, FromStream, ToWorker } from '../live/protocol';
+import type { EventName, FromStream, Steer } from '../live/protocol';
 import { clock } from './clock.svelte';
 import { Collection } from './collection.svelte';
 
@@ -36,7 +36,7 @@ class Fleet {
   link = $state<'off' | 'connecting' | 'live' | 'reloading'>('off');
 
   #running = false;
-  #steer: ((what: ToWorker) => void) | null = null;
+  #steer: ((what: Steer) => void) | null = null;
   #retryMs = RETRY_MIN_MS;
   #fallback: ReturnType<typeof setTimeout> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -134,12 +134,13 @@ class Fleet {
 
   /* Keeps an open page's session and clock alive where the stream has nothing to say. A stream
    * whose connection died without a word stays "open" for the browser: no answer here means that
-   * what is shown is not live. */
+   * what is shown is not live. With an answer, the stream is asked whether it is there at all. */
   async #refreshStatus(): Promise<void> {
     if (document.hidden) return;
     try {
       this.#readStatus(await api.status());
       if (this.error) void this.load();
+      if (this.#running) this.#steer?.('open');
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 0 && this.#running) this.#steer?.('reopen');
