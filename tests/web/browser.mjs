@@ -12,6 +12,8 @@ const ARGS = [
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 export const SKIPPED = 77;
+/** How long a test waits for anything: a busy machine is no failure. */
+export const PATIENCE_MS = 60_000;
 
 /** Where the build put node_modules and the dashboard; leaves with 77 where something is absent. */
 export function environment() {
@@ -40,9 +42,9 @@ export async function browse(chromium, origin, options = {}) {
     executablePath: CHROMIUM, headless: true, chromiumSandbox: false, args: ARGS,
     viewport: { width: 1360, height: 900 }, ...options,
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   const faults = [];
   const page = context.pages()[0] ?? await context.newPage();
-  page.setDefaultTimeout(15_000);
   watch(page, origin, faults);
   return {
     context, page, faults,

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { HOSTILE, PASSWORD, miner, startMock } from './mock.mjs';
-import { browse, environment, login, watch } from './browser.mjs';
+import { PATIENCE_MS, browse, environment, login, watch } from './browser.mjs';
 
 const PAGES = [
   ['overview', '/', 'Overview'],
@@ -25,8 +25,7 @@ mkdirSync(screenshots, { recursive: true });
 const mock = await startMock(dist);
 const shot = (page, name, fullPage = true) =>
   page.screenshot({ path: join(screenshots, `${name}.png`), fullPage });
-const PATIENCE_MS = 60_000;
-const live = (page) => page.locator('header .link.live').waitFor({ timeout: PATIENCE_MS });
+const live = (page) => page.locator('header .link.live').waitFor();
 
 /* The server hears of a stream's end a little later than the page. */
 async function streams(n, why) {
