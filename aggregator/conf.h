@@ -17,6 +17,8 @@ struct lamp_aggregator_conf {
     char *geo_attribution;
     bool names_reverse;
     char *names_servers; /* "": the system's */
+    char *catalogue;     /* folder of devices.csv */
+    double price;        /* of a kWh */
     bool sample_mode;
     int64_t interval_s;        /* between summaries */
     struct lamp_strlist never; /* prefixes */

@@ -33,6 +33,7 @@ struct aggregator {
     lamp_store *store;
     lamp_allow *allow;
     lamp_geo *geo;
+    lamp_devices *devices;
     lamp_names *names;
     lamp_mailbox *inbox, *outbox;
     lamp_commands *commands;
@@ -104,6 +105,14 @@ static void open_geo(struct aggregator *g)
         lamp_log(LAMP_LOG_INFO, "main", "geo files opened files=%zu", g->conf.geo_files.n);
 }
 
+/* So it is without the table of devices. */
+static void open_devices(struct aggregator *g)
+{
+    char why[WHY];
+    if (lamp_devices_load(g->conf.catalogue, &g->devices, why, sizeof(why)) != LAMP_OK)
+        lamp_log(LAMP_LOG_WARN, "main", "catalogue: %s; devices and power are not estimated", why);
+}
+
 static int open_files(struct aggregator *g)
 {
     char why[WHY];
@@ -122,6 +131,7 @@ static int open_files(struct aggregator *g)
         return complain(err == LAMP_EFULL ? "geo.files names more than 8 files"
                                           : lamp_strerror(err));
     open_geo(g);
+    open_devices(g);
     (void)umask(0077);
     if (lamp_store_open(g->conf.store_backend, g->database, false, &g->store, why) != LAMP_OK)
         return complain(why);
@@ -198,6 +208,8 @@ static int start_threads(struct aggregator *g)
         .started_us = lamp_clock_real_us(),
         .geo = g->geo,
         .names = g->names,
+        .devices = g->devices,
+        .price = g->conf.price,
         .geo_attribution = g->conf.geo_attribution,
         .auth = g->auth,
         .events = g->events,
@@ -232,6 +244,7 @@ static void stop(struct aggregator *g)
     lamp_writer_stop(g->writer);
     lamp_ingest_stop(g->ingest);
     lamp_names_free(g->names);
+    lamp_devices_free(g->devices);
     lamp_geo_free(g->geo);
     lamp_auth_close(g->auth);
     lamp_commands_free(g->commands);

@@ -190,7 +190,7 @@ static char *render_event(void *app, const struct lamp_event *ev, size_t *out_le
         err = lamp_api_write_sensor(s, ev->name, now_us, &j);
         break;
     case LAMP_EVENT_MINER:
-        err = lamp_api_write_miner(s, ev->id, now_us, &j);
+        err = lamp_api_write_miner(api, s, ev->id, now_us, &j);
         break;
     case LAMP_EVENT_BLOCK:
         err = lamp_api_write_block(s, ev->id, now_us, &j);

@@ -11,6 +11,7 @@
 #include "aggregator/places/geo.h"
 #include "aggregator/places/names.h"
 #include "aggregator/store/store.h"
+#include "common/devices.h"
 
 typedef struct lamp_api lamp_api;
 
@@ -24,6 +25,8 @@ struct lamp_api_cfg {
     uint64_t started_us;
     lamp_geo *geo;               /* borrowed, as all below; NULL: nothing is known of places */
     lamp_names *names;           /* NULL: host names are not asked for */
+    const lamp_devices *devices; /* NULL: no devices are estimated */
+    double price;                /* of a kWh; 0: costs are not told */
     const char *geo_attribution; /* what the licences of the geo files want said; may be "" */
     lamp_auth *auth;
     lamp_events *events;

@@ -40,7 +40,7 @@ lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_ap
 /* Writes one sensor, miner or block as events carry it. LAMP_ENOENT: there is none. */
 LAMP_CHECK int lamp_api_write_sensor(lamp_store *s, const char *id, uint64_t now_us,
                                      struct lamp_json *j);
-LAMP_CHECK int lamp_api_write_miner(lamp_store *s, int64_t id, uint64_t now_us,
+LAMP_CHECK int lamp_api_write_miner(const lamp_api *api, lamp_store *s, int64_t id, uint64_t now_us,
                                     struct lamp_json *j);
 LAMP_CHECK int lamp_api_write_block(lamp_store *s, int64_t id, uint64_t now_us,
                                     struct lamp_json *j);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/api/json.h"
 
+#include "common/devices_json.h"
 #include "common/version.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 
 static const char *const mode_names[] = { "off", "dry-run", "enforce" };
 static const char *const list_state_names[] = { "none",        "empty",     "staged",
@@ -138,7 +140,20 @@ void lamp_api_json_sensor(struct lamp_json *j, const struct lamp_sensor_view *v)
     lamp_json_end(j);
 }
 
-void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_view *v)
+/* What the miner's rate stands for, by the algorithm it mined last. */
+static void hardware(struct lamp_json *j, const struct lamp_miner_view *v,
+                     const struct lamp_api_power *power)
+{
+    const char *all = v->algorithms ? v->algorithms : "";
+    char algorithm[64];
+    struct lamp_hardware h;
+    snprintf(algorithm, sizeof(algorithm), "%.*s", (int)strcspn(all, "\n"), all);
+    lamp_devices_estimate(power->devices, &v->rate, algorithm, 0, &h);
+    lamp_devices_json(j, &h, power->price);
+}
+
+void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_view *v,
+                                const struct lamp_api_power *power)
 {
     lamp_json_int(j, "id", v->id);
     text(j, "site", v->site);
@@ -156,6 +171,7 @@ void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_vie
     list(j, "pools", v->pools);
     list(j, "sensors", v->sensors);
     rate(j, &v->rate, lamp_bytes_of(v->unit ? v->unit : ""));
+    hardware(j, v, power);
     totals(j, &v->totals);
     lamp_json_uint(j, "connections", v->connections);
     lamp_json_uint(j, "open_connections", v->open_connections);

@@ -5,13 +5,21 @@
 #include "aggregator/places/geo.h"
 #include "aggregator/places/names.h"
 #include "aggregator/store/store.h"
+#include "common/devices.h"
 #include "common/json.h"
 
 void lamp_api_json_sensor(struct lamp_json *j, const struct lamp_sensor_view *v);
 
+/* What devices and power are estimated with. */
+struct lamp_api_power {
+    const lamp_devices *devices; /* borrowed; NULL: no table, nothing is estimated */
+    double price;                /* of a kWh; 0: not known */
+};
+
 /* Writes the fields of a miner without opening or closing the object, so that the detail call
  * can add to them. */
-void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_view *v);
+void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_view *v,
+                                const struct lamp_api_power *power);
 void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *v);
 void lamp_api_json_minute(struct lamp_json *j, const struct lamp_minute_view *v, const char *unit);
 void lamp_api_json_traffic(struct lamp_json *j, const struct lamp_traffic_view *v);

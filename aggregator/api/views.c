@@ -93,6 +93,7 @@ static bool host_parameter(const struct lamp_request *req, struct lamp_reply *re
 
 struct page {
     struct lamp_json *j;
+    struct lamp_api_power power; /* of pages of miners */
     size_t left;
     int64_t last_id;
     bool more;
@@ -178,13 +179,18 @@ int lamp_api_write_sensor(lamp_store *s, const char *id, uint64_t now_us, struct
 
 /* ---- miners ---- */
 
+static struct lamp_api_power power_of(const lamp_api *api)
+{
+    return (struct lamp_api_power){ api->cfg.devices, api->cfg.price };
+}
+
 static bool add_miner(const struct lamp_miner_view *v, void *arg)
 {
     struct page *p = arg;
     if (!page_takes(p, v->id))
         return false;
     lamp_json_object(p->j, NULL);
-    lamp_api_json_miner_fields(p->j, v);
+    lamp_api_json_miner_fields(p->j, v, &p->power);
     lamp_json_end(p->j);
     return true;
 }
@@ -200,7 +206,7 @@ void lamp_api_get_miners(void *app, const struct lamp_request *req, struct lamp_
     f.limit = (uint32_t)limit + 1;
 
     lamp_store *s = lamp_api_reader(app);
-    struct page p = { .j = &reply->json, .left = (size_t)limit };
+    struct page p = { .j = &reply->json, .power = power_of(app), .left = (size_t)limit };
     lamp_json_object(p.j, NULL);
     lamp_json_array(p.j, "miners");
     const int err = lamp_store_miners(s, &f, req->now_us, add_miner, &p);
@@ -212,6 +218,7 @@ void lamp_api_get_miners(void *app, const struct lamp_request *req, struct lamp_
 
 struct one_miner {
     struct lamp_json *j;
+    struct lamp_api_power power;
     char unit[16];
     bool found;
 };
@@ -221,16 +228,17 @@ static bool begin_miner(const struct lamp_miner_view *v, void *arg)
 {
     struct one_miner *m = arg;
     lamp_json_object(m->j, NULL);
-    lamp_api_json_miner_fields(m->j, v);
+    lamp_api_json_miner_fields(m->j, v, &m->power);
     snprintf(m->unit, sizeof(m->unit), "%s", v->unit ? v->unit : "");
     m->found = true;
     return false;
 }
 
-int lamp_api_write_miner(lamp_store *s, int64_t id, uint64_t now_us, struct lamp_json *j)
+int lamp_api_write_miner(const lamp_api *api, lamp_store *s, int64_t id, uint64_t now_us,
+                         struct lamp_json *j)
 {
     const struct lamp_miner_filter f = { .id = id, .limit = 1 };
-    struct one_miner m = { .j = j };
+    struct one_miner m = { .j = j, .power = power_of(api) };
     const int err = lamp_store_miners(s, &f, now_us, begin_miner, &m);
     if (m.found)
         lamp_json_end(j);
@@ -253,12 +261,12 @@ static bool add_minute(const struct lamp_minute_view *v, void *arg)
     return true;
 }
 
-static int write_detail(lamp_store *s, const struct lamp_request *req, uint64_t from_us,
-                        uint64_t to_us, struct lamp_json *j)
+static int write_detail(const lamp_api *api, lamp_store *s, const struct lamp_request *req,
+                        uint64_t from_us, uint64_t to_us, struct lamp_json *j)
 {
     const struct lamp_miner_filter mf = { .id = req->id, .limit = 1 };
     const struct lamp_conn_filter cf = { .miner_id = req->id, .limit = DETAIL_CONNECTIONS };
-    struct one_miner m = { .j = j };
+    struct one_miner m = { .j = j, .power = power_of(api) };
     struct page p = { .j = j, .left = DETAIL_CONNECTIONS };
     int err = lamp_store_miners(s, &mf, req->now_us, begin_miner, &m);
     if (err || !m.found)
@@ -281,7 +289,7 @@ void lamp_api_get_miner(void *app, const struct lamp_request *req, struct lamp_r
     if (!span_parameters(req, reply, &from_us, &to_us))
         return;
     lamp_store *s = lamp_api_reader(app);
-    const int err = write_detail(s, req, from_us, to_us, &reply->json);
+    const int err = write_detail(app, s, req, from_us, to_us, &reply->json);
     if (err == LAMP_ENOENT)
         lamp_reply_error(reply, 404, "not_found", NULL, "There is no miner %" PRId64 ".", req->id);
     else if (err)

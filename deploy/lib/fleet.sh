@@ -13,6 +13,8 @@ lamp_aggregator_conf() {
 state_dir = "$2";
 sensors = "$2/sensors";
 web = "$LAMP_BIN/../web/dist";
+catalogue = "$LAMP_SOURCE/data";
+price = 0.3;
 sample_mode = true;
 listen = { sensors = "tcp://$LAMP_HQ_ADDRESS:$LAMP_LINK_PORT"; http = "$3"; };
 TEXT

@@ -94,11 +94,8 @@ static json_t *required_of(const char *schema)
     return set;
 }
 
-static void check_keys(const char *schema, struct lamp_json *j)
+static void check_object(const char *schema, json_t *object)
 {
-    size_t len;
-    char *text = lamp_json_take(j, &len);
-    json_t *object = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     json_t *required = required_of(schema), *value;
     const char *key;
     assert_true(json_is_object(object));
@@ -107,9 +104,47 @@ static void check_keys(const char *schema, struct lamp_json *j)
     json_object_foreach(object, key, value) if (!json_object_get(required, key))
         fail_msg("%s: %s is sent and not promised", schema, key);
     json_decref(required);
-    json_decref(object);
+}
+
+static json_t *parse(struct lamp_json *j)
+{
+    size_t len;
+    char *text = lamp_json_take(j, &len);
+    json_t *object = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     free(text);
     lamp_json_done(j);
+    return object;
+}
+
+static void check_keys(const char *schema, struct lamp_json *j)
+{
+    json_t *object = parse(j);
+    check_object(schema, object);
+    json_decref(object);
+}
+
+/* What a rate stands for, where something is known of it. */
+static void test_devices(void **state)
+{
+    (void)state;
+    lamp_devices *devices;
+    char why[256];
+    assert_int_equal(lamp_devices_load(LAMP_DATA, &devices, why, sizeof(why)), LAMP_OK);
+    const struct lamp_miner_view miner = { .algorithms = "sha256d\nscrypt",
+                                           .rate = { 1e14, 9e13, 1.1e14, LAMP_RATE_SHARES } };
+    struct lamp_json j;
+    lamp_json_init(&j, 65536);
+    lamp_json_object(&j, NULL);
+    lamp_api_json_miner_fields(&j, &miner, &(struct lamp_api_power){ devices, 0.3 });
+    lamp_json_end(&j);
+    json_t *o = parse(&j);
+    json_t *d = json_object_get(o, "devices"), *p = json_object_get(o, "power");
+    check_object("Devices", d);
+    check_object("DeviceModel", json_array_get(json_object_get(d, "models"), 0));
+    check_object("Power", p);
+    check_object("Range", json_object_get(p, "cost_per_day"));
+    json_decref(o);
+    lamp_devices_free(devices);
 }
 
 static void test_objects(void **state)
@@ -126,7 +161,8 @@ static void test_objects(void **state)
 
     lamp_json_init(&j, 65536);
     lamp_json_object(&j, NULL);
-    lamp_api_json_miner_fields(&j, &(struct lamp_miner_view){ .id = 1 });
+    lamp_api_json_miner_fields(&j, &(struct lamp_miner_view){ .id = 1 },
+                               &(struct lamp_api_power){ .price = 0.3 });
     lamp_json_end(&j);
     check_keys("Miner", &j);
 
@@ -162,6 +198,7 @@ static void test_objects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_devices),
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_objects),
     };

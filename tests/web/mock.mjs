@@ -34,7 +34,7 @@ export function miner(id, overrides = {}) {
     algorithms: ['rx/0'],
     wallets: ['48edfHu7V9Z84YzzMa6fUueoELZ9ZRXq9VetWzYGzKt52XU5xvqgzYnDK9URnRoJMk1j8nLwEVsaSWJ4fhdUyZijBGUicoD'],
     workers: ['rig-01'], agents: ['XMRig/6.21.0 (Linux x86_64)'], pools: ['203.0.113.10:3333'],
-    sensors: ['rotterdam-1'], hashrate: rate(8400), bytes: { up: 184000, down: 612000 },
+    sensors: ['rotterdam-1'], hashrate: rate(8400), devices: null, power: null, bytes: { up: 184000, down: 612000 },
     packets: { up: 1840, down: 2210 }, jobs: 122, shares: shares(418), connections: 3,
     open_connections: 1, since: now() - 5400, last: now() - 4, ...overrides,
   };

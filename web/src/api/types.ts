@@ -98,6 +98,8 @@ export interface Miner {
   pools: string[];
   sensors: string[];
   hashrate: Rate | null;
+  devices: Devices | null;
+  power: Power | null;
   bytes: UpDown;
   packets: UpDown;
   jobs: number;
@@ -106,6 +108,36 @@ export interface Miner {
   open_connections: number;
   since: number;
   last: number;
+}
+
+/** A median with its 95 % interval. */
+export interface Range {
+  value: number;
+  low: number;
+  high: number;
+}
+
+export type DeviceKind = 'gpu' | 'cpu' | 'asic';
+
+export interface Devices {
+  count: Range;
+  kinds: Record<DeviceKind, number>;
+  models: {
+    kind: DeviceKind;
+    vendor: string;
+    model: string;
+    rate: number;
+    share: number;
+    count: Range;
+    watts: Range | null;
+    probability: number;
+  }[];
+}
+
+export interface Power {
+  watts: Range;
+  kwh_per_day: Range;
+  cost_per_day: Range | null;
 }
 
 export interface Minute {
