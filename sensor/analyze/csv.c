@@ -51,6 +51,9 @@ static const char *const columns[] = {
     "watts",
     "watts_low",
     "watts_high",
+    "tunnel_kind",
+    "tunnel_host",
+    "tunnel_port",
 };
 
 struct row {
@@ -202,6 +205,12 @@ static void connection(FILE *out, const char *file, const struct lamp_conn *c,
     cells_numbers(&r, c, e);
     cell_evidence(&r, c);
     cells_hardware(&r, e);
+    cell(&r, c->tunnel.kind);
+    cell(&r, c->tunnel.host);
+    if (c->tunnel.port)
+        cell_f(&r, "%u", c->tunnel.port);
+    else
+        cell(&r, "");
     fputs("\r\n", out);
 }
 

@@ -131,6 +131,11 @@ static void more(FILE *out, const char *file, const struct lamp_conn *c,
         fputs("<br>Devices and power: ", out);
         escaped(out, power);
     }
+    if (c->tunnel.kind) {
+        fprintf(out, "<br>Through: %s, ", c->tunnel.kind);
+        escaped(out, c->tunnel.host);
+        fprintf(out, " port %u", c->tunnel.port);
+    }
     fputs("<br>File: ", out);
     escaped(out, file);
     fputs("</details></td></tr>\n", out);

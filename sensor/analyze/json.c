@@ -67,6 +67,22 @@ static void who(struct lamp_json *j, const struct lamp_conn *c)
     lamp_json_str(j, "transport", c->ip_proto == 17 ? "udp" : "tcp");
 }
 
+static void tunnel(struct lamp_json *j, const struct lamp_tunnel *t)
+{
+    if (!t->kind) {
+        lamp_json_null(j, "tunnel");
+        return;
+    }
+    lamp_json_object(j, "tunnel");
+    lamp_json_str(j, "kind", t->kind);
+    lamp_json_str(j, "host", t->host);
+    if (t->port)
+        lamp_json_uint(j, "port", t->port);
+    else
+        lamp_json_null(j, "port");
+    lamp_json_end(j);
+}
+
 static void what(struct lamp_json *j, const struct lamp_conn *c)
 {
     lamp_json_str(j, "verdict", lamp_verdict_name(c->verdict));
@@ -84,7 +100,7 @@ static void what(struct lamp_json *j, const struct lamp_conn *c)
     lamp_json_bool(j, "tls", c->tls);
     lamp_json_str(j, "sni", c->sni);
     lamp_json_str(j, "ja4", c->ja4);
-    lamp_json_null(j, "tunnel");
+    tunnel(j, &c->tunnel);
     lamp_json_bool(j, "midstream", c->midstream);
 }
 

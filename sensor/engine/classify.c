@@ -4,12 +4,15 @@
 #include "sensor/engine/classify_lines.h"
 #include "sensor/engine/classify_verdict.h"
 #include "sensor/recog/recog.h"
+#include "sensor/unwrap/unwrap.h"
 
 #include <ctype.h>
 
 enum {
     BUFFERS_PER_STATES = 8, /* one buffer of pieces for that many states, */
     MIN_BUFFERS = 8,        /* but at least so many */
+    STATES_PER_INFLATER = 64,
+    MIN_INFLATERS = 2, /* both directions of a flow */
 };
 
 /* One direction of a flow. */
@@ -17,16 +20,22 @@ struct half {
     struct lamp_lines lines;
     bool dead;        /* not a line protocol */
     bool excused;     /* the cut line of a start in mid-stream has been passed over */
+    bool gapped;      /* bytes were missing */
     uint32_t n_lines; /* complete objects seen */
+    uint32_t n_heads; /* of HTTP */
 };
 
 struct lamp_inspect {
     struct lamp_inspect *next_free;
     struct lamp_flow_facts facts;
-    struct half half[2];            /* by direction relative to facts.client */
+    struct half half[2]; /* by direction relative to facts.client */
+    struct lamp_unwrap unwrap;
     const struct lamp_recog *recog; /* NULL: none matched yet */
     struct lamp_findings findings;
     bool swapped;
+    bool by_head;                /* recog was chosen by a head alone: a line may tell better */
+    struct lamp_finding head[2]; /* what heads told, by side */
+    struct lamp_web web;
     struct lamp_session session; /* not set before a recogniser matched */
 };
 
@@ -35,7 +44,7 @@ struct lamp_classify {
     struct lamp_classify_counters counters;
     struct lamp_inspect *pool, *free; /* free: those given back */
     size_t n_used;                    /* the rest of the pool was never touched */
-    lamp_pieces *pieces;
+    lamp_unwrapper *unwrapper;
     struct lamp_jsonline line; /* scratch: the line being read */
 };
 
@@ -45,10 +54,16 @@ static size_t buffers_for(size_t states)
     return n > MIN_BUFFERS ? n : MIN_BUFFERS;
 }
 
+static size_t inflaters_for(size_t states)
+{
+    const size_t n = states / STATES_PER_INFLATER;
+    return n > MIN_INFLATERS ? n : MIN_INFLATERS;
+}
+
 size_t lamp_classify_memory(size_t max_inspected)
 {
     return sizeof(lamp_classify) + max_inspected * sizeof(struct lamp_inspect) +
-           lamp_pieces_memory(buffers_for(max_inspected));
+           lamp_unwrapper_memory(buffers_for(max_inspected), inflaters_for(max_inspected));
 }
 
 int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out)
@@ -60,7 +75,9 @@ int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out)
         return LAMP_ENOMEM;
     c->cfg = *cfg;
     c->pool = calloc(cfg->max_inspected, sizeof(*c->pool));
-    if (!c->pool || lamp_pieces_new(buffers_for(cfg->max_inspected), &c->pieces) != LAMP_OK) {
+    if (!c->pool ||
+        lamp_unwrapper_new(buffers_for(cfg->max_inspected), inflaters_for(cfg->max_inspected),
+                           &c->unwrapper) != LAMP_OK) {
         lamp_classify_free(c);
         return LAMP_ENOMEM;
     }
@@ -72,7 +89,7 @@ lamp_classify *lamp_classify_free(lamp_classify *c)
 {
     if (c) {
         free(c->pool);
-        lamp_pieces_free(c->pieces);
+        lamp_unwrapper_free(c->unwrapper);
         free(c);
     }
     return NULL;
@@ -117,11 +134,14 @@ enum lamp_interest lamp_classify_peek(struct lamp_bytes payload, enum lamp_dir d
         return LAMP_INTEREST_SKIP; /* keep-alive probes carry one byte of anything */
     if (opens_object(payload))
         return LAMP_INTEREST_MORE;
+    const enum lamp_unwrap_first first = lamp_unwrap_first(payload);
+    if (first == LAMP_UNWRAP_FIRST_MAYBE)
+        return LAMP_INTEREST_MORE;
     if (n_payloads > 0)
         return LAMP_INTEREST_SKIP;
     for (size_t i = 0; i < payload.len && i < 4; i++)
         if (payload.data[i] < 0x20 && !isspace(payload.data[i]))
-            return LAMP_INTEREST_NEVER; /* binary: TLS, SOCKS, p2p, ... */
+            return LAMP_INTEREST_NEVER; /* binary: TLS, p2p, ... */
     return opens_with_word(payload) ? LAMP_INTEREST_NEVER : LAMP_INTEREST_SKIP;
 }
 
@@ -149,6 +169,7 @@ void lamp_classify_close(lamp_classify *c, lamp_inspect *s)
 {
     lamp_lines_done(&s->half[0].lines);
     lamp_lines_done(&s->half[1].lines);
+    lamp_unwrap_done(&s->unwrap);
     s->next_free = c->free;
     c->free = s;
 }
@@ -176,12 +197,13 @@ static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_r
     const struct lamp_flow_facts *a = &s->facts;
     const uint64_t id = s->recog ? s->session.conn.id : 0;
     s->recog = r;
-    s->findings = (struct lamp_findings){ 0 };
+    s->findings = (struct lamp_findings){ .wallet = r->wallet };
     s->swapped = f->dir != dir;
     s->session = (struct lamp_session){
         .catalogue = c->cfg.catalogue,
         .wallet_family = r->wallet_family,
         .algorithm_default = r->algorithm,
+        .web = &s->web,
     };
     struct lamp_conn *conn = &s->session.conn;
     conn->id = id; /* the engine's, from before if another family was supposed */
@@ -194,6 +216,9 @@ static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_r
     conn->first_us = a->first_us;
     conn->family = r->family;
     conn->work_from_us = t_us;
+    conn->tunnel = s->unwrap.tunnel;
+    if (r->http)
+        lamp_session_web(&s->session);
 }
 
 /* The recogniser that gives the line the best grade, if it is better than what we have. */
@@ -201,22 +226,37 @@ static const struct lamp_recog *best_recog(const lamp_inspect *s, const struct l
                                            struct lamp_finding *out)
 {
     enum lamp_grade best = LAMP_GRADE_NONE;
-    if (s->recog)
+    const bool open = !s->recog || s->recog->wallet || s->by_head;
+    if (s->recog && !s->by_head)
         best = lamp_verdict_best(&s->findings);
-    if (best == LAMP_GRADE_CERTAIN)
+    if (best == LAMP_GRADE_CERTAIN && !open)
         return NULL; /* there is no better: following a miner asks one recogniser only */
     const struct lamp_recog *found = NULL;
     size_t n;
     const struct lamp_recog *const *all = lamp_recogs(&n);
     for (size_t i = 0; i < n; i++) {
+        if (all[i]->wallet && !open)
+            continue; /* a miner's wallet is no news */
         const struct lamp_finding f = all[i]->judge(line);
-        if (f.grade > best) {
+        if (line->in_http && !all[i]->http && f.grade < LAMP_GRADE_CERTAIN)
+            continue; /* everyday words of a line protocol, in a protocol that is none */
+        const bool outranks =
+            !all[i]->wallet && (found ? found : s->recog) && (found ? found : s->recog)->wallet;
+        if (f.grade > best || (outranks && f.grade >= LAMP_GRADE_STRONG)) {
             best = f.grade;
             found = all[i];
             *out = f;
         }
     }
     return found;
+}
+
+/* What heads told holds for the session that a line began as well. */
+static void note_heads(lamp_inspect *s)
+{
+    for (int dir = 0; dir < 2; dir++)
+        lamp_verdict_note(&s->session.conn, &s->findings, &s->head[dir], 0);
+    s->by_head = false;
 }
 
 static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, struct lamp_bytes text,
@@ -228,8 +268,14 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, stru
         return;
     struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
     const struct lamp_recog *better = best_recog(s, line, &f);
-    if (better && better != s->recog && f.grade >= LAMP_GRADE_STRONG)
-        begin_session(c, s, better, &f, dir, t_us);
+    if (better && s->by_head && f.dir != LAMP_UP)
+        better = NULL; /* only what is asked tells better than a head */
+    if (better && f.grade >= LAMP_GRADE_STRONG) {
+        if (better != s->recog)
+            begin_session(c, s, better, &f, dir, t_us);
+        if (s->by_head)
+            note_heads(s);
+    }
     if (!s->recog)
         return;
     const enum lamp_dir role = s->swapped ? (enum lamp_dir) !dir : dir;
@@ -257,23 +303,95 @@ static void broken_line(lamp_inspect *s, struct half *h)
     h->excused = true;
 }
 
+/* What a head tells by itself. */
+static void judge_head(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
+                       const struct lamp_http_head *head, uint64_t t_us)
+{
+    size_t n;
+    const struct lamp_recog *const *all = lamp_recogs(&n);
+    for (size_t i = 0; i < n; i++) {
+        struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
+        if (all[i]->judge_head)
+            f = all[i]->judge_head(head);
+        if (f.grade == LAMP_GRADE_NONE)
+            continue;
+        s->head[f.dir] = f;
+        if (!s->recog || s->recog->wallet) {
+            begin_session(c, s, all[i], &f, dir, t_us);
+            s->by_head = true;
+        }
+        if (s->recog->http && f.dir == (s->swapped ? (enum lamp_dir) !dir : dir))
+            lamp_verdict_note(&s->session.conn, &s->findings, &f, 0);
+    }
+}
+
+static void take_head(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
+                      const struct lamp_http_head *head, uint64_t t_us)
+{
+    struct half *h = &s->half[dir];
+    h->n_heads++;
+    if (!head->is_response && !lamp_bytes_eq(head->method, "CONNECT"))
+        lamp_web_request(&s->web, head);
+    if (head->mining)
+        judge_head(c, s, dir, head, t_us);
+    if (s->recog && s->recog->http) {
+        if (!head->is_response)
+            lamp_session_web(&s->session);
+        lamp_session_refresh(&s->session);
+    }
+    h->dead = !s->recog && h->n_heads >= LAMP_PROBE_LINES;
+}
+
+/* Takes the lines out of unwrapped bytes. Returns how many of these are left because a wrapper
+ * begins there. */
+static size_t take_text(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
+                        const struct lamp_unwrapped *u, uint64_t t_us)
+{
+    struct half *h = &s->half[dir];
+    struct lamp_bytes bytes = u->bytes, line;
+    if (u->anew)
+        lamp_lines_anew(&h->lines, u->message);
+    c->line.in_http = u->http;
+    while (!h->dead) {
+        const enum lamp_lines_event event =
+            lamp_lines_next(&h->lines, lamp_unwrapper_pieces(c->unwrapper), &bytes, &line);
+        if (event == LAMP_LINES_MORE)
+            break;
+        if (event == LAMP_LINES_LINE) {
+            take_line(c, s, dir, line, t_us);
+            h->dead = !s->recog && h->n_lines >= LAMP_PROBE_LINES;
+            continue;
+        }
+        if (u->message)
+            continue; /* messages hold anything */
+        const struct lamp_bytes rest = { bytes.data - 1, bytes.len + 1 };
+        if (event == LAMP_LINES_STRAY && u->given && (h->gapped || !s->facts.saw_syn) &&
+            lamp_unwrap_again(&s->unwrap, dir, rest)) {
+            lamp_lines_anew(&h->lines, false);
+            return rest.len;
+        }
+        broken_line(s, h);
+    }
+    return 0;
+}
+
 static void take_bytes(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
                        struct lamp_bytes bytes, uint64_t t_us)
 {
     struct half *h = &s->half[dir];
-    struct lamp_bytes line;
+    struct lamp_unwrapped u;
     while (!h->dead) {
-        switch (lamp_lines_next(&h->lines, c->pieces, &bytes, &line)) {
-        case LAMP_LINES_MORE:
+        const enum lamp_unwrap_event event =
+            lamp_unwrap_next(c->unwrapper, &s->unwrap, dir, &bytes, &u);
+        if (event == LAMP_UNWRAP_MORE)
             return;
-        case LAMP_LINES_LINE:
-            take_line(c, s, dir, line, t_us);
-            h->dead = !s->recog && h->n_lines >= LAMP_PROBE_LINES;
-            break;
-        case LAMP_LINES_BROKEN:
-            broken_line(s, h);
-            break;
+        if (event == LAMP_UNWRAP_HEAD) {
+            take_head(c, s, dir, &u.head, t_us);
+            continue;
         }
+        const size_t again = take_text(c, s, dir, &u, t_us);
+        bytes.data -= again; /* part of what was given, so before what is left of it */
+        bytes.len += again;
     }
 }
 
@@ -281,11 +399,16 @@ enum lamp_interest lamp_classify_stream(lamp_classify *c, lamp_inspect *s, enum 
                                         struct lamp_bytes bytes, bool gap, uint64_t t_us)
 {
     struct half *h = &s->half[dir];
-    if (gap)
+    if (gap) {
+        lamp_unwrap_gap(&s->unwrap, dir);
         lamp_lines_gap(&h->lines);
+        h->gapped = true;
+    }
     take_bytes(c, s, dir, bytes, t_us);
     if (s->recog)
         return LAMP_INTEREST_MORE;
+    if (s->unwrap.hopeless)
+        return LAMP_INTEREST_NEVER;
     /* what looked like a line by chance, in a flow whose start nobody saw, holds no state: the
      * flow gets another chance with the next such look */
     const struct half *other = &s->half[!dir];

@@ -31,9 +31,10 @@ enum lamp_lines_event lamp_lines_next(struct lamp_lines *l, lamp_pieces *pieces,
             if (event == LAMP_SPLIT_END &&
                 end_line(l, pieces, (struct lamp_bytes){ all.data + begin, at + 1 - begin }, out))
                 return LAMP_LINES_LINE;
+            const bool inside = l->in_line;
             give_up(l);
             if (event == LAMP_SPLIT_BROKEN)
-                return LAMP_LINES_BROKEN;
+                return inside ? LAMP_LINES_BROKEN : LAMP_LINES_STRAY;
         }
     }
     if (l->in_line)
@@ -41,6 +42,12 @@ enum lamp_lines_event lamp_lines_next(struct lamp_lines *l, lamp_pieces *pieces,
                             (struct lamp_bytes){ all.data + begin, all.len - begin });
     *bytes = (struct lamp_bytes){ all.data + all.len, 0 };
     return LAMP_LINES_MORE;
+}
+
+void lamp_lines_anew(struct lamp_lines *l, bool is_message)
+{
+    give_up(l);
+    l->split = (struct lamp_jsonsplit){ .document = is_message };
 }
 
 void lamp_lines_gap(struct lamp_lines *l)

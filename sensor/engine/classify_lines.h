@@ -16,13 +16,18 @@ struct lamp_lines {
 enum lamp_lines_event {
     LAMP_LINES_MORE,   /* all bytes are used up */
     LAMP_LINES_LINE,   /* an object is complete */
-    LAMP_LINES_BROKEN, /* a byte that cannot stand where it is; the rest of its line is skipped */
+    LAMP_LINES_STRAY,  /* a byte that begins no object; it and the rest of its line are skipped */
+    LAMP_LINES_BROKEN, /* a byte that cannot stand in an object; the same */
 };
 
 /* Looks through *bytes and moves it past what was used up, until something happens. *out is the
  * object of LAMP_LINES_LINE and lasts until the next call. */
 enum lamp_lines_event lamp_lines_next(struct lamp_lines *l, lamp_pieces *pieces,
                                       struct lamp_bytes *bytes, struct lamp_bytes *out);
+
+/* Forgets what was begun: a stream or, if so, a whole message begins, which may have line feeds
+ * inside its objects. */
+void lamp_lines_anew(struct lamp_lines *l, bool is_message);
 
 /* Bytes are missing: goes on with the next line. */
 void lamp_lines_gap(struct lamp_lines *l);

@@ -11,8 +11,13 @@ static void raise_verdict(struct lamp_conn *c, const struct lamp_findings *f)
     const enum lamp_grade up = f->best[LAMP_UP], down = f->best[LAMP_DOWN];
     enum lamp_verdict verdict = LAMP_VERDICT_NONE;
     double confidence = 0;
-    if (up != LAMP_GRADE_NONE && down != LAMP_GRADE_NONE &&
-        (up == LAMP_GRADE_CERTAIN || down == LAMP_GRADE_CERTAIN)) {
+    if (f->wallet) {
+        if (up == LAMP_GRADE_CERTAIN || down == LAMP_GRADE_CERTAIN) {
+            verdict = LAMP_VERDICT_WALLET;
+            confidence = 0.97;
+        }
+    } else if (up != LAMP_GRADE_NONE && down != LAMP_GRADE_NONE &&
+               (up == LAMP_GRADE_CERTAIN || down == LAMP_GRADE_CERTAIN)) {
         verdict = LAMP_VERDICT_CONFIRMED;
         confidence = 0.9999;
     } else if (up == LAMP_GRADE_CERTAIN || down == LAMP_GRADE_CERTAIN) {
@@ -57,8 +62,11 @@ static void add_evidence(struct lamp_conn *c, struct lamp_findings *all,
     all->noted[all->n_noted++] = *f;
     struct lamp_conn_evidence *e = &c->evidence[c->n_evidence++];
     e->kind = kinds[f->dir];
-    snprintf(e->detail, sizeof(e->detail), "%s line %u: %s (%s)",
-             f->dir == LAMP_UP ? "client" : "server", line, f->what, grades[f->grade]);
+    const char *side = f->dir == LAMP_UP ? "client" : "server", *grade = grades[f->grade];
+    if (line)
+        snprintf(e->detail, sizeof(e->detail), "%s line %u: %s (%s)", side, line, f->what, grade);
+    else
+        snprintf(e->detail, sizeof(e->detail), "%s: %s (%s)", side, f->what, grade);
 }
 
 void lamp_verdict_note(struct lamp_conn *conn, struct lamp_findings *all,

@@ -8,12 +8,14 @@
 /* What was found of a connection so far; zero-initialise. */
 struct lamp_findings {
     enum lamp_grade best[2]; /* of each side, by enum lamp_dir relative to the miner */
+    bool wallet;             /* of node or wallet traffic: no more than that verdict */
     uint8_t n_noted;
     struct lamp_finding noted[LAMP_CONN_EVIDENCE]; /* what stands in the evidence */
 };
 
 /* Takes a finding in: keeps its grade and its reason (each reason once, LAMP_CONN_EVIDENCE at
- * most) and raises the verdict of *conn, which never falls. line: where it was found, from 1. */
+ * most) and raises the verdict of *conn, which never falls. line: where it was found, from 1; 0: in the head
+ * of an HTTP message. */
 void lamp_verdict_note(struct lamp_conn *conn, struct lamp_findings *all,
                        const struct lamp_finding *f, uint32_t line);
 

@@ -33,6 +33,13 @@ struct lamp_conn_evidence {
     char detail[LAMP_CONN_DETAIL]; /* what was seen, where and how strong, for a person */
 };
 
+/* What stands between the wire's server and the mining. */
+struct lamp_tunnel {
+    const char *kind;    /* static: "socks5", "http-connect", ...; NULL: none */
+    lamp_conn_text host; /* where it leads to; of "proxy-protocol": whom the proxy speaks for */
+    uint16_t port;
+};
+
 struct lamp_shares {
     uint32_t submitted, accepted, rejected, stale;
 };
@@ -60,6 +67,7 @@ struct lamp_conn {
     struct lamp_conn_names wallets, workers; /* the last one is the current one */
     lamp_conn_text agent, server_name, sni, ja4;
     bool tls;
+    struct lamp_tunnel tunnel;
 
     uint32_t jobs;             /* messages that handed out work */
     struct lamp_shares shares; /* distinct submits and their answers */

@@ -301,7 +301,11 @@ static bool is_worth(struct lamp_flow *f, enum lamp_dir dir, const struct lamp_p
 {
     if (!f->dismissed && early_by(f, dir, pkt->tcp_seq))
         return true;
-    if (f->dismissed && (f->saw_syn || f->retries == MAX_RETRIES || pkt->payload.data[0] != '{'))
+    /* No server of what a client opens with TLS or the like answers with a brace, but a pool does:
+     * it takes anything for a broken request. */
+    const bool odd = dir == LAMP_DOWN && f->n_payloads[LAMP_DOWN] == 0;
+    if (f->dismissed &&
+        ((f->saw_syn && !odd) || f->retries == MAX_RETRIES || pkt->payload.data[0] != '{'))
         return false;
     switch (lamp_classify_peek(pkt->payload, dir, f->n_payloads[dir])) {
     case LAMP_INTEREST_SKIP:

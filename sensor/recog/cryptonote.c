@@ -108,23 +108,6 @@ static void on_login(struct lamp_session *s, const struct lamp_jsonline *line)
     lamp_session_request(s, line, "answer to login");
 }
 
-/* Expected hashes by the compact target: 8 digits are a little-endian 32-bit number t and mean
- * 2^32 / t, 16 digits the same in 64 bits (STRATUM.md of xmrig-proxy). */
-static double hashes_of_target(struct lamp_bytes hex)
-{
-    uint8_t b[8];
-    size_t len;
-    if (lamp_hex_decode((const char *)hex.data, hex.len, b, sizeof(b), &len) != LAMP_OK ||
-        (len != 4 && len != 8))
-        return 0;
-    double t = 0;
-    for (size_t i = len; i-- > 0;)
-        t = t * 256 + b[i];
-    if (t < 1)
-        return 0;
-    return len == 4 ? 4294967295.0 / t : 18446744073709551616.0 / t;
-}
-
 /* Jobs of Monero before RandomX (major block version 12, November 2019) do not name their
  * algorithm; the version is the first byte of the blob. */
 static void guess_algorithm(struct lamp_session *s, struct lamp_bytes blob)
@@ -145,7 +128,7 @@ static void on_job(struct lamp_session *s, const struct lamp_jsonline *line,
     else
         guess_algorithm(s, blob);
     const struct lamp_bytes target = text_of(line, job, "target");
-    const struct lamp_weight w = { .hashes = target.len ? hashes_of_target(target) : 0 };
+    const struct lamp_weight w = { .hashes = lamp_compact_target_hashes(target) };
     const struct lamp_bytes id = lamp_jsonline_member(line, job, "job_id")->text;
     lamp_session_job(s, id, &w);
 }

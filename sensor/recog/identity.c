@@ -133,12 +133,18 @@ void lamp_session_user(struct lamp_session *s, const struct lamp_jsonvalue *user
     if (said == s->user_said)
         return;
     s->user_said = said;
-    const struct lamp_bytes all = { buf, lamp_jsonline_unescape(text, buf, sizeof(buf)) };
-    const size_t n = wallet_length(all);
-    if (remember(&s->conn.wallets, (struct lamp_bytes){ buf, n }))
+    lamp_session_account(
+        s, (struct lamp_bytes){ buf, lamp_jsonline_unescape(text, buf, sizeof(buf)) });
+}
+
+void lamp_session_account(struct lamp_session *s, struct lamp_bytes user)
+{
+    const size_t n = wallet_length(user);
+    if (remember(&s->conn.wallets, (struct lamp_bytes){ user.data, n }))
         identify_wallet(s);
-    if (n + 1 < all.len)
-        (void)remember(&s->conn.workers, (struct lamp_bytes){ buf + n + 1, all.len - n - 1 });
+    if (n + 1 < user.len)
+        (void)remember(&s->conn.workers,
+                       (struct lamp_bytes){ user.data + n + 1, user.len - n - 1 });
 }
 
 void lamp_session_worker(struct lamp_session *s, const struct lamp_jsonvalue *worker)
@@ -259,10 +265,10 @@ static void look_up_minergate(struct lamp_session *s)
                       LAMP_COIN_BY_PORT, "MinerGate's port for it");
 }
 
-static void look_up_pool(struct lamp_session *s, const char *host)
+static void look_up_pool(struct lamp_session *s, const char *host, uint16_t port)
 {
     struct lamp_conn *c = &s->conn;
-    s->pool = lamp_catalogue_pool(s->catalogue, lamp_bytes_of(host), c->server_port);
+    s->pool = lamp_catalogue_pool(s->catalogue, lamp_bytes_of(host), port);
     if (!s->pool)
         return;
     c->pool = s->pool->pool;
@@ -279,6 +285,11 @@ static void look_up_endpoint(struct lamp_session *s)
 {
     struct lamp_conn *c = &s->conn;
     const char *host = *c->server_name ? c->server_name : c->sni;
+    uint16_t port = c->server_port;
+    if (c->tunnel.kind && !streq(c->tunnel.kind, "proxy-protocol")) {
+        host = c->tunnel.host; /* the server is but a proxy */
+        port = c->tunnel.port;
+    }
     const uint8_t known =
         (uint8_t)(1 | (*host ? 2 : 0) | (*c->agent ? 4 : 0) | (c->wallets.n ? 8 : 0));
     if (!s->catalogue || s->endpoint_known == known)
@@ -286,7 +297,7 @@ static void look_up_endpoint(struct lamp_session *s)
     s->endpoint_known = known;
     look_up_platform(s, host);
     if (*host && !s->pool)
-        look_up_pool(s, host);
+        look_up_pool(s, host, port);
     look_up_minergate(s);
 }
 

@@ -309,18 +309,19 @@ enum { BETWEEN, INSIDE, SKIPPING };
 
 void lamp_jsonsplit_resync(struct lamp_jsonsplit *s)
 {
-    *s = (struct lamp_jsonsplit){ .state = SKIPPING };
+    *s = (struct lamp_jsonsplit){ .state = SKIPPING, .document = s->document };
 }
 
 static enum lamp_jsonsplit_event broken(struct lamp_jsonsplit *s, uint8_t c)
 {
-    *s = (struct lamp_jsonsplit){ .state = c == '\n' ? BETWEEN : SKIPPING };
+    *s =
+        (struct lamp_jsonsplit){ .state = c == '\n' ? BETWEEN : SKIPPING, .document = s->document };
     return LAMP_SPLIT_BROKEN;
 }
 
 static enum lamp_jsonsplit_event inside(struct lamp_jsonsplit *s, uint8_t c)
 {
-    if (c == '\n')
+    if (c == '\n' && !s->document)
         return broken(s, c);
     if (s->begun) {
         if (is_blank(c))
@@ -362,7 +363,9 @@ enum lamp_jsonsplit_event lamp_jsonsplit_byte(struct lamp_jsonsplit *s, uint8_t 
             return LAMP_SPLIT_BLANK;
         if (c != '{')
             return broken(s, c);
-        *s = (struct lamp_jsonsplit){ .state = INSIDE, .depth = 1, .begun = true };
+        *s = (struct lamp_jsonsplit){
+            .state = INSIDE, .depth = 1, .begun = true, .document = s->document
+        };
         return LAMP_SPLIT_BEGIN;
     }
 }

@@ -38,6 +38,7 @@ struct lamp_jsonline {
     struct lamp_bytes text;
     struct lamp_jsonvalue v[LAMP_JSONLINE_VALUES]; /* v[0] is the object itself */
     uint16_t n;
+    bool in_http; /* the caller's: the body of an HTTP message */
 };
 
 /* Reads one object, which has to be all of `text` but for white space. LAMP_ETRUNC: it ends
@@ -94,7 +95,8 @@ struct lamp_jsonsplit {
     uint8_t state; /* enum in jsonline.c */
     uint8_t depth;
     bool in_string, escaped;
-    bool begun; /* nothing but blanks came after the first brace */
+    bool begun;    /* nothing but blanks came after the first brace */
+    bool document; /* the caller's: a line feed may stand inside an object (a whole message) */
 };
 
 enum lamp_jsonsplit_event {

@@ -7,6 +7,7 @@
 
 #include "sensor/recog/jsonline.h"
 #include "sensor/recog/session.h"
+#include "sensor/unwrap/http.h"
 
 /* How far one line alone tells that it is mining (docs/DETECTION.md). */
 enum lamp_grade {
@@ -27,9 +28,14 @@ struct lamp_recog {
     const char *family;        /* in verdicts: "stratum-v1" */
     const char *wallet_family; /* family of the catalogue coins it may be paid in; NULL: any */
     const char *algorithm;     /* where nothing else tells it; NULL: unknown */
+    bool http;   /* spoken in HTTP, whose Authorization and User-Agent are the miner's */
+    bool wallet; /* node or wallet traffic, no mining: the verdict is LAMP_VERDICT_WALLET */
 
     /* Judges a line by itself, whoever said it. */
     struct lamp_finding (*judge)(const struct lamp_jsonline *line);
+
+    /* Judges an HTTP head that has a header of mining (head->mining). NULL: none of its heads. */
+    struct lamp_finding (*judge_head)(const struct lamp_http_head *head);
 
     /* Takes in a line of a session of this family; dir: LAMP_UP from the miner. Returns what
      * the line proves given the session (an answer to a known request), or grade NONE. */
@@ -79,6 +85,10 @@ const struct lamp_method *lamp_method_find(const struct lamp_method *table, size
 
 /* Whether text is exactly n hex digits (n 0: any number), after "0x" if so prefixed. */
 bool lamp_is_hex(struct lamp_bytes text, size_t n);
+
+/* Whether the line refuses a request as Stratum servers do: "error" an array of one of their codes
+ * (20 to 25), a text and at most a trace, beside no result. */
+bool lamp_is_stratum_error(const struct lamp_jsonline *line);
 
 /* Whether the agent names known mining software. */
 bool lamp_is_miner_agent(struct lamp_bytes agent);

@@ -24,6 +24,7 @@ enum lamp_probe lamp_recog_probe(const struct lamp_recog *r, struct lamp_bytes p
 {
     struct lamp_jsonsplit split = { 0 };
     struct lamp_jsonline line;
+    line.in_http = false;
     size_t begin = 0;
     unsigned lines = 0;
     for (size_t i = 0; i < prefix.len; i++) {
@@ -89,6 +90,16 @@ bool lamp_is_hex(struct lamp_bytes text, size_t n)
         if (!hex_digit[text.data[i]])
             return false;
     return true;
+}
+
+bool lamp_is_stratum_error(const struct lamp_jsonline *line)
+{
+    const struct lamp_jsonvalue *error = lamp_jsonline_top(line, "error");
+    const struct lamp_jsonvalue *result = lamp_jsonline_top(line, "result");
+    double code = 0;
+    return lamp_jsonline_number(lamp_jsonline_item(line, error, 0), &code) && code >= 20 &&
+           code <= 25 && lamp_jsonline_string(lamp_jsonline_item(line, error, 1)).len &&
+           (!lamp_jsonline_given(result) || result->type == LAMP_JSON_FALSE);
 }
 
 bool lamp_is_miner_agent(struct lamp_bytes agent)

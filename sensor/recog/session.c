@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/recog/session.h"
 
+#include "common/text.h"
 #include "sensor/recog/recog.h"
 
 #include <math.h>
@@ -134,7 +135,7 @@ static bool has_word(struct lamp_bytes text, const char *word)
 }
 
 /* Reads "result" and "error": JSON-RPC objects as well as stratum's [21, "Stale", null]. */
-static enum lamp_outcome outcome_of(const struct lamp_jsonline *line)
+static enum lamp_outcome outcome_of(const struct lamp_jsonline *line, bool null_is_yes)
 {
     const struct lamp_jsonvalue *error = lamp_jsonline_top(line, "error");
     const struct lamp_jsonvalue *result = lamp_jsonline_top(line, "result");
@@ -146,6 +147,11 @@ static enum lamp_outcome outcome_of(const struct lamp_jsonline *line)
             has_word(error->text, "job not found") || has_word(error->text, "unknown job") ||
             has_word(error->text, "invalid job") || has_word(error->text, "block expired");
         return stale ? LAMP_OUTCOME_STALE : LAMP_OUTCOME_REJECTED;
+    }
+    if (null_is_yes && result) {
+        if (result->type == LAMP_JSON_NULL)
+            return LAMP_OUTCOME_ACCEPTED;
+        return has_word(result->text, "stale") ? LAMP_OUTCOME_STALE : LAMP_OUTCOME_REJECTED;
     }
     if (!lamp_jsonline_given(result) || result->type == LAMP_JSON_FALSE)
         return LAMP_OUTCOME_REJECTED;
@@ -166,6 +172,26 @@ static struct lamp_request *oldest_request(struct lamp_session *s, uint64_t id)
     return NULL;
 }
 
+static void book(struct lamp_session *s, enum lamp_outcome outcome, struct lamp_weight weight)
+{
+    if (outcome == LAMP_OUTCOME_ACCEPTED) {
+        s->conn.shares.accepted++;
+        add_work(&s->accepted, weight);
+    } else if (outcome == LAMP_OUTCOME_STALE) {
+        s->conn.shares.stale++;
+    } else {
+        s->conn.shares.rejected++;
+    }
+}
+
+void lamp_session_outcome(struct lamp_session *s, enum lamp_outcome outcome)
+{
+    const struct lamp_shares *n = &s->conn.shares;
+    if (s->next_request == 0 || n->accepted + n->rejected + n->stale >= n->submitted)
+        return;
+    book(s, outcome, s->requests[(s->next_request - 1) % LAMP_SESSION_REQUESTS].weight);
+}
+
 const char *lamp_session_answer(struct lamp_session *s, const struct lamp_jsonline *line,
                                 enum lamp_outcome *out)
 {
@@ -174,18 +200,10 @@ const char *lamp_session_answer(struct lamp_session *s, const struct lamp_jsonli
     struct lamp_request *r = oldest_request(s, id_of(line));
     if (!r)
         return NULL;
-    *out = outcome_of(line);
+    *out = outcome_of(line, s->null_is_yes && r->is_share);
     r->id = 0;
-    if (!r->is_share)
-        return r->what;
-    if (*out == LAMP_OUTCOME_ACCEPTED) {
-        s->conn.shares.accepted++;
-        add_work(&s->accepted, r->weight);
-    } else if (*out == LAMP_OUTCOME_STALE) {
-        s->conn.shares.stale++;
-    } else {
-        s->conn.shares.rejected++;
-    }
+    if (r->is_share)
+        book(s, *out, r->weight);
     return r->what;
 }
 
@@ -204,6 +222,21 @@ double lamp_target_hashes(struct lamp_bytes hex)
     }
     /* Short forms leave out leading zeros, so the digits' value is the target's. */
     return target > 0 ? ldexp(1, 256) / target : 0;
+}
+
+double lamp_compact_target_hashes(struct lamp_bytes hex)
+{
+    uint8_t b[8];
+    size_t len;
+    if (lamp_hex_decode((const char *)hex.data, hex.len, b, sizeof(b), &len) != LAMP_OK ||
+        (len != 4 && len != 8))
+        return 0;
+    double t = 0;
+    for (size_t i = len; i-- > 0;)
+        t = t * 256 + b[i];
+    if (t < 1)
+        return 0;
+    return len == 4 ? 4294967295.0 / t : 18446744073709551616.0 / t;
 }
 
 /* ---- the connection's summary fields ---- */

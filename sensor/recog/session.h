@@ -8,6 +8,7 @@
 #include "common/catalogue.h"
 #include "sensor/engine/conn.h"
 #include "sensor/recog/jsonline.h"
+#include "sensor/unwrap/http.h"
 
 enum {
     LAMP_SESSION_JOBS = 32,     /* jobs whose difficulty is remembered */
@@ -59,9 +60,21 @@ struct lamp_work {
     uint32_t by_difficulty, by_hashes;
 };
 
+/* What the newest HTTP request of a connection says around its body. */
+struct lamp_web {
+    uint32_t n;                                 /* requests so far */
+    uint8_t n_user, n_password;                 /* bytes of */
+    uint8_t user[LAMP_CONN_TEXT], password[32]; /* Basic authorization, cut */
+    lamp_conn_text agent, target;               /* "" is unknown */
+};
+
+/* Takes a request in. */
+void lamp_web_request(struct lamp_web *w, const struct lamp_http_head *head);
+
 struct lamp_session {
     struct lamp_conn conn;
     const lamp_catalogue *catalogue; /* borrowed, may be NULL */
+    const struct lamp_web *web;      /* borrowed */
     const char *wallet_family;       /* family of catalogue coins; NULL: any */
     const char *algorithm_hint;      /* catalogue's or static; from what the pool said */
     const char *algorithm_default;   /* where nothing tells; NULL: unknown */
@@ -87,6 +100,7 @@ struct lamp_session {
 
     bool user_in_login_only; /* submits carry no user name (EthereumStratum/2) */
     bool pool_spoke;         /* answers can be seen: count accepted shares */
+    bool null_is_yes;        /* a null result accepts a share, a text refuses it */
     struct lamp_work submitted, accepted;
 };
 
@@ -107,6 +121,12 @@ void lamp_session_coin(struct lamp_session *s, const struct lamp_coin *coin,
 void lamp_session_user(struct lamp_session *s, const struct lamp_jsonvalue *user);
 void lamp_session_worker(struct lamp_session *s, const struct lamp_jsonvalue *worker);
 void lamp_session_agent(struct lamp_session *s, const struct lamp_jsonvalue *agent);
+
+/* The same of a user name in bytes of its own. */
+void lamp_session_account(struct lamp_session *s, struct lamp_bytes user);
+
+/* User, password and agent of the HTTP requests around the lines. */
+void lamp_session_web(struct lamp_session *s);
 
 /* The coin named in a password such as "mc=LTC,c=BTC" (c= is what is paid in). */
 void lamp_session_password(struct lamp_session *s, const struct lamp_jsonvalue *password);
@@ -136,6 +156,13 @@ bool lamp_session_share(struct lamp_session *s, const struct lamp_jsonline *line
  * share. Returns the request's `what` and the outcome; NULL: it answers nothing known. */
 const char *lamp_session_answer(struct lamp_session *s, const struct lamp_jsonline *line,
                                 enum lamp_outcome *out);
+
+/* What became of the oldest share that nothing was heard of, where answers name none. */
+void lamp_session_outcome(struct lamp_session *s, enum lamp_outcome outcome);
+
+/* Expected hashes by CryptoNote's compact target: 8 digits are a little-endian 32-bit number t and
+ * mean 2^32 / t, 16 digits the same in 64 bits (STRATUM.md of xmrig-proxy); 0: neither. */
+double lamp_compact_target_hashes(struct lamp_bytes hex);
 
 /* Expected hashes of a share by its target: 2^256 / target for hex digits most significant
  * first (64 as a rule); 0 if it is not hex or zero. */

@@ -51,6 +51,10 @@ static struct lamp_finding judge(const struct lamp_jsonline *line)
         return (struct lamp_finding){ m->grade, m->dir, m->what };
     if (!lamp_jsonline_top(line, "method") && is_subscribe_result(line))
         return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "answer to mining.subscribe" };
+    /* Whoever gets this, even for bytes that are no request, has reached the port of a pool. */
+    if (!lamp_jsonline_top(line, "method") && lamp_is_stratum_error(line))
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN,
+                                      "refusal with a Stratum code" };
     return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
 }
 
@@ -159,11 +163,7 @@ static struct lamp_finding follow_answer(struct lamp_session *s, const struct la
         return f;
     /* A yes to a mining request, or a refusal with one of stratum's own codes (20 to 25 in an
      * array), can only come from a pool; any JSON-RPC server says "method not found". */
-    double code = 0;
-    const struct lamp_jsonvalue *error = lamp_jsonline_top(line, "error");
-    const bool own_code =
-        lamp_jsonline_number(lamp_jsonline_item(line, error, 0), &code) && code >= 20 && code <= 25;
-    if (outcome == LAMP_OUTCOME_ACCEPTED || own_code)
+    if (outcome == LAMP_OUTCOME_ACCEPTED || lamp_is_stratum_error(line))
         f.grade = LAMP_GRADE_CERTAIN;
     return f;
 }

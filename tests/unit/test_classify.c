@@ -56,12 +56,13 @@ static void test_peek(void **state)
         { "{x\"id\"", 0, LAMP_INTEREST_SKIP }, /* noise */
         { "x", 0, LAMP_INTEREST_SKIP },        /* TCP keep-alive */
         { "", 0, LAMP_INTEREST_SKIP },
-        { "GET / HTTP/1.1\r\n", 0, LAMP_INTEREST_NEVER },
+        { "GET / HTTP/1.1\r\n\r\n", 0, LAMP_INTEREST_NEVER },
+        { "GET / HTTP/1.1\r\nUser-", 0, LAMP_INTEREST_MORE } /* the rest may tell */,
         { "220 mail.example.org", 0, LAMP_INTEREST_NEVER },
         { "SSH-2.0-x", 0, LAMP_INTEREST_NEVER },
         { "\x16\x03\x01\x02", 0, LAMP_INTEREST_NEVER },
         { "00ab12\",\"1b04864c\"", 0, LAMP_INTEREST_SKIP }, /* rest of a cut line */
-        { "GET / HTTP/1.1\r\n", 3, LAMP_INTEREST_SKIP },
+        { "GET / HTTP/1.1\r\n\r\n", 3, LAMP_INTEREST_SKIP },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const enum lamp_interest got =

@@ -12,6 +12,7 @@
 enum { START_S = 1700000000 };
 
 static lamp_catalogue *catalogue;
+static lamp_classify *classify; /* of one state: replays come one after another */
 
 typedef void vector_fn(const struct lamp_recog *r, const char *name, const struct lamp_vector *v);
 
@@ -47,7 +48,6 @@ static size_t each_vector(vector_fn *fn)
 /* ---- one replay ---- */
 
 struct replay {
-    lamp_classify *classify;
     lamp_inspect *state;
     const struct lamp_vector *v;
     bool over;
@@ -56,7 +56,6 @@ struct replay {
 static struct replay replay_begin(const struct lamp_vector *v)
 {
     struct replay r = { .v = v };
-    const struct lamp_classify_cfg cfg = { catalogue, 1 };
     struct lamp_flow_facts facts = {
         .client = lamp_addr_from_v4((const uint8_t[]){ 10, 0, 0, 1 }),
         .client_port = 40000,
@@ -73,8 +72,7 @@ static struct replay replay_begin(const struct lamp_vector *v)
         facts.client_port = f.server_port;
         facts.server_port = f.client_port;
     }
-    assert_int_equal(lamp_classify_new(&cfg, &r.classify), LAMP_OK);
-    assert_int_equal(lamp_classify_open(r.classify, &facts, &r.state), LAMP_OK);
+    assert_int_equal(lamp_classify_open(classify, &facts, &r.state), LAMP_OK);
     return r;
 }
 
@@ -85,16 +83,14 @@ static void replay_bytes(struct replay *r, size_t line, size_t from, size_t to)
     const struct lamp_vector_line *l = &r->v->lines[line];
     uint8_t *copy = guarded_dup(l->text + from, to - from);
     const enum lamp_dir dir = l->up != r->v->swapped ? LAMP_UP : LAMP_DOWN;
-    r->over =
-        lamp_classify_stream(r->classify, r->state, dir, (struct lamp_bytes){ copy, to - from },
-                             false, (START_S + line) * 1000000) == LAMP_INTEREST_NEVER;
+    r->over = lamp_classify_stream(classify, r->state, dir, (struct lamp_bytes){ copy, to - from },
+                                   false, (START_S + line) * 1000000) == LAMP_INTEREST_NEVER;
     guarded_free(copy);
 }
 
 static void replay_end(struct replay *r)
 {
-    lamp_classify_close(r->classify, r->state);
-    lamp_classify_free(r->classify);
+    lamp_classify_close(classify, r->state);
 }
 
 /* ---- expectations ---- */
@@ -146,6 +142,10 @@ static const char *fact(const struct lamp_conn *c, const char *key, char *buf, s
         snprintf(buf, size, "%.6g", c->work);
     else if (streq(key, "self_rate"))
         snprintf(buf, size, "%.6g", c->self_rate);
+    else if (streq(key, "tunnel") && c->tunnel.kind)
+        snprintf(buf, size, "%s %s %u", c->tunnel.kind, c->tunnel.host, c->tunnel.port);
+    else if (streq(key, "tunnel"))
+        return "";
     else if (streq(key, "client"))
         return lamp_addr_str(&c->client, buf);
     else
@@ -293,15 +293,18 @@ static int load_catalogue(void **state)
 {
     (void)state;
     char why[256];
-    if (lamp_catalogue_load(LAMP_DATA, &catalogue, why, sizeof(why)) == LAMP_OK)
-        return 0;
-    fprintf(stderr, "%s\n", why);
-    return 1;
+    if (lamp_catalogue_load(LAMP_DATA, &catalogue, why, sizeof(why)) != LAMP_OK) {
+        fprintf(stderr, "%s\n", why);
+        return 1;
+    }
+    const struct lamp_classify_cfg cfg = { catalogue, 1 };
+    return lamp_classify_new(&cfg, &classify) != LAMP_OK;
 }
 
 static int free_catalogue(void **state)
 {
     (void)state;
+    lamp_classify_free(classify);
     lamp_catalogue_free(catalogue);
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "tests/support/poolsim/noisegen.h"
 #include "tests/support/poolsim/script.h"
 #include "tests/support/poolsim/session.h"
+#include "tests/support/vector.h"
 
 #include <stdio.h>
 
@@ -132,34 +133,6 @@ static int write_miner(struct writer *w, double *t)
     return err ? err : mine(w, t);
 }
 
-/* Decodes the escapes of a C or S line; *out_len bytes at most RAW_BYTES. */
-static int unescape(const char *text, char *buf, size_t *out_len)
-{
-    size_t n = 0;
-    for (const char *p = text; *p; p++) {
-        if (n == RAW_BYTES)
-            return LAMP_EFULL;
-        if (*p != '\\') {
-            buf[n++] = *p;
-            continue;
-        }
-        static const char from[] = "nrt0\\", to[] = "\n\r\t\0\\";
-        const char *hit = *++p ? strchr(from, *p) : NULL;
-        uint8_t byte;
-        size_t len;
-        if (hit) {
-            buf[n++] = to[hit - from];
-        } else if (*p == 'x' && p[1] && p[2] && !lamp_hex_decode(p + 1, 2, &byte, 1, &len)) {
-            buf[n++] = (char)byte;
-            p += 2;
-        } else {
-            return LAMP_EFORMAT;
-        }
-    }
-    *out_len = n;
-    return LAMP_OK;
-}
-
 static int write_raw(struct writer *w, double *t)
 {
     int err = LAMP_OK;
@@ -181,7 +154,7 @@ static int write_raw(struct writer *w, double *t)
             memcpy(buf, l->text, len);
             buf[len++] = '\n';
         } else {
-            err = unescape(l->text, buf, &len);
+            err = lamp_vector_unescape(l->text, buf, RAW_BYTES, &len);
         }
         const bool up = l->what == 'c' || l->what == 'C';
         if (!err)
