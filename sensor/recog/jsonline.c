@@ -6,7 +6,7 @@
 /* ---- one object ---- */
 
 struct level {
-    int16_t value; /* index of the container in the table, -1: left out */
+    int16_t value; /* index of the container in the table */
     uint16_t children;
     bool is_array;
 };
@@ -70,7 +70,7 @@ static int take_string(struct parser *s, struct lamp_bytes *out)
 static int16_t add_value(struct parser *s, enum lamp_json_type type, struct lamp_bytes text)
 {
     struct level *in = s->depth ? &s->stack[s->depth - 1] : NULL;
-    if (in && (in->value < 0 || (s->depth > 1 && in->children >= LAMP_JSONLINE_CHILDREN)))
+    if (in && s->depth > 1 && in->children >= LAMP_JSONLINE_CHILDREN)
         return -1;
     if (s->out->n == LAMP_JSONLINE_VALUES)
         return -1;
@@ -86,12 +86,35 @@ static int16_t add_value(struct parser *s, enum lamp_json_type type, struct lamp
     return (int16_t)s->out->n++;
 }
 
+/* Moves past a container that is left out: only where it ends is of interest. */
+static int skip_container(struct parser *s)
+{
+    size_t depth = s->depth;
+    do {
+        struct lamp_bytes text;
+        if (s->p == s->end)
+            return LAMP_ETRUNC;
+        if (*s->p == '"') {
+            if (take_string(s, &text) != LAMP_OK)
+                return LAMP_ETRUNC;
+            continue;
+        }
+        const uint8_t c = *s->p++;
+        if ((c == '{' || c == '[') && ++depth > LAMP_JSONLINE_DEPTH)
+            return LAMP_EFORMAT;
+        depth -= c == '}' || c == ']';
+    } while (depth > s->depth);
+    return LAMP_OK;
+}
+
 static int open_container(struct parser *s, bool is_array)
 {
     if (s->depth == LAMP_JSONLINE_DEPTH)
         return LAMP_EFORMAT;
     const struct lamp_bytes from = { s->p, 0 };
     const int16_t v = add_value(s, is_array ? LAMP_JSON_ARRAY : LAMP_JSON_OBJECT, from);
+    if (v < 0)
+        return skip_container(s);
     s->stack[s->depth++] = (struct level){ .value = v, .is_array = is_array };
     s->p++;
     return LAMP_OK;
@@ -101,8 +124,6 @@ static void close_container(struct parser *s)
 {
     const int16_t v = s->stack[--s->depth].value;
     s->p++;
-    if (v < 0)
-        return;
     s->out->v[v].text.len = (size_t)(s->p - s->out->v[v].text.data);
     s->out->v[v].after = s->out->n;
 }
@@ -370,17 +391,59 @@ enum lamp_jsonsplit_event lamp_jsonsplit_byte(struct lamp_jsonsplit *s, uint8_t 
     }
 }
 
+/* What means nothing inside an object and outside of its strings. */
+static const bool plain[256] = {
+    [' '] = true, ['\t'] = true, ['\r'] = true, [','] = true, [':'] = true, ['+'] = true,
+    ['-'] = true, ['.'] = true,  ['0'] = true,  ['1'] = true, ['2'] = true, ['3'] = true,
+    ['4'] = true, ['5'] = true,  ['6'] = true,  ['7'] = true, ['8'] = true, ['9'] = true,
+    ['a'] = true, ['e'] = true,  ['f'] = true,  ['l'] = true, ['n'] = true, ['r'] = true,
+    ['s'] = true, ['t'] = true,  ['u'] = true,
+};
+
+/* Moves over what lies inside an object up to the byte that ends it or cannot stand there, as
+ * inside() would byte by byte. */
+static const uint8_t *pass_inside(struct lamp_jsonsplit *s, const uint8_t *p, const uint8_t *end)
+{
+    unsigned depth = s->depth;
+    for (; p < end; p++) {
+        if (plain[*p])
+            continue;
+        if (*p == '"') {
+            p = string_special(p + 1, end);
+            if (p == end || *p != '"') {
+                s->in_string = true;
+                break;
+            }
+        } else if (*p == '{' || *p == '[') {
+            if (depth == LAMP_JSONLINE_DEPTH)
+                break;
+            depth++;
+        } else if (*p == '}' || *p == ']') {
+            if (depth == 1)
+                break;
+            depth--;
+        } else if (*p == '\n') {
+            break;
+        }
+    }
+    s->depth = (uint8_t)depth;
+    return p;
+}
+
 enum lamp_jsonsplit_event lamp_jsonsplit_next(struct lamp_jsonsplit *s, struct lamp_bytes bytes,
                                               size_t *io_at)
 {
-    for (size_t i = *io_at; i < bytes.len; i++) {
+    const uint8_t *p = bytes.data + *io_at, *const end = bytes.data + bytes.len;
+    for (; p < end; p++) {
         if (s->in_string && !s->escaped)
-            i = (size_t)(string_special(bytes.data + i, bytes.data + bytes.len) - bytes.data);
-        if (i == bytes.len)
+            p = string_special(p, end);
+        else if (s->state == INSIDE && !s->begun && !s->in_string)
+            p = pass_inside(s, p, end);
+        if (p == end)
             break;
-        const enum lamp_jsonsplit_event e = lamp_jsonsplit_byte(s, bytes.data[i]);
+        const enum lamp_jsonsplit_event e = lamp_jsonsplit_byte(s, *p);
         if (e == LAMP_SPLIT_BEGIN || e == LAMP_SPLIT_END || e == LAMP_SPLIT_BROKEN) {
-            *io_at = i;
+            *io_at = (size_t)(p - bytes.data);
             return e;
         }
     }
