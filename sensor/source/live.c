@@ -10,13 +10,21 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-enum { BLOCK_TIMEOUT_MS = 100 }; /* until the kernel hands over a ring block that is not full */
+enum {
+    BLOCK_TIMEOUT_MS = 100, /* until the kernel hands over a ring block that is not full */
+    BATCH = 32,             /* most frames of one read */
+};
 
 struct live {
     lamp_source base;
     pcap_t *pcap;
     char *interface;
     int linktype;
+    /* The frames of a read. libpcap gives a block of the ring back to the kernel with the last frame
+     * in it, so that frames have to be copied to be looked at together; they lie close, and of
+     * this room for the longest ones only what is used is ever touched. */
+    uint8_t *batch;
+    size_t snaplen;
     int lost_fds[2];      /* counters of the interface in /sys; -1: it has none */
     uint64_t lost_before; /* their sum when last read */
     struct lamp_source_stats sums;
@@ -31,22 +39,47 @@ static void live_close(lamp_source *s)
         if (l->lost_fds[i] >= 0)
             close(l->lost_fds[i]);
     free(l->interface);
+    free(l->batch);
     free(l);
+}
+
+struct gathering {
+    struct live *live;
+    struct lamp_frame *frames;
+    size_t n, used; /* frames so far, and bytes of live->batch */
+};
+
+static void gather(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
+{
+    struct gathering *g = (struct gathering *)user;
+    struct lamp_frame *frame = &g->frames[g->n++];
+    lamp_source_frame(header, g->live->batch + g->used, g->live->linktype, frame);
+    frame->cap_len = (uint32_t)lamp_min(frame->cap_len, g->live->snaplen);
+    memcpy(g->live->batch + g->used, data, frame->cap_len);
+    g->used += frame->cap_len;
+}
+
+static int live_read(lamp_source *s, struct lamp_frame *frames, size_t max, size_t *out_n,
+                     char why[LAMP_SOURCE_WHY])
+{
+    struct live *l = (struct live *)s;
+    struct gathering g = { .live = l, .frames = frames };
+    if (max == 0)
+        return LAMP_EINVAL;
+    const int rc = pcap_dispatch(l->pcap, (int)lamp_min(max, BATCH), gather, (u_char *)&g);
+    if (g.n > 0) { /* an error comes again */
+        *out_n = g.n;
+        return LAMP_OK;
+    }
+    if (rc >= 0)
+        return LAMP_EAGAIN;
+    return lamp_source_fail(LAMP_EIO, why, "interface %s: %s", l->interface, pcap_geterr(l->pcap));
 }
 
 static int live_next(lamp_source *s, struct lamp_frame *out, char why[LAMP_SOURCE_WHY])
 {
-    struct live *l = (struct live *)s;
-    struct pcap_pkthdr *header;
-    const u_char *data;
-    int rc = pcap_next_ex(l->pcap, &header, &data);
-    if (rc == 1) {
-        lamp_source_frame(header, data, l->linktype, out);
-        return LAMP_OK;
-    }
-    if (rc == 0)
-        return LAMP_EAGAIN;
-    return lamp_source_fail(LAMP_EIO, why, "interface %s: %s", l->interface, pcap_geterr(l->pcap));
+    size_t n;
+    return live_read(s, out, 1, &n, why);
 }
 
 static int live_fd(const lamp_source *s)
@@ -98,7 +131,7 @@ static void open_lost(struct live *l)
 }
 
 static const struct lamp_source_ops live_ops = {
-    .next = live_next, .fd = live_fd, .stats = live_stats, .close = live_close
+    .next = live_next, .read = live_read, .fd = live_fd, .stats = live_stats, .close = live_close
 };
 
 /* pcap_activate() with our options. */
@@ -176,6 +209,13 @@ int lamp_source_open_live(const struct lamp_live_cfg *cfg, lamp_source **out,
         return err;
     }
     l->linktype = lamp_source_linktype(pcap_datalink(l->pcap));
+    l->snaplen = (size_t)pcap_snapshot(l->pcap);
+    l->batch = malloc(BATCH * l->snaplen);
+    if (!l->batch) {
+        live_close(&l->base);
+        return lamp_source_fail(LAMP_ENOMEM, why, "interface %s: %s", cfg->interface,
+                                lamp_strerror(LAMP_ENOMEM));
+    }
     open_lost(l);
     *out = &l->base;
     return LAMP_OK;
