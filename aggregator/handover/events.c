@@ -11,7 +11,7 @@ struct lamp_events {
     pthread_mutex_t lock;
     struct lamp_event ring[RING]; /* event seq stands at seq % RING */
     uint64_t newest;              /* 0: none yet */
-    uint64_t seen;                /* highest seq any reader was given */
+    uint64_t seen;                /* highest seq any reader was given or started after */
     lamp_events_wake_fn *wake;
     void *wake_arg;
 };
@@ -79,6 +79,16 @@ void lamp_events_set_waker(lamp_events *e, lamp_events_wake_fn *fn, void *arg)
     pthread_mutex_unlock(&e->lock);
 }
 
+uint64_t lamp_events_join(lamp_events *e)
+{
+    assert(e);
+    pthread_mutex_lock(&e->lock);
+    e->seen = e->newest;
+    const uint64_t newest = e->newest;
+    pthread_mutex_unlock(&e->lock);
+    return newest;
+}
+
 int lamp_events_next(lamp_events *e, uint64_t seq, struct lamp_event *out, uint64_t *out_seq)
 {
     assert(e && out && out_seq);
@@ -89,6 +99,7 @@ int lamp_events_next(lamp_events *e, uint64_t seq, struct lamp_event *out, uint6
     } else if (seq > e->newest || seq + 1 < oldest(e)) {
         err = LAMP_ENOENT;
         *out_seq = e->newest;
+        e->seen = e->newest;
     } else {
         *out = e->ring[(seq + 1) % RING];
         *out_seq = out->seq;

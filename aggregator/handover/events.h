@@ -30,6 +30,10 @@ void lamp_events_publish(lamp_events *e, enum lamp_event_kind kind, int64_t id, 
 typedef void lamp_events_wake_fn(void *arg);
 void lamp_events_set_waker(lamp_events *e, lamp_events_wake_fn *fn, void *arg);
 
+/* Where a new reader starts: after the newest event. What it loads now shows everything up to there, so
+ * that a later change is a new event for it, and never merged with an older one it is not given. */
+uint64_t lamp_events_join(lamp_events *e);
+
 /* The event after seq. LAMP_EAGAIN: none yet. LAMP_ENOENT: it has left the ring; *out_seq is the
  * newest, from which to go on after a reload. */
 LAMP_CHECK int lamp_events_next(lamp_events *e, uint64_t seq, struct lamp_event *out,

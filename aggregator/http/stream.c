@@ -256,7 +256,7 @@ static bool same_owner(const struct lamp_identity *a, const struct lamp_identity
 static uint64_t start_of(const lamp_streams *all, const char *last_id)
 {
     if (!last_id || !*last_id)
-        return lamp_events_newest(all->events);
+        return lamp_events_join(all->events);
     const size_t n = strlen(all->epoch);
     int64_t seq;
     if (strncmp(last_id, all->epoch, n) == 0 && last_id[n] == '-' &&

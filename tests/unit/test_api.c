@@ -749,6 +749,7 @@ static void test_events_arrive(void **state)
 {
     (void)state;
     char buf[65536] = "", id[64];
+    lamp_events_publish(t.events, LAMP_EVENT_MINER, 3, NULL); /* nobody was there for this one */
     const int fd = open_stream("");
     assert_true(read_until(fd, buf, sizeof(buf), "retry: 2000"));
     assert_non_null(strcasestr(buf, "Content-Type: text/event-stream"));

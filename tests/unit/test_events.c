@@ -58,6 +58,30 @@ static void test_repeats_merge_until_seen(void **state)
     lamp_events_free(e);
 }
 
+/* What nobody was there for is seen by who joins after it, and by who is told to load again:
+ * both start behind it, and the next change of the same object must reach them. */
+static void test_no_change_merges_behind_a_reader(void **state)
+{
+    (void)state;
+    lamp_events *e;
+    struct lamp_event ev;
+    assert_int_equal(lamp_events_new(&e), LAMP_OK);
+    lamp_events_publish(e, LAMP_EVENT_MINER, 5, NULL);
+    uint64_t seq = lamp_events_join(e);
+    assert_int_equal(seq, 1);
+    lamp_events_publish(e, LAMP_EVENT_MINER, 5, NULL);
+    assert_int_equal(lamp_events_next(e, seq, &ev, &seq), LAMP_OK);
+    assert_int_equal(ev.id, 5);
+
+    lamp_events_publish(e, LAMP_EVENT_MINER, 6, NULL);
+    assert_int_equal(lamp_events_next(e, UINT64_MAX - 1, &ev, &seq), LAMP_ENOENT);
+    assert_int_equal(seq, 3);
+    lamp_events_publish(e, LAMP_EVENT_MINER, 6, NULL);
+    assert_int_equal(lamp_events_next(e, seq, &ev, &seq), LAMP_OK);
+    assert_int_equal(ev.id, 6);
+    lamp_events_free(e);
+}
+
 static void test_a_late_reader_learns_of_the_gap(void **state)
 {
     (void)state;
@@ -124,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_come_in_order),
         cmocka_unit_test(test_repeats_merge_until_seen),
+        cmocka_unit_test(test_no_change_merges_behind_a_reader),
         cmocka_unit_test(test_a_late_reader_learns_of_the_gap),
         cmocka_unit_test(test_threads),
     };

@@ -17,6 +17,8 @@ const shot = (name) => page.screenshot({ path: join(screenshots, `loop-${name}.p
 try {
   await page.goto(url);
   await login(page, 'admin', process.env.LAMP_LOOP_PASSWORD);
+  await page.locator('.u-over').first().waitFor();
+  console.log('ok news of sensors that were there before the page');
   await page.getByRole('link', { name: 'Miners', exact: true }).click();
   await page.locator('header .link.live').waitFor();
   await page.getByText('No mining seen').waitFor();
@@ -25,11 +27,10 @@ try {
   console.log('ready');
 
   const link = page.getByRole('link', { name: host, exact: true });
-  await link.waitFor({ timeout: 30_000 });
+  await link.waitFor();
   assert.equal(await page.evaluate(() => window.loadedOnce), true);
   await page.getByRole('row').filter({ hasText: host }).getByText('office').waitFor();
-  await page.getByRole('row').filter({ hasText: host }).locator('.rate .value')
-    .waitFor({ timeout: 60_000 }); // the first shares come a summary later
+  await page.getByRole('row').filter({ hasText: host }).locator('.rate .value').waitFor();
   await shot('arrived');
   console.log('ok the miner arrived without a reload');
 
@@ -40,8 +41,8 @@ try {
   await dialog.getByLabel('At every site').check();
   await dialog.getByRole('button', { name: 'Block', exact: true }).click();
   const block = page.getByRole('region', { name: `Block of ${pool}` });
-  await block.getByText('applied').nth(1).waitFor({ timeout: 20_000 });
-  await page.getByRole('heading', { level: 1 }).getByText('blocked').waitFor({ timeout: 20_000 });
+  await block.getByText('applied').nth(1).waitFor();
+  await page.getByRole('heading', { level: 1 }).getByText('blocked').waitFor();
   assert.equal(await page.evaluate(() => window.loadedOnce), true);
   await shot('blocked');
   console.log('ok the block is applied at both sensors');
