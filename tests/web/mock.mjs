@@ -27,6 +27,16 @@ const shares = (submitted) => ({ submitted, accepted: submitted - 3, rejected: 2
 const rate = (value, unit = 'H/s') =>
   ({ value, low: value * 0.82, high: value * 1.21, unit, method: 'shares' });
 
+const range = (value) => ({ value, low: value * 0.7, high: value * 1.4 });
+const devices = {
+  count: { value: 1, low: 1, high: 3 }, kinds: { gpu: 0.004, cpu: 0.996, asic: 0 },
+  models: [['AMD', 'Ryzen 7 5700G', 0.31, 65], ['Intel', 'Core i7-10700K', 0.18, 125],
+    ['NVIDIA', HOSTILE.markup, 0.004, 750]].map(([vendor, model, probability, watts]) => ({
+    kind: 'cpu', vendor, model, rate: 7556, share: 0.98, count: { value: 1, low: 1, high: 1 },
+    watts: range(watts), probability })),
+};
+const power = { watts: range(95), kwh_per_day: range(2.28), cost_per_day: range(0.68) };
+
 export function miner(id, overrides = {}) {
   return {
     id, site: 'Rotterdam', host: `10.1.0.${id % 250}`, vlan: [], state: 'confirmed',
@@ -34,7 +44,7 @@ export function miner(id, overrides = {}) {
     algorithms: ['rx/0'],
     wallets: ['48edfHu7V9Z84YzzMa6fUueoELZ9ZRXq9VetWzYGzKt52XU5xvqgzYnDK9URnRoJMk1j8nLwEVsaSWJ4fhdUyZijBGUicoD'],
     workers: ['rig-01'], agents: ['XMRig/6.21.0 (Linux x86_64)'], pools: ['203.0.113.10:3333'],
-    sensors: ['rotterdam-1'], hashrate: rate(8400), devices: null, power: null, bytes: { up: 184000, down: 612000 },
+    sensors: ['rotterdam-1'], hashrate: rate(8400), devices, power, bytes: { up: 184000, down: 612000 },
     packets: { up: 1840, down: 2210 }, jobs: 122, shares: shares(418), connections: 3,
     open_connections: 1, since: now() - 5400, last: now() - 4, ...overrides,
   };
@@ -79,7 +89,8 @@ function world() {
       agents: [], hashrate: rate(4.1e8), state: 'suspected', verdict: 'suspected', confidence: 0.45,
       pools: ['[2001:db8::9]:4444'] }),
     miner(4, { host: '10.1.0.13', site: HOSTILE.markup, coins: [HOSTILE.bidi], wallets: [HOSTILE.long],
-      workers: [HOSTILE.markup, HOSTILE.bidi], agents: [HOSTILE.long], algorithms: [], hashrate: null }),
+      workers: [HOSTILE.markup, HOSTILE.bidi], agents: [HOSTILE.long], algorithms: [], hashrate: null,
+      devices: null, power: null }),
     miner(5, { host: '10.3.0.9', site: 'Porto', state: 'ended', coins: ['XMR'], last: now() - 7200 }),
   ];
   const sensors = [
@@ -115,7 +126,8 @@ function status(w) {
 
 function detail(m) {
   const start = Math.floor(now() / 60) * 60 - 3600;
-  const list = m.state === 'ended' ? [] : [1, 2, 3].map((i) => connection(i, m));
+  const list = m.state === 'ended' ? [] : [1, 2, 3].map((i) => connection(i, m,
+    i === 2 ? { tls: true, sni: HOSTILE.bidi, ja4: 't13d1516h2_8daaf6152771_02713d6af862' } : {}));
   const minutes = Array.from({ length: 58 }, (_, i) => ({
     t: start + i * 60, bytes: { up: 9000 + 2600 * Math.sin(i / 5), down: 30000 + 8000 * Math.cos(i / 7) },
     packets: { up: 30, down: 36 }, jobs: 2, shares: shares(7),

@@ -232,6 +232,19 @@ async function oneStream({ page, context, faults }) {
   for (const tab of context.pages().slice(1)) await tab.close();
 }
 
+async function hardware({ page }) {
+  await page.goto(`${mock.url}/miners/1`);
+  const panel = page.getByRole('region', { name: 'Hardware and power' });
+  await panel.getByText('AMD Ryzen 7 5700G').waitFor();
+  const text = await panel.innerText();
+  for (const part of ['99.6 % processors', '95.0 W', '66.5–133', '2.28 kWh', '<img src=x']) {
+    assert.ok(text.includes(part), `${part} in ${text}`);
+  }
+  await page.getByText('user\\u202egnp.exe\\u0007\\u200bx, JA4 t13d1516h2_8daaf6152771_02713d6af862', { exact: true }).waitFor();
+  await page.goto(`${mock.url}/miners/4`);
+  await panel.getByText('No estimate yet').waitFor();
+}
+
 async function whereServersAre({ page }) {
   await page.goto(`${mock.url}/miners/1`);
   const panel = page.getByRole('region', { name: 'Where its servers are' });
@@ -313,7 +326,7 @@ const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
   minerArrives, blockByKeyboard, blockForm, manyMiners, reconnects, deadStream, oneStream, deafWorker,
-  killedWorker, whereServersAre, lostPages, logout,
+  killedWorker, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;
 try {

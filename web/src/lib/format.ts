@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* format: numbers, times and hostile text as people read them. Pure functions. */
-import type { Rate } from '../api/types';
+import type { Range, Rate } from '../api/types';
 
 const GROUPED = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E', 'Z'];
@@ -52,10 +52,16 @@ export function rateValue(value: number, unit: Rate['unit']): string {
   return `${text} ${rateUnit(unit, prefix)}`;
 }
 
+/** 3250, "W" → "3.25 kW". */
+export function amount(value: number, unit: string): string {
+  const { text, prefix } = scaled(value);
+  return `${text} ${prefix}${unit}`.trimEnd();
+}
+
 /** The interval in the unit of the value: "1.10–1.38". */
-export function rateInterval(rate: Rate): string {
-  const { factor } = scaled(rate.value);
-  return `${digits(rate.low / factor)}–${digits(rate.high / factor)}`;
+export function interval({ value, low, high }: Range): string {
+  const { factor } = scaled(value);
+  return `${digits(low / factor)}–${digits(high / factor)}`;
 }
 
 export function percent(part: number, whole: number): string {
