@@ -47,7 +47,7 @@ sed "s|$LAMP_RUN/sensor-north\"|$LAMP_RUN/stranger\"|" "$LAMP_RUN/sensor-north.c
 "$LAMP_BIN/davylamp-sensor" -c "$LAMP_RUN/sensor-stranger.conf" key >/dev/null
 lamp_start stranger "$prefix-north-router" "$LAMP_BIN/davylamp-sensor" \
     -c "$LAMP_RUN/sensor-stranger.conf"
-wait_for 15 "the aggregator says that it refused an unknown key" \
+wait_for $patience "the aggregator says that it refused an unknown key" \
     grep -qE '(unknown|not allowed|refused).*key|key.*(unknown|not allowed|refused)' \
     "$LAMP_RUN/aggregator.log"
 check "no sensor came in by it" api_is 'length == 2' sensors

@@ -26,9 +26,9 @@ sed -i 's/interfaces = .*/interfaces = ("cap0"); ring = 4194304;/' "$LAMP_RUN/se
 lamp_allow_sensor "$LAMP_RUN/aggregator/sensors" "$LAMP_RUN/sensor-north.conf" north ||
     fail "the sensor has no key"
 start_aggregator
-wait_for 20 "the aggregator serves" api_is 'length > 0' status
+wait_for $patience "the aggregator serves" api_is 'length > 0' status
 start_sensor north
-wait_for 20 "the sensor is online" api_is 'any(.[]; .online and .batches > 0)' sensors
+wait_for $patience "the sensor is online" api_is 'any(.[]; .online and .batches > 0)' sensors
 
 # figure NAME: of the sensor, as headquarters knows it.
 figure() {
@@ -62,7 +62,7 @@ all_accounted() {
 }
 
 send 500 --rate 1000
-wait_for 20 "what was sent while it ran was seen" all_accounted 500
+wait_for $patience "what was sent while it ran was seen" all_accounted 500
 check "nothing was dropped" [ "$(figure drops)" -eq 0 ]
 
 pid=$(capture)
@@ -71,7 +71,7 @@ send $frames
 kill -CONT "$pid"
 total=$((frames + 500))
 check "the wire carried all" [ "$(received)" -eq $total ]
-wait_for 30 "packets seen and dropped are what was sent" all_accounted $total
+wait_for $patience "packets seen and dropped are what was sent" all_accounted $total
 say "seen $(figure packets), dropped $(figure drops)"
 check "some were seen" [ "$(figure packets)" -gt 500 ]
 check "some were dropped" [ "$(figure drops)" -gt 0 ]

@@ -43,17 +43,17 @@ TEXT
 lamp_ns_add "$hq"
 start_aggregator
 is() { api_is "all(.[]; $2)" lookup "$1"; }
-wait_for 20 "the aggregator knows the place" is 203.0.113.9 '.country == "DE" and .city == "Nuremberg"'
+wait_for $patience "the aggregator knows the place" is 203.0.113.9 '.country == "DE" and .city == "Nuremberg"'
 check "and the system from the table" is 203.0.113.9 '.asn == 64501 and .as_name == "Example, Ltd" and .as_source == 1'
 check "not outside its range" is 203.0.113.200 '.asn == null'
 check "and IPv6" is 2001:db8::7 '.asn == 64502'
 
 cp "$LAMP_RUN/bad/places.mmdb" "$LAMP_RUN/geo/places.mmdb.new" && mv "$LAMP_RUN/geo/places.mmdb.new" "$LAMP_RUN/geo/places.mmdb"
 kill -HUP "$(lamp_pid aggregator)"
-wait_for 10 "a bad file is told" grep -q 'geo file .*places.mmdb: .*going on' "$LAMP_RUN/aggregator.log"
+wait_for $patience "a bad file is told" grep -q 'geo file .*places.mmdb: .*going on' "$LAMP_RUN/aggregator.log"
 check "and the old one still serves" is 203.0.113.9 '.country == "DE"'
 cp "$LAMP_RUN/systems.mmdb" "$LAMP_RUN/geo/new" && mv "$LAMP_RUN/geo/new" "$LAMP_RUN/geo/asn.mmdb"
 cp "$LAMP_RUN/before" "$LAMP_RUN/geo/new" && mv "$LAMP_RUN/geo/new" "$LAMP_RUN/geo/places.mmdb"
 kill -HUP "$(lamp_pid aggregator)"
-wait_for 10 "good files are taken up" is 203.0.113.9 '.asn == 64500'
+wait_for $patience "good files are taken up" is 203.0.113.9 '.asn == 64500'
 passed

@@ -21,7 +21,7 @@ start_pool() {
 start_recorder() {
     lamp_start "record-$1" "$prefix-$2-router" "$LAMP_BIN/poolsim" record --interface lan0 \
         --filter "tcp port $3" --server-port "$3" --out "$LAMP_RUN/$1.pcap"
-    wait_for 5 "recorder $1 listens" grep -q listening "$LAMP_RUN/record-$1.log"
+    wait_for $patience "recorder $1 listens" grep -q listening "$LAMP_RUN/record-$1.log"
 }
 
 # start_miner NAME SITE ADDRESS ENDPOINT FAMILY USER HASHRATE SEED
@@ -125,17 +125,17 @@ wait_for 15 "the first miner at south has coin, wallet and worker" \
 wait_for 15 "the second miner at south has coin, wallet and worker" \
     miner_is_known south "$south2" ETC $etc_wallet gpu7
 
-wait_for 10 "ten shares of each miner" eval \
+wait_for $patience "ten shares of each miner" eval \
     'accepted_more_than btc 10 && accepted_more_than xmr 10 && accepted_more_than etc 10'
 lamp_stop aggregator KILL
 say "aggregator killed"
 seen=$(accepted btc)
-wait_for 10 "mining goes on without it" accepted_more_than btc $((seen + 9))
+wait_for $patience "mining goes on without it" accepted_more_than btc $((seen + 9))
 start_aggregator
-wait_for 20 "the aggregator is back, both sensors are online" both_online
-wait_for 15 "north: the interval holds the true hash rate" rate_holds "$north" 3e7
-wait_for 15 "south: the interval holds the true hash rate" rate_holds "$south" 3000
-wait_for 15 "south: the interval of the second holds it" rate_holds "$south2" 3e6
+wait_for $patience "the aggregator is back, both sensors are online" both_online
+wait_for $patience "north: the interval holds the true hash rate" rate_holds "$north" 3e7
+wait_for $patience "south: the interval holds the true hash rate" rate_holds "$south" 3000
+wait_for $patience "south: the interval of the second holds it" rate_holds "$south2" 3e6
 
 lamp_start download "$prefix-north-lan" "$LAMP_BIN/poolsim" noise --get 198.51.100.80:80
 began=$(now_ms)
@@ -151,13 +151,13 @@ last=$(jq -r 'select(.event == "accepted") | .time * 1000 | floor' "$LAMP_RUN/mi
     tail -n 1)
 check "mining stopped $((last - began)) ms after the block" [ $((last - began)) -lt 10000 ]
 seen=$(accepted xmr)
-wait_for 5 "the other miners go on" accepted_more_than xmr "$seen"
+wait_for $patience "the other miners go on" accepted_more_than xmr "$seen"
 
 block=$(api blocks | jq -r .id | head -n 1)
 seen=$(accepted btc)
 check "the block is lifted" eval 'api unblock "$block" >/dev/null'
-wait_for 20 "the miner mines again" accepted_more_than btc "$seen"
-wait_for 30 "the download is through" lamp_is_gone download
+wait_for $patience "the miner mines again" accepted_more_than btc "$seen"
+wait_for $patience "the download is through" lamp_is_gone download
 check "the download noticed nothing (longest silence $(reported download .longest_stall_ms) ms)" \
     reported download '.error == null and .bytes == .expected and .wrong == 0 and
         .longest_stall_ms < 1000'
@@ -167,11 +167,11 @@ for name in btc xmr etc; do lamp_stop "pool-$name"; done
 for name in btc xmr etc; do lamp_stop "record-$name"; done
 for pair in "$north btc" "$south xmr" "$south2 etc"; do
     # shellcheck disable=SC2086
-    lamp_wait 15 sums_are $pair || { show_sums $pair; fail "sums of $pair differ"; }
+    lamp_wait $patience sums_are $pair || { show_sums $pair; fail "sums of $pair differ"; }
     # shellcheck disable=SC2086
     show_sums $pair
     say "ok: shares, bytes and packets of $pair equal what client and recorder counted"
-    lamp_wait 5 minutes_add_up "${pair% *}" || { show_minutes "${pair% *}"; fail "minutes of $pair"; }
+    lamp_wait $patience minutes_add_up "${pair% *}" || { show_minutes "${pair% *}"; fail "minutes of $pair"; }
     say "ok: the minutes of $pair add up to the same"
 done
 check "no sensor declared a loss" api_is 'all(.[]; .lost == 0)' sensors

@@ -153,7 +153,7 @@ sed -i -e 's/^sensor = {/&\n    user = "nobody";/' -e 's/^enforce = {/& user = "
 lamp_allow_sensor "$LAMP_RUN/aggregator/sensors" "$LAMP_RUN/sensor-north.conf" north ||
     fail "the sensor has no key"
 start_aggregator
-wait_for 20 "the aggregator serves" api_is 'length > 0' status
+wait_for $patience "the aggregator serves" api_is 'length > 0' status
 
 # A machine that does other work besides may be slow once, hardly three times.
 for try in 1 2 3; do
@@ -163,7 +163,7 @@ for try in 1 2 3; do
     [ "$try" -eq 3 ] || lamp_stop sensor-north
 done
 check "that is within $START_MS ms" [ "$slowest" -lt "$START_MS" ]
-wait_for 20 "the sensor is online" api_is 'any(.[]; .online and .batches > 0)' sensors
+wait_for $patience "the sensor is online" api_is 'any(.[]; .online and .batches > 0)' sensors
 
 for name in capture link enforce; do
     check "$name: no_new_privs" is $name NoNewPrivs 1
@@ -206,10 +206,10 @@ lamp_internet_address "$prefix" 198.51.100.80
 lamp_start web "$prefix-net" "$LAMP_BIN/poolsim" noise --serve 198.51.100.80:80 --rate 4000000 \
     --bytes 20000000
 lamp_start download "$prefix-north-lan" "$LAMP_BIN/poolsim" noise --get 198.51.100.80:80
-wait_for 20 "shares arrive from inside the sandbox" more_shares 20
-wait_for 30 "so does the download" lamp_is_gone download
+wait_for $patience "shares arrive from inside the sandbox" more_shares 20
+wait_for $patience "so does the download" lamp_is_gone download
 check "the block is taken" api_is '.[0].id > 0' block "${pool%:*}" --reason "live test"
-wait_for 10 "enforce applies it" api_is 'any(.[]; any(.sensors[]; .state == "applied"))' blocks
+wait_for $patience "enforce applies it" api_is 'any(.[]; any(.sensors[]; .state == "applied"))' blocks
 check "the block is lifted" eval 'api unblock "$(api blocks | jq -r .id | head -n 1)" >/dev/null'
 
 lamp_stop miner # a connection that ends
@@ -219,16 +219,16 @@ lamp_wait 3 false
 ip -n "$prefix-north-router" link set lan0 up
 ip -n "$prefix-north-router" route replace default via 100.64.1.1
 start_miner
-wait_for 40 "packets are counted after the interface was down" more_packets $((before + 20))
+wait_for $patience "packets are counted after the interface was down" more_packets $((before + 20))
 check "no process was killed by its sandbox so far" said "killed by its sandbox" 0
 
 before=$(child capture)
 kill -SYS "$before"
-wait_for 5 "the log names a process that its sandbox killed" \
+wait_for $patience "the log names a process that its sandbox killed" \
     said "lamp-capture killed by its sandbox (signal 31)" 1
-wait_for 20 "another one is in its place" eval 'child capture >/dev/null && is capture Seccomp 2'
+wait_for $patience "another one is in its place" eval 'child capture >/dev/null && is capture Seccomp 2'
 before=$(packets)
-wait_for 20 "and captures" more_packets $((before + 20))
+wait_for $patience "and captures" more_packets $((before + 20))
 
 before=$(count "sensor: ended")
 lamp_stop sensor-north
@@ -238,14 +238,14 @@ check "nothing had to be killed" said "did not end" 0
 
 before=$(count "running name=")
 start_sensor north
-wait_for 20 "the sensor runs again" said_again "running name=" "$before"
+wait_for $patience "the sensor runs again" said_again "running name=" "$before"
 orphans="$(child capture) $(child link) $(child enforce)"
 lamp_stop sensor-north KILL
 no_orphans() {
     local pid
     for pid in $orphans; do [ ! -e "/proc/$pid" ] || return 1; done
 }
-wait_for 15 "the processes end with a parent that was killed" no_orphans
+wait_for $patience "the processes end with a parent that was killed" no_orphans
 
 # As deploy/systemd starts it: no root, two capabilities.
 cp "$LAMP_BIN/davylamp-sensor" "$LAMP_RUN/" && cp -r "$LAMP_SOURCE/data" "$LAMP_RUN/"
@@ -263,7 +263,7 @@ before=$(count "running name=")
 # shellcheck disable=SC2086
 lamp_start sensor-north "$prefix-north-router" $as_unit "$LAMP_RUN/davylamp-sensor" \
     -c "$LAMP_RUN/unit.conf"
-wait_for 20 "without root the sensor runs" said_again "running name=" "$before"
+wait_for $patience "without root the sensor runs" said_again "running name=" "$before"
 for name in capture link enforce; do
     check "$name: seccomp filters" is $name Seccomp 2
     check "$name: nothing in CapAmb" is $name CapAmb 0000000000000000

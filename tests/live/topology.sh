@@ -17,6 +17,7 @@ hq="$prefix-hq"
 LAMP_BIN=${LAMP_BIN:?the folder of the programs}
 LAMP_RUN=
 result=1
+patience=60 # seconds for what nobody promised a time for; a busy machine is no failure
 
 say() { echo "$test_name: $*"; }
 
@@ -135,8 +136,8 @@ start_fleet() {
             fail "the sensor at $site has no key"
     done
     start_aggregator
-    wait_for 20 "the aggregator serves" api_is 'length > 0' status
+    wait_for $patience "the aggregator serves" api_is 'length > 0' status
     for site in north south; do start_sensor "$site"; done
-    wait_for 20 "both sensors are online" both_online
-    wait_for 20 "both have sent a summary" api_is 'all(.[]; .batches > 0)' sensors
+    wait_for $patience "both sensors are online" both_online
+    wait_for $patience "both have sent a summary" api_is 'all(.[]; .batches > 0)' sensors
 }

@@ -24,11 +24,11 @@ host=$(lamp_host_add "$prefix" north 1 21) || fail "no inside host"
 export LAMP_LOOP_URL=http://127.0.0.1:8080 LAMP_LOOP_PASSWORD=$password LAMP_LOOP_HOST=$host
 export LAMP_LOOP_WALLET=$wallet LAMP_LOOP_POOL=$pool
 lamp_start browser "$hq" node "$(dirname "$0")/webloop.mjs"
-wait_for 60 "the dashboard is open" grep -q '^ready$' "$LAMP_RUN/browser.log"
+wait_for 240 "the dashboard is open" grep -q '^ready$' "$LAMP_RUN/browser.log"
 lamp_start miner "$prefix-north-lan" "$LAMP_BIN/poolsim" client --bind "$host" --connect "$pool" \
     --family cryptonote --user "$wallet.office" --hashrate 3000 --seed 6 --agent sample/1.0 \
     --events --timeout 60 --reconnect
-wait_for 120 "the browser is through" lamp_is_gone browser
+wait_for 300 "the browser is through" lamp_is_gone browser
 sed -n 's/^ok /webloop: ok: /p' "$LAMP_RUN/browser.log"
 check "the loop is closed in the browser" grep -q '^passed$' "$LAMP_RUN/browser.log"
 passed
