@@ -231,6 +231,24 @@ const struct lamp_pool *lamp_catalogue_pool_at_port(const lamp_catalogue *c, con
     return other;
 }
 
+const struct lamp_pool *lamp_catalogue_host(const lamp_catalogue *c, struct lamp_bytes fqdn)
+{
+    char host[256];
+    if (fqdn.len == 0 || fqdn.len >= sizeof(host) || memchr(fqdn.data, '\0', fqdn.len))
+        return NULL;
+    memcpy(host, fqdn.data, fqdn.len);
+    host[fqdn.len] = '\0';
+    size_t from = 0, to = c->n_pools; /* the first row of the host */
+    while (from < to) {
+        const size_t mid = from + (to - from) / 2;
+        if (strcasecmp(c->pools[mid].fqdn, host) < 0)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from < c->n_pools && strcasecmp(c->pools[from].fqdn, host) == 0 ? &c->pools[from] : NULL;
+}
+
 /* Whether a miner of that family may be paid in coins of the catalogue's protocol. The protocols
  * that log in by a method of their own never speak mining.*, which NULL stands for. */
 static bool may_pay(const char *protocol, const char *family)

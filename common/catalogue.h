@@ -48,6 +48,9 @@ const struct lamp_algorithm *lamp_catalogue_algorithm(const lamp_catalogue *c, c
 const struct lamp_pool *lamp_catalogue_pool(const lamp_catalogue *c, struct lamp_bytes fqdn,
                                             uint16_t port);
 
+/* Some row of the host name, whatever its port: one that serves every port if there is such. */
+const struct lamp_pool *lamp_catalogue_host(const lamp_catalogue *c, struct lamp_bytes fqdn);
+
 /* Whether any pool listens on the port. */
 bool lamp_catalogue_is_pool_port(const lamp_catalogue *c, uint16_t port);
 

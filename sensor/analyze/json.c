@@ -174,8 +174,14 @@ static void connection(FILE *out, const char *file, const struct lamp_conn *c,
     lamp_json_array(&j, "evidence");
     for (size_t i = 0; i < c->n_evidence; i++) {
         lamp_json_object(&j, NULL);
-        lamp_json_str(&j, "kind", c->evidence[i].kind);
-        lamp_json_str(&j, "detail", c->evidence[i].detail);
+        const struct lamp_conn_evidence *said = &c->evidence[i];
+        lamp_json_str(&j, "kind", said->kind);
+        lamp_json_str(&j, "detail", said->detail);
+        lamp_json_str(&j, "from", said->dir == LAMP_UP ? "client" : "server");
+        if (said->t_us)
+            lamp_json_time(&j, "time", said->t_us);
+        if (said->refute)
+            lamp_json_str(&j, "refuted_by", said->refute);
         lamp_json_end(&j);
     }
     lamp_json_end(&j);

@@ -3,6 +3,7 @@
 
 #include "sensor/engine/classify_lines.h"
 #include "sensor/engine/classify_verdict.h"
+#include "sensor/recog/newblock.h"
 #include "sensor/recog/recog.h"
 #include "sensor/unwrap/unwrap.h"
 
@@ -36,6 +37,7 @@ struct lamp_inspect {
     bool by_head;                /* recog was chosen by a head alone: a line may tell better */
     struct lamp_finding head[2]; /* what heads told, by side */
     struct lamp_web web;
+    double height;               /* of lamp_newblock() */
     struct lamp_session session; /* not set before a recogniser matched */
 };
 
@@ -147,6 +149,11 @@ enum lamp_interest lamp_classify_peek(struct lamp_bytes payload, enum lamp_dir d
 
 /* ---- states ---- */
 
+bool lamp_classify_full(const lamp_classify *c)
+{
+    return !c->free && c->n_used == c->cfg.max_inspected;
+}
+
 int lamp_classify_open(lamp_classify *c, const struct lamp_flow_facts *facts, lamp_inspect **out)
 {
     lamp_inspect *s = c->free;
@@ -197,7 +204,7 @@ static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_r
     const struct lamp_flow_facts *a = &s->facts;
     const uint64_t id = s->recog ? s->session.conn.id : 0;
     s->recog = r;
-    s->findings = (struct lamp_findings){ .wallet = r->wallet };
+    s->findings = (struct lamp_findings){ .wallet = r->wallet, .t_us = t_us };
     s->swapped = f->dir != dir;
     s->session = (struct lamp_session){
         .catalogue = c->cfg.catalogue,
@@ -259,6 +266,13 @@ static void note_heads(lamp_inspect *s)
     s->by_head = false;
 }
 
+/* Tells the block clock of a job that came with a new block. */
+static void note_block(lamp_classify *c, lamp_inspect *s, uint64_t t_us)
+{
+    if (c->cfg.clock && lamp_newblock(&c->line, &s->height) && s->session.conn.coin)
+        lamp_blockclock_block(c->cfg.clock, s->session.conn.coin, t_us);
+}
+
 static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, struct lamp_bytes text,
                       uint64_t t_us)
 {
@@ -278,6 +292,7 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, stru
     }
     if (!s->recog)
         return;
+    s->findings.t_us = t_us;
     const enum lamp_dir role = s->swapped ? (enum lamp_dir) !dir : dir;
     f = s->recog->judge(line);
     if (f.grade != LAMP_GRADE_NONE && f.dir != role)
@@ -286,9 +301,12 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, stru
     if (role == LAMP_DOWN)
         s->session.pool_spoke = true;
     s->session.now_us = t_us;
+    const uint32_t jobs = s->session.conn.jobs;
     f = s->recog->follow(&s->session, line, role);
     lamp_verdict_note(&s->session.conn, &s->findings, &f, number);
     lamp_session_refresh(&s->session);
+    if (s->session.conn.jobs != jobs)
+        note_block(c, s, t_us);
 }
 
 /* ---- bytes to lines ---- */

@@ -10,6 +10,7 @@
  *   2. lamp_classify_stream() with in-order bytes, while it answers MORE. */
 #pragma once
 
+#include "common/blockclock.h"
 #include "common/catalogue.h"
 #include "common/err.h"
 #include "sensor/engine/conn.h"
@@ -20,6 +21,7 @@ typedef struct lamp_inspect lamp_inspect; /* the state of one inspected flow */
 struct lamp_classify_cfg {
     const lamp_catalogue *catalogue; /* borrowed, may be NULL */
     size_t max_inspected;            /* flows inspected or followed at once */
+    struct lamp_blockclock *clock;   /* told of new blocks; borrowed, may be NULL */
 };
 
 struct lamp_classify_counters {
@@ -56,6 +58,9 @@ enum lamp_interest lamp_classify_peek(struct lamp_bytes payload, enum lamp_dir d
 /* Takes a state for a flow. LAMP_EFULL: none is free (counted). */
 LAMP_CHECK int lamp_classify_open(lamp_classify *c, const struct lamp_flow_facts *facts,
                                   lamp_inspect **out);
+
+/* Whether no state is free. */
+bool lamp_classify_full(const lamp_classify *c);
 
 /* Hands over the next in-order bytes of one direction (dir relative to facts.client: LAMP_UP
  * from it). gap: bytes before these are missing. NEVER: no recogniser can match any more and

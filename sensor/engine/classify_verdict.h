@@ -3,12 +3,14 @@
  * confidence and the reasons that a person can read. Thread-safe. */
 #pragma once
 
+#include "sensor/engine/evidence.h"
 #include "sensor/recog/recog.h"
 
 /* What was found of a connection so far; zero-initialise. */
 struct lamp_findings {
-    enum lamp_grade best[2]; /* of each side, by enum lamp_dir relative to the miner */
-    bool wallet;             /* of node or wallet traffic: no more than that verdict */
+    struct lamp_grounds grounds;
+    bool wallet;   /* of node or wallet traffic: no more than that verdict */
+    uint64_t t_us; /* time of the bytes that are being read; the caller's to set */
     uint8_t n_noted;
     struct lamp_finding noted[LAMP_CONN_EVIDENCE]; /* what stands in the evidence */
 };
@@ -22,5 +24,6 @@ void lamp_verdict_note(struct lamp_conn *conn, struct lamp_findings *all,
 /* The better grade of the two sides. */
 static inline enum lamp_grade lamp_verdict_best(const struct lamp_findings *all)
 {
-    return all->best[0] > all->best[1] ? all->best[0] : all->best[1];
+    const enum lamp_grade *side = all->grounds.side;
+    return side[0] > side[1] ? side[0] : side[1];
 }

@@ -14,7 +14,7 @@ enum {
     LAMP_CONN_TEXT = 160, /* longest wallet, worker or agent kept, bytes with NUL */
     LAMP_CONN_NAMES = 8,  /* wallets and workers remembered of one connection */
     LAMP_CONN_EVIDENCE = 12,
-    LAMP_CONN_DETAIL = 120,
+    LAMP_CONN_DETAIL = 160,
 };
 
 /* Which way a packet went: up is from the mining side (the client), down is towards it. */
@@ -30,6 +30,9 @@ struct lamp_conn_names {
 
 struct lamp_conn_evidence {
     const char *kind;              /* static: "grammar-client", "share", ... */
+    const char *refute;            /* static: what would show that it is no mining; NULL */
+    uint64_t t_us;                 /* time of the packet; 0 unknown */
+    enum lamp_dir dir;             /* who sent it */
     char detail[LAMP_CONN_DETAIL]; /* what was seen, where and how strong, for a person */
 };
 

@@ -4,6 +4,7 @@
 #include "sensor/engine/classify.h"
 #include "sensor/engine/decode.h"
 #include "sensor/engine/flow.h"
+#include "sensor/engine/opaque.h"
 #include "sensor/engine/reasm.h"
 #include "sensor/engine/twin.h"
 #include "sensor/rollup/apps.h"
@@ -25,7 +26,8 @@ enum {
 
 /* An inspected flow: what the flow table need not know. */
 struct track {
-    lamp_inspect *inspect; /* NULL: not in use */
+    lamp_inspect *inspect; /* either this, */
+    lamp_dim *dim;         /* or that; both NULL: not in use */
     struct lamp_flow *flow;
     struct lamp_conn *conn;        /* classify's; NULL until it finds one */
     struct lamp_stream streams[2]; /* by enum lamp_dir */
@@ -47,8 +49,10 @@ struct lamp_engine {
     lamp_flows *flows;
     lamp_reasm *reasm;
     lamp_classify *classify;
-    lamp_twins *twins;   /* NULL: copies count like any packet */
-    lamp_rollup *rollup; /* NULL: not wanted */
+    lamp_opaque *opaque;
+    struct lamp_blockclock clock; /* classify sets it, opaque reads it */
+    lamp_twins *twins;            /* NULL: copies count like any packet */
+    lamp_rollup *rollup;          /* NULL: not wanted */
     bool close_minutes, minute_is_known;
     bool rollups_due;        /* a minute was closed, or everything ended */
     uint64_t minute_from_us; /* the minute in work */
@@ -72,8 +76,8 @@ static int make_rollup(lamp_engine *e, const struct lamp_engine_cfg *cfg, size_t
     return lamp_rollup_new(&rollup, &e->rollup);
 }
 
-/* Splits memory_bytes: half to the flow table, 5/16 to inspection (classify and tracks), 1/8 to
- * early segments, 1/16 to rollups and names. */
+/* Splits memory_bytes: half to the flow table, 1/4 to inspection (classify and tracks), 1/16 to what
+ * cannot be read (opaque and tracks), 1/8 to early segments, 1/16 to rollups and names. */
 static int make_parts(lamp_engine *e, const struct lamp_engine_cfg *cfg)
 {
     size_t eighth = cfg->memory_bytes / 8;
@@ -88,8 +92,14 @@ static int make_parts(lamp_engine *e, const struct lamp_engine_cfg *cfg)
         .arg = e,
     };
     size_t track_bytes = lamp_classify_memory(1024) / 1024 + sizeof(struct track);
-    size_t tracks = lamp_min(5 * eighth / 2 / track_bytes, 1U << 20);
-    struct lamp_classify_cfg classify = { cfg->catalogue, tracks };
+    size_t tracks = lamp_min(2 * eighth / track_bytes, 1U << 20);
+    struct lamp_classify_cfg classify = { cfg->catalogue, tracks, &e->clock };
+    const size_t dim_bytes = lamp_opaque_memory(1024) / 1024 + sizeof(struct track);
+    const struct lamp_opaque_cfg opaque = {
+        .catalogue = cfg->catalogue,
+        .clock = &e->clock,
+        .max_states = lamp_min(eighth / 2 / dim_bytes + 1, 1U << 20),
+    };
 
     struct lamp_decoder_cfg decoder = {
         .no_tunnels = cfg->no_tunnels,
@@ -104,13 +114,15 @@ static int make_parts(lamp_engine *e, const struct lamp_engine_cfg *cfg)
     if (err == LAMP_OK)
         err = lamp_classify_new(&classify, &e->classify);
     if (err == LAMP_OK)
+        err = lamp_opaque_new(&opaque, &e->opaque);
+    if (err == LAMP_OK)
         err = make_rollup(e, cfg, eighth / 2);
     if (err == LAMP_OK && !cfg->keep_twins)
         err = lamp_twins_new(&e->twins);
     if (err != LAMP_OK)
         return err;
-    e->max_tracks = (uint32_t)tracks;
-    e->tracks = calloc(tracks, sizeof(*e->tracks));
+    e->max_tracks = (uint32_t)(tracks + opaque.max_states);
+    e->tracks = calloc(e->max_tracks, sizeof(*e->tracks));
     return e->tracks ? LAMP_OK : LAMP_ENOMEM;
 }
 
@@ -134,17 +146,25 @@ int lamp_engine_new(const struct lamp_engine_cfg *cfg, lamp_conn_fn *ended, void
     return LAMP_OK;
 }
 
+static void close_states(lamp_engine *e, struct track *k)
+{
+    if (k->inspect)
+        lamp_classify_close(e->classify, k->inspect);
+    if (k->dim)
+        lamp_opaque_close(e->opaque, k->dim);
+}
+
 lamp_engine *lamp_engine_free(lamp_engine *e)
 {
     if (!e)
         return NULL;
     for (uint32_t i = 0; i < e->n_tracks; i++)
-        if (e->tracks[i].inspect)
-            lamp_classify_close(e->classify, e->tracks[i].inspect);
+        close_states(e, &e->tracks[i]);
     lamp_decoder_free(e->decoder);
     lamp_flows_free(e->flows);
     lamp_reasm_free(e->reasm);
     lamp_classify_free(e->classify);
+    lamp_opaque_free(e->opaque);
     lamp_rollup_free(e->rollup);
     lamp_twins_free(e->twins);
     free(e->tracks);
@@ -156,23 +176,24 @@ lamp_engine *lamp_engine_free(lamp_engine *e)
 
 static void track_close(lamp_engine *e, struct track *k);
 
-/* Makes room where every track is taken: in turn, one in which nothing was found so far gives
- * way, so that flows which only look like the start of something cannot keep all others out. */
-static void make_room(lamp_engine *e)
+/* Makes room where every state is taken: in turn, one of the same kind in which nothing was found
+ * so far gives way, so that flows which only look like the start of something cannot keep all
+ * others out. */
+static void make_room(lamp_engine *e, bool of_dims)
 {
-    for (unsigned tries = 0; tries < VICTIM_TRIES && !e->free; tries++) {
-        struct track *k = &e->tracks[e->next_victim++ % e->max_tracks];
-        if (!k->conn)
+    for (unsigned tries = 0; tries < VICTIM_TRIES && e->n_tracks > 0; tries++) {
+        struct track *k = &e->tracks[e->next_victim++ % e->n_tracks];
+        if (!k->conn && (of_dims ? k->dim != NULL : k->inspect != NULL)) {
             track_close(e, k);
+            return;
+        }
     }
 }
 
-static struct track *track_open(lamp_engine *e, struct lamp_flow *f)
+static struct lamp_flow_facts facts_of(const struct lamp_flow *f)
 {
-    if (!e->free && e->n_tracks == e->max_tracks)
-        make_room(e);
-    unsigned c = f->client, s = !c;
-    struct lamp_flow_facts facts = {
+    const unsigned c = f->client, s = !c;
+    return (struct lamp_flow_facts){
         .client = f->key.addr[c],
         .server = f->key.addr[s],
         .client_port = f->key.port[c],
@@ -181,19 +202,48 @@ static struct track *track_open(lamp_engine *e, struct lamp_flow *f)
         .saw_syn = f->saw_syn,
         .first_us = f->first_us,
     };
-    lamp_inspect *inspect;
-    if (lamp_classify_open(e->classify, &facts, &inspect) != LAMP_OK)
-        return NULL;
+}
+
+static struct track *track_of(lamp_engine *e, struct lamp_flow *f)
+{
     struct track *k = e->free;
     if (k)
         e->free = k->next_free;
     else
         k = &e->tracks[e->n_tracks++];
-    assert(e->n_tracks <= e->max_tracks); /* there are as many as classify has states */
-    *k = (struct track){ .inspect = inspect, .flow = f };
+    assert(e->n_tracks <= e->max_tracks); /* there are as many as there are states */
+    *k = (struct track){ .flow = f };
     lamp_stream_init(&k->streams[LAMP_UP]);
     lamp_stream_init(&k->streams[LAMP_DOWN]);
     f->user = k;
+    return k;
+}
+
+static struct track *track_open(lamp_engine *e, struct lamp_flow *f)
+{
+    const struct lamp_flow_facts facts = facts_of(f);
+    if (lamp_classify_full(e->classify))
+        make_room(e, false);
+    lamp_inspect *inspect;
+    if (lamp_classify_open(e->classify, &facts, &inspect) != LAMP_OK)
+        return NULL;
+    struct track *k = track_of(e, f);
+    k->inspect = inspect;
+    return k;
+}
+
+/* The same for a flow that cannot be read. */
+static struct track *track_open_dim(lamp_engine *e, struct lamp_flow *f)
+{
+    const struct lamp_flow_facts facts = facts_of(f);
+    const char *name = e->rollup ? lamp_rollup_dns_name(e->rollup, &facts.server, f->first_us) : "";
+    if (lamp_opaque_full(e->opaque))
+        make_room(e, true);
+    lamp_dim *dim;
+    if (lamp_opaque_open(e->opaque, &facts, name, &dim) != LAMP_OK)
+        return NULL;
+    struct track *k = track_of(e, f);
+    k->dim = dim;
     return k;
 }
 
@@ -203,7 +253,7 @@ static void track_close(lamp_engine *e, struct track *k)
         e->conns_live--;
     lamp_stream_done(e->reasm, &k->streams[LAMP_UP]);
     lamp_stream_done(e->reasm, &k->streams[LAMP_DOWN]);
-    lamp_classify_close(e->classify, k->inspect);
+    close_states(e, k);
     k->flow->user = NULL;
     k->flow->keep = false;
     *k = (struct track){ .next_free = e->free };
@@ -229,7 +279,7 @@ static void fill_conn(const lamp_engine *e, const struct track *k, bool ended)
 {
     const struct lamp_flow *f = k->flow;
     struct lamp_conn *c = k->conn;
-    bool swapped = lamp_inspect_swapped(k->inspect);
+    bool swapped = k->inspect && lamp_inspect_swapped(k->inspect);
     for (unsigned dir = 0; dir < 2; dir++) {
         c->bytes[dir] = f->bytes[dir ^ swapped];
         c->packets[dir] = f->packets[dir ^ swapped];
@@ -249,14 +299,22 @@ struct delivery {
     struct track *k;
     enum lamp_dir dir;
     uint64_t t_us;
-    bool over; /* classify wants no more of the flow */
+    const struct lamp_pkt *pkt; /* that brought the bytes; NULL: they waited */
+    bool over;                  /* classify or opaque wants no more of the flow */
 };
 
 static bool deliver(struct lamp_bytes bytes, bool gap, void *arg)
 {
     struct delivery *d = arg;
-    enum lamp_interest more =
-        lamp_classify_stream(d->e->classify, d->k->inspect, d->dir, bytes, gap, d->t_us);
+    enum lamp_interest more;
+    if (d->k->dim) {
+        const bool whole = d->pkt && bytes.len == d->pkt->payload.len;
+        const uint32_t len = whole ? d->pkt->payload_orig_len : (uint32_t)bytes.len;
+        const uint32_t seq = d->k->streams[d->dir].next_seq - (uint32_t)bytes.len;
+        more = lamp_opaque_stream(d->e->opaque, d->k->dim, d->dir, bytes, len, seq, d->t_us);
+    } else {
+        more = lamp_classify_stream(d->e->classify, d->k->inspect, d->dir, bytes, gap, d->t_us);
+    }
     d->over = more == LAMP_INTEREST_NEVER;
     return !d->over;
 }
@@ -265,7 +323,7 @@ static bool deliver(struct lamp_bytes bytes, bool gap, void *arg)
 static void settle(lamp_engine *e, struct track *k, const struct delivery *d)
 {
     if (!k->conn) {
-        k->conn = lamp_inspect_conn(k->inspect);
+        k->conn = k->dim ? lamp_opaque_conn(k->dim) : lamp_inspect_conn(k->inspect);
         if (k->conn) {
             k->conn->id = ++e->next_id;
             fill_names(e, k->flow, k->conn); /* classify looks the name up */
@@ -280,7 +338,10 @@ static void settle(lamp_engine *e, struct track *k, const struct delivery *d)
     }
     if (!d->over)
         return; /* always so once a connection was found */
-    k->flow->dismissed = true;
+    if (k->dim)
+        k->flow->opaque_over = true;
+    else
+        k->flow->dismissed = true;
     track_close(e, k);
 }
 
@@ -321,18 +382,23 @@ static bool is_worth(struct lamp_flow *f, enum lamp_dir dir, const struct lamp_p
     return true;
 }
 
-static void inspect(lamp_engine *e, struct lamp_flow *f, enum lamp_dir dir,
-                    const struct lamp_pkt *pkt)
+/* Whether a packet of a flow without a track makes it worth one of what cannot be read. */
+static bool is_dim(const struct lamp_flow *f, enum lamp_dir dir, const struct lamp_pkt *pkt)
 {
-    struct track *k = f->user;
-    if (!k) {
-        if (pkt->payload.len == 0 || !is_worth(f, dir, pkt))
-            return;
-        k = track_open(e, f);
-    }
-    if (!k)
-        return;
+    return f->n_payloads[dir] < LAMP_OPAQUE_LOOKS && !f->opaque_over &&
+           lamp_opaque_peek(pkt->payload, pkt->payload_orig_len, pkt->ip_proto,
+                            f->key.port[!f->client], f->saw_syn);
+}
 
+/* Hands a packet to its track. */
+static void feed(lamp_engine *e, struct track *k, enum lamp_dir dir, const struct lamp_pkt *pkt)
+{
+    struct delivery d = { .e = e, .k = k, .dir = dir, .t_us = pkt->t_us, .pkt = pkt };
+    if (pkt->ip_proto != LAMP_IPPROTO_TCP) {
+        deliver(pkt->payload, false, &d);
+        settle(e, k, &d);
+        return;
+    }
     struct lamp_segment seg = {
         .seq = pkt->tcp_seq + (pkt->tcp_flags & LAMP_TCP_SYN ? 1 : 0),
         .payload = pkt->payload,
@@ -340,10 +406,34 @@ static void inspect(lamp_engine *e, struct lamp_flow *f, enum lamp_dir dir,
         .t_us = pkt->t_us,
     };
     if (!k->streams[dir].started)
-        lamp_stream_start(&k->streams[dir], seg.seq - early_by(f, dir, seg.seq));
-    struct delivery d = { .e = e, .k = k, .dir = dir, .t_us = pkt->t_us };
+        lamp_stream_start(&k->streams[dir], seg.seq - early_by(k->flow, dir, seg.seq));
     lamp_reasm_segment(e->reasm, &k->streams[dir], &seg, deliver, &d);
     settle(e, k, &d);
+}
+
+/* A flow is read as text or as what cannot be read; what one gives up, the other may begin with the
+ * same packet (TLS behind a proxy's greeting, a pool that answers a TLS hello in JSON). */
+static void inspect(lamp_engine *e, struct lamp_flow *f, enum lamp_dir dir,
+                    const struct lamp_pkt *pkt)
+{
+    const bool is_tcp = pkt->ip_proto == LAMP_IPPROTO_TCP;
+    struct track *k = f->user;
+    const bool was_dim = k && k->dim;
+    if (k) {
+        feed(e, k, dir, pkt);
+        if (f->user)
+            return;
+    }
+    if (pkt->payload.len == 0)
+        return;
+    if (!was_dim && is_dim(f, dir, pkt))
+        k = track_open_dim(e, f);
+    else if (is_tcp && is_worth(f, dir, pkt))
+        k = track_open(e, f);
+    else
+        return;
+    if (k)
+        feed(e, k, dir, pkt);
 }
 
 /* -- everything that is no mining connection ----------------------------------------- */
@@ -413,6 +503,8 @@ static void flow_ended(struct lamp_flow *f, void *arg)
     struct delivery d = { .e = e, .k = k, .t_us = f->last_us };
     for (d.dir = LAMP_UP; d.dir <= LAMP_DOWN && !d.over; d.dir++)
         lamp_reasm_flush(e->reasm, &k->streams[d.dir], deliver, &d);
+    if (k->dim && !d.over)
+        lamp_opaque_finish(e->opaque, k->dim, f->last_us);
     settle(e, k, &d);
     if (f->user && k->conn) {
         fill_conn(e, k, true);
@@ -463,7 +555,7 @@ static void take(lamp_engine *e, struct step *s)
     }
     if (pkt->payload_orig_len == 0)
         return;
-    if (pkt->ip_proto == LAMP_IPPROTO_TCP)
+    if (pkt->ip_proto == LAMP_IPPROTO_TCP || f->user || f->n_payloads[dir] == 0)
         inspect(e, f, dir, pkt);
     if (e->rollup)
         look(e, f, dir, pkt);

@@ -54,8 +54,9 @@ struct lamp_flow {
     uint32_t packets[2];        /* what it has rolled up */
     uint32_t name;              /* the engine's, for rollups, as are app and rolled_up */
     uint8_t app;
-    bool rolled_up;
-    void *user; /* the engine's: what is attached to the flow, or NULL */
+    uint8_t rolled_up : 1;
+    uint8_t opaque_over : 1; /* the engine's: nothing for lamp_opaque in it */
+    void *user;              /* the engine's: what is attached to the flow, or NULL */
 };
 
 /* Lent a flow that ends, while it is still whole. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/rollup/apps.h"
 
-#include "sensor/rollup/tls.h"
+#include "sensor/tls/hello.h"
 
 #include <strings.h>
 

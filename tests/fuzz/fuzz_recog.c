@@ -39,7 +39,7 @@ struct found {
 /* Line by line, the directions in turn by the byte before each line; pieces of `step`. */
 static struct found converse(const uint8_t *data, size_t size, size_t step)
 {
-    const struct lamp_classify_cfg cfg = { NULL, 1 };
+    const struct lamp_classify_cfg cfg = { .max_inspected = 1 };
     const struct lamp_flow_facts facts = { .ip_proto = 6, .saw_syn = size % 2 };
     struct found found = { .verdict = LAMP_VERDICT_NONE };
     lamp_classify *c;

@@ -2,7 +2,7 @@
 /* The first payload of a TCP flow from the client. What is found lies within it; and with more
  * bytes of the same stream a name that was found stays the same. */
 #include "sensor/rollup/apps.h"
-#include "sensor/rollup/tls.h"
+#include "sensor/tls/hello.h"
 #include "tests/support/guarded.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -10,7 +10,7 @@
 static lamp_classify *make(size_t states)
 {
     lamp_classify *c;
-    const struct lamp_classify_cfg cfg = { NULL, states };
+    const struct lamp_classify_cfg cfg = { .max_inspected = states };
     assert_int_equal(lamp_classify_new(&cfg, &c), LAMP_OK);
     return c;
 }
@@ -174,7 +174,7 @@ static void test_states_are_bounded(void **state)
     lamp_classify_close(c, s[0]);
     assert_int_equal(lamp_classify_open(c, &facts, &s[2]), LAMP_OK);
     lamp_classify_free(c);
-    const struct lamp_classify_cfg none = { NULL, 0 };
+    const struct lamp_classify_cfg none = { .max_inspected = 0 };
     assert_int_equal(lamp_classify_new(&none, &c), LAMP_EINVAL);
 }
 

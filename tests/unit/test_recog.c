@@ -297,7 +297,7 @@ static int load_catalogue(void **state)
         fprintf(stderr, "%s\n", why);
         return 1;
     }
-    const struct lamp_classify_cfg cfg = { catalogue, 1 };
+    const struct lamp_classify_cfg cfg = { .catalogue = catalogue, .max_inspected = 1 };
     return lamp_classify_new(&cfg, &classify) != LAMP_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sensor/rollup/tls.h"
+#include "sensor/tls/hello.h"
 #include "tests/support/hello.h"
 #include "tests/support/test.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sensor/rollup/tls.h"
+#include "sensor/tls/hello.h"
 
 #include "common/cursor.h"
 
@@ -10,10 +10,12 @@ enum {
     TYPE_HANDSHAKE = 22,
     TYPE_DATA = 23,
     CLIENT_HELLO = 1,
+    SERVER_HELLO = 2,
     RANDOM_BYTES = 32,
     SESSION_ID_MAX = 32,
     EXT_SERVER_NAME = 0,
     EXT_ALPN = 16,
+    EXT_SUPPORTED_VERSIONS = 43,
     NAME_TYPE_HOST = 0,
 };
 
@@ -95,24 +97,11 @@ static bool read_extensions(struct lamp_cursor c, struct lamp_tls_hello *hello)
     return true;
 }
 
-int lamp_tls_client_hello(struct lamp_bytes payload, struct lamp_tls_hello *out)
+/* A ClientHello behind its message header; hello->cut says whether more of it is to come. */
+static int read_hello(struct lamp_cursor c, struct lamp_tls_hello *hello)
 {
-    if (!lamp_tls_is_record(payload) || payload.data[0] != TYPE_HANDSHAKE)
-        return LAMP_EFORMAT;
-    struct lamp_tls_hello hello = { 0 };
-    struct lamp_cursor all = lamp_cursor_of(payload.data, payload.len);
-    lamp_cursor_skip(&all, 3);
-    struct lamp_cursor record = part(&all, lamp_cursor_be16(&all), &hello.cut);
-
-    uint8_t type = lamp_cursor_u8(&record);
-    size_t len = (size_t)lamp_cursor_u8(&record) << 16;
-    len |= lamp_cursor_be16(&record);
-    if (record.bad || type != CLIENT_HELLO)
-        return LAMP_EFORMAT;
-    struct lamp_cursor c = part(&record, len, &hello.cut);
-
-    hello.version = lamp_cursor_be16(&c);
-    if (!c.bad && hello.version >> 8 != 3)
+    hello->version = lamp_cursor_be16(&c);
+    if (!c.bad && hello->version >> 8 != 3)
         return LAMP_EFORMAT;
     lamp_cursor_skip(&c, RANDOM_BYTES);
     size_t session = lamp_cursor_u8(&c);
@@ -122,17 +111,75 @@ int lamp_tls_client_hello(struct lamp_bytes payload, struct lamp_tls_hello *out)
     size_t ciphers = lamp_cursor_be16(&c);
     if (!c.bad && (ciphers == 0 || ciphers % 2 != 0))
         return LAMP_EFORMAT;
-    lamp_cursor_skip(&c, ciphers);
+    const uint8_t *list = lamp_cursor_take(&c, ciphers);
+    if (list)
+        hello->ciphers = (struct lamp_bytes){ list, ciphers };
     lamp_cursor_skip(&c, lamp_cursor_u8(&c));
-    if (c.bad && !hello.cut)
+    if (c.bad && !hello->cut)
         return LAMP_EFORMAT;
     if (!c.bad && lamp_cursor_left(&c) > 0) { /* a hello may end here: TLS 1.0 without any */
         size_t extensions = lamp_cursor_be16(&c);
         bool cut = c.bad;
-        struct lamp_cursor list = part(&c, extensions, &cut);
-        if ((cut && !hello.cut) || !read_extensions(list, &hello))
+        struct lamp_cursor all = part(&c, extensions, &cut);
+        hello->extensions = (struct lamp_bytes){ all.p, lamp_cursor_left(&all) };
+        if ((cut && !hello->cut) || !read_extensions(all, hello))
             return LAMP_EFORMAT;
     }
+    return LAMP_OK;
+}
+
+static int read_message(struct lamp_cursor c, struct lamp_tls_hello *hello)
+{
+    uint8_t type = lamp_cursor_u8(&c);
+    size_t len = (size_t)lamp_cursor_u8(&c) << 16;
+    len |= lamp_cursor_be16(&c);
+    if (c.bad || type != CLIENT_HELLO)
+        return LAMP_EFORMAT;
+    struct lamp_cursor body = part(&c, len, &hello->cut);
+    return read_hello(body, hello);
+}
+
+int lamp_tls_hello_message(struct lamp_bytes message, struct lamp_tls_hello *out)
+{
+    struct lamp_tls_hello hello = { 0 };
+    if (read_message(lamp_cursor_of(message.data, message.len), &hello) != LAMP_OK)
+        return LAMP_EFORMAT;
     *out = hello;
     return LAMP_OK;
+}
+
+int lamp_tls_client_hello(struct lamp_bytes payload, struct lamp_tls_hello *out)
+{
+    if (!lamp_tls_is_record(payload) || payload.data[0] != TYPE_HANDSHAKE)
+        return LAMP_EFORMAT;
+    struct lamp_tls_hello hello = { 0 };
+    struct lamp_cursor all = lamp_cursor_of(payload.data, payload.len);
+    lamp_cursor_skip(&all, 3);
+    struct lamp_cursor record = part(&all, lamp_cursor_be16(&all), &hello.cut);
+    if (read_message(record, &hello) != LAMP_OK)
+        return LAMP_EFORMAT;
+    *out = hello;
+    return LAMP_OK;
+}
+
+bool lamp_tls_server_hello(struct lamp_bytes message, uint16_t *out_version)
+{
+    struct lamp_cursor c = lamp_cursor_of(message.data, message.len);
+    if (lamp_cursor_u8(&c) != SERVER_HELLO || !lamp_cursor_skip(&c, 3))
+        return false;
+    const uint16_t legacy = lamp_cursor_be16(&c);
+    if (c.bad || legacy >> 8 != 3)
+        return false;
+    *out_version = legacy;
+    lamp_cursor_skip(&c, RANDOM_BYTES);
+    lamp_cursor_skip(&c, lamp_cursor_u8(&c));
+    lamp_cursor_skip(&c, 2 + 1 + 2); /* cipher, compression, length of extensions */
+    while (!c.bad && lamp_cursor_left(&c) >= 4) {
+        const uint16_t type = lamp_cursor_be16(&c);
+        const size_t len = lamp_cursor_be16(&c);
+        const uint8_t *p = lamp_cursor_take(&c, len);
+        if (p && type == EXT_SUPPORTED_VERSIONS && len == 2)
+            *out_version = lamp_be16(p);
+    }
+    return true;
 }
