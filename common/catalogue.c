@@ -20,7 +20,8 @@ struct coin {
     struct lamp_coin is;
     regex_t address;
     bool has_address;
-    int64_t spread; /* pool domains known for it if it is mined today, else 0 */
+    int64_t domains; /* pool domains known for it */
+    int64_t spread;  /* the same if it is mined today, else 0 */
 };
 
 struct algorithm {
@@ -53,6 +54,7 @@ static int add_coin(void *arg, char *const *v, const struct lamp_csv *at)
     coin->is = (struct lamp_coin){ v[0], v[1], v[2], v[3] };
     if (*v[6] && lamp_text_int(v[6], 0, INT32_MAX, &coin->spread))
         return lamp_csv_fail(at, "n_pool_domains is not a number");
+    coin->domains = coin->spread;
     if (!streq(v[5], "active"))
         coin->spread = 0;
     if (*v[4]) {
@@ -288,18 +290,19 @@ static bool wallet_text(struct lamp_bytes wallet, char text[MAX_WALLET])
 /* Finds out which of several coins is by far the most mined. */
 struct contest {
     const struct coin *best;
-    int64_t second; /* spread of the runner-up */
+    int64_t most, second; /* spread of the best and of the runner-up */
     unsigned n;
 };
 
-static void enter(struct contest *q, const struct coin *coin)
+static void enter(struct contest *q, const struct coin *coin, int64_t spread)
 {
     q->n++;
-    if (!q->best || coin->spread > q->best->spread) {
-        q->second = q->best ? q->best->spread : 0;
+    if (!q->best || spread > q->most) {
+        q->second = q->most;
+        q->most = spread;
         q->best = coin;
-    } else if (coin->spread > q->second) {
-        q->second = coin->spread;
+    } else if (spread > q->second) {
+        q->second = spread;
     }
 }
 
@@ -320,9 +323,9 @@ const struct lamp_coin *lamp_catalogue_coin_of_wallet(const lamp_catalogue *c,
     const struct coin *coin;
     size_t at = 0;
     while (wallet_text(wallet, text) && (coin = next_match(c, text, family, &at))) {
-        enter(&all, coin);
+        enter(&all, coin, coin->spread);
         if (algorithm && streq(coin->is.algorithm, algorithm))
-            enter(&fitting, coin);
+            enter(&fitting, coin, coin->spread);
     }
     const struct contest *q = fitting.n ? &fitting : &all;
     if (out_candidates)
@@ -337,12 +340,11 @@ const struct lamp_coin *lamp_catalogue_coin_of_algorithm(const lamp_catalogue *c
     struct contest q = { 0 };
     for (size_t i = 0; i < c->n_coins; i++) {
         const struct coin *coin = &c->coins[i];
-        if (coin->spread > 0 && streq(coin->is.algorithm, algorithm) &&
-            may_pay(coin->is.protocol, family))
-            enter(&q, coin);
+        if (streq(coin->is.algorithm, algorithm) && may_pay(coin->is.protocol, family))
+            enter(&q, coin, coin->domains);
     }
     *out_only = q.n == 1;
-    return winner(&q);
+    return q.best && q.best->spread > 0 ? winner(&q) : NULL;
 }
 
 const struct lamp_algorithm *lamp_catalogue_algorithm_of_wallet(const lamp_catalogue *c,

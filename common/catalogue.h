@@ -69,8 +69,8 @@ const struct lamp_coin *lamp_catalogue_coin_of_wallet(const lamp_catalogue *c,
                                                       unsigned *out_candidates);
 
 /* The coin mined with an algorithm among those of the family: the only one (*out_only), or the one
- * that is mined at three times as many pools as any other, or NULL. Coins that are mined no more
- * do not count. */
+ * that is, or was, mined at three times as many pools as any other, or NULL. It has to be mined
+ * today. */
 const struct lamp_coin *lamp_catalogue_coin_of_algorithm(const lamp_catalogue *c,
                                                          const char *algorithm, const char *family,
                                                          bool *out_only);

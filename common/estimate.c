@@ -87,6 +87,18 @@ struct lamp_rate lamp_rate_from_shares(double work, double n, double seconds)
     };
 }
 
+struct lamp_rate lamp_rate_from_values(double work, double n, double seconds, uint32_t n_values)
+{
+    struct lamp_rate r = lamp_rate_from_shares(work, n, seconds);
+    if (r.method == LAMP_RATE_NONE || n_values == 0)
+        return (struct lamp_rate){ 0 };
+    const double most = (n_values + 1.0) / n_values; /* hashes of a share, by those counted */
+    r.high *= most;
+    r.low *= most * pow(0.05, 1.0 / n_values);
+    r.method = LAMP_RATE_HASH_VALUE;
+    return r;
+}
+
 struct lamp_rate lamp_rate_from_self_report(double rate)
 {
     if (!(rate > 0) || !isfinite(rate))

@@ -27,6 +27,11 @@ struct lamp_rate {
  * above 0: method NONE, all zero. */
 struct lamp_rate lamp_rate_from_shares(double work, double n, double seconds);
 
+/* The same where the difficulty itself was estimated as the greatest of n_values hashes tells it, which
+ * widens the interval: the target T is at least that hash M, and (M / T)^n is uniform, so that T lies
+ * between M and M * 0.05^(-1/n) in 95 of 100 cases; work counts T = M * (n + 1) / n. */
+struct lamp_rate lamp_rate_from_values(double work, double n, double seconds, uint32_t n_values);
+
 /* The self-reported rate with the +-10 % that unverified reports get. 0: method NONE. */
 struct lamp_rate lamp_rate_from_self_report(double rate);
 

@@ -117,7 +117,7 @@ static void on_connection(const struct lamp_conn *c, void *arg)
     a->sum.verdicts[c->verdict]++;
     clear_progress(a);
     struct lamp_report_estimate e = { .rate = lamp_report_rate(c), .price = a->price };
-    lamp_devices_estimate(a->devices, &e.rate, c->algorithm, 0, &e.hardware);
+    lamp_devices_estimate(a->devices, &e.rate, c->algorithm, c->devices, &e.hardware);
     a->form->connection(a->out, a->file, c, &e);
 }
 

@@ -6,7 +6,16 @@ struct lamp_rate lamp_report_rate(const struct lamp_conn *c)
     const double seconds =
         c->last_us > c->work_from_us ? (double)(c->last_us - c->work_from_us) / 1e6 : 0;
     const double equal_shares = c->work_squares > 0 ? c->work * c->work / c->work_squares : 0;
-    const struct lamp_rate r = lamp_rate_from_shares(c->work, equal_shares, seconds);
+    const struct lamp_rate r =
+        c->work_method == LAMP_RATE_HASH_VALUE
+            ? lamp_rate_from_values(c->work, equal_shares, seconds, c->hash_values)
+            : lamp_rate_from_shares(c->work, equal_shares, seconds);
+    /* Nonces are far more exact, but only where the shares do not gainsay them. */
+    const struct lamp_rate *nonce = &c->nonce_rate;
+    if (nonce->method != LAMP_RATE_NONE &&
+        (r.method == LAMP_RATE_NONE || (nonce->high - nonce->low < r.high - r.low &&
+                                        r.low <= nonce->value && nonce->value <= r.high)))
+        return *nonce;
     return r.method == LAMP_RATE_NONE ? lamp_rate_from_self_report(c->self_rate) : r;
 }
 

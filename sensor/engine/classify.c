@@ -4,6 +4,7 @@
 #include "sensor/engine/classify_lines.h"
 #include "sensor/engine/classify_verdict.h"
 #include "sensor/recog/newblock.h"
+#include "sensor/recog/proof.h"
 #include "sensor/recog/recog.h"
 #include "sensor/unwrap/unwrap.h"
 
@@ -47,6 +48,7 @@ struct lamp_classify {
     struct lamp_inspect *pool, *free; /* free: those given back */
     size_t n_used;                    /* the rest of the pool was never touched */
     lamp_unwrapper *unwrapper;
+    lamp_proofs *proofs;
     struct lamp_jsonline line; /* scratch: the line being read */
 };
 
@@ -65,7 +67,8 @@ static size_t inflaters_for(size_t states)
 size_t lamp_classify_memory(size_t max_inspected)
 {
     return sizeof(lamp_classify) + max_inspected * sizeof(struct lamp_inspect) +
-           lamp_unwrapper_memory(buffers_for(max_inspected), inflaters_for(max_inspected));
+           lamp_unwrapper_memory(buffers_for(max_inspected), inflaters_for(max_inspected)) +
+           lamp_proofs_memory(buffers_for(max_inspected));
 }
 
 int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out)
@@ -77,9 +80,10 @@ int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out)
         return LAMP_ENOMEM;
     c->cfg = *cfg;
     c->pool = calloc(cfg->max_inspected, sizeof(*c->pool));
+    const size_t buffers = buffers_for(cfg->max_inspected);
     if (!c->pool ||
-        lamp_unwrapper_new(buffers_for(cfg->max_inspected), inflaters_for(cfg->max_inspected),
-                           &c->unwrapper) != LAMP_OK) {
+        lamp_unwrapper_new(buffers, inflaters_for(cfg->max_inspected), &c->unwrapper) != LAMP_OK ||
+        lamp_proofs_new(buffers, &c->proofs) != LAMP_OK) {
         lamp_classify_free(c);
         return LAMP_ENOMEM;
     }
@@ -92,6 +96,7 @@ lamp_classify *lamp_classify_free(lamp_classify *c)
     if (c) {
         free(c->pool);
         lamp_unwrapper_free(c->unwrapper);
+        lamp_proofs_free(c->proofs);
         free(c);
     }
     return NULL;
@@ -208,6 +213,7 @@ static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_r
     s->swapped = f->dir != dir;
     s->session = (struct lamp_session){
         .catalogue = c->cfg.catalogue,
+        .proofs = c->proofs,
         .wallet_family = r->wallet_family,
         .algorithm_default = r->algorithm,
         .web = &s->web,

@@ -77,9 +77,14 @@ struct lamp_conn {
     double difficulty;         /* in force; 0 unknown */
     double work;               /* expected hashes of the counted shares */
     double work_squares;       /* sum of their squares: how unequal they are */
-    uint32_t work_shares;      /* how many shares `work` covers */
-    uint64_t work_from_us;     /* since when shares could have been seen */
-    double self_rate;          /* last self-reported hashes/s; 0 none */
+    enum lamp_rate_method
+        work_method;             /* SHARES, or HASH_VALUE where their own hashes tell the work */
+    uint32_t work_shares;        /* how many shares `work` covers */
+    uint32_t hash_values;        /* of HASH_VALUE: how many hashes the difficulty was read from */
+    uint64_t work_from_us;       /* since when shares could have been seen */
+    struct lamp_rate nonce_rate; /* what the nonces of the shares tell; method NONE: nothing */
+    uint16_t devices;            /* how many devices the nonces tell of; 0 unknown */
+    double self_rate;            /* last self-reported hashes/s; 0 none */
 
     struct lamp_conn_evidence evidence[LAMP_CONN_EVIDENCE];
     uint8_t n_evidence;

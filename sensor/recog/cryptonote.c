@@ -4,6 +4,7 @@
  * xmrig-proxy's documentation. The method names are everyday words, so a line
  * counts only by the members of its params. */
 #include "common/text.h"
+#include "sensor/recog/proof.h"
 #include "sensor/recog/recog.h"
 
 #include <strings.h>
@@ -133,12 +134,21 @@ static void on_job(struct lamp_session *s, const struct lamp_jsonline *line,
     lamp_session_job(s, id, &w);
 }
 
+static void on_submit(struct lamp_session *s, const struct lamp_jsonline *line,
+                      const struct lamp_jsonvalue *params)
+{
+    const struct lamp_bytes job = lamp_jsonline_member(line, params, "job_id")->text;
+    if (!lamp_session_share(s, line, job, "answer to submit"))
+        return;
+    lamp_proof_cryptonote_share(s, job, text_of(line, params, "result"));
+    lamp_session_nonce(s, job, text_of(line, params, "nonce"), true);
+}
+
 static void follow_miner(struct lamp_session *s, const struct lamp_jsonline *line)
 {
     const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
     if (is_submit(line))
-        lamp_session_share(s, line, lamp_jsonline_member(line, params, "job_id")->text,
-                           "answer to submit");
+        on_submit(s, line, params);
     else if (method_is(line, "login"))
         on_login(s, line);
     else if (lamp_jsonline_top(line, "method"))

@@ -13,8 +13,8 @@
  * could name a new one in every line. */
 enum { WALLET_LOOKS = 6 };
 
-/* Monero's fork of 2018-04-06, when the old coin went on as XMO at MinerGate's old port. */
-#define XMO_SPLIT_US (UINT64_C(1522972800) * 1000000)
+/* Monero left CryptoNight on 2018-04-06; the old coin went on as XMO at MinerGate's old port. */
+#define CRYPTONIGHT_END_US (UINT64_C(1522972800) * 1000000)
 
 void lamp_session_evidence(struct lamp_session *s, const char *kind, const char *fmt, ...)
 {
@@ -28,6 +28,7 @@ void lamp_session_evidence(struct lamp_session *s, const char *kind, const char 
         c->n_evidence++;
     struct lamp_conn_evidence *e = &c->evidence[i];
     e->kind = kind;
+    e->t_us = s->now_us;
     va_list args;
     va_start(args, fmt);
     vsnprintf(e->detail, sizeof(e->detail), fmt, args);
@@ -106,6 +107,9 @@ static void identify_by_algorithm(struct lamp_session *s)
     lamp_session_coin(s, coin, only ? LAMP_COIN_BY_ALGORITHM : LAMP_COIN_BY_CUSTOM,
                       only ? "the only one mined with the algorithm of the jobs"
                            : "the most mined one with the algorithm of the jobs");
+    if (streq(s->algorithm_hint, "cryptonight") && s->conn.first_us < CRYPTONIGHT_END_US)
+        lamp_session_coin(s, lamp_catalogue_coin(s->catalogue, "XMR"), LAMP_COIN_BY_CUSTOM,
+                          "what most CryptoNight was mined for until April 2018");
     if (s->coin_by <= LAMP_COIN_BY_FORM)
         identify_wallet(s);
 }
@@ -253,7 +257,7 @@ static void look_up_minergate(struct lamp_session *s)
     if (!known && (c->platform || !mail || c->server_port < 45550 || c->server_port > 45800))
         return;
     const struct lamp_pool *row = lamp_catalogue_pool_at_port(
-        s->catalogue, "MinerGate", c->server_port, c->first_us < XMO_SPLIT_US);
+        s->catalogue, "MinerGate", c->server_port, c->first_us < CRYPTONIGHT_END_US);
     if (!row)
         return;
     if (!known)

@@ -2,6 +2,7 @@
 #include "sensor/recog/session.h"
 
 #include "common/text.h"
+#include "sensor/recog/proof.h"
 #include "sensor/recog/recog.h"
 
 #include <math.h>
@@ -58,12 +59,12 @@ void lamp_session_job(struct lamp_session *s, struct lamp_bytes id,
     if (weight)
         lamp_session_weight(s, *weight);
     s->jobs[s->next_job++ % LAMP_SESSION_JOBS] =
-        (struct lamp_session_job){ lamp_session_hash(id), weight ? sane(*weight) : s->current };
+        (struct lamp_session_job){ lamp_session_hash(id), weight ? sane(*weight) : s->current,
+                                   s->now_us };
     s->conn.jobs++;
 }
 
-/* The weight of the newest job of that name, or the one in force. */
-static struct lamp_weight weight_of(const struct lamp_session *s, struct lamp_bytes job)
+struct lamp_weight lamp_session_weight_of(const struct lamp_session *s, struct lamp_bytes job)
 {
     const uint64_t id = lamp_session_hash(job);
     for (uint32_t back = 1; back <= LAMP_SESSION_JOBS && back <= s->next_job; back++) {
@@ -72,6 +73,43 @@ static struct lamp_weight weight_of(const struct lamp_session *s, struct lamp_by
             return j->weight;
     }
     return s->current;
+}
+
+/* When the newest job of that name came; 0: it was not seen. */
+static uint64_t time_of(const struct lamp_session *s, struct lamp_bytes job)
+{
+    const uint64_t id = lamp_session_hash(job);
+    for (uint32_t back = 1; back <= LAMP_SESSION_JOBS && back <= s->next_job; back++) {
+        const struct lamp_session_job *j = &s->jobs[(s->next_job - back) % LAMP_SESSION_JOBS];
+        if (j->id == id)
+            return j->t_us;
+    }
+    return 0;
+}
+
+void lamp_session_nonce(struct lamp_session *s, struct lamp_bytes job, struct lamp_bytes hex,
+                        bool hashes)
+{
+    uint8_t nonce[32];
+    size_t len;
+    if (lamp_hex_decode((const char *)hex.data, hex.len, nonce, sizeof(nonce), &len) != LAMP_OK ||
+        !lamp_odometer_add(&s->odometer, time_of(s, job), s->now_us,
+                           (struct lamp_bytes){ nonce, len }))
+        return;
+    const struct lamp_odometer_reading r = lamp_odometer_read(&s->odometer);
+    if (!r.layout)
+        return;
+    if (hashes)
+        s->conn.nonce_rate = (struct lamp_rate){ r.value, r.low, r.high, LAMP_RATE_NONCE };
+    const bool devices = streq(r.layout, "devices");
+    s->conn.devices = devices ? (uint16_t)r.lanes : 0;
+    lamp_session_evidence(s, "nonce", "nonces count up, %u %s, together %.4g/s (%u shares)",
+                          r.lanes,
+                          devices                      ? "GPUs as EWBF numbers them"
+                          : streq(r.layout, "threads") ? "threads as xmr-stak numbers them"
+                          : streq(r.layout, "chunks")  ? "threads as xmrig numbers them"
+                                                       : "counter",
+                          r.value, s->odometer.n);
 }
 
 /* ---- requests, shares, answers ---- */
@@ -119,7 +157,7 @@ bool lamp_session_share(struct lamp_session *s, const struct lamp_jsonline *line
     s->shares[s->next_share++ % LAMP_SESSION_SHARES] = identity;
     struct lamp_request *r = add_request(s, line, what);
     r->is_share = true;
-    r->weight = weight_of(s, job);
+    r->weight = lamp_session_weight_of(s, job);
     add_work(&s->submitted, r->weight);
     s->conn.shares.submitted++;
     return true;
@@ -241,6 +279,22 @@ double lamp_compact_target_hashes(struct lamp_bytes hex)
 
 /* ---- the connection's summary fields ---- */
 
+/* Where no difficulty was seen, the hashes of the shares themselves tell it. */
+static void work_by_values(struct lamp_session *s)
+{
+    struct lamp_conn *c = &s->conn;
+    const double hashes = lamp_proof_hashes(&s->values);
+    const uint32_t n = s->pool_spoke ? c->shares.accepted : c->shares.submitted;
+    if (!(hashes > 0) || n < s->values.n)
+        return;
+    c->work_method = LAMP_RATE_HASH_VALUE;
+    c->work = n * hashes;
+    c->work_squares = n * hashes * hashes;
+    c->work_shares = n;
+    c->hash_values = s->values.n;
+    c->difficulty = hashes;
+}
+
 void lamp_session_refresh(struct lamp_session *s)
 {
     struct lamp_conn *c = &s->conn;
@@ -251,10 +305,13 @@ void lamp_session_refresh(struct lamp_session *s)
     const struct lamp_work *w = s->pool_spoke ? &s->accepted : &s->submitted;
     const double work = w->hashes + (per_difficulty > 0 ? w->difficulty * per_difficulty : 0);
     const uint32_t n = w->by_hashes + (per_difficulty > 0 ? w->by_difficulty : 0);
-    if (n > c->work_shares) { /* what was counted is not taken back */
+    if (n > c->work_shares || (n > 0 && c->work_method == LAMP_RATE_HASH_VALUE)) {
+        c->work_method = LAMP_RATE_SHARES; /* what was counted is not taken back */
         c->work = work;
         c->work_squares =
             w->hashes_squares + w->difficulty_squares * per_difficulty * per_difficulty;
         c->work_shares = n;
+    } else if (n == 0) {
+        work_by_values(s);
     }
 }

@@ -8,6 +8,7 @@
 #include "common/catalogue.h"
 #include "sensor/engine/conn.h"
 #include "sensor/recog/jsonline.h"
+#include "sensor/recog/odometer.h"
 #include "sensor/unwrap/http.h"
 
 enum {
@@ -52,6 +53,7 @@ struct lamp_request {
 struct lamp_session_job {
     uint64_t id; /* hash of the name shares give it by */
     struct lamp_weight weight;
+    uint64_t t_us; /* when it came */
 };
 
 /* Sums over shares; the squares tell how unequal they are. */
@@ -70,6 +72,14 @@ struct lamp_web {
 
 /* Takes a request in. */
 void lamp_web_request(struct lamp_web *w, const struct lamp_http_head *head);
+
+/* What the hashes of the first shares are, as fractions of 2^256 (proof.h). */
+struct lamp_hash_values {
+    uint32_t n, proven, failed; /* failed: above the target of their job */
+    double greatest;
+};
+
+typedef struct lamp_proofs lamp_proofs;
 
 struct lamp_session {
     struct lamp_conn conn;
@@ -102,6 +112,12 @@ struct lamp_session {
     bool pool_spoke;         /* answers can be seen: count accepted shares */
     bool null_is_yes;        /* a null result accepts a share, a text refuses it */
     struct lamp_work submitted, accepted;
+
+    lamp_proofs *proofs; /* borrowed; NULL: no headers are rebuilt */
+    uint8_t extranonce[32], extranonce_len;
+    uint32_t version_mask;
+    struct lamp_hash_values values;
+    struct lamp_odometer odometer;
 };
 
 /* A 64-bit hash, never 0: for telling messages apart, not for security. */
@@ -142,6 +158,14 @@ void lamp_session_weight(struct lamp_session *s, struct lamp_weight w);
  * the one in force. */
 void lamp_session_job(struct lamp_session *s, struct lamp_bytes id,
                       const struct lamp_weight *weight);
+
+/* The weight of the newest job of that name, or the one in force. */
+struct lamp_weight lamp_session_weight_of(const struct lamp_session *s, struct lamp_bytes job);
+
+/* The nonce of a share, as hex: what it tells of the miner's rate and devices (odometer.h). hashes:
+ * each nonce is one hash, as in CryptoNote. */
+void lamp_session_nonce(struct lamp_session *s, struct lamp_bytes job, struct lamp_bytes hex,
+                        bool hashes);
 
 /* A request of the miner with its "id", so that the answer is known when it comes. */
 void lamp_session_request(struct lamp_session *s, const struct lamp_jsonline *line,

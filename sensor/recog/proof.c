@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sensor/recog/proof.h"
+
+#include "common/text.h"
+
+#include <sodium.h>
+
+enum {
+    COINBASE_END = 512,
+    BRANCHES = 16,
+    BITCOIN_HEADER = 80,
+    BITCOIN_ROOT = 36, /* where the merkle root stands in it */
+    ZCASH_HEADER = 140,
+    ZCASH_NONCE = 108,
+    SOLUTION = 1347, /* of n = 200, k = 9, with its length */
+};
+
+/* What of a job goes into the header of its shares. */
+struct job {
+    uint64_t key;                      /* of session and job */
+    crypto_hash_sha256_state coinbase; /* after the part before extranonce2 */
+    uint8_t header[ZCASH_HEADER];
+    uint8_t end[COINBASE_END], branches[BRANCHES][32];
+    size_t end_len, n_branches, nonce1_len;
+    uint32_t version;
+};
+
+struct lamp_proofs {
+    size_t n, next;
+    struct job jobs[];
+};
+
+int lamp_proofs_new(size_t n, lamp_proofs **out)
+{
+    lamp_proofs *p = calloc(1, lamp_proofs_memory(n));
+    if (!p)
+        return LAMP_ENOMEM;
+    p->n = n;
+    *out = p;
+    return LAMP_OK;
+}
+
+lamp_proofs *lamp_proofs_free(lamp_proofs *p)
+{
+    free(p);
+    return NULL;
+}
+
+size_t lamp_proofs_memory(size_t n)
+{
+    return sizeof(lamp_proofs) + n * sizeof(struct job);
+}
+
+/* ---- reading ---- */
+
+static struct lamp_bytes text_at(const struct lamp_jsonline *line,
+                                 const struct lamp_jsonvalue *params, size_t i)
+{
+    return lamp_jsonline_string(lamp_jsonline_item(line, params, i));
+}
+
+/* Hex of exactly n bytes. */
+static bool read_exactly(struct lamp_bytes hex, uint8_t *out, size_t n)
+{
+    size_t len;
+    return hex.len == 2 * n &&
+           lamp_hex_decode((const char *)hex.data, hex.len, out, n, &len) == LAMP_OK;
+}
+
+/* Hex of up to size bytes. */
+static bool read_some(struct lamp_bytes hex, uint8_t *out, size_t size, size_t *out_len)
+{
+    return lamp_hex_decode((const char *)hex.data, hex.len, out, size, out_len) == LAMP_OK;
+}
+
+/* Stratum writes numbers most significant byte first, headers have them the other way. */
+static bool read_reversed(struct lamp_bytes hex, uint8_t *out)
+{
+    uint8_t b[4];
+    if (!read_exactly(hex, b, sizeof(b)))
+        return false;
+    for (size_t i = 0; i < sizeof(b); i++)
+        out[i] = b[3 - i];
+    return true;
+}
+
+static void sha256d(uint8_t out[32], const uint8_t *data, size_t len)
+{
+    crypto_hash_sha256(out, data, len);
+    crypto_hash_sha256(out, out, 32);
+}
+
+/* A little-endian number of 256 bits as a fraction of 2^256. */
+static double fraction_of(const uint8_t hash[32])
+{
+    double v = 0;
+    for (size_t i = 0; i < 32; i++)
+        v = (v + hash[i]) / 256;
+    return v;
+}
+
+static uint64_t key_of(const struct lamp_session *s, struct lamp_bytes job)
+{
+    const uint64_t parts[] = { lamp_session_hash(job), (uint64_t)(uintptr_t)s, s->conn.first_us };
+    return lamp_session_hash((struct lamp_bytes){ (const uint8_t *)parts, sizeof(parts) });
+}
+
+static struct job *find_job(const struct lamp_session *s, struct lamp_bytes job)
+{
+    const uint64_t key = key_of(s, job);
+    for (size_t i = 0; s->proofs && i < s->proofs->n; i++)
+        if (s->proofs->jobs[i].key == key)
+            return &s->proofs->jobs[i];
+    return NULL;
+}
+
+/* A place for a job, if shares of the session will be checked. */
+static struct job *new_job(const struct lamp_session *s)
+{
+    if (!s->proofs || s->values.n >= LAMP_PROOF_CHECKS)
+        return NULL;
+    struct job *j = &s->proofs->jobs[s->proofs->next++ % s->proofs->n];
+    j->key = 0; /* until it is complete */
+    return j;
+}
+
+/* ---- what values tell ---- */
+
+/* value: hash / 2^256 of a share, hashes: what its target stands for (0: unknown). */
+static void add_value(struct lamp_session *s, double value, double hashes)
+{
+    struct lamp_hash_values *v = &s->values;
+    v->n++;
+    if (value > v->greatest)
+        v->greatest = value;
+    if (hashes > 0 &&
+        value * hashes <= 1 + 1e-4) /* the two customs for difficulty 1 differ by 2^-16 */
+        v->proven++;
+    else if (hashes > 0)
+        v->failed++;
+    if (v->proven + v->failed < LAMP_PROOF_ENOUGH)
+        return;
+    if (v->failed == 0)
+        lamp_session_evidence(s, "proof", "%s%u shares checked, the hash of each meets its target",
+                              v->n == LAMP_PROOF_CHECKS ? "the first " : "", v->proven);
+    else
+        lamp_session_evidence(s, "proof",
+                              "%u of %u shares checked do not meet their target: refused by the "
+                              "pool, or made up",
+                              v->failed, v->proven + v->failed);
+}
+
+double lamp_proof_hashes(const struct lamp_hash_values *v)
+{
+    if (v->n < 2 || !(v->greatest > 0) || v->greatest > 1.0 / 256)
+        return 0;
+    return v->n / (v->greatest * (v->n + 1));
+}
+
+static bool is_enough(const struct lamp_session *s)
+{
+    return s->values.n >= LAMP_PROOF_CHECKS;
+}
+
+void lamp_proof_cryptonote_share(struct lamp_session *s, struct lamp_bytes job,
+                                 struct lamp_bytes result)
+{
+    uint8_t hash[32];
+    if (is_enough(s) || !read_exactly(result, hash, sizeof(hash)))
+        return;
+    add_value(s, fraction_of(hash), lamp_session_weight_of(s, job).hashes);
+}
+
+/* ---- Bitcoin ---- */
+
+void lamp_proof_extranonce(struct lamp_session *s, struct lamp_bytes hex)
+{
+    uint8_t b[sizeof(s->extranonce)];
+    size_t len;
+    if (!read_some(hex, b, sizeof(b), &len))
+        return;
+    memcpy(s->extranonce, b, len);
+    s->extranonce_len = (uint8_t)len;
+}
+
+void lamp_proof_version_mask(struct lamp_session *s, struct lamp_bytes hex)
+{
+    uint8_t b[4];
+    if (read_exactly(hex, b, sizeof(b)))
+        s->version_mask = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+/* The coinbase transaction up to extranonce2. */
+static bool begin_coinbase(const struct lamp_session *s, struct lamp_bytes hex, struct job *j)
+{
+    uint8_t begin[1024];
+    size_t len;
+    if (!read_some(hex, begin, sizeof(begin), &len))
+        return false;
+    crypto_hash_sha256_init(&j->coinbase);
+    crypto_hash_sha256_update(&j->coinbase, begin, len);
+    crypto_hash_sha256_update(&j->coinbase, s->extranonce, s->extranonce_len);
+    return true;
+}
+
+static bool read_branches(const struct lamp_jsonline *line, const struct lamp_jsonvalue *list,
+                          struct job *j)
+{
+    j->n_branches = lamp_jsonline_count(line, list);
+    if (j->n_branches > BRANCHES)
+        return false;
+    for (size_t i = 0; i < j->n_branches; i++)
+        if (!read_exactly(text_at(line, list, i), j->branches[i], 32))
+            return false;
+    return true;
+}
+
+void lamp_proof_bitcoin_job(struct lamp_session *s, const struct lamp_jsonline *line,
+                            const struct lamp_jsonvalue *params)
+{
+    const struct lamp_jsonvalue *id = lamp_jsonline_item(line, params, 0);
+    struct job *j = new_job(s);
+    if (!j || !id || s->extranonce_len == 0)
+        return;
+    uint8_t previous[32], version[4];
+    if (!read_exactly(text_at(line, params, 1), previous, sizeof(previous)) ||
+        !begin_coinbase(s, text_at(line, params, 2), j) ||
+        !read_some(text_at(line, params, 3), j->end, sizeof(j->end), &j->end_len) ||
+        !read_branches(line, lamp_jsonline_item(line, params, 4), j) ||
+        !read_exactly(text_at(line, params, 5), version, sizeof(version)) ||
+        !read_reversed(text_at(line, params, 6), j->header + 72))
+        return;
+    j->version = (uint32_t)version[0] << 24 | (uint32_t)version[1] << 16 |
+                 (uint32_t)version[2] << 8 | version[3];
+    for (size_t i = 0; i < sizeof(previous); i++) /* words of four bytes are turned round */
+        j->header[4 + i] = previous[i / 4 * 4 + 3 - i % 4];
+    j->key = key_of(s, id->text);
+}
+
+static void merkle_root(struct job *j, const uint8_t *extranonce2, size_t len, uint8_t root[32])
+{
+    uint8_t pair[64];
+    crypto_hash_sha256_state coinbase = j->coinbase;
+    crypto_hash_sha256_update(&coinbase, extranonce2, len);
+    crypto_hash_sha256_update(&coinbase, j->end, j->end_len);
+    crypto_hash_sha256_final(&coinbase, root);
+    crypto_hash_sha256(root, root, 32);
+    for (size_t i = 0; i < j->n_branches; i++) {
+        memcpy(pair, root, 32);
+        memcpy(pair + 32, j->branches[i], 32);
+        sha256d(root, pair, sizeof(pair));
+    }
+}
+
+/* The version with the bits that the miner chose; without a word of the pool those of BIP 320. */
+static uint32_t version_of(const struct lamp_session *s, const struct job *j,
+                           struct lamp_bytes bits)
+{
+    const uint32_t mask = s->version_mask ? s->version_mask : 0x1fffe000;
+    uint8_t b[4];
+    if (!read_exactly(bits, b, sizeof(b)))
+        return j->version;
+    const uint32_t chosen =
+        (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+    return (j->version & ~mask) | (chosen & mask);
+}
+
+void lamp_proof_bitcoin_share(struct lamp_session *s, const struct lamp_jsonline *line,
+                              const struct lamp_jsonvalue *params)
+{
+    const struct lamp_jsonvalue *id = lamp_jsonline_item(line, params, 1);
+    struct job *j = id && !is_enough(s) ? find_job(s, id->text) : NULL;
+    uint8_t extranonce2[16], header[BITCOIN_HEADER], hash[32];
+    size_t len;
+    if (!j || !read_some(text_at(line, params, 2), extranonce2, sizeof(extranonce2), &len))
+        return;
+    memcpy(header, j->header, sizeof(header));
+    if (!read_reversed(text_at(line, params, 3), header + 68) ||
+        !read_reversed(text_at(line, params, 4), header + 76))
+        return;
+    const uint32_t version = version_of(s, j, text_at(line, params, 5));
+    for (size_t i = 0; i < 4; i++)
+        header[i] = (uint8_t)(version >> 8 * i);
+    merkle_root(j, extranonce2, len, header + BITCOIN_ROOT);
+    sha256d(hash, header, sizeof(header));
+    const double value = fraction_of(hash);
+    const double hashes = lamp_session_weight_of(s, id->text).difficulty * 0x1p32;
+    const bool meets = hashes >= 0x1p20 && value * hashes <= 1 + 1e-4;
+    if (meets)
+        s->algorithm_hint = "sha256d"; /* by chance once in a million */
+    if (meets || (s->algorithm_hint && streq(s->algorithm_hint, "sha256d")))
+        add_value(s, value, hashes);
+}
+
+/* ---- Zcash ---- */
+
+void lamp_proof_zcash_job(struct lamp_session *s, const struct lamp_jsonline *line,
+                          const struct lamp_jsonvalue *params)
+{
+    static const uint8_t lengths[] = { 4, 32, 32, 32, 4, 4 }; /* all as they stand in the header */
+    const struct lamp_jsonvalue *id = lamp_jsonline_item(line, params, 0);
+    struct job *j = new_job(s);
+    if (!j || !id || s->extranonce_len == 0 || s->extranonce_len > 32)
+        return;
+    size_t at = 0;
+    for (size_t i = 0; i < ARRAY_LEN(lengths); at += lengths[i++])
+        if (!read_exactly(text_at(line, params, i + 1), j->header + at, lengths[i]))
+            return;
+    memcpy(j->header + ZCASH_NONCE, s->extranonce, s->extranonce_len);
+    j->nonce1_len = s->extranonce_len;
+    j->key = key_of(s, id->text);
+}
+
+void lamp_proof_zcash_share(struct lamp_session *s, const struct lamp_jsonline *line,
+                            const struct lamp_jsonvalue *params)
+{
+    const struct lamp_jsonvalue *id = lamp_jsonline_item(line, params, 1);
+    const struct job *j = id && !is_enough(s) ? find_job(s, id->text) : NULL;
+    uint8_t block[ZCASH_HEADER + SOLUTION], hash[32];
+    size_t len;
+    if (!j)
+        return;
+    memcpy(block, j->header, ZCASH_HEADER);
+    if (!read_exactly(text_at(line, params, 2), block + 100, 4) ||
+        !read_exactly(text_at(line, params, 3), block + ZCASH_NONCE + j->nonce1_len,
+                      32 - j->nonce1_len) ||
+        !read_some(text_at(line, params, 4), block + ZCASH_HEADER, SOLUTION, &len))
+        return;
+    sha256d(hash, block, ZCASH_HEADER + len);
+    add_value(s, fraction_of(hash), lamp_session_weight_of(s, id->text).hashes);
+}
