@@ -58,12 +58,19 @@ lamp_stop() {
     rm -f "$LAMP_RUN/$1.pid"
 }
 
-# Ends every program that $LAMP_RUN knows of.
+# Ends every program that $LAMP_RUN knows of: all are told before any is waited for.
 lamp_stop_all() {
-    local file
-    for file in "$LAMP_RUN"/*.pid; do
-        [ -e "$file" ] || continue
-        file=${file##*/}
-        lamp_stop "${file%.pid}"
+    local name pid
+    local -a names=()
+    for name in "$LAMP_RUN"/*.pid; do
+        [ -e "$name" ] || continue
+        name=${name##*/} name=${name%.pid}
+        names+=("$name")
+        if pid=$(lamp_pid "$name"); then
+            kill "$pid" 2>/dev/null
+        fi
+    done
+    for name in "${names[@]}"; do
+        lamp_stop "$name"
     done
 }

@@ -82,10 +82,19 @@ limit_is() {
         END { if (!found) exit 1 }' "/proc/$(child "$1")/limits"
 }
 
+# Sets `ran` to the microseconds that a process has had a processor, `waited` to those that it was
+# ready to run while others had them.
+time_of() {
+    ran=0 waited=0
+    read -r ran waited _ 2>/dev/null <"/proc/$1/schedstat"
+    ran=$((ran / 1000)) waited=$((waited / 1000))
+}
+
 # Sets `slowest` to the milliseconds in which the last of the three processes got from its start
-# to its sandbox. No program is started in the loops, which would cost more than what they measure.
+# to its sandbox, without the time that other work on the machine kept it, its parent or this shell
+# waiting for a processor, and never less than it ran. No program is started in the loops, which would cost more than what they measure.
 measure_start() {
-    local parent took key value pid now children="" boxes=0 ended=$((SECONDS + 20))
+    local parent took key value pid now ran waited others children="" boxes=0 ended=$((SECONDS + patience))
     local -A began=() boxed=()
     slowest=0
     start_sensor north
@@ -94,15 +103,23 @@ measure_start() {
         read -r children 2>/dev/null <"/proc/$parent/task/$parent/children"
         for pid in $children; do
             [ -z "${boxed[$pid]:-}" ] || continue
-            now=${EPOCHREALTIME/./}
-            : "${began[$pid]:=$now}"
+            if [ -z "${began[$pid]:-}" ]; then
+                time_of $$ && others=$waited
+                time_of "$parent"
+                began[$pid]=$((${EPOCHREALTIME/./} - others - waited))
+            fi
             while read -r key value _; do
                 [ "$key" = Seccomp: ] || continue
                 if [ "$value" = 2 ]; then
                     now=${EPOCHREALTIME/./}
+                    time_of $$ && others=$waited
+                    time_of "$parent" && others=$((others + waited))
+                    time_of "$pid"
                     boxed[$pid]=$now
                     boxes=$((boxes + 1))
-                    took=$(((now - began[$pid]) / 1000))
+                    took=$((now - others - waited - began[$pid]))
+                    [ "$took" -gt "$ran" ] || took=$ran
+                    took=$((took / 1000))
                     [ "$took" -le "$slowest" ] || slowest=$took
                 fi
                 break
