@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/supervisor.h"
 
+#include "common/catalogue.h"
 #include "common/io.h"
 #include "common/log.h"
 #include "sensor/capture/capture.h"
@@ -40,6 +41,7 @@ struct child {
     pid_t pid; /* 0: not running */
     uint64_t started_ms, start_at_ms;
     unsigned backoff_ms;
+    bool renewed; /* was told to end so that another one begins */
 };
 
 struct parent {
@@ -213,6 +215,13 @@ static bool on_child_end(struct parent *p, struct child *c, int status)
     char how[64];
     describe_end(status, how, sizeof(how));
     c->pid = 0;
+    if (c->renewed && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        c->renewed = false;
+        c->start_at_ms = 0;
+        lamp_log(LAMP_LOG_INFO, "sensor", "process renewed process=%s", c->name);
+        return false;
+    }
+    c->renewed = false;
     if (!p->notified && WIFEXITED(status) && WEXITSTATUS(status) == LAMP_EXIT_CONFIG)
         return true;
     const uint64_t t = now_ms();
@@ -255,6 +264,27 @@ static void stop_child(struct child *c)
     c->pid = 0;
 }
 
+/* Takes over a new catalogue. The capture process can open no file, so another one takes its place: the
+ * old one first hands over all it has counted; what passes until the new one watches, some tenths of
+ * a second, is not seen. A catalogue with a mistake changes nothing. */
+static void reload_catalogue(struct parent *p)
+{
+    struct child *c = &p->children[CAPTURE];
+    lamp_catalogue *catalogue = NULL;
+    char why[512];
+    if (lamp_catalogue_load(p->conf->catalogue, &catalogue, why, sizeof(why)) != LAMP_OK) {
+        lamp_log(LAMP_LOG_WARN, "sensor", "sensor.catalogue: %s, keeping the old one", why);
+        return;
+    }
+    lamp_catalogue_free(catalogue);
+    if (c->pid == 0 || c->renewed)
+        return; /* the next one reads it anyway */
+    c->renewed = true;
+    kill(c->pid, SIGTERM);
+    lamp_log(LAMP_LOG_INFO, "sensor",
+             "SIGHUP: taking over the catalogue; a new configuration needs a restart");
+}
+
 /* Handles what signals came. Returns whether the program must end. */
 static bool on_signals(struct parent *p, bool *out_failed)
 {
@@ -264,7 +294,7 @@ static bool on_signals(struct parent *p, bool *out_failed)
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
             end = true;
         else if (info.ssi_signo == SIGHUP)
-            lamp_log(LAMP_LOG_INFO, "sensor", "SIGHUP: a new configuration needs a restart");
+            reload_catalogue(p);
     }
     /* SIGCHLD may stand for several ends, so look in any case. */
     *out_failed = reap(p);
