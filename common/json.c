@@ -182,19 +182,34 @@ void lamp_json_uint(struct lamp_json *j, const char *key, uint64_t v)
     lamp_json_raw(j, key, t, (size_t)snprintf(t, sizeof(t), "%" PRIu64, v));
 }
 
+enum { DOUBLE_MAX = 320 }; /* of any number of digits; 17 need 24 */
+
+static int print_double(char t[DOUBLE_MAX], int digits, double v)
+{
+    return snprintf(t, DOUBLE_MAX, "%.*g", digits, v);
+}
+
 void lamp_json_double(struct lamp_json *j, const char *key, double v)
 {
-    char t[40];
+    char t[DOUBLE_MAX];
     if (!isfinite(v)) {
         lamp_json_null(j, key);
         return;
     }
-    /* the shortest form that reads back as the same number */
-    int n = 0;
-    for (int digits = 6; digits <= 17; digits++) {
-        n = snprintf(t, sizeof(t), "%.*g", digits, v);
-        if (strtod(t, NULL) == v)
-            break;
+    /* The shortest form that reads back as the same number. Most are short; for the others it is
+     * searched for by halves, since a form with more digits is no less close. */
+    int n = print_double(t, 6, v);
+    if (strtod(t, NULL) != v) {
+        int least = 7, enough = 17;
+        while (least < enough) {
+            const int digits = (least + enough) / 2;
+            print_double(t, digits, v);
+            if (strtod(t, NULL) == v)
+                enough = digits;
+            else
+                least = digits + 1;
+        }
+        n = print_double(t, enough, v);
     }
     lamp_json_raw(j, key, t, (size_t)n);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/json.h"
+#include "tests/support/rng.h"
 #include "tests/support/test.h"
 
 #include <math.h>
@@ -91,6 +92,20 @@ static void test_numbers(void **state)
         assert_string_equal(buf, cases[i].want);
         if (isfinite(cases[i].v))
             assert_true(strtod(buf, NULL) == cases[i].v);
+    }
+    struct lamp_rng rng = { .state = 1 };
+    for (unsigned i = 0; i < 3000; i++) { /* the first length that reads back, of all lengths */
+        char want[64];
+        const double v =
+            ldexp(round(ldexp(lamp_rng_unit(&rng), (int)(i % 60))), (int)(i % 90) - 45);
+        for (int digits = 6; digits <= 17; digits++) {
+            snprintf(want, sizeof(want), "%.*g", digits, v);
+            if (strtod(want, NULL) == v)
+                break;
+        }
+        lamp_json_reset(&j);
+        lamp_json_double(&j, NULL, v);
+        assert_string_equal(buf, want);
     }
     lamp_json_reset(&j);
     lamp_json_time(&j, NULL, 1700000000000042);
