@@ -19,7 +19,6 @@ const struct lamp_mass lamp_mass_browser = { 0, .70 };
 const struct lamp_mass lamp_mass_rhythm = { .60, 0 };
 const struct lamp_mass lamp_mass_rhythm_weak = { .25, 0 };
 const struct lamp_mass lamp_mass_rhythm_not = { 0, .60 };
-const struct lamp_mass lamp_mass_sequence = { .50, 0 };
 const struct lamp_mass lamp_mass_clock = { .90, 0 };
 const struct lamp_mass lamp_mass_probe_yes = { .99, 0 };
 const struct lamp_mass lamp_mass_probe_no = { 0, .50 };

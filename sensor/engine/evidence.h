@@ -30,8 +30,8 @@ struct lamp_mass {
 extern const struct lamp_mass lamp_mass_certain_both, lamp_mass_certain, lamp_mass_strong_both,
     lamp_mass_strong, lamp_mass_fresh, lamp_mass_stale, lamp_mass_name, lamp_mass_front,
     lamp_mass_keyword, lamp_mass_plain_hello, lamp_mass_browser, lamp_mass_rhythm,
-    lamp_mass_rhythm_weak, lamp_mass_rhythm_not, lamp_mass_sequence, lamp_mass_clock,
-    lamp_mass_probe_yes, lamp_mass_probe_no, lamp_mass_allowed;
+    lamp_mass_rhythm_weak, lamp_mass_rhythm_not, lamp_mass_clock, lamp_mass_probe_yes,
+    lamp_mass_probe_no, lamp_mass_allowed;
 
 /* What is known of one connection; zero-initialise. */
 struct lamp_grounds {

@@ -144,11 +144,14 @@ struct lamp_identity lamp_identity_of_name(const lamp_catalogue *catalogue, cons
         return of_entry(e);
     if (!catalogue)
         return (struct lamp_identity){ 0 };
-    const struct lamp_pool *p = lamp_catalogue_pool(catalogue, name, port);
-    if (p && p->port == port)
-        return of_pool(p, lamp_mass_name, "a pool's host and port in the catalogue");
-    if (p || (p = lamp_catalogue_host(catalogue, name)))
-        return of_pool(p, lamp_mass_stale, "a pool's host in the catalogue, at another port");
+    const struct lamp_pool *p = lamp_catalogue_host(catalogue, name);
+    if (p) {
+        const struct lamp_pool *here = lamp_catalogue_pool(catalogue, name, port);
+        if (here && here->port == port)
+            return of_pool(here, lamp_mass_name, "a pool's host and port in the catalogue");
+        return of_pool(here ? here : p, lamp_mass_stale,
+                       "a pool's host in the catalogue, at another port");
+    }
     if ((p = parent(catalogue, name)))
         return of_pool(p, p->port ? lamp_mass_front : lamp_mass_stale,
                        "below a pool's host in the catalogue");
@@ -157,35 +160,53 @@ struct lamp_identity lamp_identity_of_name(const lamp_catalogue *catalogue, cons
 
 /* ---- words ---- */
 
-static bool one_of(const char *word, size_t len, const char *const *list, size_t n)
+struct word {
+    const char *text;
+    size_t len;
+};
+#define WORD(s)                                                                                    \
+    {                                                                                              \
+        s, sizeof(s) - 1                                                                           \
+    }
+
+static bool one_of(const char *word, size_t len, const struct word *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (strlen(list[i]) == len && strncasecmp(word, list[i], len) == 0)
+        if (list[i].len == len && list[i].text[0] == (word[0] | 0x20) &&
+            strncasecmp(word, list[i].text, len) == 0)
             return true;
     return false;
 }
 
+static bool ends_with(const char *word, size_t len, const char *end, size_t n)
+{
+    return len > n && strncasecmp(word + len - n, end, n) == 0;
+}
+
 bool lamp_identity_hint(struct lamp_bytes name)
 {
-    static const char *const coins[] = { "btc",  "bitcoin", "eth",   "etc",  "xmr",   "monero",
-                                         "rvn",  "ltc",     "zec",   "kas",  "kaspa", "ergo",
-                                         "erg",  "beam",    "grin",  "alph", "zeph",  "dash",
-                                         "doge", "coin",    "crypto" };
-    static const char *const work[] = { "pool", "pools", "mine", "mining", "miner", "miners" };
-    static const char *const alone[] = { "stratum",   "xmrig",    "nicehash",  "minexmr",
-                                         "ethermine", "nanopool", "hashvault", "supportxmr" };
+    static const struct word coins[] = {
+        WORD("btc"),  WORD("bitcoin"), WORD("eth"),   WORD("etc"),  WORD("xmr"),   WORD("monero"),
+        WORD("rvn"),  WORD("ltc"),     WORD("zec"),   WORD("kas"),  WORD("kaspa"), WORD("ergo"),
+        WORD("erg"),  WORD("beam"),    WORD("grin"),  WORD("alph"), WORD("zeph"),  WORD("dash"),
+        WORD("doge"), WORD("coin"),    WORD("crypto")
+    };
+    static const struct word work[] = { WORD("pool"),   WORD("pools"), WORD("mine"),
+                                        WORD("mining"), WORD("miner"), WORD("miners") };
+    static const struct word alone[] = { WORD("stratum"),   WORD("xmrig"),     WORD("nicehash"),
+                                         WORD("minexmr"),   WORD("ethermine"), WORD("nanopool"),
+                                         WORD("hashvault"), WORD("supportxmr") };
     bool coin = false, works = false, sure = false;
     for (size_t i = 0, len; i < name.len; i += len + 1) {
         const char *word = (const char *)name.data + i;
         for (len = 0; i + len < name.len && isalpha((unsigned char)word[len]);)
             len++;
+        if (len < 3)
+            continue;
         coin |= one_of(word, len, coins, ARRAY_LEN(coins));
-        works |= one_of(word, len, work, ARRAY_LEN(work)) ||
-                 (len > 6 && (strncasecmp(word + len - 6, "miners", 6) == 0 ||
-                              strncasecmp(word + len - 6, "mining", 6) == 0));
-        sure |= one_of(word, len, alone, ARRAY_LEN(alone));
+        works |= one_of(word, len, work, ARRAY_LEN(work)) || ends_with(word, len, "mining", 6);
         /* "herominers": no coin beside it is needed */
-        sure |= len > 6 && strncasecmp(word + len - 6, "miners", 6) == 0;
+        sure |= one_of(word, len, alone, ARRAY_LEN(alone)) || ends_with(word, len, "miners", 6);
     }
     return sure || (coin && works);
 }

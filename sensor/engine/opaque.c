@@ -47,7 +47,8 @@ struct lamp_dim {
     const char *identity_kind;     /* static: kind of its evidence */
     uint64_t identity_us, hello_us, evaluated_us;
     bool hint, offers_protocol, self_signed;
-    char sni[NAME], server_name[NAME], identity_name[NAME], ja4[LAMP_TLS_JA4];
+    char sni[NAME], server_name[NAME], identity_name[NAME];
+    struct lamp_tls_offer offer;
 
     uint8_t first[2][LAMP_FIRST_BYTES], n_first[2];
     struct lamp_run runs[LAMP_FIRST_RUNS];
@@ -233,7 +234,7 @@ static void identify_name(lamp_opaque *o, lamp_dim *d, const char *kind, struct 
         lamp_identity_of_name(o->cfg.catalogue, o->watch, name, d->facts.server_port);
     if (found.mass.mining > 0)
         identify(d, found, kind, name, t_us);
-    if (lamp_identity_hint(name)) {
+    else if (lamp_identity_hint(name)) {
         d->hint = true;
         lamp_grounds_add(&d->grounds, LAMP_GROUND_IDENTITY, lamp_mass_keyword);
     }
@@ -273,7 +274,7 @@ static void tell_identity(struct lamp_conn *c, const lamp_dim *d)
 
 static void tell_hello(struct lamp_conn *c, const lamp_dim *d)
 {
-    if (!d->ja4[0])
+    if (!c->ja4[0])
         return;
     const struct lamp_reason r = {
         .kind = "tls-hello",
@@ -284,7 +285,7 @@ static void tell_hello(struct lamp_conn *c, const lamp_dim *d)
     };
     lamp_reason_add(c, &r, true, "ClientHello %s, JA4 %s%s",
                     d->offers_protocol ? "offers a protocol as browsers do" : "without ALPN",
-                    d->ja4, d->self_signed ? ", self-signed certificate" : "");
+                    c->ja4, d->self_signed ? ", self-signed certificate" : "");
 }
 
 static void tell_rhythm(struct lamp_conn *c, const lamp_dim *d, int score, uint64_t t_us)
@@ -305,7 +306,8 @@ static void fill_conn(const lamp_opaque *o, struct lamp_conn *c, const lamp_dim 
     c->family = d->is_sv2 ? "stratum-v2" : "tls-mining";
     c->tls = d->kind == KIND_TLS;
     snprintf(c->sni, sizeof(c->sni), "%s", d->sni);
-    snprintf(c->ja4, sizeof(c->ja4), "%s", d->ja4);
+    if (!c->ja4[0])
+        lamp_tls_ja4(&d->offer, c->ja4);
     const struct lamp_identity *i = &d->identity;
     if (i->pool)
         c->pool = i->pool;
@@ -412,7 +414,7 @@ static bool on_hello(lamp_opaque *o, lamp_dim *d, struct lamp_bytes message, uin
         o->n.browsers++;
         return false;
     }
-    lamp_tls_ja4(&hello, d->ja4);
+    lamp_tls_offer_of(&hello, &d->offer);
     lamp_grounds_add(&d->grounds, LAMP_GROUND_SHAPE,
                      d->offers_protocol ? lamp_mass_browser : lamp_mass_plain_hello);
     if (d->is_answered)

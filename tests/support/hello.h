@@ -30,7 +30,7 @@ static inline void set16(struct hello *h, size_t at, size_t v)
 }
 
 /* A ClientHello of TLS 1.2 form in one record: one cipher suite, server_name if sni is not
- * empty, one ALPN offer, then padding (RFC 7685) of pad bytes if that is not 0. */
+ * empty, one ALPN offer if that is not, then padding (RFC 7685) of pad bytes if that is not 0. */
 static inline void make_hello(struct hello *h, const char *sni, const char *alpn, size_t pad)
 {
     static const uint8_t zeros[1500];
@@ -49,11 +49,13 @@ static inline void make_hello(struct hello *h, const char *sni, const char *alpn
         put16(h, name);
         put(h, sni, name);
     }
-    put16(h, 16);
-    put16(h, offer + 3);
-    put16(h, offer + 1);
-    put(h, &(uint8_t){ (uint8_t)offer }, 1);
-    put(h, alpn, offer);
+    if (offer) {
+        put16(h, 16);
+        put16(h, offer + 3);
+        put16(h, offer + 1);
+        put(h, &(uint8_t){ (uint8_t)offer }, 1);
+        put(h, alpn, offer);
+    }
     if (pad) {
         put16(h, 21);
         put16(h, pad);

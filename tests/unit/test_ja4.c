@@ -148,7 +148,9 @@ static void test_fingerprints(void **state)
         assert_int_equal(lamp_tls_hello_message((struct lamp_bytes){ copy, h.len }, &hello),
                          LAMP_OK);
         assert_true(lamp_bytes_eq(hello.sni, offers[i].sni));
-        lamp_tls_ja4(&hello, ja4);
+        struct lamp_tls_offer offer;
+        lamp_tls_offer_of(&hello, &offer);
+        lamp_tls_ja4(&offer, ja4);
         guarded_free(copy);
         if (!streq(ja4, offers[i].ja4))
             fail_msg("%s: %s, not %s", offers[i].label, ja4, offers[i].ja4);
@@ -166,7 +168,9 @@ static void test_cut(void **state)
         struct lamp_tls_hello hello;
         if (lamp_tls_hello_message((struct lamp_bytes){ copy, len }, &hello) == LAMP_OK) {
             char ja4[LAMP_TLS_JA4];
-            lamp_tls_ja4(&hello, ja4);
+            struct lamp_tls_offer offer;
+            lamp_tls_offer_of(&hello, &offer);
+            lamp_tls_ja4(&offer, ja4);
             assert_string_equal(ja4, "");
         }
         guarded_free(copy);
