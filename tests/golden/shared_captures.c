@@ -3,7 +3,8 @@
  * the columns of TRUTH.tsv). Every mining connection that spoke one of our families in the
  * clear has to be found at probable or above with the right ends, family and number of
  * shares; nothing in neg/ or malformed/ may be probable or confirmed. The same for conversations
- * of gen/ in each encapsulation (VLAN, MPLS, PPPoE, GRE, VXLAN, fragments, ...). Prints the figures, also
+ * of gen/ in each encapsulation (VLAN, MPLS, PPPoE, GRE, VXLAN, fragments, ...) and for those in SOCKS,
+ * CONNECT and WebSocket, whose tunnel has to lead to the pool. Prints the figures, also
  * those that decide nothing (wallet, worker, agent, jobs). Exit 77: no captures here. */
 #include "tests/golden/run_analyze.h"
 
@@ -26,6 +27,15 @@ enum column {
     AGENT,
     SHARES,
     JOBS,
+    TLS,
+    SNI,
+    STATUS,
+    MIDSTREAM,
+    PACKETS,
+    DURATION,
+    BYTES_UP,
+    BYTES_DOWN,
+    SERVER_NAME,
     COLUMNS
 };
 
@@ -39,12 +49,18 @@ static size_t n_found;
 
 /* Families as TRUTH.tsv names them. */
 static struct family {
-    const char *truth, *ours;
+    const char *truth, *ours; /* ours NULL: any */
+    const char *tunnel;       /* its kind, with the pool as host; NULL: none */
+    bool is_exact;            /* wallet, worker, agent and jobs have to be right too */
+    bool is_wrapped;          /* rows of gen/ count in their own captures, as with a tunnel */
     unsigned rows, found, confirmed, wallet, worker, agent, jobs;
 } families[] = {
     { .truth = "stratum-v1", .ours = "stratum-v1" },
     { .truth = "cryptonote-stratum", .ours = "cryptonote" },
     { .truth = "eth-proxy", .ours = "eth-proxy" },
+    { .truth = "getwork-http", .ours = "getwork", .is_exact = true },
+    { .truth = "getblocktemplate-http", .ours = "getblocktemplate", .is_exact = true },
+    { .truth = "tls-clienthello-to-stratum-port", .is_exact = true },
     /* gen/TRUTH.tsv tells dialects apart */
     { .truth = "xmr-stratum", .ours = "cryptonote" },
     { .truth = "xmrig-proxy", .ours = "cryptonote" },
@@ -53,6 +69,14 @@ static struct family {
     { .truth = "ethereumstratum-1.0.0", .ours = "stratum-v1" },
     { .truth = "kawpow", .ours = "stratum-v1" },
     { .truth = "alephium", .ours = "stratum-v1" },
+    /* and what is around them */
+    { .truth = "xmr-stratum-socks5", .ours = "cryptonote", .tunnel = "socks5" },
+    { .truth = "xmrig-proxy-socks5", .ours = "cryptonote", .tunnel = "socks5" },
+    { .truth = "btc-stratum-socks5", .ours = "stratum-v1", .tunnel = "socks5" },
+    { .truth = "xmr-stratum-http-connect", .ours = "cryptonote", .tunnel = "http-connect" },
+    { .truth = "ws-xmr-stratum", .ours = "cryptonote", .is_wrapped = true },
+    { .truth = "ws-coinhive", .ours = "websocket-miner", .is_wrapped = true },
+    { .truth = "ws-webminer", .ours = "websocket-miner", .is_wrapped = true },
 };
 
 static const char *str(const json_t *o, const char *key)
@@ -194,6 +218,18 @@ static unsigned check_encrypted(void)
     return faults;
 }
 
+static unsigned check_tunnel(const struct family *f, char *const *row, const json_t *conn)
+{
+    const json_t *tunnel = json_object_get(conn, "tunnel");
+    if (!f->tunnel)
+        return 0;
+    if (!streq(str(tunnel, "kind"), f->tunnel))
+        return complain(row, "tunnel is", str(tunnel, "kind"));
+    if (!streq(str(tunnel, "host"), row[SERVER_NAME]))
+        return complain(row, "tunnel leads to", str(tunnel, "host"));
+    return 0;
+}
+
 /* Compares one row of the truth, whose file is in folder; returns how many faults. */
 static unsigned check_row(const char *folder, char *const *row)
 {
@@ -201,6 +237,8 @@ static unsigned check_row(const char *folder, char *const *row)
     while (f < families + ARRAY_LEN(families) && !streq(f->truth, row[FAMILY]))
         f++;
     if (!streq(row[ROLE], "mining") || f == families + ARRAY_LEN(families))
+        return 0;
+    if (*folder && !f->tunnel && !f->is_wrapped && !is_encapsulated(row[FILE_NAME]))
         return 0;
     f->rows++;
     char key[MAX_KEY], shares[32], jobs[32];
@@ -219,7 +257,12 @@ static unsigned check_row(const char *folder, char *const *row)
     f->jobs += streq(jobs, row[JOBS]);
     snprintf(shares, sizeof(shares), "%d", (int)num(hit->is, "shares", "submitted"));
     unsigned faults = 0;
-    if (!streq(str(hit->is, "family"), f->ours))
+    faults += check_tunnel(f, row, hit->is);
+    if (f->is_exact && (!streq(str(hit->is, "wallet"), row[WALLET]) ||
+                        !streq(str(hit->is, "worker"), row[WORKER]) ||
+                        !streq(str(hit->is, "agent"), row[AGENT]) || !streq(jobs, row[JOBS])))
+        faults += complain(row, "identity or jobs are not; agent", str(hit->is, "agent"));
+    if (f->ours && !streq(str(hit->is, "family"), f->ours))
         faults += complain(row, "family is", str(hit->is, "family"));
     if (!streq(shares, row[SHARES]))
         faults += complain(row, "shares are", shares);
@@ -236,10 +279,10 @@ static unsigned check_truth(const char *folder, FILE *truth)
         size_t n = 0;
         while (n < COLUMNS && rest)
             row[n++] = strsep(&rest, "\t\n");
-        if (!header && n == COLUMNS)
-            count_encrypted(folder, row);
-        if (!header && n == COLUMNS && (!*folder || is_encapsulated(row[FILE_NAME])))
-            faults += check_row(folder, row);
+        if (header || n < COLUMNS)
+            continue;
+        count_encrypted(folder, row);
+        faults += check_row(folder, row);
     }
     free(line);
     return faults;
