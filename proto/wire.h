@@ -376,8 +376,10 @@ struct lamp_conn_row {
     uint32_t confidence; /* 1/10000 */
     struct lamp_bytes family, coin, algorithm, wallet, worker, agent, pool, server_name, sni, ja4,
         hash_unit;
-    double difficulty, self_rate; /* 0: unknown */
-    uint32_t flags;               /* enum lamp_conn_flag */
+    struct lamp_bytes tunnel_kind, tunnel_host; /* what the server passes on, and where to */
+    uint16_t tunnel_port;                       /* 0: unknown */
+    double difficulty, self_rate;               /* 0: unknown */
+    uint32_t flags;                             /* enum lamp_conn_flag */
     struct lamp_evidence evidence[LAMP_WIRE_EVIDENCE_MAX];
     size_t n_evidence;
 };

@@ -135,6 +135,9 @@ static const struct column conn_columns[] = {
     INT(flags, UINT32_MAX),
     STRING(hash_unit),
     COUNT32(work_shares),
+    STRING(tunnel_kind),
+    STRING(tunnel_host),
+    INT(tunnel_port, UINT16_MAX),
 };
 #undef LAMP_OURS
 #undef LAMP_THEIRS

@@ -204,6 +204,22 @@ static void endpoints(struct lamp_json *j, const struct lamp_conn_row *r)
     lamp_json_end(j);
 }
 
+static void tunnel(struct lamp_json *j, const struct lamp_conn_row *r)
+{
+    if (!r->tunnel_kind.len) {
+        lamp_json_null(j, "tunnel");
+        return;
+    }
+    lamp_json_object(j, "tunnel");
+    lamp_json_bytes(j, "kind", r->tunnel_kind);
+    lamp_json_bytes(j, "host", r->tunnel_host);
+    if (r->tunnel_port)
+        lamp_json_uint(j, "port", r->tunnel_port);
+    else
+        lamp_json_null(j, "port");
+    lamp_json_end(j);
+}
+
 void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *v)
 {
     const struct lamp_conn_row *r = &v->row;
@@ -227,6 +243,7 @@ void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *
     lamp_json_bool(j, "tls", r->flags & LAMP_CONN_TLS);
     lamp_json_bytes(j, "sni", r->sni);
     lamp_json_bytes(j, "ja4", r->ja4);
+    tunnel(j, r);
     lamp_json_bool(j, "midstream", r->flags & LAMP_CONN_MIDSTREAM);
     lamp_json_bool(j, "open", v->open);
     lamp_json_uint(j, "jobs", r->jobs);

@@ -166,7 +166,7 @@ static int make_schema(struct lamp_sqlite *q)
         return err;
     if (version == LAMP_SCHEMA_VERSION)
         return LAMP_OK;
-    if (version != 0 && version != 1) {
+    if (version < 0 || version > LAMP_SCHEMA_VERSION) {
         snprintf(q->base.why, sizeof(q->base.why),
                  "the database has version %lld, this program knows %d", (long long)version,
                  LAMP_SCHEMA_VERSION);
@@ -181,8 +181,10 @@ static int make_schema(struct lamp_sqlite *q)
     err = pragma(q, "BEGIN IMMEDIATE");
     if (err == LAMP_OK && version == 0)
         err = pragma(q, lamp_schema);
-    if (err == LAMP_OK)
+    if (err == LAMP_OK && version < 2)
         err = pragma(q, lamp_schema_2);
+    if (err == LAMP_OK)
+        err = pragma(q, lamp_schema_3);
     return err == LAMP_OK ? pragma(q, version == 0 ? epoch : upgraded) : err;
 }
 

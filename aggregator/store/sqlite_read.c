@@ -370,6 +370,9 @@ static void read_conn(sqlite3_stmt *st, uint64_t now_us, struct lamp_conn_view *
             .server_name = col_bytes(st, 39),
             .sni = col_bytes(st, 40),
             .ja4 = col_bytes(st, 41),
+            .tunnel_kind = col_bytes(st, 42),
+            .tunnel_host = col_bytes(st, 43),
+            .tunnel_port = (uint16_t)sqlite3_column_int(st, 44),
         },
         .rate = spans_rate(&span, 1),
         .open = span.open,
@@ -386,7 +389,8 @@ int lamp_sqlite_op_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64
     " c.server_port, c.ip_proto, c.vlan, c.bytes_up, c.bytes_down, c.packets_up,"                  \
     " c.packets_down, c.jobs, c.submitted, c.accepted, c.rejected, c.stale, c.verdict,"            \
     " c.confidence, c.difficulty, c.family, c.coin, c.algorithm, c.wallet, c.worker, c.agent,"     \
-    " c.pool, c.server_name, c.sni, c.ja4 FROM conn c"                                             \
+    " c.pool, c.server_name, c.sni, c.ja4, c.tunnel_kind, c.tunnel_host, c.tunnel_port FROM conn " \
+    "c"                                                                                            \
     " JOIN sensor s ON s.no = c.sensor JOIN site t ON t.no = c.site"
 #define CONN_WHERE                                                                                 \
     " (?1 = 0 OR c.id = ?1) AND (?2 = '' OR t.name = ?2) AND (?3 = 0 OR c.id < ?3)"                \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 2 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 3 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
-#define LAMP_SCHEMA_LATEST 2
+#define LAMP_SCHEMA_LATEST 3
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -134,3 +134,9 @@ static const char lamp_schema_2[] =
     "ALTER TABLE capture_run ADD COLUMN rows_dropped INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE capture_run ADD COLUMN bytes_dropped INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE capture_run ADD COLUMN rollup_other INTEGER NOT NULL DEFAULT 0;";
+
+/* What version 3 adds: what stands between a connection's server and the pool. */
+static const char lamp_schema_3[] =
+    "ALTER TABLE conn ADD COLUMN tunnel_kind TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE conn ADD COLUMN tunnel_host TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE conn ADD COLUMN tunnel_port INTEGER NOT NULL DEFAULT 0;";

@@ -209,7 +209,8 @@ static int find_evidence(struct lamp_sqlite *q, struct lamp_track_conn *c)
     "id, miner, site, client, server, client_port, server_port, ip_proto, vlan, first_us,"         \
     " last_us, bytes_up, bytes_down, packets_up, packets_down, jobs, submitted, accepted,"         \
     " rejected, stale, work, squares, verdict, confidence, difficulty, self_rate, flags, recent,"  \
-    " family, coin, algorithm, wallet, worker, agent, pool, server_name, sni, ja4, hash_unit"
+    " family, coin, algorithm, wallet, worker, agent, pool, server_name, sni, ja4, hash_unit,"     \
+    " tunnel_kind, tunnel_host, tunnel_port"
 
 enum { CONN_FIRST_TEXT = 28 };
 
@@ -259,6 +260,7 @@ int lamp_sqlite_op_conn_find(lamp_store *s, int64_t sensor_ref, const uint8_t ca
     lamp_col_blob(st, i++, out->recent, sizeof(out->recent));
     for (int t = 0; t < LAMP_TEXT_COUNT; t++)
         lamp_col_copy(st, CONN_FIRST_TEXT + t, out->text[t], sizeof(out->text[t]));
+    r->tunnel_port = (uint16_t)sqlite3_column_int(st, CONN_FIRST_TEXT + LAMP_TEXT_COUNT);
     sqlite3_reset(st);
     return find_evidence(q, out);
 }
@@ -303,7 +305,8 @@ int lamp_sqlite_op_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with
         " rejected = ?11, stale = ?12, work = ?13, squares = ?14, verdict = ?15,"
         " confidence = ?16, difficulty = ?17, self_rate = ?18, flags = ?19, recent = ?20,"
         " family = ?21, coin = ?22, algorithm = ?23, wallet = ?24, worker = ?25, agent = ?26,"
-        " pool = ?27, server_name = ?28, sni = ?29, ja4 = ?30, hash_unit = ?31, first_us = ?32"
+        " pool = ?27, server_name = ?28, sni = ?29, ja4 = ?30, hash_unit = ?31, first_us = ?32,"
+        " tunnel_kind = ?33, tunnel_host = ?34, tunnel_port = ?35"
         " WHERE id = ?1",
         lamp_int(c->id), lamp_int(c->miner_id), lamp_uint(r->last_us), lamp_uint(r->bytes_up),
         lamp_uint(r->bytes_down), lamp_uint(r->packets_up), lamp_uint(r->packets_down),
@@ -315,7 +318,9 @@ int lamp_sqlite_op_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with
         lamp_str(t[LAMP_TEXT_ALGORITHM]), lamp_str(t[LAMP_TEXT_WALLET]),
         lamp_str(t[LAMP_TEXT_WORKER]), lamp_str(t[LAMP_TEXT_AGENT]), lamp_str(t[LAMP_TEXT_POOL]),
         lamp_str(t[LAMP_TEXT_SERVER_NAME]), lamp_str(t[LAMP_TEXT_SNI]), lamp_str(t[LAMP_TEXT_JA4]),
-        lamp_str(t[LAMP_TEXT_HASH_UNIT]), lamp_uint(r->first_us));
+        lamp_str(t[LAMP_TEXT_HASH_UNIT]), lamp_uint(r->first_us),
+        lamp_str(t[LAMP_TEXT_TUNNEL_KIND]), lamp_str(t[LAMP_TEXT_TUNNEL_HOST]),
+        lamp_int(r->tunnel_port));
     return err == LAMP_OK && with_evidence ? save_evidence(q, c) : err;
 }
 

@@ -105,6 +105,8 @@ enum lamp_track_text {
     LAMP_TEXT_SNI,
     LAMP_TEXT_JA4,
     LAMP_TEXT_HASH_UNIT,
+    LAMP_TEXT_TUNNEL_KIND,
+    LAMP_TEXT_TUNNEL_HOST,
     LAMP_TEXT_COUNT
 };
 

@@ -126,6 +126,8 @@ static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *r
         row->sni,
         row->ja4,
         is_unit(row->hash_unit) ? row->hash_unit : (struct lamp_bytes){ 0 },
+        row->tunnel_kind,
+        row->tunnel_host,
     };
     for (size_t i = 0; i < LAMP_TEXT_COUNT; i++)
         (void)take_text(texts[i], c->text[i], sizeof(c->text[i]));
@@ -134,6 +136,8 @@ static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *r
         c->row.verdict = row->verdict;
         c->row.confidence = row->confidence;
     }
+    if (row->tunnel_port > 0)
+        c->row.tunnel_port = row->tunnel_port;
     if (row->difficulty > 0)
         c->row.difficulty = row->difficulty;
     if (row->self_rate > 0)

@@ -333,6 +333,9 @@ static void fill_newest(struct lamp_conn_row *row, const struct lamp_conn *c)
     row->server_name = text(c->server_name);
     row->sni = text(c->sni);
     row->ja4 = text(c->ja4);
+    row->tunnel_kind = text(c->tunnel.kind);
+    row->tunnel_host = text(c->tunnel.host);
+    row->tunnel_port = c->tunnel.port;
     row->difficulty = c->difficulty;
     row->self_rate = c->self_rate;
     row->flags = (c->midstream ? LAMP_CONN_MIDSTREAM : 0U) | (c->tls ? LAMP_CONN_TLS : 0U) |

@@ -55,6 +55,9 @@ static struct lamp_batch sample(void)
                                  .sni = text_of(1),
                                  .ja4 = { (const uint8_t *)"a\0b", 3 },
                                  .hash_unit = lamp_bytes_of("H/s"),
+                                 .tunnel_kind = lamp_bytes_of("socks5"),
+                                 .tunnel_host = lamp_bytes_of("pool.example.org"),
+                                 .tunnel_port = UINT16_MAX,
                                  .difficulty = 5e-324,
                                  .self_rate = 0.5,
                                  .flags = UINT32_MAX,
@@ -152,6 +155,9 @@ static void assert_conn_equal(const struct lamp_conn_row *a, const struct lamp_c
     EQ(sni);
     EQ(ja4);
     EQ(hash_unit);
+    EQ(tunnel_kind);
+    EQ(tunnel_host);
+    assert_int_equal(a->tunnel_port, b->tunnel_port);
     for (size_t i = 0; i < a->n_evidence; i++) {
         EQ(evidence[i].kind);
         EQ(evidence[i].detail);

@@ -185,6 +185,17 @@ static void test_evidence(void **state)
     merge(f, &row, 1);
     ok(f->s, lamp_store_conn_find(f->s, f->sensor.ref, run, 1, c));
     assert_string_equal(c->text[LAMP_TEXT_HASH_UNIT], "H/s");
+    row.tunnel_kind = lamp_bytes_of("socks5");
+    row.tunnel_host = lamp_bytes_of("pool.example.org");
+    row.tunnel_port = 3333;
+    merge(f, &row, 1);
+    row.tunnel_kind = row.tunnel_host = (struct lamp_bytes){ 0 }; /* what is known stays */
+    row.tunnel_port = 0;
+    merge(f, &row, 1);
+    ok(f->s, lamp_store_conn_find(f->s, f->sensor.ref, run, 1, c));
+    assert_string_equal(c->text[LAMP_TEXT_TUNNEL_KIND], "socks5");
+    assert_string_equal(c->text[LAMP_TEXT_TUNNEL_HOST], "pool.example.org");
+    assert_int_equal(c->row.tunnel_port, 3333);
     free(c);
 }
 

@@ -56,7 +56,7 @@ function connection(id, of, overrides = {}) {
     server: { ip: '203.0.113.10', port: 3333, name: 'pool.example' }, vlan: [], transport: 'tcp',
     verdict: 'confirmed', confidence: 0.99, family: 'cryptonote', coin: 'XMR', algorithm: 'rx/0',
     wallet: of.wallets[0] ?? null, worker: of.workers[0] ?? null, agent: of.agents[0] ?? null,
-    pool: null, tls: false, sni: null, ja4: null, midstream: false, open: id % 2 === 1, jobs: 40,
+    pool: null, tls: false, sni: null, ja4: null, tunnel: null, midstream: false, open: id % 2 === 1, jobs: 40,
     difficulty: 120000, shares: shares(140), hashrate: of.hashrate, bytes: of.bytes,
     packets: of.packets, first: now() - 5400 + id * 60, last: now() - id * 40,
     evidence: [

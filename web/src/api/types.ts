@@ -185,6 +185,7 @@ export interface Connection {
   tls: boolean;
   sni: string | null;
   ja4: string | null;
+  tunnel: { kind: string; host: string | null; port: number | null } | null;
   midstream: boolean;
   open: boolean;
   jobs: number;
