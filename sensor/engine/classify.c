@@ -248,7 +248,7 @@ static const struct lamp_recog *best_recog(const lamp_inspect *s, const struct l
     size_t n;
     const struct lamp_recog *const *all = lamp_recogs(&n);
     for (size_t i = 0; i < n; i++) {
-        if (all[i]->wallet && !open)
+        if (all[i]->wallet && s->recog && !s->recog->wallet)
             continue; /* a miner's wallet is no news */
         const struct lamp_finding f = all[i]->judge(line);
         if (line->in_http && !all[i]->http && f.grade < LAMP_GRADE_CERTAIN)

@@ -47,10 +47,12 @@ static void follow_miner(struct lamp_session *s, const struct lamp_jsonline *lin
 {
     s->null_is_yes = true; /* BIP 22, "submitblock": null, or a text that says why not */
     const struct lamp_method *m = method_of(line);
-    if (m && streq(m->name, "submitblock"))
+    if (!m)
+        return; /* what else is asked of a node proves nothing */
+    if (streq(m->name, "submitblock"))
         lamp_session_share(s, line, (struct lamp_bytes){ NULL, 0 }, "answer to submitblock");
     else
-        lamp_session_request(s, line, m ? "answer to getblocktemplate" : "answer to a request");
+        lamp_session_request(s, line, "answer to getblocktemplate");
 }
 
 static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,

@@ -44,7 +44,9 @@ static void follow_miner(struct lamp_session *s, const struct lamp_jsonline *lin
 {
     const struct lamp_bytes data =
         lamp_jsonline_string(lamp_jsonline_item(line, lamp_jsonline_top(line, "params"), 0));
-    if (is_getwork(line) && data.len)
+    if (!is_getwork(line))
+        return; /* what else is asked of a node proves nothing */
+    if (data.len)
         lamp_session_share(s, line, (struct lamp_bytes){ NULL, 0 }, "answer to a share");
     else
         lamp_session_request(s, line, "answer to getwork");

@@ -61,9 +61,10 @@ static void follow_miner(struct lamp_session *s, const struct lamp_jsonline *lin
         lamp_session_share(s, line, (struct lamp_bytes){ NULL, 0 }, "answer to submit_block");
         return;
     }
-    if (asks_template(line))
-        lamp_session_user(s, wallet_of(line));
-    lamp_session_request(s, line, "answer to a request");
+    if (!asks_template(line))
+        return; /* what else is asked of a node proves nothing */
+    lamp_session_user(s, wallet_of(line));
+    lamp_session_request(s, line, "answer to get_block_template");
 }
 
 static void on_template(struct lamp_session *s, const struct lamp_jsonline *line,
