@@ -307,8 +307,10 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, stru
     if (role == LAMP_DOWN)
         s->session.pool_spoke = true;
     s->session.now_us = t_us;
+    const uint32_t shares = s->session.conn.shares.submitted;
     const uint32_t jobs = s->session.conn.jobs;
     f = s->recog->follow(&s->session, line, role);
+    lamp_proof_line(&s->session, line, role == LAMP_UP, s->session.conn.shares.submitted > shares);
     lamp_verdict_note(&s->session.conn, &s->findings, &f, number);
     lamp_session_refresh(&s->session);
     if (s->session.conn.jobs != jobs)

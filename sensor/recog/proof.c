@@ -329,3 +329,41 @@ void lamp_proof_zcash_share(struct lamp_session *s, const struct lamp_jsonline *
     sha256d(hash, block, ZCASH_HEADER + len);
     add_value(s, fraction_of(hash), lamp_session_weight_of(s, id->text).hashes);
 }
+
+/* ---- lines ---- */
+
+static void pool_line(struct lamp_session *s, const struct lamp_jsonline *line)
+{
+    const struct lamp_bytes method = lamp_jsonline_string(lamp_jsonline_top(line, "method"));
+    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
+    const struct lamp_jsonvalue *result = lamp_jsonline_top(line, "result");
+    const struct lamp_jsonvalue *fifth = lamp_jsonline_item(line, params, 4);
+    if (lamp_bytes_eq(method, "mining.notify") && fifth && fifth->type == LAMP_JSON_ARRAY)
+        lamp_proof_bitcoin_job(s, line, params);
+    else if (lamp_bytes_eq(method, "mining.notify") && text_at(line, params, 1).len == 8)
+        lamp_proof_zcash_job(s, line, params);
+    else if (lamp_bytes_eq(method, "mining.set_extranonce"))
+        lamp_proof_extranonce(s, text_at(line, params, 0));
+    else if (lamp_bytes_eq(method, "mining.set_version_mask"))
+        lamp_proof_version_mask(s, text_at(line, params, 0));
+    else if (method.len == 0 &&
+             s->extranonce_len == 0) /* [.., extranonce1, ..] of a subscription */
+        lamp_proof_extranonce(s, text_at(line, result, 1));
+    else if (method.len == 0)
+        lamp_proof_version_mask(
+            s, lamp_jsonline_string(lamp_jsonline_member(line, result, "version-rolling.mask")));
+}
+
+void lamp_proof_line(struct lamp_session *s, const struct lamp_jsonline *line, bool from_miner,
+                     bool is_share)
+{
+    if (!s->proofs || is_enough(s))
+        return;
+    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
+    if (!from_miner)
+        pool_line(s, line);
+    else if (is_share && text_at(line, params, 4).len == 8)
+        lamp_proof_bitcoin_share(s, line, params);
+    else if (is_share && text_at(line, params, 4).len > 8)
+        lamp_proof_zcash_share(s, line, params);
+}

@@ -46,6 +46,11 @@ void lamp_proof_zcash_share(struct lamp_session *s, const struct lamp_jsonline *
 void lamp_proof_cryptonote_share(struct lamp_session *s, struct lamp_bytes job,
                                  struct lamp_bytes result);
 
+/* Reads from any line of a mining.* session what the calls above need, by the form of its params;
+ * from_miner: who says it, is_share: it was counted as one. */
+void lamp_proof_line(struct lamp_session *s, const struct lamp_jsonline *line, bool from_miner,
+                     bool is_share);
+
 /* Expected hashes of a share by the greatest of n hash values, which are uniform below the
  * target: (n + 1) / n of it is the unbiased estimate of the target. 0: fewer than 2 values, or values
  * that no target below 2^-8 would let through. */
