@@ -346,12 +346,11 @@ static void pool_line(struct lamp_session *s, const struct lamp_jsonline *line)
         lamp_proof_extranonce(s, text_at(line, params, 0));
     else if (lamp_bytes_eq(method, "mining.set_version_mask"))
         lamp_proof_version_mask(s, text_at(line, params, 0));
-    else if (method.len == 0 &&
-             s->extranonce_len == 0) /* [.., extranonce1, ..] of a subscription */
-        lamp_proof_extranonce(s, text_at(line, result, 1));
-    else if (method.len == 0)
+    else if (lamp_jsonline_member(line, result, "version-rolling.mask"))
         lamp_proof_version_mask(
             s, lamp_jsonline_string(lamp_jsonline_member(line, result, "version-rolling.mask")));
+    else if (method.len == 0 && s->extranonce_len == 0) /* of a subscription: [.., extranonce1] */
+        lamp_proof_extranonce(s, text_at(line, result, 1));
 }
 
 void lamp_proof_line(struct lamp_session *s, const struct lamp_jsonline *line, bool from_miner,
