@@ -168,6 +168,11 @@ struct lamp_summary {
 /* ---- sets ---- */
 
 enum lamp_set_mode { LAMP_SET_MODE_NONE, LAMP_SET_FULL, LAMP_SET_DELTA };
+
+/* Bits of a manifest's flags. */
+enum {
+    LAMP_SET_APPROVED = 1, /* what is unusually wide or many in the set, two people approved */
+};
 enum lamp_set_action { LAMP_SET_ACTION_NONE, LAMP_SET_ADD, LAMP_SET_REMOVE };
 enum lamp_set_state {
     LAMP_SET_STATE_NONE,

@@ -82,6 +82,14 @@ static const struct lamp_opt options[] = {
     LIST("enforce.never", enforce.never,
          "Addresses and prefixes that are never blocked here, whatever a list says."),
 
+    INT("enforce.confirm", enforce.confirm_s, 2, 3600, "60", "s",
+        "How long a new list waits for an answer of the aggregator; without one the list before it "
+        "comes back, since the new one may have cut the way."),
+    LIST(
+        "enforce.resolvers", enforce.resolvers,
+        "Addresses and prefixes of name servers whose answers tell the addresses of blocked names, "
+        "beside this machine's own addresses and its resolvers."),
+
     ENUM("log.level", log_level, "info", "error|warn|info|debug", "Least urgent line shown."),
     ENUM("log.format", log_format, "text", "text|json", "Form of log lines."),
 };
@@ -198,6 +206,9 @@ int lamp_sensor_conf_check(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
     if (!err)
         err = check_prefixes(&c->enforce.never, "enforce.never", &c->never_prefixes, why);
     if (!err)
+        err =
+            check_prefixes(&c->enforce.resolvers, "enforce.resolvers", &c->resolver_prefixes, why);
+    if (!err)
         err = check_prefixes(&c->capture.inside, "capture.inside", &c->inside_prefixes, why);
     if (err)
         return err;
@@ -220,9 +231,11 @@ void lamp_sensor_conf_free(struct lamp_sensor_conf *c)
 {
     lamp_conf_free(&lamp_sensor_conf_spec, c);
     free(c->never_prefixes);
+    free(c->resolver_prefixes);
     free(c->inside_prefixes);
     free(c->key_path);
     c->never_prefixes = NULL;
+    c->resolver_prefixes = NULL;
     c->inside_prefixes = NULL;
     c->key_path = NULL;
 }

@@ -22,15 +22,17 @@ struct lamp_sensor_conf {
         int mode; /* enum lamp_enforce_mode */
         int64_t priority;
         char *user;
-        struct lamp_strlist never;
+        int64_t confirm_s;
+        struct lamp_strlist never, resolvers;
     } enforce;
     int log_level, log_format; /* enum lamp_log_level; 1: JSON */
 
     /* Derived by lamp_sensor_conf_check(). */
-    char server_key_z85[41];             /* CURVE public key of the aggregator */
-    uint8_t list_key_bytes[32];          /* Ed25519 public key that signs the lists */
-    struct lamp_prefix *never_prefixes;  /* enforce.never.n of them */
-    struct lamp_prefix *inside_prefixes; /* capture.inside.n of them */
+    char server_key_z85[41];               /* CURVE public key of the aggregator */
+    uint8_t list_key_bytes[32];            /* Ed25519 public key that signs the lists */
+    struct lamp_prefix *never_prefixes;    /* enforce.never.n of them */
+    struct lamp_prefix *resolver_prefixes; /* enforce.resolvers.n of them */
+    struct lamp_prefix *inside_prefixes;   /* capture.inside.n of them */
     char *key_path;
 };
 

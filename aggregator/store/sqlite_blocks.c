@@ -292,18 +292,21 @@ static int note_applied(const struct report *r)
     return err;
 }
 
-/* The list of that serial is not in force: blocks that came with it failed. */
+/* The list that it is about is not in force: blocks that came with it failed. */
 static int note_failed(const struct report *r)
 {
+    const bool is_other = r->st->about.serial > 0;
     return changed(r->q,
                    LAMP_QUERY(r->q,
                               "UPDATE block_sensor SET state = 3, error = ?4, serial = ?2,"
                               " at_us = ?3 WHERE sensor = ?1 AND state <> 4"
                               " AND (state < 2 OR (state = 2 AND serial >= ?2)) AND block IN"
-                              " (SELECT id FROM block WHERE removed_us = 0 AND add_serial > 0"
+                              " (SELECT id FROM block WHERE removed_us = 0 AND add_serial > ?5"
                               " AND add_serial <= ?2) RETURNING block",
-                              lamp_int(r->sensor), lamp_uint(r->st->head.serial),
-                              lamp_uint(r->now_us), lamp_str(r->detail)),
+                              lamp_int(r->sensor),
+                              lamp_uint(is_other ? r->st->about.serial : r->st->head.serial),
+                              lamp_uint(r->now_us), lamp_str(r->detail),
+                              lamp_uint(is_other ? r->st->head.serial : 0)),
                    r->fn, r->arg);
 }
 
@@ -370,7 +373,10 @@ int lamp_sqlite_op_list_status(lamp_store *s, int64_t sensor_ref, const struct l
         return note_nothing(&r, PENDING);
     case LAMP_SET_REFUSED:
     case LAMP_SET_ROLLED_BACK:
-        return st->head.epoch == epoch ? note_failed(&r) : LAMP_OK;
+        /* What is refused has an epoch of its own where it is another list than the one in force. */
+        if ((st->about.serial > 0 ? st->about.epoch : st->head.epoch) == epoch)
+            err = note_failed(&r);
+        return err == LAMP_OK ? note_hits(&r) : err;
     case LAMP_SET_EXPIRED:
     case LAMP_SET_OFF:
         return note_nothing(&r, FAILED);

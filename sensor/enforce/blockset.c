@@ -10,9 +10,10 @@
 #include <sodium.h>
 #include <stdio.h>
 
+#define HOUR_US (UINT64_C(3600) * 1000 * 1000)
 enum { RAW_MAX = 8 * 1024 * 1024 }; /* packed bytes of one answer */
 
-static const char copy_name[] = "block.set", high_name[] = "block.high";
+static const char copy_name[] = "block.set", next_name[] = "block.next", high_name[] = "block.high";
 
 /* An answer being collected, or the list accepted from one. The durable copy is `raw`: u64
  * time of acceptance, then each message as u32 length and bytes, little-endian. */
@@ -31,8 +32,18 @@ struct answer {
 struct lamp_blockset {
     char site[65], dir[PATH_MAX - 16];
     uint8_t list_key[32];
-    uint64_t high_epoch, high_serial;
-    struct answer *current, *incoming;
+    struct version {
+        uint64_t epoch, serial;
+    } high, rejected;         /* the highest accepted, the highest rolled back */
+    struct answer *current;   /* in hand */
+    struct answer *confirmed; /* to go back to; NULL where it is the current one, or none */
+    struct answer *incoming;
+    bool is_confirmed;
+    struct lamp_nonce refused_nonce; /* what still comes of it counts no more */
+    bool has_refused_nonce;
+    struct lamp_set_head refused;
+    uint64_t growth_us; /* the hour of `grown` began */
+    size_t grown;       /* entries that lists without approval added in it */
 };
 
 static struct answer *answer_free(struct answer *a)
@@ -82,8 +93,9 @@ static int keep_raw(struct answer *a, struct lamp_bytes packed)
 static int begin(lamp_blockset *b, struct lamp_bytes packed, const struct lamp_set_begin *m)
 {
     b->incoming = answer_free(b->incoming);
+    b->has_refused_nonce = false;
     if (m->kind != LAMP_SET_BLOCK)
-        return LAMP_EAGAIN;
+        return LAMP_EUNSUPPORTED;
     if (m->mode != LAMP_SET_FULL)
         return LAMP_EUNSUPPORTED;
     if (m->chunks > LAMP_WIRE_SET_CHUNKS_MAX)
@@ -118,10 +130,8 @@ static bool belongs(const struct answer *a, const struct lamp_nonce *nonce)
 static int chunk(lamp_blockset *b, struct lamp_bytes packed, const struct lamp_set_chunk *m)
 {
     struct answer *a = b->incoming;
-    if (!a || !belongs(a, &m->nonce))
-        return LAMP_EAGAIN;
-    if (m->index != a->next_chunk || m->index >= a->chunks)
-        return LAMP_EFORMAT;
+    if (!a || !belongs(a, &m->nonce) || m->index != a->next_chunk || m->index >= a->chunks)
+        return LAMP_EPROTO;
     if (a->n_entries + m->n_entries > LAMP_WIRE_SET_ENTRIES_MAX)
         return LAMP_EFULL;
 
@@ -144,27 +154,89 @@ static int chunk(lamp_blockset *b, struct lamp_bytes packed, const struct lamp_s
     return LAMP_EAGAIN;
 }
 
-static int check_lengths(const struct answer *a, uint32_t flags, char detail[LAMP_BLOCKSET_DETAIL])
+static bool is_newer(uint64_t epoch, uint64_t serial, const struct version *than)
 {
-    for (size_t i = 0; i < a->n_entries; i++) {
-        const struct lamp_set_entry *e = &a->entries[i];
-        if (e->name.len > 0)
-            continue;
-        const bool v4 = e->prefix.len >= 96 && lamp_addr_is_v4(&e->prefix.addr);
-        const unsigned usual = v4 ? 96 + 24 : 48, widest = v4 ? 96 + 16 : 32;
-        if (e->prefix.len >= usual || (e->prefix.len >= widest && (flags & LAMP_BLOCKSET_WIDE)))
-            continue;
-        char text[LAMP_PREFIX_STRLEN];
-        snprintf(detail, LAMP_BLOCKSET_DETAIL, "prefix %s is too wide id=%" PRIu64,
-                 lamp_prefix_str(&e->prefix, text), e->id);
+    return epoch > than->epoch || (epoch == than->epoch && serial > than->serial);
+}
+
+static int check_entry(const struct lamp_set_entry *e, uint32_t flags,
+                       char detail[LAMP_BLOCKSET_DETAIL])
+{
+    if (e->action != LAMP_SET_ADD) {
+        snprintf(detail, LAMP_BLOCKSET_DETAIL, "a whole list only adds id=%" PRIu64, e->id);
+        return LAMP_EFORMAT;
+    }
+    if (e->name.len > 0) {
+        /* A name of one label would be all that lies below a top-level domain. */
+        const uint8_t *dot = memchr(e->name.data, '.', e->name.len);
+        if (dot && dot != e->name.data && dot != e->name.data + e->name.len - 1 && !e->inside)
+            return LAMP_OK;
+        snprintf(detail, LAMP_BLOCKSET_DETAIL, "a name that is too short id=%" PRIu64, e->id);
         return LAMP_EPOLICY;
     }
-    return LAMP_OK;
+    if (e->prefix.len == 0 && e->text.len > 0) {
+        snprintf(detail, LAMP_BLOCKSET_DETAIL, "an entry that blocks nothing id=%" PRIu64, e->id);
+        return LAMP_EFORMAT;
+    }
+    const bool v4 = e->prefix.len >= 96 && lamp_addr_is_v4(&e->prefix.addr);
+    const unsigned usual = v4 ? 96 + 24 : 48, widest = v4 ? 96 + 16 : 32;
+    if (e->prefix.len >= usual || (e->prefix.len >= widest && (flags & LAMP_SET_APPROVED)))
+        return LAMP_OK;
+    char text[LAMP_PREFIX_STRLEN];
+    snprintf(detail, LAMP_BLOCKSET_DETAIL, "prefix %s is too wide id=%" PRIu64,
+             lamp_prefix_str(&e->prefix, text), e->id);
+    return LAMP_EPOLICY;
+}
+
+static int check_entries(const struct answer *a, uint32_t flags, char detail[LAMP_BLOCKSET_DETAIL])
+{
+    int err = LAMP_OK;
+    for (size_t i = 0; i < a->n_entries && !err; i++)
+        err = check_entry(&a->entries[i], flags, detail);
+    return err;
+}
+
+/* How many entries of a (canonical, as is the other) are not in the list in hand. */
+static size_t added(const lamp_blockset *b, const struct answer *a)
+{
+    size_t n = 0;
+    for (size_t i = 0, j = 0; i < a->n_entries; i++) {
+        int c = -1;
+        while (j < b->current->n_entries &&
+               (c = lamp_set_entry_cmp(&b->current->entries[j], &a->entries[i])) < 0)
+            j++;
+        n += j == b->current->n_entries || c != 0;
+    }
+    return n;
+}
+
+/* Against a hurried hand or a hijacked one at the centre. The first list a sensor gets has nothing
+ * to be compared with; after a silence of hours as many hours' growth may have come together. */
+static int check_growth(lamp_blockset *b, const struct answer *a, uint32_t flags, uint64_t now_us,
+                        char detail[LAMP_BLOCKSET_DETAIL])
+{
+    if (!b->current || (flags & LAMP_SET_APPROVED))
+        return LAMP_OK;
+    if (now_us < b->growth_us || now_us - b->growth_us >= HOUR_US) {
+        b->growth_us = now_us;
+        b->grown = 0;
+    }
+    const uint64_t silent_us =
+        now_us > b->current->accepted_us ? now_us - b->current->accepted_us : 0;
+    const size_t an_hour =
+        a->n_entries / 10 > LAMP_BLOCKSET_GROWTH ? a->n_entries / 10 : LAMP_BLOCKSET_GROWTH;
+    const size_t most = an_hour * (1 + (size_t)(silent_us / HOUR_US)), n = added(b, a);
+    if (n == 0 || b->grown + n <= most) {
+        b->grown += silent_us < HOUR_US ? n : 0; /* what came while it was silent is in `most` */
+        return LAMP_OK;
+    }
+    snprintf(detail, LAMP_BLOCKSET_DETAIL, "%zu more entries at once, and nobody approved", n);
+    return LAMP_EPOLICY;
 }
 
 /* What the manifest claims, against what came and what is known; restoring: it is our own copy,
  * whose serial is the highest seen, or an older one after a crash in make_durable(). */
-static int check_manifest(const lamp_blockset *b, const struct answer *a,
+static int check_manifest(lamp_blockset *b, const struct answer *a,
                           const struct lamp_set_manifest *m, uint64_t now_us, bool restoring,
                           char detail[LAMP_BLOCKSET_DETAIL])
 {
@@ -176,13 +248,16 @@ static int check_manifest(const lamp_blockset *b, const struct answer *a,
     }
     if (m->kind != LAMP_SET_BLOCK)
         return LAMP_EUNSUPPORTED;
-    const bool same = m->epoch == b->high_epoch && m->serial == b->high_serial;
-    const bool newer =
-        m->epoch > b->high_epoch || (m->epoch == b->high_epoch && m->serial > b->high_serial);
-    if (!newer && !same && !restoring) {
+    if (!restoring && !is_newer(m->epoch, m->serial, &b->rejected)) {
+        snprintf(detail, LAMP_BLOCKSET_DETAIL,
+                 "serial %" PRIu64 "/%" PRIu64 " was rolled back here", m->epoch, m->serial);
+        return LAMP_EREJECTED;
+    }
+    const bool same = m->epoch == b->high.epoch && m->serial == b->high.serial;
+    if (!is_newer(m->epoch, m->serial, &b->high) && !same && !restoring) {
         snprintf(detail, LAMP_BLOCKSET_DETAIL,
                  "serial %" PRIu64 "/%" PRIu64 " is older than %" PRIu64 "/%" PRIu64, m->epoch,
-                 m->serial, b->high_epoch, b->high_serial);
+                 m->serial, b->high.epoch, b->high.serial);
         return LAMP_ESERIAL;
     }
     if (same && !restoring && b->current && b->current->head.epoch == m->epoch &&
@@ -199,15 +274,19 @@ static int check_manifest(const lamp_blockset *b, const struct answer *a,
                  m->count, a->n_entries);
         return LAMP_EFORMAT;
     }
-    int err = check_lengths(a, m->flags, detail);
+    int err = check_entries(a, m->flags, detail);
     if (err)
         return err;
     uint8_t digest[LAMP_WIRE_DIGEST_LEN];
     err = lamp_set_digest(a->entries, a->n_entries, digest);
     if (err)
         return err;
-    return memcmp(digest, m->digest, sizeof(digest)) == 0 ? LAMP_OK : LAMP_EDIGEST;
+    if (memcmp(digest, m->digest, sizeof(digest)) != 0)
+        return LAMP_EDIGEST;
+    return restoring ? LAMP_OK : check_growth(b, a, m->flags, now_us, detail);
 }
+
+/* ---- durable state ---- */
 
 static const char *path_of(const lamp_blockset *b, const char *name, char buf[PATH_MAX])
 {
@@ -215,29 +294,81 @@ static const char *path_of(const lamp_blockset *b, const char *name, char buf[PA
     return buf;
 }
 
+static int write_versions(const lamp_blockset *b)
+{
+    char path[PATH_MAX], text[96];
+    const int n = snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+                           b->high.epoch, b->high.serial, b->rejected.epoch, b->rejected.serial);
+    return lamp_io_replace_file(path_of(b, high_name, path), text, (size_t)n, 0600);
+}
+
 /* The highest serial goes first: after a crash between the two the old list stays in force
  * and cannot be replaced by one that is older still. */
-static int make_durable(const lamp_blockset *b, const struct answer *a)
+static int make_durable(lamp_blockset *b, const struct answer *a)
 {
-    char path[PATH_MAX], high[64];
-    const int n =
-        snprintf(high, sizeof(high), "%" PRIu64 " %" PRIu64 "\n", a->head.epoch, a->head.serial);
-    const int err = lamp_io_replace_file(path_of(b, high_name, path), high, (size_t)n, 0600);
+    char path[PATH_MAX];
+    const struct version before = b->high;
+    if (is_newer(a->head.epoch, a->head.serial, &b->high))
+        b->high = (struct version){ a->head.epoch, a->head.serial };
+    int err = write_versions(b);
+    if (!err)
+        err = lamp_io_replace_file(path_of(b, next_name, path), a->raw, a->raw_len, 0600);
     if (err)
-        return err;
-    return lamp_io_replace_file(path_of(b, copy_name, path), a->raw, a->raw_len, 0600);
+        b->high = before;
+    return err;
 }
+
+int lamp_blockset_confirm(lamp_blockset *b)
+{
+    char path[PATH_MAX], next[PATH_MAX];
+    if (!b->current || b->is_confirmed)
+        return LAMP_OK;
+    b->is_confirmed = true;
+    b->confirmed = answer_free(b->confirmed);
+    const int err = lamp_io_replace_file(path_of(b, copy_name, path), b->current->raw,
+                                         b->current->raw_len, 0600);
+    if (!err)
+        (void)unlink(path_of(b, next_name, next));
+    return err;
+}
+
+bool lamp_blockset_is_confirmed(const lamp_blockset *b)
+{
+    return b->is_confirmed;
+}
+
+int lamp_blockset_rollback(lamp_blockset *b)
+{
+    char path[PATH_MAX];
+    if (!b->current || b->is_confirmed)
+        return LAMP_OK;
+    b->refused = b->current->head;
+    b->rejected = (struct version){ b->current->head.epoch, b->current->head.serial };
+    answer_free(b->current);
+    b->current = b->confirmed;
+    b->confirmed = NULL;
+    b->is_confirmed = b->current != NULL;
+    (void)unlink(path_of(b, next_name, path));
+    return write_versions(b);
+}
+
+struct lamp_set_head lamp_blockset_refused(const lamp_blockset *b)
+{
+    return b->refused;
+}
+
+/* ---- an answer comes to its end ---- */
 
 static int end(lamp_blockset *b, struct lamp_bytes packed, const struct lamp_set_end *m,
                uint64_t now_us, bool restoring, char detail[LAMP_BLOCKSET_DETAIL])
 {
     struct answer *a = b->incoming;
     if (!a || !belongs(a, &m->nonce))
-        return LAMP_EAGAIN;
+        return LAMP_EPROTO;
     if (a->next_chunk != a->chunks) {
         snprintf(detail, LAMP_BLOCKSET_DETAIL, "%" PRIu32 " of %" PRIu32 " parts came",
                  a->next_chunk, a->chunks);
-        return LAMP_EFORMAT;
+        return LAMP_ETRUNC;
     }
     if (crypto_sign_verify_detached(m->signature, m->manifest.data, m->manifest.len, b->list_key) !=
         0) {
@@ -248,51 +379,72 @@ static int end(lamp_blockset *b, struct lamp_bytes packed, const struct lamp_set
     char site[65];
     struct lamp_set_manifest manifest;
     int err = lamp_set_manifest_unpack(m->manifest, site, &manifest);
-    if (!err)
-        err = check_manifest(b, a, &manifest, now_us, restoring, detail);
+    if (err)
+        return err;
+    b->refused = (struct lamp_set_head){ .kind = LAMP_SET_BLOCK,
+                                         .epoch = manifest.epoch,
+                                         .serial = manifest.serial };
+    memcpy(b->refused.digest, manifest.digest, sizeof(b->refused.digest));
+    err = check_manifest(b, a, &manifest, now_us, restoring, detail);
     if (!err && !restoring)
         err = keep_raw(a, packed);
     if (err)
         return err;
 
-    a->head = (struct lamp_set_head){ .kind = LAMP_SET_BLOCK,
-                                      .epoch = manifest.epoch,
-                                      .serial = manifest.serial };
-    memcpy(a->head.digest, manifest.digest, sizeof(a->head.digest));
+    a->head = b->refused;
+    b->refused = (struct lamp_set_head){ .kind = LAMP_SET_BLOCK };
     a->expires_us = manifest.expires_us;
-    if (!restoring) {
+    if (restoring) {
+        if (is_newer(a->head.epoch, a->head.serial, &b->high))
+            b->high = (struct version){ a->head.epoch, a->head.serial };
+    } else {
         a->accepted_us = now_us;
         put_le(a->raw, now_us, 8);
         err = make_durable(b, a);
         if (err)
             return err;
     }
-    if (manifest.epoch > b->high_epoch ||
-        (manifest.epoch == b->high_epoch && manifest.serial > b->high_serial)) {
-        b->high_epoch = manifest.epoch;
-        b->high_serial = manifest.serial;
-    }
-    answer_free(b->current);
+    /* A candidate that was never confirmed is not one to go back to. */
+    if (b->is_confirmed)
+        b->confirmed = b->current;
+    else
+        answer_free(b->current);
     b->current = a;
+    b->is_confirmed = restoring;
     b->incoming = NULL;
     return LAMP_OK;
+}
+
+/* The nonce of a message that belongs to an answer. */
+static const struct lamp_nonce *nonce_of(const struct lamp_msg *m)
+{
+    return m->type == LAMP_MSG_SET_BEGIN   ? &m->u.set_begin.nonce
+           : m->type == LAMP_MSG_SET_CHUNK ? &m->u.set_chunk.nonce
+                                           : &m->u.set_end.nonce;
 }
 
 static int feed(lamp_blockset *b, struct lamp_bytes packed, const struct lamp_msg *m,
                 uint64_t now_us, bool restoring, char detail[LAMP_BLOCKSET_DETAIL])
 {
-    int err = LAMP_EAGAIN;
+    const struct lamp_nonce *nonce = nonce_of(m);
+    int err;
     detail[0] = '\0';
+    if (m->type != LAMP_MSG_SET_BEGIN && b->has_refused_nonce &&
+        memcmp(nonce, &b->refused_nonce, sizeof(*nonce)) == 0)
+        return LAMP_EAGAIN;
+    b->refused = (struct lamp_set_head){ .kind = LAMP_SET_BLOCK };
     if (m->type == LAMP_MSG_SET_BEGIN)
         err = begin(b, packed, &m->u.set_begin);
     else if (m->type == LAMP_MSG_SET_CHUNK)
         err = chunk(b, packed, &m->u.set_chunk);
-    else if (m->type == LAMP_MSG_SET_END)
+    else
         err = end(b, packed, &m->u.set_end, now_us, restoring, detail);
     if (err && err != LAMP_EAGAIN) {
         if (!detail[0])
             snprintf(detail, LAMP_BLOCKSET_DETAIL, "%s", lamp_strerror(err));
         b->incoming = answer_free(b->incoming);
+        b->refused_nonce = *nonce;
+        b->has_refused_nonce = true;
     }
     return err;
 }
@@ -343,11 +495,14 @@ static int restore(lamp_blockset *b, uint64_t now_us)
     char path[PATH_MAX];
     LAMP_AUTO_FREE char *text = NULL;
     size_t len;
-    const int err = lamp_io_read_file(path_of(b, high_name, path), 64, &text, &len);
-    if (!err && sscanf(text, "%" SCNu64 " %" SCNu64, &b->high_epoch, &b->high_serial) != 2)
+    const int err = lamp_io_read_file(path_of(b, high_name, path), 96, &text, &len);
+    if (!err && sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &b->high.epoch,
+                       &b->high.serial, &b->rejected.epoch, &b->rejected.serial) < 2)
         return LAMP_EFORMAT;
     if (err && err != -ENOENT)
         return err;
+    /* Whether the one that was never confirmed cut us off, nobody knows: the aggregator has it. */
+    (void)unlink(path_of(b, next_name, path));
     return restore_copy(b, now_us);
 }
 
@@ -362,6 +517,8 @@ int lamp_blockset_open(const struct lamp_blockset_cfg *cfg, uint64_t now_us, lam
     memcpy(b->list_key, cfg->list_key, sizeof(b->list_key));
     *out_restore_err = restore(b, now_us);
     b->incoming = answer_free(b->incoming);
+    b->has_refused_nonce = false;
+    b->refused = (struct lamp_set_head){ .kind = LAMP_SET_BLOCK };
     *out = b;
     return LAMP_OK;
 }
@@ -371,6 +528,7 @@ lamp_blockset *lamp_blockset_free(lamp_blockset *b)
     if (!b)
         return NULL;
     answer_free(b->current);
+    answer_free(b->confirmed);
     answer_free(b->incoming);
     free(b);
     return NULL;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enforce: puts the accepted block list into the kernel and keeps it there, minus what the
- * never list protects; tells the aggregator what is in force and what was hit. One per
- * enforce process; the kernel is behind a backend, so tests need no privilege. Not
- * thread-safe; the module itself never logs nor reads a clock: the process loop does. */
+ * never list protects; ends the connections it covers; goes back to the list before where a
+ * list cuts the way to the aggregator; puts right what others change in our table; tells the
+ * aggregator what is in force and what was hit. One per enforce process; the kernel is behind
+ * backends, so tests need no privilege. Not thread-safe; the module itself never logs nor reads a
+ * clock: the process loop does. */
 #pragma once
 
 #include "sensor/conf.h"
 #include "sensor/enforce/blockset.h"
+#include "sensor/enforce/cut.h"
 #include "sensor/enforce/nft.h"
 
 typedef struct lamp_enforce lamp_enforce;
@@ -15,10 +18,14 @@ struct lamp_enforce_cfg {
     struct lamp_blockset_cfg set;
     enum lamp_enforce_mode mode;
     int priority;
+    unsigned confirm_s;              /* how long a new list waits for an answer of the aggregator */
     const struct lamp_prefix *never; /* from the configuration; borrowed */
     size_t n_never;
+    const struct lamp_prefix *resolvers; /* whose DNS answers count, beside this machine's own */
+    size_t n_resolvers;
     const char *root;                /* before /proc and /etc paths; "" outside tests */
     struct lamp_nft_backend backend; /* borrowed */
+    struct lamp_cut_backend cut;     /* cut NULL: connections are not ended */
 };
 
 /* Restores the list held before the restart and applies what is left of it. LAMP_ENOMEM. */
@@ -28,13 +35,21 @@ LAMP_CHECK int lamp_enforce_new(const struct lamp_enforce_cfg *cfg, uint64_t now
 /* Forgets everything but leaves the table in the kernel: its own timeouts empty it. */
 lamp_enforce *lamp_enforce_free(lamp_enforce *e);
 
-/* Takes one packed Envelope from the link. LAMP_OK: nothing was refused. Otherwise why a list
+/* Takes one packed Envelope from the link: parts of a list, the path in use, an answer of the
+ * aggregator, what DNS answers said. LAMP_OK: nothing was refused. Otherwise why a list
  * was refused (lamp_blockset_feed(), LAMP_EKERNEL); the status says it too. */
 LAMP_CHECK int lamp_enforce_message(lamp_enforce *e, struct lamp_bytes packed, uint64_t now_us);
 
-/* To be called every second: follows panic and resume, expiry, changes of what must never be
- * blocked, a table that somebody removed; reads the counters every 10 s. */
+/* To be called every second, which is also how the time for a confirmation is measured: follows
+ * panic and resume and expiry. Every 10 s (30 s with more than LAMP_ENFORCE_MANY elements) reads
+ * the table: counters, what others changed in it, what must never be blocked. */
 void lamp_enforce_tick(lamp_enforce *e, uint64_t now_us);
+
+enum { LAMP_ENFORCE_MANY = 2000 };
+
+/* Fills *out (borrows from e until the next call) and returns true where capture must be told which
+ * names to look for: after a change, and every 10 s while there are any. */
+bool lamp_enforce_names(lamp_enforce *e, uint64_t now_us, struct lamp_local_names *out);
 
 /* Fills *out (borrows from e until the next call) and returns true where a status is due:
  * after a change, and every 5 minutes. */

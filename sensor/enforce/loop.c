@@ -34,9 +34,18 @@ static void report(lamp_enforce *e, int fd)
     if (s->code)
         lamp_log_limited(LAMP_LOG_WARN, "enforce", "block list: %s: %.*s", lamp_strerror(s->code),
                          (int)s->detail.len, (const char *)s->detail.data);
-    lamp_log(LAMP_LOG_DEBUG, "enforce", "state=%d serial=%llu hits=%zu refused=%zu", s->state,
-             (unsigned long long)s->head.serial, s->n_hits, s->n_refused_ids);
+    lamp_log(LAMP_LOG_DEBUG, "enforce",
+             "state=%d serial=%llu elements=%u hits=%zu refused=%zu repairs=%llu cut=%llu",
+             s->state, (unsigned long long)s->head.serial, s->elements, s->n_hits, s->n_refused_ids,
+             (unsigned long long)s->repairs, (unsigned long long)s->flows_cut);
     send_message(fd, &m);
+}
+
+static void ask_for_names(lamp_enforce *e, int fd)
+{
+    struct lamp_msg m = { .type = LAMP_MSG_LOCAL_NAMES };
+    if (lamp_enforce_names(e, lamp_clock_real_us(), &m.u.local_names))
+        send_message(fd, &m);
 }
 
 static void greet(lamp_enforce *e, int fd, enum lamp_enforce_mode mode)
@@ -61,6 +70,7 @@ static void serve(lamp_enforce *e, int fd, uint8_t *buf)
             tick_us = now_us;
         }
         report(e, fd);
+        ask_for_names(e, fd);
         if (err)
             poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, lamp_clock_poll_ms(TICK_US));
     }
@@ -74,8 +84,11 @@ int lamp_enforce_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)
         .set = { .site = conf->site, .dir = dir },
         .mode = (enum lamp_enforce_mode)conf->enforce.mode,
         .priority = (int)conf->enforce.priority,
+        .confirm_s = (unsigned)conf->enforce.confirm_s,
         .never = conf->never_prefixes,
         .n_never = conf->enforce.never.n,
+        .resolvers = conf->resolver_prefixes,
+        .n_resolvers = conf->enforce.resolvers.n,
         .root = "",
     };
     memcpy(cfg.set.list_key, conf->list_key_bytes, sizeof(cfg.set.list_key));
@@ -85,6 +98,9 @@ int lamp_enforce_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)
     int err = lamp_child_drop("enforce", conf->enforce.user, 1ULL << CAP_NET_ADMIN);
     if (!err)
         err = buf ? lamp_nft_open(&cfg.backend) : LAMP_ENOMEM;
+    if (!err && lamp_cut_open(&cfg.cut) != LAMP_OK)
+        lamp_log(LAMP_LOG_WARN, "enforce",
+                 "no connection tracking: flows in a flow table go on until they end");
     const struct lamp_sandbox sandbox = { .kind = LAMP_SANDBOX_ENFORCE, .folder = dir };
     if (!err)
         err = lamp_child_confine("enforce", &sandbox);
@@ -99,6 +115,7 @@ int lamp_enforce_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)
     }
     lamp_enforce_free(e);
     lamp_nft_close(&cfg.backend);
+    lamp_cut_close(&cfg.cut);
     free(buf);
     return err ? LAMP_EXIT_CONFIG : 0;
 }

@@ -3,22 +3,27 @@
 
 #include <jansson.h>
 #include <nftables/libnftables.h>
+#include <sodium.h>
 #include <stdio.h>
 
-enum { TCP = 6, UDP = 17 };
+#define SECOND_US UINT64_C(1000000)
+enum {
+    TCP = 6,
+    UDP = 17,
+    SLACK_US = 2 * 1000 * 1000,   /* the kernel's clock and ours, and the time of a transaction */
+    LONGER_US = 10 * 1000 * 1000, /* than it should hold: somebody changed the timeout */
+};
 
 /* One set per side, shape and family; a table instead of sixteen nearly equal functions. */
-enum shape { HOST, NET, PROTO, PORT, N_SHAPES };
-
 static const struct {
     const char *name, *type, *flags, *to, *from; /* match against, either way */
-} shapes[N_SHAPES] = {
-    [HOST] = { "host", "", "timeout", "", "" },
-    [NET] = { "net", "", "interval,timeout", "", "" },
-    [PROTO] = { "proto", " . inet_proto", "interval,timeout", " . meta l4proto",
-                " . meta l4proto" },
-    [PORT] = { "port", " . inet_proto . inet_service", "interval,timeout",
-               " . meta l4proto . th dport", " . meta l4proto . th sport" },
+} shapes[LAMP_N_SHAPES] = {
+    [LAMP_HOST] = { "host", "", "timeout", "", "" },
+    [LAMP_NET] = { "net", "", "interval,timeout", "", "" },
+    [LAMP_PROTO] = { "proto", " . inet_proto", "interval,timeout", " . meta l4proto",
+                     " . meta l4proto" },
+    [LAMP_PORT] = { "port", " . inet_proto . inet_service", "interval,timeout",
+                    " . meta l4proto . th dport", " . meta l4proto . th sport" },
 };
 static const struct {
     const char *name, *ip, *type;
@@ -30,65 +35,36 @@ static bool is_v4(const struct lamp_prefix *p)
     return p->len >= 96 && lamp_addr_is_v4(&p->addr);
 }
 
-static enum shape shape_of(const struct lamp_set_entry *e)
-{
-    if (e->port)
-        return PORT;
-    if (e->ip_proto)
-        return PROTO;
-    return e->prefix.len == 128 ? HOST : NET;
-}
+/* ---- writing ---- */
 
-/* Whether another entry of the same port names the protocol that `e` only implies and covers
- * its addresses: then that element stands for both (intervals must not overlap). */
-static bool covered(const struct lamp_nft_plan *plan, const struct lamp_set_entry *e, uint8_t proto)
-{
-    if (e->port == 0)
-        return false;
-    for (size_t i = 0; i < plan->n_entries; i++) {
-        const struct lamp_set_entry *o = &plan->entries[i];
-        if (o == e || o->inside != e->inside || o->port != e->port ||
-            (o->ip_proto && o->ip_proto != proto) || o->ip_proto == e->ip_proto ||
-            !lamp_prefix_overlap(&o->prefix, &e->prefix))
-            continue;
-        /* Of two equal ones the one that names the protocol stays. */
-        if (o->prefix.len < e->prefix.len || (o->prefix.len == e->prefix.len && o->ip_proto))
-            return true;
-    }
-    return false;
-}
-
-static void print_element(FILE *f, const struct lamp_set_entry *e, uint8_t proto, unsigned *count)
+static void print_key(FILE *f, const struct lamp_element *e)
 {
     char text[LAMP_PREFIX_STRLEN];
-    fprintf(f, "%s%s", (*count)++ ? ", " : "", lamp_prefix_str(&e->prefix, text));
+    fputs(lamp_prefix_str(&e->prefix, text), f);
     if (e->port || e->ip_proto)
-        fprintf(f, " . %u", proto);
+        fprintf(f, " . %u", e->ip_proto);
     if (e->port)
         fprintf(f, " . %u", e->port);
-    fprintf(f, " timeout %us", e->ttl_s);
 }
 
-static void print_elements(FILE *f, const struct lamp_nft_plan *plan, enum shape shape, bool v4,
-                           bool inside)
+static void print_element(FILE *f, const struct lamp_element *e, uint64_t now_us)
 {
-    unsigned count = 0;
-    for (size_t i = 0; i < plan->n_entries; i++) {
-        const struct lamp_set_entry *e = &plan->entries[i];
-        if (e->inside != inside || is_v4(&e->prefix) != v4 || shape_of(e) != shape)
-            continue;
-        const uint8_t protos[] = { e->ip_proto ? e->ip_proto : TCP, UDP };
-        const size_t n = shape == PORT && !e->ip_proto ? 2 : 1;
-        for (size_t p = 0; p < n; p++) {
-            if (covered(plan, e, protos[p]))
-                continue;
-            if (count == 0)
-                fputs("\t\telements = { ", f);
-            print_element(f, e, protos[p], &count);
-        }
-    }
-    if (count)
-        fputs(" }\n", f);
+    const uint64_t left_us = e->until_us > now_us ? e->until_us - now_us : 0;
+    const uint64_t left_s = (left_us + SECOND_US - 1) / SECOND_US;
+    print_key(f, e);
+    fprintf(f, " timeout %us", left_s ? (unsigned)left_s : 1U);
+}
+
+static void print_set_name(FILE *f, const struct lamp_element *e)
+{
+    fprintf(f, "%s%s%s", sides[e->inside], shapes[lamp_element_shape(e)].name,
+            families[!lamp_element_is_v4(e)].name);
+}
+
+static bool same_set(const struct lamp_element *a, const struct lamp_element *b)
+{
+    return a->inside == b->inside && lamp_element_shape(a) == lamp_element_shape(b) &&
+           lamp_element_is_v4(a) == lamp_element_is_v4(b);
 }
 
 static void print_never(FILE *f, const struct lamp_never *never, bool v4)
@@ -105,13 +81,35 @@ static void print_never(FILE *f, const struct lamp_never *never, bool v4)
     fprintf(f, "%s\t}\n", count ? " }\n" : "");
 }
 
-static void print_rules(FILE *f, const struct lamp_nft_plan *plan)
+/* Every set in the order of elements, so that one walk over them is enough. */
+static void print_sets(FILE *f, const struct lamp_nft_table *t, uint64_t now_us)
 {
-    const char *verdict = plan->mode == LAMP_ENFORCE_ON ? "drop" : "accept";
+    size_t at = 0;
+    for (size_t side = 0; side < ARRAY_LEN(sides); side++)
+        for (size_t s = 0; s < LAMP_N_SHAPES; s++)
+            for (size_t v = 0; v < ARRAY_LEN(families); v++) {
+                unsigned count = 0;
+                fprintf(f, "\tset %s%s%s {\n\t\ttype %s%s\n\t\tflags %s\n\t\tcounter\n",
+                        sides[side], shapes[s].name, families[v].name, families[v].type,
+                        shapes[s].type, shapes[s].flags);
+                for (; at < t->n && t->v[at].inside == (side == 1) &&
+                       lamp_element_shape(&t->v[at]) == (enum lamp_shape_of_set)s &&
+                       lamp_element_is_v4(&t->v[at]) == (v == 0);
+                     at++) {
+                    fputs(count++ ? ", " : "\t\telements = { ", f);
+                    print_element(f, &t->v[at], now_us);
+                }
+                fputs(count ? " }\n\t}\n" : "\t}\n", f);
+            }
+}
+
+static void print_rules(FILE *f, const struct lamp_nft_table *t)
+{
+    const char *verdict = t->mode == LAMP_ENFORCE_ON ? "drop" : "accept";
     fprintf(f,
             "\tchain lamp_forward {\n"
             "\t\ttype filter hook forward priority %d; policy accept;\n",
-            plan->priority);
+            t->priority);
     for (size_t v = 0; v < ARRAY_LEN(families); v++)
         fprintf(f, "\t\t%2$s daddr @never%1$s return\n\t\t%2$s saddr @never%1$s return\n",
                 families[v].name, families[v].ip);
@@ -120,7 +118,7 @@ static void print_rules(FILE *f, const struct lamp_nft_plan *plan)
             /* The port is always the remote end's: where an inside host is the source of a
              * packet, the port to look at is still the destination's. */
             const char *near = side ? "saddr" : "daddr", *far = side ? "daddr" : "saddr";
-            for (size_t s = 0; s < N_SHAPES; s++)
+            for (size_t s = 0; s < LAMP_N_SHAPES; s++)
                 fprintf(f, "\t\t%s %s%s @%s%s%s %s\n\t\t%s %s%s @%s%s%s %s\n", families[v].ip, near,
                         shapes[s].to, sides[side], shapes[s].name, families[v].name, verdict,
                         families[v].ip, far, shapes[s].from, sides[side], shapes[s].name,
@@ -130,7 +128,18 @@ static void print_rules(FILE *f, const struct lamp_nft_plan *plan)
     fputs("\t}\n", f);
 }
 
-int lamp_nft_render(const struct lamp_nft_plan *plan, char **out)
+static int finish(FILE *f, char **text, char **out)
+{
+    const bool bad = ferror(f) != 0;
+    if (fclose(f) != 0 || bad) {
+        free(*text);
+        return LAMP_ENOMEM;
+    }
+    *out = *text;
+    return LAMP_OK;
+}
+
+int lamp_nft_render(const struct lamp_nft_table *t, uint64_t now_us, char **out)
 {
     char *text = NULL;
     size_t len = 0;
@@ -140,32 +149,57 @@ int lamp_nft_render(const struct lamp_nft_plan *plan, char **out)
 
     /* `add` makes the `delete` succeed also where there is no table yet. */
     fputs("add table inet " LAMP_NFT_TABLE "\ndelete table inet " LAMP_NFT_TABLE "\n", f);
-    if (plan->mode != LAMP_ENFORCE_OFF) {
+    if (t->mode != LAMP_ENFORCE_OFF) {
         fputs("table inet " LAMP_NFT_TABLE " {\n", f);
-        print_never(f, plan->never, true);
-        print_never(f, plan->never, false);
-        for (size_t v = 0; v < ARRAY_LEN(families); v++)
-            for (size_t side = 0; side < ARRAY_LEN(sides); side++)
-                for (size_t s = 0; s < N_SHAPES; s++) {
-                    fprintf(f, "\tset %s%s%s {\n\t\ttype %s%s\n\t\tflags %s\n\t\tcounter\n",
-                            sides[side], shapes[s].name, families[v].name, families[v].type,
-                            shapes[s].type, shapes[s].flags);
-                    print_elements(f, plan, (enum shape)s, v == 0, side == 1);
-                    fputs("\t}\n", f);
-                }
-        print_rules(f, plan);
+        print_never(f, t->never, true);
+        print_never(f, t->never, false);
+        print_sets(f, t, now_us);
+        print_rules(f, t);
         fputs("}\n", f);
     }
-    const bool bad = ferror(f) != 0;
-    if (fclose(f) != 0 || bad) {
-        free(text);
-        return LAMP_ENOMEM;
-    }
-    *out = text;
-    return LAMP_OK;
+    return finish(f, &text, out);
 }
 
-/* ---- counters ---- */
+/* One command for each run of changes to the same set. */
+static void print_command(FILE *f, const struct lamp_nft_change *c, size_t n, bool add,
+                          uint64_t now_us)
+{
+    const struct lamp_element *last = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const struct lamp_element *e = add ? c[i].add : c[i].drop;
+        if (!e)
+            continue;
+        if (last && same_set(last, e)) {
+            fputs(", ", f);
+        } else {
+            fprintf(f, "%s%s element inet " LAMP_NFT_TABLE " ", last ? " }\n" : "",
+                    add ? "add" : "delete");
+            print_set_name(f, e);
+            fputs(" { ", f);
+        }
+        if (add)
+            print_element(f, e, now_us);
+        else
+            print_key(f, e);
+        last = e;
+    }
+    if (last)
+        fputs(" }\n", f);
+}
+
+int lamp_nft_render_changes(const struct lamp_nft_change *c, size_t n, uint64_t now_us, char **out)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+    if (!f)
+        return LAMP_ENOMEM;
+    print_command(f, c, n, false, now_us);
+    print_command(f, c, n, true, now_us);
+    return finish(f, &text, out);
+}
+
+/* ---- reading ---- */
 
 /* An address or {"prefix": {"addr", "len"}}. */
 static bool parse_prefix(const json_t *j, struct lamp_prefix *out)
@@ -191,10 +225,10 @@ static uint8_t parse_proto(const json_t *j)
     return (uint8_t)json_integer_value(j);
 }
 
-/* What an element stands for, as far as it identifies an entry. */
-static bool parse_value(const json_t *val, bool inside, struct lamp_set_entry *out)
+/* What identifies an element. */
+static bool parse_value(const json_t *val, bool inside, struct lamp_element *out)
 {
-    *out = (struct lamp_set_entry){ .inside = inside };
+    *out = (struct lamp_element){ .inside = inside };
     const json_t *concat = json_object_get(val, "concat");
     if (!concat)
         return parse_prefix(val, &out->prefix);
@@ -203,42 +237,71 @@ static bool parse_value(const json_t *val, bool inside, struct lamp_set_entry *o
     return out->ip_proto && parse_prefix(json_array_get(concat, 0), &out->prefix);
 }
 
-static const struct lamp_set_entry *find(const struct lamp_set_entry *entries, size_t n,
-                                         const struct lamp_set_entry *key)
+static void parse_element(const json_t *item, bool inside, struct lamp_element *v, size_t n,
+                          uint64_t now_us, struct lamp_nft_seen *out)
 {
-    const struct lamp_set_entry *e = bsearch(key, entries, n, sizeof(*key), lamp_set_entry_cmp);
-    if (e || !key->port)
-        return e;
-    struct lamp_set_entry any = *key; /* an entry for both protocols is two elements */
-    any.ip_proto = 0;
-    return bsearch(&any, entries, n, sizeof(any), lamp_set_entry_cmp);
+    const json_t *elem = json_object_get(item, "elem");
+    const json_t *counter = json_object_get(elem, "counter");
+    const json_t *expires = json_object_get(elem, "expires");
+    struct lamp_element key, *e = NULL;
+    if (parse_value(json_object_get(elem, "val"), inside, &key))
+        e = n ? bsearch(&key, v, n, sizeof(*v), lamp_element_cmp) : NULL;
+    if (!e || !counter || !json_is_integer(expires)) {
+        out->foreign++;
+        return;
+    }
+    const uint64_t left_us = (uint64_t)json_integer_value(expires) * SECOND_US;
+    out->foreign += now_us + left_us > e->until_us + LONGER_US;
+    e->seen = true;
+    e->packets = (uint64_t)json_integer_value(json_object_get(counter, "packets"));
+    e->bytes = (uint64_t)json_integer_value(json_object_get(counter, "bytes"));
 }
 
-static void count_set(const json_t *set, const struct lamp_set_entry *entries, size_t n,
-                      struct lamp_set_hits *hits)
+/* Adds what an object says to a digest, without its handle, which is another each time. */
+static void hash_object(crypto_generichash_state *h, const json_t *object)
 {
-    const char *name = json_string_value(json_object_get(set, "name"));
-    const bool inside = name && strncmp(name, "in", 2) == 0;
-    size_t i;
+    json_t *copy = json_copy((json_t *)(uintptr_t)object);
+    json_object_del(copy, "handle");
+    char *text = copy ? json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    if (text)
+        crypto_generichash_update(h, (const uint8_t *)text, strlen(text));
+    free(text);
+    json_decref(copy);
+}
+
+/* Returns how many prefixes of the never list the set holds. */
+static size_t parse_never(const json_t *set, const struct lamp_never *never,
+                          struct lamp_nft_seen *out)
+{
+    size_t i, found = 0;
     json_t *item;
     json_array_foreach(json_object_get(set, "elem"), i, item)
     {
-        const json_t *elem = json_object_get(item, "elem");
-        const json_t *counter = json_object_get(elem, "counter");
-        struct lamp_set_entry key;
-        if (!counter || !parse_value(json_object_get(elem, "val"), inside, &key))
-            continue;
-        const struct lamp_set_entry *e = find(entries, n, &key);
-        if (!e)
-            continue;
-        hits[e - entries].packets +=
-            (uint64_t)json_integer_value(json_object_get(counter, "packets"));
-        hits[e - entries].bytes += (uint64_t)json_integer_value(json_object_get(counter, "bytes"));
+        struct lamp_prefix p = { .len = 0 };
+        size_t at = parse_prefix(item, &p) ? 0 : never->n;
+        while (at < never->n && (never->v[at].prefix.len != p.len ||
+                                 !lamp_addr_eq(&never->v[at].prefix.addr, &p.addr)))
+            at++;
+        if (at < never->n)
+            found++;
+        else
+            out->foreign++;
     }
+    return found;
 }
 
-int lamp_nft_parse_hits(const char *json, const struct lamp_set_entry *entries, size_t n,
-                        struct lamp_set_hits *hits)
+static void parse_set(const json_t *set, struct lamp_element *v, size_t n, uint64_t now_us,
+                      struct lamp_nft_seen *out)
+{
+    const char *name = json_string_value(json_object_get(set, "name"));
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(set, "elem"), i, item)
+        parse_element(item, name && strncmp(name, "in", 2) == 0, v, n, now_us, out);
+}
+
+int lamp_nft_parse(const char *json, const struct lamp_never *never, struct lamp_element *v,
+                   size_t n, uint64_t now_us, struct lamp_nft_seen *out)
 {
     json_t *root = json_loads(json, 0, NULL);
     const json_t *list = json_object_get(root, "nftables");
@@ -247,16 +310,34 @@ int lamp_nft_parse_hits(const char *json, const struct lamp_set_entry *entries, 
         return LAMP_EFORMAT;
     }
     for (size_t i = 0; i < n; i++)
-        hits[i].packets = hits[i].bytes = 0;
-    size_t i;
+        v[i].seen = false;
+    struct lamp_nft_seen seen = { .missing = 0 };
+    crypto_generichash_state h;
+    size_t i, n_never = 0;
+    bool has_chain = false;
     json_t *item;
+    crypto_generichash_init(&h, NULL, 0, sizeof(seen.rules));
     json_array_foreach(list, i, item)
     {
-        const json_t *set = json_object_get(item, "set");
-        if (set)
-            count_set(set, entries, n, hits);
+        const json_t *set = json_object_get(item, "set"), *rule = json_object_get(item, "rule"),
+                     *chain = json_object_get(item, "chain");
+        const char *name = json_string_value(json_object_get(set, "name"));
+        if (name && strncmp(name, "never", 5) == 0)
+            n_never += parse_never(set, never, &seen);
+        else if (set)
+            parse_set(set, v, n, now_us, &seen);
+        else if (rule || chain)
+            hash_object(&h, rule ? rule : chain);
+        has_chain |= chain != NULL;
     }
+    crypto_generichash_final(&h, seen.rules, sizeof(seen.rules));
     json_decref(root);
+    if (!has_chain)
+        return LAMP_ENOENT;
+    seen.missing += never->n - lamp_min(n_never, never->n);
+    for (i = 0; i < n; i++)
+        seen.missing += !v[i].seen && v[i].until_us > now_us + SLACK_US;
+    *out = seen;
     return LAMP_OK;
 }
 
@@ -273,11 +354,12 @@ static int kernel_apply(void *arg, const char *commands, char why[LAMP_NFT_WHY])
     return LAMP_EKERNEL;
 }
 
-static int kernel_list(void *arg, char **out)
+static int kernel_list(void *arg, bool chain_alone, char **out)
 {
     struct nft_ctx *ctx = arg;
     nft_ctx_output_set_flags(ctx, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_PROTO);
-    if (nft_run_cmd_from_buffer(ctx, "list table inet " LAMP_NFT_TABLE) != 0)
+    if (nft_run_cmd_from_buffer(ctx, chain_alone ? "list chain inet " LAMP_NFT_TABLE " lamp_forward"
+                                                 : "list table inet " LAMP_NFT_TABLE) != 0)
         return LAMP_ENOENT;
     char *copy = strdup(nft_ctx_get_output_buffer(ctx));
     if (!copy)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sensor/enforce/never.h"
+#include "common/never.h"
 #include "tests/support/test.h"
 
 #include "common/io.h"
@@ -46,7 +46,7 @@ static void test_hits(void **state)
     add(&n, "198.51.100.53");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct lamp_prefix p = prefix(cases[i].text);
-        if ((lamp_never_hit(&n, &p) != NULL) != cases[i].hit)
+        if ((lamp_never_hit(&n, &p, false) != NULL) != cases[i].hit)
             fail_msg("%s: hit is not %d", cases[i].text, cases[i].hit);
     }
 }
@@ -105,7 +105,7 @@ static void test_machine(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct lamp_prefix p = prefix(cases[i].text);
-        if ((lamp_never_hit(&n, &p) != NULL) != cases[i].hit)
+        if ((lamp_never_hit(&n, &p, false) != NULL) != cases[i].hit)
             fail_msg("%s: hit is not %d", cases[i].text, cases[i].hit);
     }
     char cmd[64];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sensor/enforce/never.h"
+#include "common/never.h"
 
 #include "common/io.h"
 #include "common/text.h"
@@ -31,6 +31,20 @@ void lamp_never_add(struct lamp_never *never, const struct lamp_prefix *prefix, 
     never->v[never->n++] = (struct lamp_never_entry){ *prefix, reason };
 }
 
+void lamp_never_add_net(struct lamp_never *never, const struct lamp_prefix *prefix,
+                        const char *reason)
+{
+    for (size_t i = 0; i < never->n_nets; i++)
+        if (never->nets[i].prefix.len == prefix->len &&
+            lamp_addr_eq(&never->nets[i].prefix.addr, &prefix->addr))
+            return;
+    if (never->n_nets == LAMP_NEVER_NETS) {
+        never->refused++;
+        return;
+    }
+    never->nets[never->n_nets++] = (struct lamp_never_entry){ *prefix, reason };
+}
+
 void lamp_never_add_addr(struct lamp_never *never, const struct lamp_addr *addr, const char *reason)
 {
     lamp_never_add(never, &(struct lamp_prefix){ *addr, 128 }, reason);
@@ -58,27 +72,52 @@ void lamp_never_add_fixed(struct lamp_never *never)
     }
 }
 
+/* An address as getifaddrs(3) gives it; false for other families. */
+static bool from_sockaddr(const struct sockaddr *sa, struct lamp_addr *out)
+{
+    if (sa && sa->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        uint8_t v4[4];
+        memcpy(&in, sa, sizeof(in));
+        memcpy(v4, &in.sin_addr, sizeof(v4));
+        *out = lamp_addr_from_v4(v4);
+        return true;
+    }
+    if (sa && sa->sa_family == AF_INET6) {
+        struct sockaddr_in6 in6;
+        memcpy(&in6, sa, sizeof(in6));
+        memcpy(out->b, &in6.sin6_addr, sizeof(out->b));
+        return true;
+    }
+    return false;
+}
+
+/* The network that an address and its mask span. */
+static void add_connected(struct lamp_never *never, const struct lamp_addr *addr,
+                          const struct lamp_addr *mask)
+{
+    const bool v4 = lamp_addr_is_v4(addr);
+    struct lamp_prefix net = { *addr, v4 ? 96 : 0 };
+    for (size_t i = v4 ? 12 : 0; i < sizeof(net.addr.b); i++) {
+        net.addr.b[i] &= mask->b[i];
+        net.len = (uint8_t)(net.len + __builtin_popcount(mask->b[i]));
+    }
+    if (net.len < 128 && net.len >= (v4 ? 96 + 8 : 32) && lamp_prefix_is_canonical(&net))
+        lamp_never_add_net(never, &net, "own network");
+}
+
 static bool add_own(struct lamp_never *never)
 {
     struct ifaddrs *list;
     if (getifaddrs(&list) < 0)
         return false;
     for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
-        struct lamp_addr a;
-        if (!i->ifa_addr)
+        struct lamp_addr a, mask;
+        if (!from_sockaddr(i->ifa_addr, &a))
             continue;
-        if (i->ifa_addr->sa_family == AF_INET) {
-            struct sockaddr_in in;
-            memcpy(&in, i->ifa_addr, sizeof(in));
-            a = lamp_addr_from_v4((const uint8_t *)&in.sin_addr);
-        } else if (i->ifa_addr->sa_family == AF_INET6) {
-            struct sockaddr_in6 in6;
-            memcpy(&in6, i->ifa_addr, sizeof(in6));
-            memcpy(a.b, &in6.sin6_addr, sizeof(a.b));
-        } else {
-            continue;
-        }
         lamp_never_add_addr(never, &a, "own address");
+        if (from_sockaddr(i->ifa_netmask, &mask))
+            add_connected(never, &a, &mask);
     }
     freeifaddrs(list);
     return true;
@@ -153,21 +192,28 @@ unsigned lamp_never_add_machine(struct lamp_never *never, const char *root)
 }
 
 const struct lamp_never_entry *lamp_never_hit(const struct lamp_never *never,
-                                              const struct lamp_prefix *prefix)
+                                              const struct lamp_prefix *prefix, bool inside)
 {
     for (size_t i = 0; i < never->n; i++)
         if (lamp_prefix_overlap(&never->v[i].prefix, prefix))
             return &never->v[i];
+    for (size_t i = 0; !inside && i < never->n_nets; i++)
+        if (lamp_prefix_overlap(&never->nets[i].prefix, prefix))
+            return &never->nets[i];
     return NULL;
+}
+
+static bool same(const struct lamp_never_entry *a, const struct lamp_never_entry *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (a[i].prefix.len != b[i].prefix.len ||
+            !lamp_addr_eq(&a[i].prefix.addr, &b[i].prefix.addr))
+            return false;
+    return true;
 }
 
 bool lamp_never_same(const struct lamp_never *a, const struct lamp_never *b)
 {
-    if (a->n != b->n)
-        return false;
-    for (size_t i = 0; i < a->n; i++)
-        if (a->v[i].prefix.len != b->v[i].prefix.len ||
-            !lamp_addr_eq(&a->v[i].prefix.addr, &b->v[i].prefix.addr))
-            return false;
-    return true;
+    return a->n == b->n && a->n_nets == b->n_nets && same(a->v, b->v, a->n) &&
+           same(a->nets, b->nets, a->n_nets);
 }
