@@ -330,7 +330,7 @@ enum { BETWEEN, INSIDE, SKIPPING };
 
 void lamp_jsonsplit_resync(struct lamp_jsonsplit *s)
 {
-    *s = (struct lamp_jsonsplit){ .state = SKIPPING, .document = s->document };
+    *s = (struct lamp_jsonsplit){ .state = SKIPPING };
 }
 
 static enum lamp_jsonsplit_event broken(struct lamp_jsonsplit *s, uint8_t c)

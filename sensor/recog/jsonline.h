@@ -115,5 +115,5 @@ enum lamp_jsonsplit_event lamp_jsonsplit_byte(struct lamp_jsonsplit *s, uint8_t 
 enum lamp_jsonsplit_event lamp_jsonsplit_next(struct lamp_jsonsplit *s, struct lamp_bytes bytes,
                                               size_t *io_at);
 
-/* Starts over in the middle of a line (bytes are missing): skips to the next line. */
+/* Starts over in the middle of a stream (bytes are missing): skips to the next line. */
 void lamp_jsonsplit_resync(struct lamp_jsonsplit *s);

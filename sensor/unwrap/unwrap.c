@@ -156,6 +156,7 @@ static void enter(lamp_unwrapper *w, struct lamp_unwrap_half *h, enum state stat
 {
     h->state = (uint8_t)state;
     h->searched = 0;
+    h->plain = state == PLAIN;
     if (state == WS_HEADER) {
         memcpy(h->header, h->fresh, h->n_fresh);
         h->n_header = h->n_fresh;
@@ -189,6 +190,8 @@ static enum lamp_unwrap_event on_fresh(lamp_unwrapper *w, struct lamp_unwrap_hal
         return LAMP_UNWRAP_MORE;
     out->bytes = (struct lamp_bytes){ h->fresh, n };
     out->given = false;
+    out->anew = true;
+    h->plain = false;
     return LAMP_UNWRAP_BYTES;
 }
 
@@ -598,6 +601,8 @@ static enum lamp_unwrap_event step(lamp_unwrapper *w, struct lamp_unwrap *u, enu
     case PLAIN:
         out->bytes = *bytes;
         out->given = true;
+        out->anew = h->plain;
+        h->plain = false;
         used(bytes, bytes->len);
         return LAMP_UNWRAP_BYTES;
     case DEAD:
@@ -649,7 +654,7 @@ void lamp_unwrap_gap(struct lamp_unwrap *u, enum lamp_dir dir)
      * anything else the lines are read wherever they are; a head ends that (again()). */
     h->state = frames ? WS_HEADER : PLAIN;
     h->inflate.lost = frames && h->packed;
-    h->begun = h->silent = h->sniffed = false;
+    h->begun = h->silent = h->sniffed = h->plain = false;
 }
 
 /* Whether an HTTP head has something that mining may begin with, or goes on in a later segment,

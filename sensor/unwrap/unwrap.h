@@ -35,6 +35,7 @@ struct lamp_unwrap_half {
     uint8_t layers;
     uint8_t n_fresh, n_header, mask_at, opcode, n_heads;
     bool begun;   /* something of this message has come out */
+    bool plain;   /* the first bytes of a plain stream are to come out */
     bool silent;  /* nothing of this message is wanted */
     bool sniffed; /* whether it is wanted is decided */
     bool final, masked, packed, tail, more;
