@@ -5,7 +5,7 @@
 #include "sensor/engine/classify_verdict.h"
 #include "sensor/recog/newblock.h"
 #include "sensor/recog/proof.h"
-#include "sensor/recog/recog.h"
+#include "sensor/recog/registry.h"
 #include "sensor/unwrap/unwrap.h"
 
 #include <ctype.h>
@@ -33,6 +33,7 @@ struct lamp_inspect {
     struct half half[2]; /* by direction relative to facts.client */
     struct lamp_unwrap unwrap;
     const struct lamp_recog *recog; /* NULL: none matched yet */
+    enum lamp_firmness firm;        /* how firmly a line named its family */
     struct lamp_findings findings;
     bool swapped;
     bool by_head;                /* recog was chosen by a head alone: a line may tell better */
@@ -49,6 +50,7 @@ struct lamp_classify {
     size_t n_used;                    /* the rest of the pool was never touched */
     lamp_unwrapper *unwrapper;
     lamp_proofs *proofs;
+    lamp_registry *registry;
     struct lamp_jsonline line; /* scratch: the line being read */
 };
 
@@ -68,7 +70,7 @@ size_t lamp_classify_memory(size_t max_inspected)
 {
     return sizeof(lamp_classify) + max_inspected * sizeof(struct lamp_inspect) +
            lamp_unwrapper_memory(buffers_for(max_inspected), inflaters_for(max_inspected)) +
-           lamp_proofs_memory(buffers_for(max_inspected));
+           lamp_proofs_memory(buffers_for(max_inspected)) + lamp_registry_memory();
 }
 
 int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out)
@@ -83,7 +85,8 @@ int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out)
     const size_t buffers = buffers_for(cfg->max_inspected);
     if (!c->pool ||
         lamp_unwrapper_new(buffers, inflaters_for(cfg->max_inspected), &c->unwrapper) != LAMP_OK ||
-        lamp_proofs_new(buffers, &c->proofs) != LAMP_OK) {
+        lamp_proofs_new(buffers, &c->proofs) != LAMP_OK ||
+        lamp_registry_new(&c->registry) != LAMP_OK) {
         lamp_classify_free(c);
         return LAMP_ENOMEM;
     }
@@ -97,6 +100,7 @@ lamp_classify *lamp_classify_free(lamp_classify *c)
         free(c->pool);
         lamp_unwrapper_free(c->unwrapper);
         lamp_proofs_free(c->proofs);
+        lamp_registry_free(c->registry);
         free(c);
     }
     return NULL;
@@ -200,6 +204,14 @@ bool lamp_inspect_swapped(const lamp_inspect *s)
 
 /* ---- lines ---- */
 
+static void set_recog(lamp_inspect *s, const struct lamp_recog *r, enum lamp_firmness firm)
+{
+    s->recog = r;
+    s->firm = firm;
+    s->session.conn.family = r->family;
+    lamp_session_family(&s->session, r->wallet_family, r->algorithm, r->coin);
+}
+
 /* Begins a session of the recogniser; dir: where the line came from, relative to facts. */
 static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_recog *r,
                           const struct lamp_finding *f, enum lamp_dir dir, uint64_t t_us)
@@ -208,16 +220,14 @@ static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_r
         c->counters.matched++;
     const struct lamp_flow_facts *a = &s->facts;
     const uint64_t id = s->recog ? s->session.conn.id : 0;
-    s->recog = r;
     s->findings = (struct lamp_findings){ .wallet = r->wallet, .t_us = t_us };
     s->swapped = f->dir != dir;
     s->session = (struct lamp_session){
         .catalogue = c->cfg.catalogue,
         .proofs = c->proofs,
-        .wallet_family = r->wallet_family,
-        .algorithm_default = r->algorithm,
         .web = &s->web,
     };
+    set_recog(s, r, f->firm);
     struct lamp_conn *conn = &s->session.conn;
     conn->id = id; /* the engine's, from before if another family was supposed */
     conn->client = s->swapped ? a->server : a->client;
@@ -227,41 +237,39 @@ static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_r
     conn->ip_proto = a->ip_proto;
     conn->midstream = !a->saw_syn;
     conn->first_us = a->first_us;
-    conn->family = r->family;
     conn->work_from_us = t_us;
     conn->tunnel = s->unwrap.tunnel;
     if (r->http)
         lamp_session_web(&s->session);
 }
 
-/* The recogniser that gives the line the best grade, if it is better than what we have. */
-static const struct lamp_recog *best_recog(const lamp_inspect *s, const struct lamp_jsonline *line,
-                                           struct lamp_finding *out)
+static bool is_dialect_of(const struct lamp_recog *a, const struct lamp_recog *base)
 {
-    enum lamp_grade best = LAMP_GRADE_NONE;
-    const bool open = !s->recog || s->recog->wallet || s->by_head;
-    if (s->recog && !s->by_head)
-        best = lamp_verdict_best(&s->findings);
-    if (best == LAMP_GRADE_CERTAIN && !open)
-        return NULL; /* there is no better: following a miner asks one recogniser only */
-    const struct lamp_recog *found = NULL;
-    size_t n;
-    const struct lamp_recog *const *all = lamp_recogs(&n);
-    for (size_t i = 0; i < n; i++) {
-        if (all[i]->wallet && s->recog && !s->recog->wallet)
-            continue; /* a miner's wallet is no news */
-        const struct lamp_finding f = all[i]->judge(line);
-        if (line->in_http && !all[i]->http && f.grade < LAMP_GRADE_CERTAIN)
-            continue; /* everyday words of a line protocol, in a protocol that is none */
-        const bool outranks =
-            !all[i]->wallet && (found ? found : s->recog) && (found ? found : s->recog)->wallet;
-        if (f.grade > best || (outranks && f.grade >= LAMP_GRADE_STRONG)) {
-            best = f.grade;
-            found = all[i];
-            *out = f;
-        }
-    }
-    return found;
+    while (a && a != base)
+        a = a->base;
+    return a != NULL;
+}
+
+static bool is_related(const struct lamp_recog *a, const struct lamp_recog *b)
+{
+    while (b->base)
+        b = b->base;
+    return is_dialect_of(a, b);
+}
+
+/* Whether a finding makes r the recogniser of a session that has one. A dialect knows all that its
+ * base does, so a name never gets less specific. */
+static bool is_firmer(const lamp_inspect *s, const struct lamp_recog *r,
+                      const struct lamp_finding *f)
+{
+    const enum lamp_grade best = lamp_verdict_best(&s->findings);
+    if (s->by_head)
+        return f->dir == LAMP_UP; /* only what is asked tells better than a head */
+    if (s->recog->wallet && !r->wallet)
+        return true;
+    if (r != s->recog && is_dialect_of(s->recog, r))
+        return false;
+    return f->grade != best ? f->grade > best : f->grade == LAMP_GRADE_CERTAIN && f->firm > s->firm;
 }
 
 /* What heads told holds for the session that a line began as well. */
@@ -279,6 +287,38 @@ static void note_block(lamp_classify *c, lamp_inspect *s, uint64_t t_us)
         lamp_blockclock_block(c->cfg.clock, s->session.conn.coin, t_us);
 }
 
+/* Whether no line may name a better recogniser: following a miner asks one only. */
+static bool is_settled(const lamp_inspect *s)
+{
+    return s->recog && !s->recog->wallet && !s->by_head && s->firm == LAMP_FIRM_OWN &&
+           lamp_verdict_best(&s->findings) == LAMP_GRADE_CERTAIN;
+}
+
+/* Chooses the recogniser by the line. Grades are compared first, then how firmly it names the family;
+ * nothing is taken back that rests on certain words, or that the new family shares with the old. */
+static void choose_recog(lamp_classify *c, lamp_inspect *s, const struct lamp_saying *saying,
+                         enum lamp_dir dir, uint64_t t_us)
+{
+    struct lamp_finding f;
+    if (is_settled(s))
+        return;
+    const bool open = !s->recog || s->recog->wallet; /* else a miner's wallet is no news */
+    const struct lamp_recog *r = lamp_saying_best(saying, open, &f);
+    if (!r || f.grade < LAMP_GRADE_STRONG || (s->recog && !is_firmer(s, r, &f)))
+        return;
+    const bool keeps =
+        !open && !s->by_head &&
+        (is_related(r, s->recog) || lamp_verdict_best(&s->findings) == LAMP_GRADE_CERTAIN);
+    if (r == s->recog)
+        s->firm = f.firm;
+    else if (!keeps)
+        begin_session(c, s, r, &f, dir, t_us);
+    else if ((f.dir == dir) != s->swapped) /* else an echo of the other side's words */
+        set_recog(s, r, f.firm);
+    if (s->by_head)
+        note_heads(s);
+}
+
 static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, struct lamp_bytes text,
                       uint64_t t_us)
 {
@@ -286,21 +326,13 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, stru
     const uint32_t number = ++s->half[dir].n_lines;
     if (lamp_jsonline_parse(text, line) != LAMP_OK)
         return;
-    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
-    const struct lamp_recog *better = best_recog(s, line, &f);
-    if (better && s->by_head && f.dir != LAMP_UP)
-        better = NULL; /* only what is asked tells better than a head */
-    if (better && f.grade >= LAMP_GRADE_STRONG) {
-        if (better != s->recog)
-            begin_session(c, s, better, &f, dir, t_us);
-        if (s->by_head)
-            note_heads(s);
-    }
+    const struct lamp_saying saying = lamp_saying_of(c->registry, line);
+    choose_recog(c, s, &saying, dir, t_us);
     if (!s->recog)
         return;
     s->findings.t_us = t_us;
     const enum lamp_dir role = s->swapped ? (enum lamp_dir) !dir : dir;
-    f = s->recog->judge(line);
+    struct lamp_finding f = lamp_saying_judge(&saying, s->recog);
     if (f.grade != LAMP_GRADE_NONE && f.dir != role)
         return; /* an echo of the other side's words proves and tells nothing */
     lamp_verdict_note(&s->session.conn, &s->findings, &f, number);
@@ -309,7 +341,7 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, stru
     s->session.now_us = t_us;
     const uint32_t shares = s->session.conn.shares.submitted;
     const uint32_t jobs = s->session.conn.jobs;
-    f = s->recog->follow(&s->session, line, role);
+    f = lamp_saying_take(&saying, s->recog, &s->session, role);
     lamp_proof_line(&s->session, line, role == LAMP_UP, s->session.conn.shares.submitted > shares);
     lamp_verdict_note(&s->session.conn, &s->findings, &f, number);
     lamp_session_refresh(&s->session);
@@ -336,7 +368,7 @@ static void judge_head(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
     size_t n;
     const struct lamp_recog *const *all = lamp_recogs(&n);
     for (size_t i = 0; i < n; i++) {
-        struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
+        struct lamp_finding f = { .grade = LAMP_GRADE_NONE, .dir = dir };
         if (all[i]->judge_head)
             f = all[i]->judge_head(head);
         if (f.grade == LAMP_GRADE_NONE)

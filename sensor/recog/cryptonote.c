@@ -15,11 +15,6 @@ static struct lamp_bytes text_of(const struct lamp_jsonline *line, const struct 
     return lamp_jsonline_string(lamp_jsonline_member(line, in, key));
 }
 
-static bool method_is(const struct lamp_jsonline *line, const char *name)
-{
-    return lamp_bytes_eq(lamp_jsonline_string(lamp_jsonline_top(line, "method")), name);
-}
-
 /* A CryptoNote address begins the login: at least 90 base58 characters (standard ones have
  * 95, integrated ones 106). */
 static bool is_address(struct lamp_bytes login)
@@ -42,67 +37,73 @@ static bool has_algorithms(const struct lamp_jsonline *line, const struct lamp_j
             strncasecmp((const char *)first.data, "argon2/", 7) == 0);
 }
 
-static enum lamp_grade grade_login(const struct lamp_jsonline *line)
+static bool is_login(const struct lamp_jsonline *line, const struct lamp_jsonvalue *params)
 {
-    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
-    const struct lamp_bytes login = text_of(line, params, "login");
-    if (!login.len || !(lamp_jsonline_member(line, params, "pass") ||
-                        lamp_jsonline_member(line, params, "agent") ||
-                        lamp_jsonline_member(line, params, "algo") ||
-                        lamp_jsonline_member(line, params, "rigid")))
-        return LAMP_GRADE_NONE;
-    return is_address(login) || has_algorithms(line, params) ||
-                   lamp_is_miner_agent(text_of(line, params, "agent"))
-               ? LAMP_GRADE_CERTAIN
-               : LAMP_GRADE_STRONG;
+    return text_of(line, params, "login").len && (lamp_jsonline_member(line, params, "pass") ||
+                                                  lamp_jsonline_member(line, params, "agent") ||
+                                                  lamp_jsonline_member(line, params, "algo") ||
+                                                  lamp_jsonline_member(line, params, "rigid"));
 }
 
-/* The job object of a "job" notification or of the answer to login; NULL: none. */
-static const struct lamp_jsonvalue *job_of(const struct lamp_jsonline *line)
+static bool is_certain_login(const struct lamp_jsonline *line, const struct lamp_jsonvalue *params)
 {
-    const struct lamp_jsonvalue *job =
-        method_is(line, "job")
-            ? lamp_jsonline_top(line, "params")
-            : lamp_jsonline_member(line, lamp_jsonline_top(line, "result"), "job");
+    return is_login(line, params) &&
+           (is_address(text_of(line, params, "login")) || has_algorithms(line, params) ||
+            lamp_is_miner_agent(text_of(line, params, "agent")));
+}
+
+/* A job as a whole, or one whose blob the miner makes itself (self-select). */
+static bool is_job(const struct lamp_jsonline *line, const struct lamp_jsonvalue *job)
+{
     const struct lamp_bytes blob = text_of(line, job, "blob");
-    return blob.len >= 100 && lamp_is_hex(blob, 0) && lamp_jsonline_member(line, job, "job_id")
-               ? job
-               : NULL;
+    return lamp_jsonline_member(line, job, "job_id") &&
+           ((blob.len >= 100 && lamp_is_hex(blob, 0)) ||
+            (lamp_jsonline_member(line, job, "pool_wallet") &&
+             lamp_jsonline_member(line, job, "extra_nonce")));
 }
 
-static bool is_submit(const struct lamp_jsonline *line)
+/* The job of an answer to login, or to getjob, which has no more than it. NULL: none. */
+static const struct lamp_jsonvalue *job_in_answer(const struct lamp_jsonline *line)
 {
-    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
-    return method_is(line, "submit") && lamp_jsonline_member(line, params, "job_id") &&
+    const struct lamp_jsonvalue *result = lamp_jsonline_top(line, "result");
+    const struct lamp_jsonvalue *job = lamp_jsonline_member(line, result, "job");
+    if (!job)
+        job = result;
+    return is_job(line, job) ? job : NULL;
+}
+
+static bool is_submit(const struct lamp_jsonline *line, const struct lamp_jsonvalue *params)
+{
+    return lamp_jsonline_member(line, params, "job_id") &&
            lamp_is_hex(text_of(line, params, "nonce"), 0) &&
            lamp_is_hex(text_of(line, params, "result"), 64);
 }
 
-static bool is_keepalive(const struct lamp_jsonline *line)
+/* {"id", "job_id", "blob", "height", ..}: the block a self-selecting miner made. */
+static bool is_template(const struct lamp_jsonline *line, const struct lamp_jsonvalue *params)
 {
-    return method_is(line, "keepalived") &&
-           lamp_jsonline_member(line, lamp_jsonline_top(line, "params"), "id");
+    return lamp_jsonline_member(line, params, "job_id") &&
+           lamp_is_hex(text_of(line, params, "blob"), 0);
+}
+
+static bool has_id(const struct lamp_jsonline *line, const struct lamp_jsonvalue *params)
+{
+    return params != &line->v[0] && lamp_jsonline_member(line, params, "id");
 }
 
 static struct lamp_finding judge(const struct lamp_jsonline *line)
 {
-    if (method_is(line, "login"))
-        return (struct lamp_finding){ grade_login(line), LAMP_UP, "method login" };
-    if (is_submit(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "method submit" };
-    if (is_keepalive(line))
-        return (struct lamp_finding){ LAMP_GRADE_STRONG, LAMP_UP, "method keepalived" };
-    if (job_of(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN,
-                                      method_is(line, "job") ? "method job" : "job in an answer" };
-    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
+    if (job_in_answer(line))
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "job in an answer",
+                                      LAMP_FIRM_OWN };
+    return (struct lamp_finding){ .grade = LAMP_GRADE_NONE };
 }
 
 /* ---- following ---- */
 
-static void on_login(struct lamp_session *s, const struct lamp_jsonline *line)
+static void on_login(struct lamp_session *s, const struct lamp_jsonline *line,
+                     const struct lamp_jsonvalue *params)
 {
-    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
     lamp_session_user(s, lamp_jsonline_member(line, params, "login"));
     lamp_session_worker(s, lamp_jsonline_member(line, params, "rigid"));
     lamp_session_agent(s, lamp_jsonline_member(line, params, "agent"));
@@ -115,7 +116,8 @@ static void guess_algorithm(struct lamp_session *s, struct lamp_bytes blob)
 {
     uint8_t version;
     size_t len;
-    if (lamp_hex_decode((const char *)blob.data, 2, &version, 1, &len) == LAMP_OK && version < 7)
+    if (blob.len >= 2 &&
+        lamp_hex_decode((const char *)blob.data, 2, &version, 1, &len) == LAMP_OK && version < 7)
         s->algorithm_hint = "cryptonight";
 }
 
@@ -144,26 +146,23 @@ static void on_submit(struct lamp_session *s, const struct lamp_jsonline *line,
     lamp_session_nonce(s, job, text_of(line, params, "nonce"), true);
 }
 
-static void follow_miner(struct lamp_session *s, const struct lamp_jsonline *line)
+static void on_request(struct lamp_session *s, const struct lamp_jsonline *line,
+                       const struct lamp_jsonvalue *params)
 {
-    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
-    if (is_submit(line))
-        on_submit(s, line, params);
-    else if (method_is(line, "login"))
-        on_login(s, line);
-    else if (lamp_jsonline_top(line, "method"))
-        lamp_session_request(s, line, "answer to a request");
+    (void)params;
+    lamp_session_request(s, line, "answer to a request");
 }
 
 static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
                                   enum lamp_dir dir)
 {
-    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
+    struct lamp_finding f = { .grade = LAMP_GRADE_NONE, .dir = dir };
     if (dir == LAMP_UP) {
-        follow_miner(s, line);
+        if (lamp_jsonline_top(line, "method"))
+            on_request(s, line, NULL);
         return f;
     }
-    const struct lamp_jsonvalue *job = job_of(line);
+    const struct lamp_jsonvalue *job = job_in_answer(line);
     if (job)
         on_job(s, line, job);
     enum lamp_outcome outcome = LAMP_OUTCOME_NONE;
@@ -175,10 +174,22 @@ static struct lamp_finding follow(struct lamp_session *s, const struct lamp_json
     return f;
 }
 
+static const struct lamp_method methods[] = {
+    { LAMP_SAYS("login", CERTAIN, UP, COMMON), .fits = is_certain_login, .take = on_login },
+    { LAMP_SAYS("login", STRONG, UP, COMMON), .fits = is_login, .take = on_login },
+    { LAMP_SAYS("submit", CERTAIN, UP, OWN), .fits = is_submit, .take = on_submit },
+    { LAMP_SAYS("block_template", CERTAIN, UP, OWN), .fits = is_template, .take = on_request },
+    { LAMP_SAYS("keepalived", STRONG, UP, COMMON), .fits = has_id, .take = on_request },
+    { LAMP_SAYS("getjob", STRONG, UP, COMMON), .fits = has_id, .take = on_request },
+    { LAMP_SAYS("job", CERTAIN, DOWN, OWN), .fits = is_job, .take = on_job },
+};
+
 const struct lamp_recog lamp_recog_cryptonote = {
     .name = "cryptonote",
     .family = "cryptonote",
     .wallet_family = "cryptonote",
+    .methods = methods,
+    .n_methods = ARRAY_LEN(methods),
     .judge = judge,
     .follow = follow,
 };

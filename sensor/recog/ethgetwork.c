@@ -8,11 +8,17 @@ extern const struct lamp_recog lamp_recog_ethproxy;
 
 enum { ADDRESS = 42 }; /* "0x" and 40 digits */
 
+static bool is_in_http(const struct lamp_jsonline *line, const struct lamp_jsonvalue *params)
+{
+    (void)params;
+    return line->in_http;
+}
+
 static struct lamp_finding judge(const struct lamp_jsonline *line)
 {
     if (line->in_http)
         return lamp_recog_ethproxy.judge(line);
-    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
+    return (struct lamp_finding){ .grade = LAMP_GRADE_NONE };
 }
 
 static void account_of_target(struct lamp_session *s)
@@ -32,13 +38,22 @@ static void account_of_target(struct lamp_session *s)
     lamp_session_worker(s, &worker);
 }
 
-static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
-                                  enum lamp_dir dir)
+/* What the line protocol takes, and the account. */
+static void take(struct lamp_session *s, const struct lamp_jsonline *line,
+                 const struct lamp_jsonvalue *params)
 {
-    if (dir == LAMP_UP)
-        account_of_target(s);
-    return lamp_recog_ethproxy.follow(s, line, dir);
+    account_of_target(s);
+    lamp_method_find(lamp_recog_ethproxy.methods, lamp_recog_ethproxy.n_methods, line)
+        ->take(s, line, params);
 }
+
+static const struct lamp_method methods[] = {
+    { LAMP_SAYS("eth_submitLogin", CERTAIN, UP, OWN), .fits = is_in_http, .take = take },
+    { LAMP_SAYS("eth_login", CERTAIN, UP, OWN), .fits = is_in_http, .take = take },
+    { LAMP_SAYS("eth_getWork", CERTAIN, UP, OWN), .fits = is_in_http, .take = take },
+    { LAMP_SAYS("eth_submitWork", CERTAIN, UP, OWN), .fits = is_in_http, .take = take },
+    { LAMP_SAYS("eth_submitHashrate", CERTAIN, UP, OWN), .fits = is_in_http, .take = take },
+};
 
 const struct lamp_recog lamp_recog_ethgetwork = {
     .name = "ethgetwork",
@@ -46,6 +61,8 @@ const struct lamp_recog lamp_recog_ethgetwork = {
     .wallet_family = "eth-proxy",
     .algorithm = "ethash",
     .http = true,
+    .base = &lamp_recog_ethproxy,
+    .methods = methods,
+    .n_methods = ARRAY_LEN(methods),
     .judge = judge,
-    .follow = follow,
 };

@@ -5,8 +5,8 @@
 #include "sensor/recog/recog.h"
 
 static const struct lamp_method methods[] = {
-    LAMP_METHOD("getblocktemplate", CERTAIN, UP),
-    LAMP_METHOD("submitblock", CERTAIN, UP),
+    { LAMP_SAYS("getblocktemplate", CERTAIN, UP, OWN) },
+    { LAMP_SAYS("submitblock", CERTAIN, UP, OWN) },
 };
 
 /* Monero's daemon has a method of that name, which names the wallet (monerorpc.c). */
@@ -35,10 +35,11 @@ static struct lamp_finding judge(const struct lamp_jsonline *line)
 {
     const struct lamp_method *m = method_of(line);
     if (m)
-        return (struct lamp_finding){ m->grade, m->dir, m->what };
+        return m->is;
     if (template_of(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "block template" };
-    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "block template",
+                                      LAMP_FIRM_OWN };
+    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL, LAMP_FIRM_OWN };
 }
 
 /* ---- following ---- */
@@ -58,7 +59,7 @@ static void follow_miner(struct lamp_session *s, const struct lamp_jsonline *lin
 static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
                                   enum lamp_dir dir)
 {
-    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
+    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL, LAMP_FIRM_OWN };
     if (dir == LAMP_UP) {
         follow_miner(s, line);
         return f;

@@ -26,16 +26,18 @@ static const struct lamp_jsonvalue *work_of(const struct lamp_jsonline *line)
 static struct lamp_finding judge(const struct lamp_jsonline *line)
 {
     if (is_getwork(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "method getwork" };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "method getwork",
+                                      LAMP_FIRM_OWN };
     if (work_of(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "data and target of work" };
-    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "data and target of work",
+                                      LAMP_FIRM_OWN };
+    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL, LAMP_FIRM_OWN };
 }
 
 static struct lamp_finding judge_head(const struct lamp_http_head *head)
 {
     return (struct lamp_finding){ LAMP_GRADE_CERTAIN, head->is_response ? LAMP_DOWN : LAMP_UP,
-                                  head->mining };
+                                  head->mining, LAMP_FIRM_OWN };
 }
 
 /* ---- following ---- */
@@ -68,7 +70,7 @@ static double hashes_of(struct lamp_bytes target)
 static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
                                   enum lamp_dir dir)
 {
-    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
+    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL, LAMP_FIRM_OWN };
     if (dir == LAMP_UP) {
         follow_miner(s, line);
         return f;

@@ -16,6 +16,9 @@ enum { WALLET_LOOKS = 6 };
 /* Monero left CryptoNight on 2018-04-06; the old coin went on as XMO at MinerGate's old port. */
 #define CRYPTONIGHT_END_US (UINT64_C(1522972800) * 1000000)
 
+/* Ethereum's last block of proof of work, 2022-09-15 06:42:42 UTC. */
+#define MERGE_US (UINT64_C(1663224162) * 1000000)
+
 void lamp_session_evidence(struct lamp_session *s, const char *kind, const char *fmt, ...)
 {
     struct lamp_conn *c = &s->conn;
@@ -93,6 +96,29 @@ static void identify_wallet(struct lamp_session *s)
                       : right ? LAMP_COIN_BY_ADDRESS
                               : LAMP_COIN_BY_FORM,
                       why);
+    /* All coins of the family share Ethereum's address form; while it was mined, it had nearly all
+     * of the hash rate. */
+    if (s->wallet_family && streq(s->wallet_family, "eth-proxy") && s->conn.first_us < MERGE_US)
+        lamp_session_coin(s, lamp_catalogue_coin(s->catalogue, "ETH"), LAMP_COIN_BY_LIKENESS,
+                          "what most such addresses were mining for until September 2022");
+}
+
+void lamp_session_family(struct lamp_session *s, const char *wallet_family, const char *algorithm,
+                         const char *coin)
+{
+    s->wallet_family = wallet_family;
+    s->algorithm_default = algorithm;
+    s->algorithm_looked_up = NULL;
+    s->wallet_algorithm = NULL;
+    if (s->coin_by == LAMP_COIN_BY_CUSTOM || s->coin_by == LAMP_COIN_BY_LIKENESS ||
+        s->coin_by == LAMP_COIN_BY_FORM) { /* as it looked to the family before */
+        s->coin = NULL;
+        s->coin_by = LAMP_COIN_UNKNOWN;
+    }
+    if (s->catalogue && coin)
+        lamp_session_coin(s, lamp_catalogue_coin(s->catalogue, coin), LAMP_COIN_BY_ALGORITHM,
+                          "the only one mined by this protocol");
+    identify_wallet(s);
 }
 
 /* Once the algorithm is said: where the address fits several coins, or none is known, it decides. */
@@ -167,21 +193,53 @@ void lamp_session_agent(struct lamp_session *s, const struct lamp_jsonvalue *age
         lamp_text_utf8(buf, n, s->conn.agent, sizeof(s->conn.agent));
 }
 
+void lamp_session_host(struct lamp_session *s, const struct lamp_jsonvalue *host)
+{
+    struct lamp_bytes name = lamp_jsonline_string(host);
+    for (size_t i = 0; i + 3 <= name.len; i++)
+        if (memcmp(name.data + i, "://", 3) == 0) {
+            name.data += i + 3;
+            name.len -= i + 3;
+            break;
+        }
+    for (size_t i = 0; i < name.len; i++)
+        if (name.data[i] == ':' || name.data[i] == '/')
+            name.len = i;
+    if (name.len && !*s->conn.server_name && memchr(name.data, '.', name.len))
+        lamp_text_utf8(name.data, name.len, s->conn.server_name, sizeof(s->conn.server_name));
+}
+
+/* The value of `key=` in a list with commas; empty: it is not there. */
+static struct lamp_bytes value_in(struct lamp_bytes list, const char *key)
+{
+    const size_t n = strlen(key);
+    for (size_t i = 0; i + n <= list.len; i++) {
+        if ((i > 0 && list.data[i - 1] != ',') || memcmp(list.data + i, key, n) != 0)
+            continue;
+        const uint8_t *value = list.data + i + n;
+        const size_t left = list.len - i - n;
+        const uint8_t *end = left ? memchr(value, ',', left) : NULL;
+        return (struct lamp_bytes){ value, end ? (size_t)(end - value) : left };
+    }
+    return (struct lamp_bytes){ NULL, 0 };
+}
+
 void lamp_session_password(struct lamp_session *s, const struct lamp_jsonvalue *password)
 {
     const struct lamp_bytes p = lamp_jsonline_string(password);
+    const struct lamp_bytes mined = value_in(p, "mc="), d = value_in(p, "d=");
     char symbol[12];
-    size_t n = 0;
-    for (size_t i = 0; i + 3 < p.len; i++) {
-        if ((i > 0 && p.data[i - 1] != ',') || memcmp(p.data + i, "mc=", 3) != 0)
-            continue;
-        for (i += 3; i < p.len && p.data[i] != ',' && n + 1 < sizeof(symbol); i++)
-            symbol[n++] = (char)p.data[i];
+    if (mined.len && mined.len < sizeof(symbol) && s->catalogue) {
+        memcpy(symbol, mined.data, mined.len);
+        symbol[mined.len] = '\0';
+        lamp_session_coin(s, lamp_catalogue_coin(s->catalogue, symbol), LAMP_COIN_BY_PASSWORD,
+                          "named in the password (mc=)");
     }
-    symbol[n] = '\0';
-    const struct lamp_coin *coin =
-        n && s->catalogue ? lamp_catalogue_coin(s->catalogue, symbol) : NULL;
-    lamp_session_coin(s, coin, LAMP_COIN_BY_PASSWORD, "named in the password (mc=)");
+    const struct lamp_jsonvalue difficulty = { .text = d, .type = LAMP_JSON_STRING };
+    struct lamp_weight w = { 0 };
+    if (d.len && s->current.difficulty == 0 && s->current.hashes == 0 &&
+        lamp_jsonline_number(&difficulty, &w.difficulty))
+        lamp_session_weight(s, w);
 }
 
 void lamp_session_algorithm(struct lamp_session *s, struct lamp_bytes name)
@@ -334,7 +392,6 @@ void lamp_session_identify(struct lamp_session *s)
 {
     look_up_endpoint(s);
     identify_by_algorithm(s);
-    if (s->coin)
-        s->conn.coin = s->coin->symbol;
+    s->conn.coin = s->coin ? s->coin->symbol : NULL;
     look_up_algorithm(s);
 }

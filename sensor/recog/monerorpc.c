@@ -45,12 +45,15 @@ static const struct lamp_jsonvalue *template_of(const struct lamp_jsonline *line
 static struct lamp_finding judge(const struct lamp_jsonline *line)
 {
     if (asks_template(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "block template for a wallet" };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "block template for a wallet",
+                                      LAMP_FIRM_OWN };
     if (submits_block(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "method submit_block" };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "method submit_block",
+                                      LAMP_FIRM_OWN };
     if (template_of(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "blocktemplate_blob" };
-    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "blocktemplate_blob",
+                                      LAMP_FIRM_OWN };
+    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL, LAMP_FIRM_OWN };
 }
 
 /* ---- following ---- */
@@ -81,7 +84,7 @@ static void on_template(struct lamp_session *s, const struct lamp_jsonline *line
 static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
                                   enum lamp_dir dir)
 {
-    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
+    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL, LAMP_FIRM_OWN };
     if (dir == LAMP_UP) {
         follow_miner(s, line);
         return f;

@@ -114,9 +114,8 @@ void lamp_session_nonce(struct lamp_session *s, struct lamp_bytes job, struct la
 
 /* ---- requests, shares, answers ---- */
 
-static uint64_t id_of(const struct lamp_jsonline *line)
+static uint64_t hash_of_id(const struct lamp_jsonvalue *id)
 {
-    const struct lamp_jsonvalue *id = lamp_jsonline_top(line, "id");
     return lamp_jsonline_given(id) ? lamp_session_hash(id->text) : 0;
 }
 
@@ -124,7 +123,7 @@ static struct lamp_request *add_request(struct lamp_session *s, const struct lam
                                         const char *what)
 {
     struct lamp_request *r = &s->requests[s->next_request++ % LAMP_SESSION_REQUESTS];
-    *r = (struct lamp_request){ .id = id_of(line), .what = what };
+    *r = (struct lamp_request){ .id = hash_of_id(lamp_jsonline_top(line, "id")), .what = what };
     return r;
 }
 
@@ -172,6 +171,16 @@ static bool has_word(struct lamp_bytes text, const char *word)
     return false;
 }
 
+bool lamp_session_is_stale(struct lamp_bytes message)
+{
+    static const char *const words[] = { "stale",       "job not found", "unknown job",
+                                         "invalid job", "block expired", "too late" };
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (has_word(message, words[i]))
+            return true;
+    return false;
+}
+
 /* Reads "result" and "error": JSON-RPC objects as well as stratum's [21, "Stale", null]. */
 static enum lamp_outcome outcome_of(const struct lamp_jsonline *line, bool null_is_yes)
 {
@@ -180,10 +189,7 @@ static enum lamp_outcome outcome_of(const struct lamp_jsonline *line, bool null_
     if (lamp_jsonline_given(error) && error->type != LAMP_JSON_FALSE) {
         double code = 0;
         (void)lamp_jsonline_number(lamp_jsonline_item(line, error, 0), &code);
-        const bool stale =
-            code == 21 || has_word(error->text, "stale") ||
-            has_word(error->text, "job not found") || has_word(error->text, "unknown job") ||
-            has_word(error->text, "invalid job") || has_word(error->text, "block expired");
+        const bool stale = code == 21 || lamp_session_is_stale(error->text);
         return stale ? LAMP_OUTCOME_STALE : LAMP_OUTCOME_REJECTED;
     }
     if (null_is_yes && result) {
@@ -230,22 +236,41 @@ void lamp_session_outcome(struct lamp_session *s, enum lamp_outcome outcome)
     book(s, outcome, s->requests[(s->next_request - 1) % LAMP_SESSION_REQUESTS].weight);
 }
 
+static const char *close_request(struct lamp_session *s, struct lamp_request *r,
+                                 enum lamp_outcome outcome)
+{
+    r->id = 0;
+    if (r->is_share)
+        book(s, outcome, r->weight);
+    return r->what;
+}
+
+const char *lamp_session_book(struct lamp_session *s, const struct lamp_jsonvalue *id,
+                              enum lamp_outcome outcome)
+{
+    struct lamp_request *r = oldest_request(s, hash_of_id(id));
+    return r ? close_request(s, r, outcome) : NULL;
+}
+
 const char *lamp_session_answer(struct lamp_session *s, const struct lamp_jsonline *line,
                                 enum lamp_outcome *out)
 {
     if (!lamp_jsonline_top(line, "result") && !lamp_jsonline_top(line, "error"))
         return NULL;
-    struct lamp_request *r = oldest_request(s, id_of(line));
+    struct lamp_request *r = oldest_request(s, hash_of_id(lamp_jsonline_top(line, "id")));
     if (!r)
         return NULL;
     *out = outcome_of(line, s->null_is_yes && r->is_share);
-    r->id = 0;
-    if (r->is_share)
-        book(s, *out, r->weight);
-    return r->what;
+    return close_request(s, r, *out);
 }
 
-double lamp_target_hashes(struct lamp_bytes hex)
+void lamp_session_self_rate(struct lamp_session *s, double rate)
+{
+    if (rate > 0 && rate < 1e18)
+        s->conn.self_rate = rate;
+}
+
+double lamp_hex_value(struct lamp_bytes hex)
 {
     if (!lamp_is_hex(hex, 0))
         return 0;
@@ -253,12 +278,18 @@ double lamp_target_hashes(struct lamp_bytes hex)
         hex.data += 2;
         hex.len -= 2;
     }
-    double target = 0;
+    double value = 0;
     for (size_t i = 0; i < hex.len; i++) {
         const uint8_t c = hex.data[i] | 0x20;
-        target = target * 16 + (c <= '9' ? c - '0' : c - 'a' + 10);
+        value = value * 16 + (c <= '9' ? c - '0' : c - 'a' + 10);
     }
+    return value;
+}
+
+double lamp_target_hashes(struct lamp_bytes hex)
+{
     /* Short forms leave out leading zeros, so the digits' value is the target's. */
+    const double target = lamp_hex_value(hex);
     return target > 0 ? ldexp(1, 256) / target : 0;
 }
 

@@ -30,7 +30,7 @@ enum lamp_coin_source {
     LAMP_COIN_BY_LIKENESS,  /* what is mostly paid to addresses of that form */
     LAMP_COIN_BY_POOL,      /* the pool's name */
     LAMP_COIN_BY_PORT,      /* the pool's name and port */
-    LAMP_COIN_BY_ALGORITHM, /* the only coin mined with it */
+    LAMP_COIN_BY_ALGORITHM, /* the only coin mined with it, or by the protocol */
     LAMP_COIN_BY_FORM,      /* the only coin with that form of address */
     LAMP_COIN_BY_PASSWORD,  /* the miner names it */
     LAMP_COIN_BY_ADDRESS,   /* the same, and the address has the right checksum */
@@ -108,9 +108,8 @@ struct lamp_session {
     uint32_t next_job, next_request, next_share;
     uint32_t first_open; /* no request before this one waits for its answer */
 
-    bool user_in_login_only; /* submits carry no user name (EthereumStratum/2) */
-    bool pool_spoke;         /* answers can be seen: count accepted shares */
-    bool null_is_yes;        /* a null result accepts a share, a text refuses it */
+    bool pool_spoke;  /* answers can be seen: count accepted shares */
+    bool null_is_yes; /* a null result accepts a share, a text refuses it */
     struct lamp_work submitted, accepted;
 
     lamp_proofs *proofs; /* borrowed; NULL: no headers are rebuilt */
@@ -144,7 +143,20 @@ void lamp_session_account(struct lamp_session *s, struct lamp_bytes user);
 /* User, password and agent of the HTTP requests around the lines. */
 void lamp_session_web(struct lamp_session *s);
 
-/* The coin named in a password such as "mc=LTC,c=BTC" (c= is what is paid in). */
+/* The pool's host name as the miner says it, or a URL with it; kept unless the engine knew one. */
+void lamp_session_host(struct lamp_session *s, const struct lamp_jsonvalue *host);
+
+/* What the miner reports of itself, hashes/s; values that cannot be are ignored. */
+void lamp_session_self_rate(struct lamp_session *s, double rate);
+
+/* What a session of another family is as long as nothing tells more: the family of catalogue
+ * coins, the algorithm, and the only coin that is mined so; each may be NULL. The wallet is looked up
+ * anew. */
+void lamp_session_family(struct lamp_session *s, const char *wallet_family, const char *algorithm,
+                         const char *coin);
+
+/* What a password such as "mc=LTC,c=BTC,d=4096" names: the coin mined (c= is what is paid in) and a
+ * difficulty, which holds until the pool sets one. */
 void lamp_session_password(struct lamp_session *s, const struct lamp_jsonvalue *password);
 
 /* The algorithm as the pool or miner names it ("rx/0"); kept if the catalogue knows it. */
@@ -180,6 +192,17 @@ bool lamp_session_share(struct lamp_session *s, const struct lamp_jsonline *line
  * share. Returns the request's `what` and the outcome; NULL: it answers nothing known. */
 const char *lamp_session_answer(struct lamp_session *s, const struct lamp_jsonline *line,
                                 enum lamp_outcome *out);
+
+/* Books the outcome of the oldest open request whose id is written like this one. Returns the
+ * request's `what`; NULL: there is none. */
+const char *lamp_session_book(struct lamp_session *s, const struct lamp_jsonvalue *id,
+                              enum lamp_outcome outcome);
+
+/* Whether the reason a pool gives for refusing a share is that its job was over. */
+bool lamp_session_is_stale(struct lamp_bytes message);
+
+/* The value of hex digits, most significant first, after "0x" or not; 0 if it is not hex. */
+double lamp_hex_value(struct lamp_bytes hex);
 
 /* What became of the oldest share that nothing was heard of, where answers name none. */
 void lamp_session_outcome(struct lamp_session *s, enum lamp_outcome outcome);

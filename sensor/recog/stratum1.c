@@ -1,44 +1,124 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stratum1: Stratum v1, mining.* over JSON lines, as Bitcoin pools speak it and as other
- * coins took it over (Zcash ZIP 301, KawPow, EthereumStratum). Formats: the Stratum mining
- * protocol page of the Bitcoin wiki, BIP 310, ZIP 301, NiceHash's EthereumStratum/1.0.0. */
-#include "common/text.h"
-#include "sensor/recog/recog.h"
+/* stratum1: Stratum v1, mining.* over JSON lines: what Bitcoin pools began with and all dialects
+ * share. Formats: the Stratum mining protocol page of the Bitcoin wiki, BIP 310 (mining.configure),
+ * ZIP 301 (host and port in mining.subscribe). What only one coin says is in that dialect's file. */
+#include "sensor/recog/stratum.h"
 
-static const struct lamp_method methods[] = {
-    LAMP_METHOD("mining.subscribe", CERTAIN, UP),
-    LAMP_METHOD("mining.authorize", CERTAIN, UP),
-    LAMP_METHOD("mining.configure", CERTAIN, UP),
-    LAMP_METHOD("mining.submit", CERTAIN, UP),
-    LAMP_METHOD("mining.extranonce.subscribe", CERTAIN, UP),
-    LAMP_METHOD("mining.suggest_difficulty", CERTAIN, UP),
-    LAMP_METHOD("mining.suggest_target", CERTAIN, UP),
-    LAMP_METHOD("mining.get_transactions", CERTAIN, UP),
-    LAMP_METHOD("mining.multi_version", CERTAIN, UP),
-    LAMP_METHOD("mining.hello", CERTAIN, UP),
-    LAMP_METHOD("mining.noop", CERTAIN, UP),
-    LAMP_METHOD("mining.hashrate", CERTAIN, UP),
-    LAMP_METHOD("mining.notify", CERTAIN, DOWN),
-    LAMP_METHOD("mining.set_difficulty", CERTAIN, DOWN),
-    LAMP_METHOD("mining.set_target", CERTAIN, DOWN),
-    LAMP_METHOD("mining.set_extranonce", CERTAIN, DOWN),
-    LAMP_METHOD("mining.set_version_mask", CERTAIN, DOWN),
-    LAMP_METHOD("mining.set_goal", CERTAIN, DOWN),
-    LAMP_METHOD("mining.set", CERTAIN, DOWN),
-    LAMP_METHOD("client.reconnect", STRONG, DOWN),
-    LAMP_METHOD("client.show_message", STRONG, DOWN),
-    LAMP_METHOD("client.get_version", STRONG, DOWN),
-};
+#include "common/text.h"
+
+static struct lamp_bytes string_at(const struct lamp_jsonline *line,
+                                   const struct lamp_jsonvalue *params, size_t i)
+{
+    return lamp_jsonline_string(lamp_jsonline_item(line, params, i));
+}
+
+/* ---- what the miner says ---- */
+
+void lamp_stratum_on_request(struct lamp_session *s, const struct lamp_jsonline *line,
+                             const struct lamp_jsonvalue *params)
+{
+    (void)params;
+    lamp_session_request(s, line, "answer to a mining request");
+}
+
+/* [agent, session, host, port]: the last two since ZIP 301. */
+static void on_subscribe(struct lamp_session *s, const struct lamp_jsonline *line,
+                         const struct lamp_jsonvalue *params)
+{
+    lamp_session_agent(s, lamp_jsonline_item(line, params, 0));
+    lamp_session_host(s, lamp_jsonline_item(line, params, 2));
+    lamp_session_request(s, line, "answer to mining.subscribe");
+}
+
+static void on_authorize(struct lamp_session *s, const struct lamp_jsonline *line,
+                         const struct lamp_jsonvalue *params)
+{
+    lamp_session_user(s, lamp_jsonline_item(line, params, 0));
+    lamp_session_password(s, lamp_jsonline_item(line, params, 1));
+    lamp_stratum_on_request(s, line, params);
+}
+
+/* [[extension, ..], {"extension.parameter": value}]. Rolling the block version exists for sha256d
+ * alone; info.* names the hardware's software. */
+static void on_configure(struct lamp_session *s, const struct lamp_jsonline *line,
+                         const struct lamp_jsonvalue *params)
+{
+    const struct lamp_jsonvalue *extensions = lamp_jsonline_item(line, params, 0);
+    const struct lamp_jsonvalue *values = lamp_jsonline_item(line, params, 1);
+    const size_t n = lamp_jsonline_count(line, extensions);
+    for (size_t i = 0; i < n; i++)
+        if (lamp_bytes_eq(string_at(line, extensions, i), "version-rolling"))
+            s->algorithm_hint = "sha256d";
+    if (!*s->conn.agent)
+        lamp_session_agent(s, lamp_jsonline_member(line, values, "info.sw-version"));
+    lamp_session_host(s, lamp_jsonline_member(line, values, "info.connection-url"));
+    lamp_stratum_on_request(s, line, params);
+}
+
+void lamp_stratum_share(struct lamp_session *s, const struct lamp_jsonline *line,
+                        const struct lamp_jsonvalue *job)
+{
+    lamp_session_share(s, line, job ? job->text : (struct lamp_bytes){ NULL, 0 },
+                       "answer to mining.submit");
+}
+
+void lamp_stratum_on_submit(struct lamp_session *s, const struct lamp_jsonline *line,
+                            const struct lamp_jsonvalue *params)
+{
+    lamp_session_user(s, lamp_jsonline_item(line, params, 0));
+    lamp_stratum_share(s, line, lamp_jsonline_item(line, params, 1));
+}
+
+void lamp_stratum_on_hashrate(struct lamp_session *s, const struct lamp_jsonline *line,
+                              const struct lamp_jsonvalue *params)
+{
+    lamp_session_self_rate(s, lamp_hex_value(string_at(line, params, 0)));
+    lamp_stratum_on_request(s, line, params);
+}
+
+/* ---- what the pool says ---- */
+
+void lamp_stratum_on_notify(struct lamp_session *s, const struct lamp_jsonline *line,
+                            const struct lamp_jsonvalue *params)
+{
+    const struct lamp_jsonvalue *id = lamp_jsonline_item(line, params, 0);
+    if (id)
+        lamp_session_job(s, id->text, NULL);
+}
+
+void lamp_stratum_job_with_target(struct lamp_session *s, const struct lamp_jsonline *line,
+                                  const struct lamp_jsonvalue *params, size_t at)
+{
+    const struct lamp_weight w = { .hashes = lamp_target_hashes(string_at(line, params, at)) };
+    const struct lamp_jsonvalue *id = lamp_jsonline_item(line, params, 0);
+    lamp_session_job(s, id->text, w.hashes > 0 ? &w : NULL);
+}
+
+static void on_set_difficulty(struct lamp_session *s, const struct lamp_jsonline *line,
+                              const struct lamp_jsonvalue *params)
+{
+    struct lamp_weight w = { 0 };
+    if (lamp_jsonline_number(lamp_jsonline_item(line, params, 0), &w.difficulty))
+        lamp_session_weight(s, w);
+}
+
+static void on_set_target(struct lamp_session *s, const struct lamp_jsonline *line,
+                          const struct lamp_jsonvalue *params)
+{
+    lamp_session_weight(
+        s, (struct lamp_weight){ .hashes = lamp_target_hashes(string_at(line, params, 0)) });
+}
 
 /* The answer to mining.subscribe: [[["mining.notify", ..], ..], extranonce1, size], or with
- * one list level less, or naming a dialect ("EthereumStratum/1.0.0"). */
+ * one list level less. */
 static bool is_subscribe_result(const struct lamp_jsonline *line)
 {
     const struct lamp_jsonvalue *v = lamp_jsonline_top(line, "result");
     for (int level = 0; level < 3 && v; level++) {
         v = lamp_jsonline_item(line, v, 0);
         const struct lamp_bytes s = lamp_jsonline_string(v);
-        if (lamp_bytes_eq(s, "mining.notify") || lamp_bytes_eq(s, "mining.set_difficulty"))
+        if (lamp_bytes_eq(s, "mining.notify") || lamp_bytes_eq(s, "mining.set_difficulty") ||
+            lamp_bytes_eq(s, "mining.set_target"))
             return true;
     }
     return false;
@@ -46,117 +126,25 @@ static bool is_subscribe_result(const struct lamp_jsonline *line)
 
 static struct lamp_finding judge(const struct lamp_jsonline *line)
 {
-    const struct lamp_method *m = lamp_method_find(methods, ARRAY_LEN(methods), line);
-    if (m)
-        return (struct lamp_finding){ m->grade, m->dir, m->what };
     if (!lamp_jsonline_top(line, "method") && is_subscribe_result(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "answer to mining.subscribe" };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "answer to mining.subscribe",
+                                      LAMP_FIRM_COMMON };
+    if (lamp_jsonline_member(line, lamp_jsonline_top(line, "result"), "version-rolling.mask"))
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "answer to mining.configure",
+                                      LAMP_FIRM_COMMON };
     /* Whoever gets this, even for bytes that are no request, has reached the port of a pool. */
     if (!lamp_jsonline_top(line, "method") && lamp_is_stratum_error(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN,
-                                      "refusal with a Stratum code" };
-    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "refusal with a Stratum code",
+                                      LAMP_FIRM_GUESS };
+    return (struct lamp_finding){ .grade = LAMP_GRADE_NONE };
 }
 
-/* ---- what the miner says ---- */
-
-/* [agent, session, host, port]: the last two since ZIP 301. */
-static void on_subscribe(struct lamp_session *s, const struct lamp_jsonline *line,
-                         const struct lamp_jsonvalue *params)
+static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
+                                  enum lamp_dir dir)
 {
-    lamp_session_agent(s, lamp_jsonline_item(line, params, 0));
-    const struct lamp_bytes host = lamp_jsonline_string(lamp_jsonline_item(line, params, 2));
-    if (host.len && !*s->conn.server_name && memchr(host.data, '.', host.len))
-        lamp_text_utf8(host.data, host.len, s->conn.server_name, sizeof(s->conn.server_name));
-}
-
-/* BIP 310: rolling the block version exists for sha256d alone. */
-static void on_configure(struct lamp_session *s, const struct lamp_jsonline *line,
-                         const struct lamp_jsonvalue *params)
-{
-    const struct lamp_jsonvalue *extensions = lamp_jsonline_item(line, params, 0);
-    const size_t n = lamp_jsonline_count(line, extensions);
-    for (size_t i = 0; i < n; i++)
-        if (lamp_bytes_eq(lamp_jsonline_string(lamp_jsonline_item(line, extensions, i)),
-                          "version-rolling"))
-            s->algorithm_hint = "sha256d";
-}
-
-static struct lamp_finding follow_miner(struct lamp_session *s, const struct lamp_jsonline *line)
-{
-    const struct lamp_finding none = { LAMP_GRADE_NONE, LAMP_UP, NULL };
-    const struct lamp_method *m = lamp_method_find(methods, ARRAY_LEN(methods), line);
-    if (!m || m->dir != LAMP_UP)
-        return none;
-    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
-    const struct lamp_jsonvalue *first = lamp_jsonline_item(line, params, 0);
-    if (streq(m->name, "mining.submit")) {
-        if (!s->user_in_login_only)
-            lamp_session_user(s, first);
-        const struct lamp_jsonvalue *job = lamp_jsonline_item(line, params, 1);
-        lamp_session_share(s, line, job ? job->text : (struct lamp_bytes){ NULL, 0 },
-                           "answer to mining.submit");
-        return none;
-    }
-    if (streq(m->name, "mining.subscribe")) {
-        on_subscribe(s, line, params);
-        lamp_session_request(s, line, "answer to mining.subscribe");
-        return none;
-    }
-    if (streq(m->name, "mining.authorize")) {
-        lamp_session_user(s, first);
-        lamp_session_password(s, lamp_jsonline_item(line, params, 1));
-    } else if (streq(m->name, "mining.configure")) {
-        on_configure(s, line, params);
-    } else if (streq(m->name, "mining.hello")) {
-        lamp_session_agent(s, lamp_jsonline_member(line, params, "agent"));
-        s->user_in_login_only = true;
-    }
-    lamp_session_request(s, line, "answer to a mining request");
-    return none;
-}
-
-/* ---- what the pool says ---- */
-
-/* Dialects are told apart by the shape of their jobs: ZIP 301 has eight params beginning with
- * the block version, KawPow seven with the height, EthereumStratum two hashes. */
-static const char *algorithm_of_job(const struct lamp_jsonline *line,
-                                    const struct lamp_jsonvalue *params)
-{
-    const struct lamp_jsonvalue *second = lamp_jsonline_item(line, params, 1);
-    switch (lamp_jsonline_count(line, params)) {
-    case 8:
-        return lamp_bytes_eq(lamp_jsonline_string(second), "04000000") ? "equihash-200-9" : NULL;
-    case 7: {
-        const struct lamp_jsonvalue *height = lamp_jsonline_item(line, params, 5);
-        return height && height->type == LAMP_JSON_NUMBER ? "kawpow" : NULL;
-    }
-    case 4:
-    case 5:
-        return lamp_is_hex(lamp_jsonline_string(second), 64) &&
-                       lamp_is_hex(lamp_jsonline_string(lamp_jsonline_item(line, params, 2)), 64)
-                   ? "ethash"
-                   : NULL;
-    default:
-        return NULL;
-    }
-}
-
-static void on_notify(struct lamp_session *s, const struct lamp_jsonline *line,
-                      const struct lamp_jsonvalue *params)
-{
-    const struct lamp_jsonvalue *id = lamp_jsonline_item(line, params, 0);
-    if (!id)
-        return;
-    const char *algorithm = algorithm_of_job(line, params);
-    if (algorithm)
-        s->algorithm_hint = algorithm;
-    lamp_session_job(s, id->text, NULL);
-}
-
-static struct lamp_finding follow_answer(struct lamp_session *s, const struct lamp_jsonline *line)
-{
-    struct lamp_finding f = { LAMP_GRADE_NONE, LAMP_DOWN, NULL };
+    struct lamp_finding f = { .grade = LAMP_GRADE_NONE, .dir = dir };
+    if (dir == LAMP_UP)
+        return f;
     enum lamp_outcome outcome = LAMP_OUTCOME_NONE;
     f.what = lamp_session_answer(s, line, &outcome);
     if (!f.what)
@@ -168,42 +156,42 @@ static struct lamp_finding follow_answer(struct lamp_session *s, const struct la
     return f;
 }
 
-static struct lamp_finding follow_pool(struct lamp_session *s, const struct lamp_jsonline *line)
-{
-    const struct lamp_finding none = { LAMP_GRADE_NONE, LAMP_DOWN, NULL };
-    const struct lamp_method *m = lamp_method_find(methods, ARRAY_LEN(methods), line);
-    if (!m)
-        return follow_answer(s, line);
-    const struct lamp_jsonvalue *params = lamp_jsonline_top(line, "params");
-    const struct lamp_jsonvalue *first = lamp_jsonline_item(line, params, 0);
-    if (streq(m->name, "mining.notify")) {
-        on_notify(s, line, params);
-    } else if (streq(m->name, "mining.set_difficulty")) {
-        struct lamp_weight w = { 0 };
-        if (lamp_jsonline_number(first, &w.difficulty))
-            lamp_session_weight(s, w);
-    } else if (streq(m->name, "mining.set_target")) {
-        lamp_session_weight(
-            s, (struct lamp_weight){ .hashes = lamp_target_hashes(lamp_jsonline_string(first)) });
-    } else if (streq(m->name, "mining.set")) {
-        lamp_session_algorithm(s, lamp_jsonline_string(lamp_jsonline_member(line, params, "algo")));
-        lamp_session_weight(
-            s, (struct lamp_weight){ .hashes = lamp_target_hashes(lamp_jsonline_string(
-                                         lamp_jsonline_member(line, params, "target"))) });
-    }
-    return none;
-}
-
-static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
-                                  enum lamp_dir dir)
-{
-    return dir == LAMP_UP ? follow_miner(s, line) : follow_pool(s, line);
-}
+static const struct lamp_method methods[] = {
+    { LAMP_SAYS("mining.subscribe", CERTAIN, UP, COMMON), .take = on_subscribe },
+    { LAMP_SAYS("mining.authorize", CERTAIN, UP, COMMON), .take = on_authorize },
+    { LAMP_SAYS("mining.auth", CERTAIN, UP, COMMON), .take = on_authorize },
+    { LAMP_SAYS("mining.configure", CERTAIN, UP, COMMON), .take = on_configure },
+    { LAMP_SAYS("mining.submit", CERTAIN, UP, COMMON), .take = lamp_stratum_on_submit },
+    { LAMP_SAYS("mining.extranonce.subscribe", CERTAIN, UP, COMMON),
+      .take = lamp_stratum_on_request },
+    { LAMP_SAYS("mining.suggest_difficulty", CERTAIN, UP, COMMON),
+      .take = lamp_stratum_on_request },
+    { LAMP_SAYS("mining.suggest_target", CERTAIN, UP, COMMON), .take = lamp_stratum_on_request },
+    { LAMP_SAYS("mining.get_transactions", CERTAIN, UP, COMMON), .take = lamp_stratum_on_request },
+    { LAMP_SAYS("mining.multi_version", CERTAIN, UP, COMMON), .take = lamp_stratum_on_request },
+    { LAMP_SAYS("mining.hello", CERTAIN, UP, COMMON), .take = lamp_stratum_on_request },
+    { LAMP_SAYS("mining.noop", CERTAIN, UP, COMMON), .take = lamp_stratum_on_request },
+    { LAMP_SAYS("mining.hashrate", CERTAIN, UP, COMMON), .take = lamp_stratum_on_hashrate },
+    { LAMP_SAYS("mining.ping", NONE, UP, GUESS) }, /* either side may */
+    { LAMP_SAYS("mining.pong", NONE, UP, GUESS) },
+    { LAMP_SAYS("mining.notify", CERTAIN, DOWN, COMMON), .take = lamp_stratum_on_notify },
+    { LAMP_SAYS("mining.set_difficulty", CERTAIN, DOWN, COMMON), .take = on_set_difficulty },
+    { LAMP_SAYS("mining.set_target", CERTAIN, DOWN, COMMON), .take = on_set_target },
+    { LAMP_SAYS("mining.set_extranonce", CERTAIN, DOWN, COMMON) },
+    { LAMP_SAYS("mining.set_version_mask", CERTAIN, DOWN, COMMON) },
+    { LAMP_SAYS("mining.set_goal", CERTAIN, DOWN, COMMON) },
+    { LAMP_SAYS("mining.reconnect", CERTAIN, DOWN, COMMON) },
+    { LAMP_SAYS("mining.bye", CERTAIN, DOWN, COMMON) },
+    { LAMP_SAYS("client.reconnect", STRONG, DOWN, COMMON) },
+    { LAMP_SAYS("client.show_message", STRONG, DOWN, COMMON) },
+    { LAMP_SAYS("client.get_version", STRONG, DOWN, COMMON) },
+};
 
 const struct lamp_recog lamp_recog_stratum1 = {
     .name = "stratum1",
     .family = "stratum-v1",
-    .wallet_family = NULL,
+    .methods = methods,
+    .n_methods = ARRAY_LEN(methods),
     .judge = judge,
     .follow = follow,
 };

@@ -5,14 +5,13 @@ struct lamp_finding lamp_walletrpc_judge(const struct lamp_method *table, size_t
                                          const struct lamp_jsonline *line)
 {
     const struct lamp_method *m = lamp_method_find(table, n, line);
-    return m ? (struct lamp_finding){ m->grade, m->dir, m->what }
-             : (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
+    return m ? m->is : (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL, LAMP_FIRM_OWN };
 }
 
 struct lamp_finding lamp_walletrpc_follow(struct lamp_session *s, const struct lamp_jsonline *line,
                                           enum lamp_dir dir)
 {
-    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL };
+    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL, LAMP_FIRM_OWN };
     if (dir == LAMP_UP) {
         if (lamp_jsonline_top(line, "method"))
             lamp_session_request(s, line, "answer to a wallet");

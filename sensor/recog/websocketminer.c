@@ -45,22 +45,27 @@ static struct lamp_finding judge(const struct lamp_jsonline *line)
     const struct lamp_bytes kind = kind_of(line);
     const struct lamp_jsonvalue *in = members_of(line);
     if (!kind.len || lamp_jsonline_top(line, "method"))
-        return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
+        return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL, LAMP_FIRM_OWN };
     if (lamp_bytes_eq(kind, "auth") && text_of(line, in, "site_key").len)
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "auth with a site_key" };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "auth with a site_key",
+                                      LAMP_FIRM_OWN };
     if (lamp_bytes_eq(kind, "handshake") && text_of(line, in, "login").len &&
         (lamp_jsonline_member(line, in, "pool") || lamp_jsonline_member(line, in, "password")))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "handshake for a pool" };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "handshake for a pool",
+                                      LAMP_FIRM_OWN };
     if (is_share(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "share of a web miner" };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_UP, "share of a web miner",
+                                      LAMP_FIRM_OWN };
     if (is_job(line))
-        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "job for a web miner" };
+        return (struct lamp_finding){ LAMP_GRADE_CERTAIN, LAMP_DOWN, "job for a web miner",
+                                      LAMP_FIRM_OWN };
     if (lamp_bytes_eq(kind, "hashsolved"))
-        return (struct lamp_finding){ LAMP_GRADE_STRONG, LAMP_DOWN, "hashsolved" };
+        return (struct lamp_finding){ LAMP_GRADE_STRONG, LAMP_DOWN, "hashsolved", LAMP_FIRM_OWN };
     if ((lamp_bytes_eq(kind, "authed") || lamp_bytes_eq(kind, "hash_accepted")) &&
         lamp_jsonline_member(line, in, "hashes"))
-        return (struct lamp_finding){ LAMP_GRADE_STRONG, LAMP_DOWN, "hashes of a web miner" };
-    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL };
+        return (struct lamp_finding){ LAMP_GRADE_STRONG, LAMP_DOWN, "hashes of a web miner",
+                                      LAMP_FIRM_OWN };
+    return (struct lamp_finding){ LAMP_GRADE_NONE, LAMP_UP, NULL, LAMP_FIRM_OWN };
 }
 
 /* ---- following ---- */
@@ -91,7 +96,7 @@ static void on_job(struct lamp_session *s, const struct lamp_jsonline *line)
 static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
                                   enum lamp_dir dir)
 {
-    const struct lamp_finding none = { LAMP_GRADE_NONE, dir, NULL };
+    const struct lamp_finding none = { LAMP_GRADE_NONE, dir, NULL, LAMP_FIRM_OWN };
     const struct lamp_bytes kind = kind_of(line);
     if (dir == LAMP_UP)
         follow_miner(s, line);

@@ -3,7 +3,7 @@
  * Besides crashes it checks contracts: a final answer of a probe never changes when more bytes
  * arrive; a verdict only rises; what a line shows does not depend on how it was cut. */
 #include "sensor/engine/classify.h"
-#include "sensor/recog/recog.h"
+#include "sensor/recog/registry.h"
 #include "tests/support/guarded.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -12,13 +12,16 @@ static void check_probes(const uint8_t *data, size_t size, size_t step)
 {
     size_t n;
     const struct lamp_recog *const *all = lamp_recogs(&n);
+    lamp_registry *registry;
+    if (lamp_registry_new(&registry))
+        abort();
     for (size_t r = 0; r < n; r++) {
         enum lamp_probe before = LAMP_NEED_MORE;
         for (size_t len = 0;; len = len + step < size ? len + step : size) {
             uint8_t *copy = guarded_dup(data, len);
             struct lamp_hit hit = { 0 };
             const enum lamp_probe now =
-                lamp_recog_probe(all[r], (struct lamp_bytes){ copy, len }, &hit);
+                lamp_recog_probe(registry, all[r], (struct lamp_bytes){ copy, len }, &hit);
             guarded_free(copy);
             if (before != LAMP_NEED_MORE && now != before)
                 abort();
@@ -27,6 +30,7 @@ static void check_probes(const uint8_t *data, size_t size, size_t step)
                 break;
         }
     }
+    lamp_registry_free(registry);
 }
 
 /* What is left of a conversation when it is over. */

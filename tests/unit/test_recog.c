@@ -4,7 +4,7 @@
 #include "tests/support/test.h"
 
 #include "sensor/engine/classify.h"
-#include "sensor/recog/recog.h"
+#include "sensor/recog/registry.h"
 #include "tests/support/vector.h"
 
 #include <dirent.h>
@@ -12,6 +12,7 @@
 enum { START_S = 1700000000 };
 
 static lamp_catalogue *catalogue;
+static lamp_registry *registry;
 static lamp_classify *classify; /* of one state: replays come one after another */
 
 typedef void vector_fn(const struct lamp_recog *r, const char *name, const struct lamp_vector *v);
@@ -252,7 +253,7 @@ static void probe_contract(const struct lamp_recog *recog, const char *name,
             uint8_t *copy = guarded_dup(stream, n);
             struct lamp_hit hit = { 0 };
             const enum lamp_probe now =
-                lamp_recog_probe(recog, (struct lamp_bytes){ copy, n }, &hit);
+                lamp_recog_probe(registry, recog, (struct lamp_bytes){ copy, n }, &hit);
             guarded_free(copy);
             if (before != LAMP_NEED_MORE && now != before)
                 fail_msg("%s: answer changed at byte %zu", name, n);
@@ -298,7 +299,7 @@ static int load_catalogue(void **state)
         return 1;
     }
     const struct lamp_classify_cfg cfg = { .catalogue = catalogue, .max_inspected = 1 };
-    return lamp_classify_new(&cfg, &classify) != LAMP_OK;
+    return lamp_registry_new(&registry) != LAMP_OK || lamp_classify_new(&cfg, &classify) != LAMP_OK;
 }
 
 static int free_catalogue(void **state)
@@ -306,6 +307,7 @@ static int free_catalogue(void **state)
     (void)state;
     lamp_classify_free(classify);
     lamp_catalogue_free(catalogue);
+    lamp_registry_free(registry);
     return 0;
 }
 
