@@ -46,6 +46,9 @@ static const struct lamp_field hello_fields[] = {
     LAMP_U64(spool_bytes),
     LAMP_U64(spool_quota_bytes),
     LAMP_OPT_ID(current_stream),
+    LAMP_FLAG(memory_only),
+    LAMP_FLAG(more_streams),
+    LAMP_U64(agg_epoch),
 };
 LAMP_SHAPE(hello, hello, hello, hello_fields);
 #undef LAMP_OURS
@@ -129,6 +132,8 @@ LAMP_SHAPE(bye, bye, bye, bye_fields);
 static const struct lamp_field ping_fields[] = {
     LAMP_ID(session),
     LAMP_U64(t_us),
+    LAMP_U64(t_agg_us),
+    LAMP_U64(rtt_us),
 };
 LAMP_SHAPE(ping, ping, ping, ping_fields);
 #undef LAMP_OURS

@@ -90,6 +90,8 @@ struct lamp_hello {
     struct lamp_set_head block_list;
     uint64_t spool_bytes, spool_quota_bytes;
     struct lamp_stream_id current_stream;
+    bool memory_only, more_streams;
+    uint64_t agg_epoch;
 };
 
 struct lamp_welcome {
@@ -152,6 +154,7 @@ struct lamp_bye {
 struct lamp_ping {
     struct lamp_session_id session;
     uint64_t t_us;
+    uint64_t t_agg_us, rtt_us; /* rtt_us 0: not known */
 };
 struct lamp_pong {
     struct lamp_session_id session;

@@ -67,9 +67,12 @@ static const struct lamp_opt options[] = {
         "Public Ed25519 key that block lists must be signed with, 64 hexadecimal digits."),
     STR("link.key_file", link.key_file, "",
         "This sensor's key pair; empty: sensor.key in sensor.state_dir."),
+    ENUM("link.spool", link.spool, "disk", "disk|memory",
+         "Where summaries wait for the aggregator. memory spares the flash of a router; what is "
+         "not confirmed when the program ends is lost, and the aggregator is told so."),
     INT("link.spool_quota", link.spool_quota_bytes, 1048576, 1099511627776, "67108864", "bytes",
-        "Disk space for summaries the aggregator has not confirmed; then the oldest are dropped "
-        "and declared lost."),
+        "Space for summaries the aggregator has not confirmed; then the oldest are dropped and "
+        "declared lost. Confirmed ones are kept a day in up to a quarter of it."),
     INT("link.refresh", link.refresh_s, 1, 3600, "60", "s",
         "Time between questions for a newer block list."),
 

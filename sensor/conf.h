@@ -6,6 +6,8 @@
 #include "common/addr.h"
 #include "common/conf.h"
 
+enum lamp_spool_place { LAMP_SPOOL_ON_DISK, LAMP_SPOOL_IN_MEMORY };
+
 struct lamp_sensor_conf {
     char *name, *site, *state_dir, *user, *catalogue;
     struct {
@@ -16,6 +18,7 @@ struct lamp_sensor_conf {
     } capture;
     struct {
         char *endpoint, *server_key, *list_key, *key_file;
+        int spool; /* enum lamp_spool_place */
         int64_t spool_quota_bytes, refresh_s;
     } link;
     struct {

@@ -92,12 +92,17 @@ struct lamp_letter *lamp_mailbox_take(lamp_mailbox *m)
     return l;
 }
 
-bool lamp_mailbox_has_room(lamp_mailbox *m)
+size_t lamp_mailbox_room(lamp_mailbox *m)
 {
     pthread_mutex_lock(&m->lock);
-    const bool room = m->bytes < m->limit;
+    const size_t room = m->bytes < m->limit ? m->limit - m->bytes : 0;
     pthread_mutex_unlock(&m->lock);
     return room;
+}
+
+bool lamp_mailbox_has_room(lamp_mailbox *m)
+{
+    return lamp_mailbox_room(m) > 0;
 }
 
 int lamp_mailbox_fd(const lamp_mailbox *m)

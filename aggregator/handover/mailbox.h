@@ -14,6 +14,8 @@ struct lamp_letter {
     struct lamp_session_id session;
     uint64_t at_us;         /* when it arrived */
     uint64_t session_bytes; /* received in the session up to here */
+    uint64_t credit_bytes;  /* to ingest: what the session may send from now on; 0: as before */
+    bool shared_key;        /* to the writer: another sensor with this key was just pushed out */
     size_t cost;            /* bytes on the wire */
     struct lamp_msg *msg;   /* from a sensor; NULL: the allow list has changed */
     uint8_t *data;          /* for a sensor; len bytes */
@@ -37,6 +39,9 @@ LAMP_CHECK int lamp_mailbox_put(lamp_mailbox *m, struct lamp_letter **l);
 struct lamp_letter *lamp_mailbox_take(lamp_mailbox *m);
 
 bool lamp_mailbox_has_room(lamp_mailbox *m);
+
+/* Bytes that may still be put; 0: no room. */
+size_t lamp_mailbox_room(lamp_mailbox *m);
 
 /* Readable while letters wait. */
 int lamp_mailbox_fd(const lamp_mailbox *m);

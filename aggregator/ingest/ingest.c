@@ -20,7 +20,11 @@ enum {
     FULL_POLL_MS = 5, /* how often to look whether the writer has caught up */
     LINGER_MS = 500,
     CLONE_TAKEOVERS = 3, /* in a minute: two sensors must have the same key */
+    RETRY_MS = 5000,     /* for a sensor that goes past its credit */
 };
+
+/* What a sensor may send beyond its credit: messages that need none, and what was on its way. */
+#define CREDIT_SLACK ((uint64_t)4 * LAMP_WIRE_MSG_MAX)
 
 struct lamp_ingest {
     void *context, *router;
@@ -33,7 +37,7 @@ struct lamp_ingest {
     bool running;
     int quiet_fd; /* blocking; readable once nothing more is received */
     _Atomic bool quiesce, stop;
-    _Atomic uint64_t no_user, revoked, malformed, unknown_type, unknown_session, unsent;
+    _Atomic uint64_t no_user, revoked, malformed, unknown_type, unknown_session, unsent, greedy;
 };
 
 /* One message as it came in. */
@@ -71,6 +75,7 @@ static void send_bye(lamp_ingest *i, const uint8_t *routing, size_t routing_len,
 {
     struct lamp_msg m = { .type = LAMP_MSG_BYE };
     m.u.bye.reason = reason;
+    m.u.bye.retry_after_ms = reason == LAMP_BYE_OVERLOAD ? RETRY_MS : 0;
     if (session)
         m.u.bye.session = *session;
     send_msg(i, routing, routing_len, &m);
@@ -84,6 +89,8 @@ static void send_letter(lamp_ingest *i, struct lamp_session *s, const struct lam
         send_bye(i, s->routing, s->routing_len, &s->id, LAMP_BYE_REVOKED);
     } else if (send_to(i, s->routing, s->routing_len, l->data, l->len) == LAMP_ECLOSED) {
         s->live = false;
+    } else if (l->credit_bytes > s->credit) {
+        s->credit = l->credit_bytes;
     }
 }
 
@@ -123,7 +130,12 @@ static struct lamp_session *session_of(lamp_ingest *i, const struct arrival *a,
         memcmp(s->routing, a->routing, a->routing_len) == 0 && streq(s->who.key, a->who.key) &&
         (!id || memcmp(&s->id, id, sizeof(*id)) == 0)) {
         s->bytes += a->len;
-        return s;
+        if (s->bytes <= s->credit + CREDIT_SLACK)
+            return s;
+        atomic_fetch_add(&i->greedy, 1);
+        s->live = false;
+        send_bye(i, a->routing, a->routing_len, &s->id, LAMP_BYE_OVERLOAD);
+        return NULL;
     }
     atomic_fetch_add(&i->unknown_session, 1);
     send_bye(i, a->routing, a->routing_len, id, LAMP_BYE_UNKNOWN_SESSION);
@@ -141,6 +153,7 @@ static void post(lamp_ingest *i, const struct arrival *a, const struct lamp_sess
     l->session = s->id;
     l->at_us = a->now_us;
     l->session_bytes = s->bytes;
+    l->shared_key = s->takeovers >= CLONE_TAKEOVERS;
     l->cost = a->len;
     l->msg = *msg;
     *msg = NULL;
@@ -185,7 +198,7 @@ static void on_hello(lamp_ingest *i, const struct arrival *a, struct lamp_msg **
         count_takeover(s, a->now_us);
     }
     if (!s->live || !same_id || !same_way)
-        s->bytes = 0;
+        s->bytes = s->credit = 0;
     if (!s->live)
         lamp_log_limited(LAMP_LOG_INFO, "ingest", "sensor connected sensor=%s site=%s", a->who.id,
                          a->who.site);
@@ -455,6 +468,6 @@ void lamp_ingest_counts(const lamp_ingest *i, struct lamp_ingest_counts *out)
     *out = (struct lamp_ingest_counts){
         lamp_zap_refused(i->zap),   atomic_load(&i->no_user),      atomic_load(&i->revoked),
         atomic_load(&i->malformed), atomic_load(&i->unknown_type), atomic_load(&i->unknown_session),
-        atomic_load(&i->unsent),
+        atomic_load(&i->unsent),    atomic_load(&i->greedy),
     };
 }

@@ -34,5 +34,6 @@ struct lamp_ingest_counts {
     uint64_t unknown_keys;     /* connections refused */
     uint64_t no_user, revoked; /* messages without a key, or of one not allowed any more */
     uint64_t malformed, unknown_type, unknown_session, unsent;
+    uint64_t greedy; /* sessions ended since they sent more than they had credit for */
 };
 void lamp_ingest_counts(const lamp_ingest *i, struct lamp_ingest_counts *out);

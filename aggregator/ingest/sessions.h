@@ -16,6 +16,7 @@ struct lamp_session {
     uint8_t routing[LAMP_ROUTING_MAX]; /* ZeroMQ's name of the connection */
     size_t routing_len;
     uint64_t bytes;            /* received in this session */
+    uint64_t credit;           /* how many it may have sent by now */
     uint64_t takeover_from_us; /* start of the minute in which takeovers count */
     unsigned takeovers;
 };

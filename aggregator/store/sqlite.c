@@ -183,8 +183,10 @@ static int make_schema(struct lamp_sqlite *q)
         err = pragma(q, lamp_schema);
     if (err == LAMP_OK && version < 2)
         err = pragma(q, lamp_schema_2);
-    if (err == LAMP_OK)
+    if (err == LAMP_OK && version < 3)
         err = pragma(q, lamp_schema_3);
+    if (err == LAMP_OK)
+        err = pragma(q, lamp_schema_4);
     return err == LAMP_OK ? pragma(q, version == 0 ? epoch : upgraded) : err;
 }
 

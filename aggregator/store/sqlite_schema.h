@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 3 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 4 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
-#define LAMP_SCHEMA_LATEST 3
+#define LAMP_SCHEMA_LATEST 4
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -140,3 +140,9 @@ static const char lamp_schema_3[] =
     "ALTER TABLE conn ADD COLUMN tunnel_kind TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE conn ADD COLUMN tunnel_host TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE conn ADD COLUMN tunnel_port INTEGER NOT NULL DEFAULT 0;";
+
+/* What version 4 adds. stream.to_us: end of the newest interval merged. sensor.shared_key_us:
+ * when two sensors were last seen to use its key; 0: never. */
+static const char lamp_schema_4[] =
+    "ALTER TABLE stream ADD COLUMN to_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sensor ADD COLUMN shared_key_us INTEGER NOT NULL DEFAULT 0;";

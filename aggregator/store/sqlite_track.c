@@ -73,6 +73,9 @@ int lamp_sqlite_op_sensor_add(lamp_store *s, int64_t sensor_ref, const struct la
     if (err == LAMP_OK && d->version)
         err = LAMP_EXEC(q, "UPDATE sensor SET version = ?2 WHERE no = ?1", lamp_int(sensor_ref),
                         lamp_str(d->version));
+    if (err == LAMP_OK && d->shared_key_us)
+        err = LAMP_EXEC(q, "UPDATE sensor SET shared_key_us = ?2 WHERE no = ?1",
+                        lamp_int(sensor_ref), lamp_uint(d->shared_key_us));
     if (err == LAMP_OK && d->has_clock_offset)
         err = LAMP_EXEC(q, "UPDATE sensor SET clock_offset_us = ?2 WHERE no = ?1",
                         lamp_int(sensor_ref), lamp_int(d->clock_offset_us));
@@ -137,16 +140,50 @@ int lamp_sqlite_op_stream(lamp_store *s, int64_t sensor_ref, const struct lamp_s
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     sqlite3_stmt *st =
-        LAMP_QUERY(q, "SELECT no, next_seq, closed FROM stream WHERE sensor = ? AND id = ?",
+        LAMP_QUERY(q, "SELECT no, next_seq, closed, to_us FROM stream WHERE sensor = ? AND id = ?",
                    lamp_int(sensor_ref), lamp_blob(id->b, sizeof(id->b)));
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
         return got ? got : LAMP_ENOENT;
     *out = (struct lamp_store_stream){
         .ref = sqlite3_column_int64(st, 0),
+        .id = *id,
         .next_seq = lamp_col_uint(st, 1),
+        .to_us = lamp_col_uint(st, 3),
         .closed = sqlite3_column_int(st, 2) != 0,
     };
+    sqlite3_reset(st);
+    return LAMP_OK;
+}
+
+int lamp_sqlite_op_streams_open(lamp_store *s, int64_t sensor_ref, lamp_store_stream_fn *fn,
+                                void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st = LAMP_QUERY(q,
+                                  "SELECT no, id, next_seq, to_us FROM stream"
+                                  " WHERE sensor = ? AND closed = 0",
+                                  lamp_int(sensor_ref));
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        struct lamp_store_stream v = { .ref = sqlite3_column_int64(st, 0),
+                                       .next_seq = lamp_col_uint(st, 2),
+                                       .to_us = lamp_col_uint(st, 3) };
+        lamp_col_blob(st, 1, v.id.b, sizeof(v.id.b));
+        fn(&v, arg);
+    }
+    return got;
+}
+
+int lamp_sqlite_op_streams_end(lamp_store *s, int64_t sensor_ref, uint64_t *out_us)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st = LAMP_QUERY(q, "SELECT ifnull(max(to_us), 0) FROM stream WHERE sensor = ?",
+                                  lamp_int(sensor_ref));
+    const int got = lamp_sqlite_step(q, st);
+    if (got < 0)
+        return got;
+    *out_us = got ? lamp_col_uint(st, 0) : 0;
     sqlite3_reset(st);
     return LAMP_OK;
 }
@@ -161,7 +198,9 @@ int lamp_sqlite_op_stream_add(lamp_store *s, int64_t sensor_ref, const struct la
                         lamp_int(sensor_ref), lamp_blob(id->b, sizeof(id->b)), lamp_uint(now_us));
     if (err != LAMP_OK)
         return err;
-    *out = (struct lamp_store_stream){ .ref = sqlite3_last_insert_rowid(q->db), .next_seq = 1 };
+    *out = (struct lamp_store_stream){ .ref = sqlite3_last_insert_rowid(q->db),
+                                       .id = *id,
+                                       .next_seq = 1 };
     return LAMP_EXEC(q,
                      "DELETE FROM stream WHERE sensor = ?1 AND no NOT IN"
                      " (SELECT no FROM stream WHERE sensor = ?1 ORDER BY no DESC LIMIT ?2)",
@@ -171,8 +210,9 @@ int lamp_sqlite_op_stream_add(lamp_store *s, int64_t sensor_ref, const struct la
 int lamp_sqlite_op_stream_put(lamp_store *s, const struct lamp_store_stream *stream)
 {
     return LAMP_EXEC((struct lamp_sqlite *)s,
-                     "UPDATE stream SET next_seq = ?2, closed = ?3 WHERE no = ?1",
-                     lamp_int(stream->ref), lamp_uint(stream->next_seq), lamp_int(stream->closed));
+                     "UPDATE stream SET next_seq = ?2, closed = ?3, to_us = ?4 WHERE no = ?1",
+                     lamp_int(stream->ref), lamp_uint(stream->next_seq), lamp_int(stream->closed),
+                     lamp_uint(stream->to_us));
 }
 
 int lamp_sqlite_op_gap(lamp_store *s, const struct lamp_store_gap *g)

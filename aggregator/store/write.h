@@ -44,6 +44,7 @@ struct lamp_sensor_delta {
     uint64_t seen_us; /* when something of it arrived */
     uint64_t data_us; /* end of the newest interval it reported */
     uint64_t batches, rows, duplicates, lost_records, uplink_bytes;
+    uint64_t shared_key_us; /* when two sensors were seen to use its key */
 };
 
 /* Marks every sensor as not enrolled; lamp_store_enroll() brings back those of the allow list. */
@@ -61,7 +62,9 @@ LAMP_CHECK int lamp_store_counters(lamp_store *s, int64_t sensor_ref, const uint
 
 struct lamp_store_stream {
     int64_t ref;
+    struct lamp_stream_id id;
     uint64_t next_seq; /* every record below is merged */
+    uint64_t to_us;    /* end of the newest interval merged; 0: none */
     bool closed;
 };
 
@@ -76,7 +79,17 @@ LAMP_CHECK int lamp_store_stream_add(lamp_store *s, int64_t sensor_ref,
                                      struct lamp_store_stream *out);
 LAMP_CHECK int lamp_store_stream_put(lamp_store *s, const struct lamp_store_stream *st);
 
-/* A hole in what is known: records a sensor declared lost, or that made no sense here. */
+/* Lends fn the streams of a sensor that are not closed. fn must not call the store. */
+typedef void lamp_store_stream_fn(const struct lamp_store_stream *st, void *arg);
+LAMP_CHECK int lamp_store_streams_open(lamp_store *s, int64_t sensor_ref, lamp_store_stream_fn *fn,
+                                       void *arg);
+
+/* The end of the newest interval merged of any stream of a sensor; 0: none. */
+LAMP_CHECK int lamp_store_streams_end(lamp_store *s, int64_t sensor_ref, uint64_t *out_us);
+
+/* A hole in what is known: records a sensor declared lost, that made no sense here or that nobody
+ * has any more, and times in which a sensor did not run. to_seq < from_seq: no record is known
+ * to be missing, only the time. */
 struct lamp_store_gap {
     int64_t sensor_ref, stream_ref;
     uint64_t from_seq, to_seq, from_us, to_us, flows, bytes, at_us;

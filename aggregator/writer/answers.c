@@ -18,6 +18,9 @@ static void put(struct lamp_answers *a, const struct lamp_letter *address, const
     memcpy(l->sensor, address->sensor, sizeof(l->sensor));
     memcpy(l->site, address->site, sizeof(l->site));
     l->session = address->session;
+    l->credit_bytes = m->type == LAMP_MSG_ACK       ? m->u.ack.credit_bytes
+                      : m->type == LAMP_MSG_WELCOME ? m->u.welcome.credit_bytes
+                                                    : 0;
     l->cost = l->len;
     *a->last = l;
     a->last = &l->next;

@@ -9,13 +9,11 @@
 #define SECOND_US INT64_C(1000000)
 #define MINUTE_US (60 * SECOND_US)
 
-enum {
-    WINDOW_BYTES = 4 * 1024 * 1024, /* what a sensor may have under way */
-    LOSS_MAX = 1 << 30,             /* records one LOSS may stand for */
-};
+enum { LOSS_MAX = 1 << 30 }; /* records one LOSS may stand for */
 
 #define FUTURE_US (5 * MINUTE_US)     /* nothing is reported sooner than it happens */
 #define CLOCK_OFF_US (30 * SECOND_US) /* from here on a sensor's clock is put right */
+#define PAUSE_US (2 * SECOND_US)      /* between two intervals: from here on it is a gap */
 
 /* One letter being worked on: what it adds to its sensor's row. */
 struct work {
@@ -50,13 +48,70 @@ static void acknowledge(const struct lamp_merge *m, const struct work *k,
                         const struct lamp_stream_id *id, uint64_t next_seq)
 {
     lamp_answers_ack(m->answers, k->letter, &(struct lamp_stream_next){ *id, next_seq },
-                     k->letter->session_bytes + WINDOW_BYTES);
+                     k->letter->session_bytes + m->window_bytes);
 }
 
-static void note_clock(struct work *k, uint64_t sensor_us)
+/* agg_us: our own clock at the sensor's sensor_us. */
+static void note_clock(struct work *k, uint64_t sensor_us, uint64_t agg_us)
 {
     k->delta.has_clock_offset = true;
-    k->delta.clock_offset_us = (int64_t)(sensor_us - k->letter->at_us);
+    k->delta.clock_offset_us = (int64_t)(sensor_us - agg_us);
+}
+
+/* ---- streams that are gone ---- */
+
+struct forgotten {
+    const struct lamp_hello *hello;
+    struct lamp_store_stream v[LAMP_STREAMS_KEPT];
+    size_t n;
+};
+
+static void find_forgotten(const struct lamp_store_stream *st, void *arg)
+{
+    struct forgotten *f = arg;
+    for (size_t i = 0; i < f->hello->n_streams; i++)
+        if (memcmp(&f->hello->streams[i].stream, &st->id, sizeof(st->id)) == 0)
+            return;
+    if (f->n < ARRAY_LEN(f->v))
+        f->v[f->n++] = *st;
+}
+
+/* Streams that the sensor should know and does not name: its spool is gone, and what was in it
+ * since the last record that came is a gap. Of a database that was restored nothing is said: the
+ * sensor is about to name again what it retained. */
+static int close_forgotten(const struct lamp_merge *m, struct work *k,
+                           const struct lamp_stream_next *next)
+{
+    const struct lamp_hello *h = &k->letter->msg->u.hello;
+    for (size_t i = 0; i < h->n_streams; i++)
+        if (h->streams[i].acked_seq >= next[i].next_seq)
+            return LAMP_OK;
+    if (h->more_streams || (h->agg_epoch && h->agg_epoch != m->epoch))
+        return LAMP_OK;
+    struct forgotten *f = calloc(1, sizeof(*f));
+    if (!f)
+        return LAMP_ENOMEM;
+    f->hello = h;
+    int err = lamp_store_streams_open(m->store, k->sensor.ref, find_forgotten, f);
+    for (size_t i = 0; i < f->n && err == LAMP_OK; i++) {
+        struct lamp_store_stream *st = &f->v[i];
+        const struct lamp_store_gap gap = {
+            .sensor_ref = k->sensor.ref,
+            .stream_ref = st->ref,
+            .from_seq = st->next_seq,
+            .to_seq = st->next_seq - 1,
+            .from_us = st->to_us,
+            .to_us = k->letter->at_us,
+            .at_us = k->letter->at_us,
+            .reason = h->memory_only ? "memory-only" : "spool lost",
+        };
+        st->closed = true;
+        err = lamp_store_gap(m->store, &gap);
+        if (err == LAMP_OK)
+            err = lamp_store_stream_put(m->store, st);
+    }
+    free(f);
+    return err;
 }
 
 static int on_hello(const struct lamp_merge *m, struct work *k)
@@ -71,6 +126,9 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
             return err;
         next[n] = (struct lamp_stream_next){ h->streams[n].stream, st.next_seq };
     }
+    const int err = close_forgotten(m, k, next);
+    if (err != LAMP_OK)
+        return err;
     struct lamp_set_head head;
     struct lamp_msg welcome = { .type = LAMP_MSG_WELCOME };
     welcome.u.welcome = (struct lamp_welcome){
@@ -79,7 +137,7 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
         .agg_epoch = m->epoch,
         .streams = next,
         .n_streams = n,
-        .credit_bytes = k->letter->session_bytes + WINDOW_BYTES,
+        .credit_bytes = k->letter->session_bytes + m->window_bytes,
         .t_rx_us = k->letter->at_us,
         .t_tx_us = lamp_clock_real_us(),
         .interval_ms = m->interval_ms,
@@ -88,8 +146,16 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
     };
     lamp_answers_add(m->answers, k->letter, &welcome);
     k->delta.version = lamp_text_utf8(h->build.data, h->build.len, k->version, sizeof(k->version));
-    note_clock(k, h->t_real_us);
+    note_clock(k, h->t_real_us, k->letter->at_us);
+    if (k->letter->shared_key)
+        k->delta.shared_key_us = k->letter->at_us;
     return LAMP_OK;
+}
+
+static void on_ping(struct work *k)
+{
+    const struct lamp_ping *p = &k->letter->msg->u.ping;
+    note_clock(k, p->t_us, p->rtt_us ? p->t_agg_us : k->letter->at_us);
 }
 
 /* ---- the clock of a sensor ---- */
@@ -155,8 +221,25 @@ static void miner_touched(int64_t id, void *arg)
     lamp_touched_add(((const struct lamp_merge *)arg)->touched, LAMP_EVENT_MINER, id, "");
 }
 
-static int merge_record(const struct lamp_merge *m, struct work *k,
-                        const struct lamp_store_stream *st)
+/* The first record of a stream: since the last interval of the streams before nobody watched. */
+static int note_pause(const struct lamp_merge *m, struct work *k,
+                      const struct lamp_store_stream *st, const struct lamp_batch *b)
+{
+    uint64_t until_us = 0;
+    const int err = lamp_store_streams_end(m->store, k->sensor.ref, &until_us);
+    if (err != LAMP_OK || until_us == 0 || b->t_from_us <= until_us + PAUSE_US)
+        return err;
+    return lamp_store_gap(m->store, &(struct lamp_store_gap){ .sensor_ref = k->sensor.ref,
+                                                              .stream_ref = st->ref,
+                                                              .from_seq = 1,
+                                                              .to_seq = 0,
+                                                              .from_us = until_us,
+                                                              .to_us = b->t_from_us,
+                                                              .at_us = k->letter->at_us,
+                                                              .reason = "not running" });
+}
+
+static int merge_record(const struct lamp_merge *m, struct work *k, struct lamp_store_stream *st)
 {
     const struct lamp_summary *s = &k->letter->msg->u.summary;
     struct lamp_batch *b = NULL;
@@ -170,7 +253,10 @@ static int merge_record(const struct lamp_merge *m, struct work *k,
         put_right(b, error_us);
     const struct lamp_tracker tracker = { m->store, covered, miner_touched, (void *)(uintptr_t)m };
     const struct lamp_record rec = { &k->sensor, st->ref, s->seq, k->letter->at_us };
-    err = lamp_tracker_merge(&tracker, &rec, b);
+    err = s->seq == 1 ? note_pause(m, k, st, b) : LAMP_OK;
+    if (err == LAMP_OK)
+        err = lamp_tracker_merge(&tracker, &rec, b);
+    st->to_us = b->t_to_us > st->to_us ? b->t_to_us : st->to_us;
     if (err == LAMP_OK)
         err = lamp_store_counters(m->store, k->sensor.ref, b->cap_run, &b->counters);
     k->delta.batches++;
@@ -312,7 +398,7 @@ static int dispatch(const struct lamp_merge *m, struct work *k)
     case LAMP_MSG_SET_STATUS:
         return on_status(m, k);
     case LAMP_MSG_PING:
-        note_clock(k, k->letter->msg->u.ping.t_us);
+        on_ping(k);
         return LAMP_OK;
     default:
         return LAMP_OK;

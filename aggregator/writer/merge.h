@@ -15,8 +15,9 @@ struct lamp_merge {
     lamp_blocklist *blocks;
     lamp_touched *touched;
     struct lamp_answers *answers;
-    uint64_t epoch;       /* of the database */
-    uint32_t interval_ms; /* between summaries, told to sensors */
+    uint64_t epoch;        /* of the database */
+    uint32_t interval_ms;  /* between summaries, told to sensors */
+    uint64_t window_bytes; /* what a sensor may have under way */
 };
 
 /* Takes a letter of a sensor into the transaction at hand. One of a sensor that is not enrolled

@@ -20,6 +20,8 @@ enum {
     GROUP_US = 1000000,                /* how long one may stay open */
     COMMANDS_MAX = 32,                 /* answered together */
     FAILURES_MAX = 3,
+    WINDOW_MAX = 4 * 1024 * 1024, /* what a sensor may have under way */
+    WINDOW_MIN = 64 * 1024,
 };
 
 struct lamp_writer {
@@ -28,6 +30,7 @@ struct lamp_writer {
     lamp_blocklist *blocks;
     lamp_touched *touched;
     uint64_t epoch;
+    size_t n_sensors; /* enrolled */
     pthread_t thread;
     int stop_fd;
     _Atomic bool failed;
@@ -118,7 +121,17 @@ static int enroll(lamp_writer *w, uint64_t now_us)
             err = lamp_blocklist_site(w->blocks, v[i].site, now_us);
     }
     lamp_touched_add(w->touched, LAMP_EVENT_STATUS, 0, "");
+    w->n_sensors = err == LAMP_OK ? n : w->n_sensors;
     return err;
+}
+
+/* What each sensor may have under way: as much as is good for it while there is room, and under
+ * overload an equal share of the room that is left, so that one sensor with a full spool does
+ * not keep the others out. Less credit is the only brake: nothing that came is thrown away. */
+static uint64_t window_bytes(const lamp_writer *w)
+{
+    const size_t share = lamp_mailbox_room(w->cfg.inbox) / (w->n_sensors ? w->n_sensors : 1);
+    return share > WINDOW_MAX ? WINDOW_MAX : share < WINDOW_MIN ? WINDOW_MIN : share;
 }
 
 /* ---- transactions ---- */
@@ -270,8 +283,8 @@ static int take_commands(lamp_writer *w)
 /* Takes letters until the group is full or none waits. */
 static int take_letters(lamp_writer *w)
 {
-    const struct lamp_merge merge = { w->store,    w->blocks, w->touched,
-                                      &w->answers, w->epoch,  w->cfg.interval_ms };
+    const struct lamp_merge merge = { w->store, w->blocks,          w->touched,     &w->answers,
+                                      w->epoch, w->cfg.interval_ms, window_bytes(w) };
     int err = LAMP_OK;
     while (err == LAMP_OK && w->letters < GROUP_MAX &&
            (!w->open || lamp_clock_mono_us() - w->opened_us < GROUP_US)) {

@@ -29,10 +29,13 @@ struct lamp_delivery {
     struct lamp_set_head head;
     struct stream streams[LAMP_WIRE_STREAMS_MAX];
     size_t n;
-    bool finishing;
+    bool finishing, more;
     uint64_t credit, sent_bytes;
     uint64_t rx_us, ping_us, hello_us, hello_wait_us, progress_us;
-    unsigned go_backs;
+    unsigned go_backs, hellos;
+    uint64_t hello_real_us; /* of the last HELLO */
+    uint64_t agg_ahead_us;  /* the aggregator's clock minus ours, wrapping; */
+    uint64_t rtt_us;        /* found by an exchange that took this long; 0: not known */
 };
 
 int lamp_delivery_new(const struct lamp_delivery_cfg *cfg, lamp_delivery **out)
@@ -85,6 +88,7 @@ static int load_streams(lamp_delivery *d)
             .clean = list[i].current,
         };
     d->n = n;
+    d->more = n == ARRAY_LEN(list);
     return LAMP_OK;
 }
 
@@ -104,7 +108,10 @@ static int send_hello(lamp_delivery *d, struct lamp_now now)
                      .n_streams = d->n,
                      .block_list = d->head,
                      .spool_bytes = lamp_spool_bytes(d->cfg.spool),
-                     .spool_quota_bytes = lamp_spool_quota(d->cfg.spool) },
+                     .spool_quota_bytes = lamp_spool_quota(d->cfg.spool),
+                     .memory_only = lamp_spool_memory_only(d->cfg.spool),
+                     .more_streams = d->more,
+                     .agg_epoch = lamp_spool_known_epoch(d->cfg.spool) },
     };
     for (size_t i = 0; i < d->n; i++) {
         const struct lamp_spool_stream *s = &d->streams[i].s;
@@ -113,6 +120,8 @@ static int send_hello(lamp_delivery *d, struct lamp_now now)
             m.u.hello.current_stream = s->id;
     }
     d->hello_us = now.mono_us;
+    d->hello_real_us = now.real_us;
+    d->hellos++;
     return send_msg(d, &m, NULL);
 }
 
@@ -128,7 +137,8 @@ void lamp_delivery_start(lamp_delivery *d, const struct lamp_set_head *head, str
     d->head = *head;
     d->state = LAMP_DELIVERY_HELLO;
     d->credit = d->sent_bytes = 0;
-    d->go_backs = 0;
+    d->go_backs = d->hellos = 0;
+    d->rtt_us = 0;
     d->hello_wait_us = HELLO_FIRST_US;
     d->rx_us = d->ping_us = d->progress_us = now.mono_us;
     d->hello_us = 0; /* due at the next tick */
@@ -142,7 +152,10 @@ void lamp_delivery_stop(lamp_delivery *d)
 static int send_ping(lamp_delivery *d, struct lamp_now now)
 {
     d->ping_us = now.mono_us;
-    const struct lamp_msg m = { .type = LAMP_MSG_PING, .u.ping = { d->session, now.real_us } };
+    const struct lamp_msg m = { .type = LAMP_MSG_PING,
+                                .u.ping = { d->session, now.real_us,
+                                            d->rtt_us ? now.real_us + d->agg_ahead_us : 0,
+                                            d->rtt_us } };
     return tolerate(send_msg(d, &m, NULL));
 }
 
@@ -243,10 +256,11 @@ static int pump(lamp_delivery *d, struct lamp_now now)
     return LAMP_OK;
 }
 
-int lamp_delivery_append(lamp_delivery *d, const struct lamp_summary *m, struct lamp_now now)
+int lamp_delivery_append(lamp_delivery *d, const struct lamp_summary *const *m, size_t n,
+                         struct lamp_now now)
 {
     uint64_t seq;
-    const int err = lamp_spool_append(d->cfg.spool, m, &seq);
+    const int err = lamp_spool_append(d->cfg.spool, m, n, &seq);
     if (err)
         return err;
     for (size_t i = 0; i < d->n; i++)
@@ -273,7 +287,7 @@ static int advance(lamp_delivery *d, struct stream *st, uint64_t next_seq, struc
     if (next_seq > st->s.last_seq + 1)
         return LAMP_EPROTO;
     if (next_seq > st->s.next_seq) {
-        const int err = lamp_spool_ack(d->cfg.spool, &st->s.id, next_seq);
+        const int err = lamp_spool_ack(d->cfg.spool, &st->s.id, next_seq, now.real_us);
         if (err)
             return err;
         st->s.next_seq = next_seq;
@@ -294,12 +308,29 @@ static int advance(lamp_delivery *d, struct stream *st, uint64_t next_seq, struc
     return err;
 }
 
+/* How far the aggregator's clock is ahead: four timestamps, ours at both ends and the
+ * aggregator's in between (RFC 5905 section 8). The quickest exchange of the session counts, as
+ * the error is at most half of what it took. */
+static void note_clock(lamp_delivery *d, uint64_t sent_us, uint64_t rx_us, uint64_t tx_us,
+                       uint64_t now_us)
+{
+    const uint64_t there_us = tx_us - rx_us, took_us = now_us - sent_us;
+    if (now_us < sent_us || tx_us < rx_us || there_us > took_us || took_us > DEAD_AFTER_US)
+        return; /* a clock was set in between */
+    const uint64_t rtt_us = took_us - there_us ? took_us - there_us : 1;
+    if (d->rtt_us && rtt_us > d->rtt_us)
+        return;
+    d->rtt_us = rtt_us;
+    d->agg_ahead_us = rx_us - sent_us - rtt_us / 2;
+}
+
 static int on_welcome(lamp_delivery *d, const struct lamp_welcome *w, struct lamp_now now)
 {
     if (d->state != LAMP_DELIVERY_HELLO)
         return LAMP_OK;
     if (w->proto != LAMP_WIRE_PROTO)
         return LAMP_EPROTO;
+    bool lost = false;
     for (size_t i = 0; i < w->n_streams; i++) {
         struct stream *st = find(d, &w->streams[i].stream);
         const uint64_t next = w->streams[i].next_seq;
@@ -308,14 +339,26 @@ static int on_welcome(lamp_delivery *d, const struct lamp_welcome *w, struct lam
         if (next == 0 || next > st->s.last_seq + 1)
             return LAMP_EPROTO;
         int err = LAMP_OK;
+        lost |= next < st->s.next_seq;
         if (next < st->s.next_seq)
             err = lamp_spool_rewind(d->cfg.spool, &st->s.id, next);
         else if (next > st->s.next_seq)
-            err = lamp_spool_ack(d->cfg.spool, &st->s.id, next);
+            err = lamp_spool_ack(d->cfg.spool, &st->s.id, next, now.real_us);
         if (err)
             return err;
         st->s.next_seq = st->send_seq = next;
     }
+    /* A restored database may lack streams that were finished with the one before. */
+    bool reopened;
+    const int err = lamp_spool_epoch(d->cfg.spool, w->agg_epoch, lost, &reopened);
+    if (err)
+        return err;
+    if (reopened) {
+        d->hello_us = 0;
+        return LAMP_OK; /* HELLO again, with all of them */
+    }
+    if (d->hellos == 1) /* else it could be the answer to any of them */
+        note_clock(d, d->hello_real_us, w->t_rx_us, w->t_tx_us, now.real_us);
     d->state = LAMP_DELIVERY_STREAMING;
     d->credit = w->credit_bytes;
     d->progress_us = now.mono_us;
@@ -373,6 +416,8 @@ int lamp_delivery_message(lamp_delivery *d, const struct lamp_msg *m, struct lam
         err = on_welcome(d, &m->u.welcome, now);
     else if (m->type == LAMP_MSG_ACK)
         err = on_ack(d, &m->u.ack, now);
+    else if (m->type == LAMP_MSG_PONG)
+        note_clock(d, m->u.pong.t_ping_us, m->u.pong.t_us, m->u.pong.t_us, now.real_us);
     if (!err)
         err = pump(d, now);
     if (err == LAMP_EPROTO)

@@ -40,8 +40,8 @@ void lamp_delivery_stop(lamp_delivery *d);
 /* A connection came up under the session: says HELLO or PING at once, not at its next turn. */
 void lamp_delivery_connected(lamp_delivery *d, struct lamp_now now);
 
-/* Spools a record and sends what may be sent. Errors as lamp_spool_append(). */
-LAMP_CHECK int lamp_delivery_append(lamp_delivery *d, const struct lamp_summary *m,
+/* Spools n records, all or none, and sends what may be sent. Errors as lamp_spool_append(). */
+LAMP_CHECK int lamp_delivery_append(lamp_delivery *d, const struct lamp_summary *const *m, size_t n,
                                     struct lamp_now now);
 
 /* Takes a message of the aggregator; those of sets are the caller's, but count as a sign of

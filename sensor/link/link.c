@@ -27,6 +27,7 @@ enum {
     FINISH_MS = 2000,           /* at the end, for the last acknowledgements */
     CAPTURE_QUIET_MS = 400,     /* at the end: capture has no more to say */
     ENFORCE_WAIT_MS = 2000,
+    GROUP_MAX = 16, /* summaries spooled in one transaction */
 };
 
 struct link {
@@ -49,8 +50,8 @@ struct link {
     size_t status_len;
     uint8_t *buf; /* LAMP_CHANNEL_MAX */
 
-    uint8_t *summary; /* LAMP_CHANNEL_MAX: of capture, kept until it is in the spool */
-    size_t summary_len;
+    struct lamp_msg *group[GROUP_MAX]; /* of capture, kept until they are in the spool */
+    size_t n_group;
 };
 
 static struct lamp_now read_clock(void)
@@ -317,43 +318,61 @@ static void read_events(struct link *l)
         on_event(l, event);
 }
 
-static int take_summary(struct link *l, const uint8_t *data, size_t len)
+/* Takes what capture has to say, up to a whole group of summaries. */
+static void fill_group(struct link *l)
 {
-    struct lamp_msg *m;
-    int err = lamp_msg_unpack(data, len, &m);
-    if (err)
-        return err;
-    if (m->type == LAMP_MSG_SUMMARY)
-        err = lamp_delivery_append(l->delivery, &m->u.summary, read_clock());
-    else if (m->type == LAMP_MSG_LOCAL_NAMES)
-        pass_down(l, data, len);
-    lamp_msg_free(m);
-    return err;
-}
-
-/* While the spool fails, the summary in hand is tried again each turn, and the others stay where
- * they are: with capture, which bounds and counts them. */
-static void read_capture(struct link *l)
-{
-    for (unsigned n = 0; n < 64 && !l->capture_gone; n++) {
-        int err = LAMP_OK;
-        if (l->summary_len == 0)
-            err = lamp_channel_recv(l->capture_fd, l->summary, &l->summary_len);
+    while (l->n_group < GROUP_MAX && !l->capture_gone) {
+        size_t len;
+        struct lamp_msg *m;
+        int err = lamp_channel_recv(l->capture_fd, l->buf, &len);
         if (err == LAMP_EAGAIN)
             return;
         if (err) {
             l->capture_gone = true;
             return;
         }
-        err = take_summary(l, l->summary, l->summary_len);
-        l->spool_failing = err == LAMP_ESTORE || err == LAMP_ENOMEM;
-        if (err)
-            lamp_log_limited(LAMP_LOG_ERROR, "link", "a summary was not spooled, %s: %s: %s",
-                             l->spool_failing ? "trying again" : "ignoring it", lamp_strerror(err),
-                             lamp_spool_error(l->spool));
-        if (l->spool_failing)
+        err = lamp_msg_unpack(l->buf, len, &m);
+        if (err) {
+            lamp_log_limited(LAMP_LOG_ERROR, "link", "a summary was not spooled, ignoring it: %s",
+                             lamp_strerror(err));
+            continue;
+        }
+        if (m->type == LAMP_MSG_SUMMARY) {
+            l->group[l->n_group++] = m;
+            continue;
+        }
+        if (m->type == LAMP_MSG_LOCAL_NAMES)
+            pass_down(l, l->buf, len);
+        lamp_msg_free(m);
+    }
+}
+
+static void forget_group(struct link *l)
+{
+    while (l->n_group > 0)
+        lamp_msg_free(l->group[--l->n_group]);
+}
+
+/* While the spool fails, the group in hand is tried again each turn, and the other summaries
+ * stay where they are: with capture, which bounds and counts them. */
+static void read_capture(struct link *l)
+{
+    for (unsigned n = 0; n < 4; n++) {
+        const struct lamp_summary *group[GROUP_MAX];
+        fill_group(l);
+        if (l->n_group == 0)
             return;
-        l->summary_len = 0;
+        for (size_t i = 0; i < l->n_group; i++)
+            group[i] = &l->group[i]->u.summary;
+        const int err = lamp_delivery_append(l->delivery, group, l->n_group, read_clock());
+        l->spool_failing = err != LAMP_OK;
+        if (err) {
+            lamp_log_limited(LAMP_LOG_ERROR, "link",
+                             "summaries were not spooled, trying again: %s: %s", lamp_strerror(err),
+                             lamp_spool_error(l->spool));
+            return;
+        }
+        forget_group(l);
     }
 }
 
@@ -462,9 +481,11 @@ static void finish(struct link *l)
 static int open_spool(struct link *l)
 {
     char dir[PATH_MAX], damaged[PATH_MAX], why[256];
+    const bool in_memory = l->conf->link.spool == LAMP_SPOOL_IN_MEMORY;
     snprintf(dir, sizeof(dir), "%s/spool", l->conf->state_dir);
-    const int err = lamp_spool_open(dir, (uint64_t)l->conf->link.spool_quota_bytes,
-                                    lamp_clock_real_us(), &l->spool, damaged, why);
+    const int err =
+        lamp_spool_open(in_memory ? NULL : dir, (uint64_t)l->conf->link.spool_quota_bytes,
+                        lamp_clock_real_us(), &l->spool, damaged, why);
     if (damaged[0])
         lamp_log(LAMP_LOG_ERROR, "link",
                  "the spool was damaged and is set aside, going on with "
@@ -514,7 +535,6 @@ static int start(struct link *l)
     };
     boot_id(cfg.boot_id);
     l->buf = malloc(LAMP_CHANNEL_MAX);
-    l->summary = malloc(LAMP_CHANNEL_MAX);
     /* ZeroMQ starts its threads with the first socket, so they are in the sandbox too. */
     char folder[PATH_MAX];
     snprintf(folder, sizeof(folder), "%s/spool", l->conf->state_dir);
@@ -522,7 +542,7 @@ static int start(struct link *l)
     err = lamp_child_confine("link", &sandbox);
     if (err)
         return err;
-    return l->buf && l->summary ? lamp_delivery_new(&cfg, &l->delivery) : LAMP_ENOMEM;
+    return l->buf ? lamp_delivery_new(&cfg, &l->delivery) : LAMP_ENOMEM;
 }
 
 int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enforce_fd, int ready_fd)
@@ -551,6 +571,6 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
     lamp_spool_close(l.spool);
     free(l.status);
     free(l.buf);
-    free(l.summary);
+    forget_group(&l);
     return status;
 }

@@ -8,20 +8,29 @@
 #include <stdio.h>
 
 #define RECORD_OVERHEAD 64 /* bytes a row costs beside its body, about */
+#define SIZE_OF_BODIES "ifnull(sum(length(body) + " LAMP_STR(RECORD_OVERHEAD) "), 0)"
+#define RETAIN_US (UINT64_C(24) * 3600 * 1000000) /* acknowledged records are kept this long */
 
 struct lamp_spool {
     sqlite3 *db;
     int64_t current; /* stream.n of the current stream */
-    uint64_t quota, bytes, dropped;
+    uint64_t quota, dropped;
+    uint64_t bytes, retained; /* of all records; of those that are acknowledged */
+    uint64_t epoch;           /* of the aggregator */
+    bool memory_only;
     char said[200]; /* by the database of its last failure */
     bool damaged;
 };
 
-/* stream.n orders streams by age. record.body is NULL in a LOSS, which covers seq..to_seq. */
+/* stream.n orders streams by age. record.body is NULL in a LOSS, which covers seq..to_seq.
+ * A stream that is finished stays for as long as records of it are retained. */
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS stream("
     " n INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,"
-    " last_seq INTEGER NOT NULL DEFAULT 0, next_seq INTEGER NOT NULL DEFAULT 1);"
+    " last_seq INTEGER NOT NULL DEFAULT 0, next_seq INTEGER NOT NULL DEFAULT 1,"
+    " finished INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE IF NOT EXISTS meta(agg_epoch INTEGER NOT NULL);"
+    "INSERT INTO meta SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM meta);"
     "CREATE TABLE IF NOT EXISTS record("
     " n INTEGER NOT NULL, seq INTEGER NOT NULL, to_seq INTEGER NOT NULL, body BLOB,"
     " t_from INTEGER NOT NULL, t_to INTEGER NOT NULL, n_rows INTEGER NOT NULL,"
@@ -118,6 +127,17 @@ static int check_is(lamp_spool *s, const char *sql, const char *want)
     return err ? err : same ? LAMP_OK : LAMP_ESTORE;
 }
 
+/* Spools of version 0.1 before retention lack the column. */
+static int add_finished(lamp_spool *s)
+{
+    int64_t has = 0;
+    const int err = query(
+        s, "SELECT count(*) FROM pragma_table_info('stream') WHERE name='finished'", NULL, 0, &has);
+    return err || has
+               ? err
+               : exec(s, "ALTER TABLE stream ADD COLUMN finished INTEGER NOT NULL DEFAULT 0");
+}
+
 /* d14: the defaults differ between builds, so what was set is read back. */
 static int open_database(lamp_spool *s, const char *path)
 {
@@ -125,6 +145,8 @@ static int open_database(lamp_spool *s, const char *path)
     if (rc != SQLITE_OK)
         return code_of(s, rc);
     sqlite3_busy_timeout(s->db, 2000);
+    if (s->memory_only)
+        return exec(s, schema);
     int err = exec(s, "PRAGMA auto_vacuum=INCREMENTAL;");
     if (!err)
         err = check_is(s, "PRAGMA journal_mode=WAL", "wal");
@@ -138,7 +160,8 @@ static int open_database(lamp_spool *s, const char *path)
     err = check_is(s, "PRAGMA quick_check(1)", "ok");
     if (err)
         return LAMP_EFORMAT;
-    return exec(s, schema);
+    err = exec(s, schema);
+    return err ? err : add_finished(s);
 }
 
 static int set_aside(const char *path, uint64_t now_us, char damaged[PATH_MAX])
@@ -190,12 +213,15 @@ int lamp_spool_open(const char *dir, uint64_t quota_bytes, uint64_t now_us, lamp
     char path[PATH_MAX];
     damaged[0] = '\0';
     snprintf(why, 256, "path too long");
-    if (snprintf(path, sizeof(path), "%s/spool.db", dir) >= (int)sizeof(path))
+    const int len = dir ? snprintf(path, sizeof(path), "%s/spool.db", dir)
+                        : snprintf(path, sizeof(path), ":memory:");
+    if (len >= (int)sizeof(path))
         return -ENAMETOOLONG;
     lamp_spool *s = calloc(1, sizeof(*s));
     if (!s)
         return LAMP_ENOMEM;
     s->quota = quota_bytes;
+    s->memory_only = !dir;
     int err = open_database(s, path);
     if (is_damaged(s->db, err)) {
         sqlite3_close(s->db);
@@ -205,21 +231,26 @@ int lamp_spool_open(const char *dir, uint64_t quota_bytes, uint64_t now_us, lamp
         if (!err)
             err = open_database(s, path);
     }
-    int64_t bytes = 0;
+    int64_t bytes = 0, retained = 0, epoch = 0;
+    if (!err)
+        err = query(s, "SELECT agg_epoch FROM meta", NULL, 0, &epoch);
     if (!err)
         err = begin_stream(s);
     if (!err)
-        err = query(
-            s,
-            "SELECT ifnull(sum(length(body) + " LAMP_STR(RECORD_OVERHEAD) "), 0) FROM record "
-                                                                          "WHERE body IS NOT NULL",
-            NULL, 0, &bytes);
+        err = query(s, "SELECT " SIZE_OF_BODIES " FROM record", NULL, 0, &bytes);
+    if (!err)
+        err = query(s,
+                    "SELECT " SIZE_OF_BODIES " FROM stream JOIN record USING(n) "
+                    "WHERE to_seq < next_seq",
+                    NULL, 0, &retained);
     if (err) {
         snprintf(why, 256, "%s", s->said[0] ? s->said : lamp_strerror(err));
         lamp_spool_close(s);
         return err;
     }
     s->bytes = (uint64_t)bytes;
+    s->retained = (uint64_t)retained;
+    s->epoch = (uint64_t)epoch;
     *out = s;
     return LAMP_OK;
 }
@@ -234,6 +265,51 @@ lamp_spool *lamp_spool_close(lamp_spool *s)
 }
 
 /* ---- writing ---- */
+
+/* Deletes the oldest record that the aggregator has, if the retained ones are more than
+ * max_bytes or it ended before old_us. *out_freed 0: there is none to delete. */
+static int drop_retained(lamp_spool *s, uint64_t max_bytes, uint64_t old_us, uint64_t *out_freed)
+{
+    *out_freed = 0;
+    sqlite3_stmt *st = NULL;
+    int err = prepare(s,
+                      "SELECT r.n, r.seq, length(body), t_to FROM stream s JOIN record r "
+                      "ON r.n = s.n AND r.seq < s.next_seq WHERE r.to_seq < s.next_seq "
+                      "ORDER BY s.n, r.seq LIMIT 1",
+                      NULL, 0, &st);
+    if (err)
+        return err;
+    int64_t v[4] = { 0 };
+    const bool row = sqlite3_step(st) == SQLITE_ROW;
+    for (int i = 0; row && i < 4; i++)
+        v[i] = sqlite3_column_int64(st, i);
+    const bool has_body = row && sqlite3_column_type(st, 2) != SQLITE_NULL;
+    err = code_of(s, sqlite3_finalize(st));
+    if (err || !row || (s->retained <= max_bytes && (uint64_t)v[3] >= old_us))
+        return err;
+    err = RUN(s, "DELETE FROM record WHERE n=?1 AND seq=?2", v[0], v[1]);
+    if (err)
+        return err;
+    const uint64_t size = has_body ? (uint64_t)v[2] + RECORD_OVERHEAD : 0;
+    s->bytes -= lamp_min(size, s->bytes);
+    s->retained -= lamp_min(size, s->retained);
+    *out_freed = size ? size : 1;
+    return LAMP_OK;
+}
+
+/* Keeps what is acknowledged within a quarter of the quota and a day. */
+static int trim(lamp_spool *s, uint64_t now_us)
+{
+    const uint64_t old_us = now_us > RETAIN_US ? now_us - RETAIN_US : 0;
+    int err;
+    uint64_t freed;
+    do
+        err = drop_retained(s, s->quota / 4, old_us, &freed);
+    while (!err && freed);
+    return err ? err
+               : exec(s, "DELETE FROM stream WHERE finished AND NOT EXISTS "
+                         "(SELECT 1 FROM record r WHERE r.n = stream.n)");
+}
 
 /* Turns the oldest record with a body into a LOSS, or lengthens the LOSS before it. */
 static int drop_oldest(lamp_spool *s, uint64_t *out_freed)
@@ -291,35 +367,52 @@ static int insert_record(lamp_spool *s, int64_t seq, const struct lamp_summary *
     return code_of(s, sqlite3_finalize(st));
 }
 
-int lamp_spool_append(lamp_spool *s, const struct lamp_summary *m, uint64_t *out_seq)
+/* Makes room for size bytes: what the aggregator has goes first, then the oldest it has not. */
+static int make_room(lamp_spool *s, uint64_t size)
 {
-    uint64_t bytes = s->bytes + m->batch.len + RECORD_OVERHEAD, dropped = 0;
+    int64_t held = 0;
+    uint64_t freed = 1;
+    int err = LAMP_OK;
+    while (!err && freed && s->bytes + size > s->quota)
+        err = drop_retained(s, 0, 0, &freed);
+    if (!err && s->bytes + size > s->quota)
+        err = query(s, "SELECT count(*) FROM record WHERE body IS NOT NULL", NULL, 0, &held);
+    for (; !err && s->bytes + size > s->quota && held > 0; held--) {
+        err = drop_oldest(s, &freed);
+        if (!err) {
+            s->bytes -= lamp_min(freed, s->bytes);
+            s->dropped++;
+        }
+    }
+    return err;
+}
+
+int lamp_spool_append(lamp_spool *s, const struct lamp_summary *const *m, size_t n,
+                      uint64_t *out_last)
+{
+    const uint64_t bytes = s->bytes, retained = s->retained, dropped = s->dropped;
     int64_t last = 0;
     int err = exec(s, "BEGIN IMMEDIATE");
     if (err)
         return err;
-    /* Make room first: of what is left then, the record to come is the newest. */
-    int64_t held = 0;
-    if (bytes > s->quota)
-        err = query(s, "SELECT count(*) FROM record WHERE body IS NOT NULL", NULL, 0, &held);
-    for (; !err && bytes > s->quota && held > 0; held--, dropped++) {
-        uint64_t freed;
-        err = drop_oldest(s, &freed);
+    err = QUERY(s, &last, "SELECT last_seq FROM stream WHERE n=?1", s->current);
+    for (size_t i = 0; !err && i < n; i++) {
+        const uint64_t size = m[i]->batch.len + RECORD_OVERHEAD;
+        err = make_room(s, size); /* before: of what is left then, this is the newest */
         if (!err)
-            bytes -= freed;
+            err = insert_record(s, ++last, m[i]);
+        s->bytes += size;
     }
     if (!err)
-        err = QUERY(s, &last, "SELECT last_seq FROM stream WHERE n=?1", s->current);
-    if (!err)
-        err = insert_record(s, last + 1, m);
-    if (!err)
-        err = RUN(s, "UPDATE stream SET last_seq=?2 WHERE n=?1", s->current, last + 1);
+        err = RUN(s, "UPDATE stream SET last_seq=?2 WHERE n=?1", s->current, last);
     err = finish(s, err);
-    if (err)
+    if (err) {
+        s->bytes = bytes;
+        s->retained = retained;
+        s->dropped = dropped;
         return err;
-    s->bytes = bytes;
-    s->dropped += dropped;
-    *out_seq = (uint64_t)last + 1;
+    }
+    *out_last = (uint64_t)last;
     return LAMP_OK;
 }
 
@@ -332,7 +425,8 @@ int lamp_spool_streams(lamp_spool *s, struct lamp_spool_stream *out, size_t max,
     int err = prepare(s,
                       "SELECT id, last_seq, next_seq, n = ?1, ifnull((SELECT min(seq) FROM record "
                       "r WHERE r.n = stream.n), last_seq + 1) FROM stream WHERE n = ?1 OR n IN "
-                      "(SELECT n FROM stream WHERE n <> ?1 ORDER BY n LIMIT ?2) ORDER BY n",
+                      "(SELECT n FROM stream WHERE n <> ?1 AND NOT finished ORDER BY n LIMIT ?2) "
+                      "ORDER BY n",
                       args, ARRAY_LEN(args), &st);
     if (err)
         return err;
@@ -414,9 +508,11 @@ int lamp_spool_read(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t
 
 /* ---- acknowledgement ---- */
 
-int lamp_spool_ack(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t next_seq)
+int lamp_spool_ack(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t next_seq,
+                   uint64_t now_us)
 {
-    int64_t v[3], freed = 0;
+    int64_t v[3], size = 0;
+    const uint64_t bytes = s->bytes, retained = s->retained;
     int err = find_stream(s, stream, v);
     if (err)
         return err;
@@ -428,26 +524,27 @@ int lamp_spool_ack(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t 
     err = exec(s, "BEGIN IMMEDIATE");
     if (err)
         return err;
-    err = QUERY(s, &freed,
-                "SELECT ifnull(sum(length(body) + " LAMP_STR(
-                    RECORD_OVERHEAD) "), 0) FROM record "
-                                     "WHERE n=?1 AND to_seq<?2 AND body IS NOT NULL",
-                v[0], (int64_t)next_seq);
-    if (!err)
-        err = RUN(s, "DELETE FROM record WHERE n=?1 AND to_seq<?2", v[0], (int64_t)next_seq);
+    err = QUERY(s, &size,
+                "SELECT " SIZE_OF_BODIES " FROM record WHERE n=?1 AND to_seq>=?2 AND to_seq<?3",
+                v[0], v[1], (int64_t)next_seq);
     if (!err)
         err = RUN(s, "UPDATE stream SET next_seq=?2 WHERE n=?1", v[0], (int64_t)next_seq);
+    s->retained += (uint64_t)size;
+    if (!err)
+        err = trim(s, now_us);
     err = finish(s, err);
-    if (err)
+    if (err) {
+        s->bytes = bytes;
+        s->retained = retained;
         return err;
-    s->bytes -= lamp_min((size_t)freed, s->bytes);
+    }
     /* Gives the freed pages back to the disk, a few at a time. */
     return exec(s, "PRAGMA incremental_vacuum(64)");
 }
 
 int lamp_spool_rewind(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t next_seq)
 {
-    int64_t v[3], first = 0;
+    int64_t v[3], first = 0, until = 0, size = 0;
     int err = find_stream(s, stream, v);
     if (err)
         return err;
@@ -459,28 +556,88 @@ int lamp_spool_rewind(lamp_spool *s, const struct lamp_stream_id *stream, uint64
     if (err)
         return err;
     err = QUERY(s, &first, "SELECT ifnull(min(seq), ?2 + 1) FROM record WHERE n=?1", v[0], v[2]);
+    if (!err)
+        err = QUERY(s, &until, "SELECT ifnull(min(t_from), 0) FROM record WHERE n=?1 AND seq=?2",
+                    v[0], first);
     if (!err && (uint64_t)first > next_seq)
         err = RUN(s,
                   "INSERT INTO record(n, seq, to_seq, t_from, t_to, n_rows, n_bytes, reason) "
-                  "VALUES(?1, ?2, ?3, 0, 0, 0, 0, ?4)",
-                  v[0], (int64_t)next_seq, first - 1, LAMP_LOSS_AGG_RESTORE);
+                  "VALUES(?1, ?2, ?3, ?5, ?5, 0, 0, ?4)",
+                  v[0], (int64_t)next_seq, first - 1, LAMP_LOSS_AGG_RESTORE, until);
+    if (!err)
+        err = QUERY(s, &size,
+                    "SELECT " SIZE_OF_BODIES " FROM record WHERE n=?1 AND to_seq>=?2 AND to_seq<?3",
+                    v[0], (int64_t)next_seq, v[1]);
     if (!err)
         err = RUN(s, "UPDATE stream SET next_seq=?2 WHERE n=?1", v[0], (int64_t)next_seq);
-    return finish(s, err);
+    err = finish(s, err);
+    if (!err)
+        s->retained -= lamp_min((uint64_t)size, s->retained);
+    return err;
 }
 
 int lamp_spool_finish(lamp_spool *s, const struct lamp_stream_id *stream)
 {
     int64_t v[3];
-    const int err = find_stream(s, stream, v);
+    int err = find_stream(s, stream, v);
     if (err)
         return err;
-    return RUN(s, "DELETE FROM stream WHERE n=?1 AND next_seq > last_seq", v[0]);
+    err = exec(s, "BEGIN IMMEDIATE");
+    if (err)
+        return err;
+    const uint64_t bytes = s->bytes, retained = s->retained;
+    err = RUN(s, "UPDATE stream SET finished=1 WHERE n=?1 AND next_seq > last_seq", v[0]);
+    if (!err)
+        err = trim(s, 0);
+    err = finish(s, err);
+    if (err) {
+        s->bytes = bytes;
+        s->retained = retained;
+    }
+    return err;
+}
+
+int lamp_spool_epoch(lamp_spool *s, uint64_t epoch, bool lost_something, bool *out_reopened)
+{
+    const bool restored = lost_something || (s->epoch && s->epoch != epoch);
+    *out_reopened = false;
+    if (!restored && s->epoch == epoch)
+        return LAMP_OK;
+    int err = exec(s, "BEGIN IMMEDIATE");
+    if (err)
+        return err;
+    err = RUN(s, "UPDATE meta SET agg_epoch=?1", (int64_t)epoch);
+    int changed = 0;
+    if (!err && restored) {
+        err = RUN(s, "UPDATE stream SET finished=0 WHERE finished AND n<>?1", s->current);
+        changed = sqlite3_changes(s->db);
+    }
+    err = finish(s, err);
+    if (err)
+        return err;
+    s->epoch = epoch;
+    *out_reopened = changed > 0;
+    return LAMP_OK;
+}
+
+uint64_t lamp_spool_known_epoch(const lamp_spool *s)
+{
+    return s->epoch;
 }
 
 uint64_t lamp_spool_bytes(const lamp_spool *s)
 {
-    return s->bytes;
+    return s->bytes - s->retained;
+}
+
+uint64_t lamp_spool_retained(const lamp_spool *s)
+{
+    return s->retained;
+}
+
+bool lamp_spool_memory_only(const lamp_spool *s)
+{
+    return s->memory_only;
 }
 
 uint64_t lamp_spool_quota(const lamp_spool *s)

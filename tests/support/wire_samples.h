@@ -83,7 +83,7 @@ static inline void wire_sample_session(struct lamp_msg *m)
         m->u.bye = (struct lamp_bye){ session, LAMP_BYE_OVERLOAD, 5000 };
         break;
     case LAMP_MSG_PING:
-        m->u.ping = (struct lamp_ping){ session, 1 };
+        m->u.ping = (struct lamp_ping){ session, 1, 2, 3 };
         break;
     case LAMP_MSG_PONG:
         m->u.pong = (struct lamp_pong){ session, 1, 2 };

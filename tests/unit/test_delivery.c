@@ -71,9 +71,12 @@ static void pass(uint64_t us)
 static void append(unsigned n)
 {
     uint8_t body[100] = { 0 };
-    const struct lamp_summary m = { .n_rows = 1, .batch = { body, sizeof(body) } };
+    const struct lamp_summary m = { .t_to_us = now.real_us,
+                                    .n_rows = 1,
+                                    .batch = { body, sizeof(body) } };
     for (unsigned i = 0; i < n; i++)
-        assert_int_equal(lamp_delivery_append(d, &m, now), LAMP_OK);
+        assert_int_equal(lamp_delivery_append(d, &(const struct lamp_summary *){ &m }, 1, now),
+                         LAMP_OK);
 }
 
 static int answer(const struct lamp_msg *m)
@@ -205,12 +208,81 @@ static void test_restored_aggregator(void **state)
     forget_sent();
     assert_int_equal(ack(h, 0, 4, 1 << 30), LAMP_OK);
     (void)welcome(2, 1 << 30); /* it had 3, now it says 1 */
-    assert_int_equal(n_sent, 3);
-    assert_int_equal(sent[0]->type, LAMP_MSG_LOSS);
-    assert_int_equal(sent[0]->u.loss.from_seq, 2);
-    assert_int_equal(sent[0]->u.loss.to_seq, 3);
-    assert_int_equal(sent[0]->u.loss.reason, LAMP_LOSS_AGG_RESTORE);
-    assert_int_equal(sent[1]->u.summary.seq, 4);
+    expect_summaries(2, 5);
+}
+
+/* A database restored to before a finished stream: HELLO comes again and names that too. */
+static void test_restored_aggregator_and_finished_stream(void **state)
+{
+    (void)state;
+    append(3);
+    close_all();
+    open_all();
+    append(1);
+    const struct lamp_hello *h = welcome(1, 1 << 30);
+    forget_sent();
+    assert_int_equal(ack(h, 0, 4, 1 << 30), LAMP_OK);
+    assert_int_equal(ack(h, 0, 4, 1 << 30), LAMP_OK); /* of the CLOSE */
+    assert_int_equal(ack(h, 1, 2, 1 << 30), LAMP_OK);
+    forget_sent();
+
+    h = welcome(1, 1 << 30);
+    assert_int_equal(h->n_streams, 1);
+    assert_int_equal(lamp_delivery_state(d), LAMP_DELIVERY_HELLO);
+    assert_int_equal(lamp_delivery_tick(d, now), LAMP_OK);
+    assert_int_equal(n_sent, 1);
+    assert_int_equal(sent[0]->type, LAMP_MSG_HELLO);
+    assert_int_equal(sent[0]->u.hello.n_streams, 2);
+    struct lamp_stream_next next[2] = { { sent[0]->u.hello.streams[0].stream, 1 },
+                                        { sent[0]->u.hello.streams[1].stream, 1 } };
+    const struct lamp_msg m = { .type = LAMP_MSG_WELCOME,
+                                .u.welcome = { .proto = 1,
+                                               .session = h->session,
+                                               .streams = next,
+                                               .n_streams = 2,
+                                               .credit_bytes = 1 << 30 } };
+    forget_sent();
+    assert_int_equal(answer(&m), LAMP_OK);
+    assert_int_equal(n_sent, 4);
+    assert_int_equal(sent[2]->u.summary.seq, 3);
+    assert_int_equal(sent[3]->u.summary.seq, 1);
+}
+
+/* PING tells the aggregator its own time as the quickest exchange of the session found it. */
+static void test_clock(void **state)
+{
+    (void)state;
+    const struct lamp_set_head head = { .kind = LAMP_SET_BLOCK };
+    lamp_delivery_start(d, &head, now);
+    assert_int_equal(lamp_delivery_tick(d, now), LAMP_OK);
+    struct lamp_msg m = { .type = LAMP_MSG_WELCOME,
+                          .u.welcome = { .proto = 1, .session = sent[0]->u.hello.session } };
+    m.u.welcome.t_rx_us = now.real_us + 100 * SECOND + 40000; /* 100 s ahead, 40 ms there */
+    m.u.welcome.t_tx_us = m.u.welcome.t_rx_us + 500000;
+    pass(580000); /* and 40 ms back */
+    assert_int_equal(answer(&m), LAMP_OK);
+    forget_sent();
+    pass(5 * SECOND);
+    assert_int_equal(lamp_delivery_tick(d, now), LAMP_OK);
+    assert_int_equal(sent[0]->type, LAMP_MSG_PING);
+    assert_int_equal(sent[0]->u.ping.rtt_us, 80000);
+    assert_int_equal(sent[0]->u.ping.t_agg_us, now.real_us + 100 * SECOND);
+
+    /* A slower exchange changes nothing, a quicker one does. */
+    struct lamp_msg pong = { .type = LAMP_MSG_PONG, .u.pong = { .session = m.u.welcome.session } };
+    pong.u.pong.t_ping_us = now.real_us;
+    pong.u.pong.t_us = now.real_us + 1000 * SECOND;
+    pass(SECOND);
+    assert_int_equal(answer(&pong), LAMP_OK);
+    pong.u.pong.t_ping_us = now.real_us;
+    pong.u.pong.t_us = now.real_us + 7 * SECOND + 10;
+    pass(20);
+    assert_int_equal(answer(&pong), LAMP_OK);
+    forget_sent();
+    pass(5 * SECOND);
+    assert_int_equal(lamp_delivery_tick(d, now), LAMP_OK);
+    assert_int_equal(sent[0]->u.ping.rtt_us, 20);
+    assert_int_equal(sent[0]->u.ping.t_agg_us, now.real_us + 7 * SECOND);
 }
 
 static void test_silence_bye_and_strangers(void **state)
@@ -251,6 +323,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_credit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart_replays_and_closes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restored_aggregator, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restored_aggregator_and_finished_stream, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silence_bye_and_strangers, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,9 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#define NOW UINT64_C(1000)
+#define DAY (UINT64_C(24) * 3600 * 1000000)
+
 static char dir[64];
 
 static int setup(void **state)
@@ -43,7 +46,7 @@ static uint64_t append(lamp_spool *s, size_t size)
         .t_from_us = 10, .t_to_us = 20, .n_rows = 3, .n_bytes = 100, .batch = { body, size }
     };
     uint64_t seq = 0;
-    assert_int_equal(lamp_spool_append(s, &m, &seq), LAMP_OK);
+    assert_int_equal(lamp_spool_append(s, &(const struct lamp_summary *){ &m }, 1, &seq), LAMP_OK);
     free(body);
     return seq;
 }
@@ -66,19 +69,29 @@ static void test_append_read_ack(void **state)
     assert_true(st[0].current);
     assert_int_equal(st[0].last_seq, 5);
 
-    assert_int_equal(lamp_spool_ack(s, &st[0].id, 7), LAMP_EPROTO);
-    assert_int_equal(lamp_spool_ack(s, &st[0].id, 4), LAMP_OK);
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 7, NOW), LAMP_EPROTO);
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 4, NOW), LAMP_OK);
     struct lamp_spool_record r;
-    assert_int_equal(lamp_spool_read(s, &st[0].id, 1, &r), LAMP_OK);
+    assert_int_equal(lamp_spool_read(s, &st[0].id, 4, &r), LAMP_OK);
     assert_int_equal(r.seq, 4);
     assert_int_equal(r.n_rows, 3);
     assert_int_equal(r.body_len, 100);
     free(r.body);
-    assert_int_equal(lamp_spool_ack(s, &st[0].id, 6), LAMP_OK);
-    assert_int_equal(lamp_spool_read(s, &st[0].id, 1, &r), LAMP_ENOENT);
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 6, NOW), LAMP_OK);
     assert_int_equal(lamp_spool_bytes(s), 0);
+    assert_int_equal(lamp_spool_retained(s), 5 * 164);
 
-    /* The aggregator lost what we no longer have: the hole is declared. */
+    /* The aggregator lost what it had: all of it is still here. */
+    assert_int_equal(lamp_spool_rewind(s, &st[0].id, 2), LAMP_OK);
+    assert_int_equal(lamp_spool_bytes(s), 4 * 164);
+    assert_int_equal(lamp_spool_read(s, &st[0].id, 2, &r), LAMP_OK);
+    assert_int_equal(r.kind, LAMP_SPOOL_SUMMARY);
+    assert_int_equal(r.seq, 2);
+    free(r.body);
+
+    /* A day later it is not, and the hole is declared. */
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 6, NOW + DAY), LAMP_OK);
+    assert_int_equal(lamp_spool_retained(s), 0);
     assert_int_equal(lamp_spool_rewind(s, &st[0].id, 2), LAMP_OK);
     assert_int_equal(lamp_spool_read(s, &st[0].id, 2, &r), LAMP_OK);
     assert_int_equal(r.kind, LAMP_SPOOL_LOSS);
@@ -86,6 +99,77 @@ static void test_append_read_ack(void **state)
     assert_int_equal(r.to_seq, 5);
     assert_int_equal(r.reason, LAMP_LOSS_AGG_RESTORE);
     free(r.body);
+    lamp_spool_close(s);
+}
+
+/* Retained records stay within a quarter of the quota, and are the first to go at its end. */
+static void test_retention(void **state)
+{
+    (void)state;
+    lamp_spool *s = open_spool(20 * 1064, NULL);
+    struct lamp_spool_stream st[8];
+    for (int i = 0; i < 10; i++)
+        (void)append(s, 1000);
+    assert_int_equal(streams(s, st), 1);
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 11, NOW), LAMP_OK);
+    assert_int_equal(lamp_spool_retained(s), 5 * 1064);
+    for (int i = 0; i < 18; i++)
+        (void)append(s, 1000);
+    assert_int_equal(lamp_spool_dropped(s), 0);
+    assert_int_equal(lamp_spool_retained(s), 2 * 1064);
+    assert_int_equal(lamp_spool_rewind(s, &st[0].id, 7), LAMP_OK); /* 9 and 10 are left */
+    struct lamp_spool_record r;
+    assert_int_equal(lamp_spool_read(s, &st[0].id, 7, &r), LAMP_OK);
+    assert_int_equal(r.kind, LAMP_SPOOL_LOSS);
+    assert_int_equal(r.to_seq, 8);
+    free(r.body);
+    assert_int_equal(lamp_spool_bytes(s), 20 * 1064);
+    lamp_spool_close(s);
+}
+
+/* A finished stream is a stream again when the aggregator turns out to be another one. */
+static void test_epoch_reopens(void **state)
+{
+    (void)state;
+    struct lamp_spool_stream st[8];
+    bool reopened;
+    lamp_spool *s = open_spool(1 << 20, NULL);
+    (void)append(s, 100);
+    assert_int_equal(lamp_spool_epoch(s, 5, false, &reopened), LAMP_OK);
+    assert_false(reopened);
+    lamp_spool_close(s);
+    s = open_spool(1 << 20, NULL);
+    assert_int_equal(lamp_spool_known_epoch(s), 5);
+    (void)append(s, 100);
+    assert_int_equal(streams(s, st), 2);
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 2, NOW), LAMP_OK);
+    assert_int_equal(lamp_spool_finish(s, &st[0].id), LAMP_OK);
+    assert_int_equal(streams(s, st), 1);
+    assert_int_equal(lamp_spool_epoch(s, 5, false, &reopened), LAMP_OK);
+    assert_false(reopened);
+    assert_int_equal(lamp_spool_epoch(s, 6, false, &reopened), LAMP_OK);
+    assert_true(reopened);
+    assert_int_equal(streams(s, st), 2);
+    assert_int_equal(st[0].last_seq, 1);
+    lamp_spool_close(s);
+}
+
+/* A spool in memory leaves nothing in the folder, and a group is spooled whole or not at all. */
+static void test_memory_only_and_groups(void **state)
+{
+    (void)state;
+    char damaged[PATH_MAX], why[256], path[128];
+    lamp_spool *s = NULL;
+    assert_int_equal(lamp_spool_open(NULL, 1 << 20, NOW, &s, damaged, why), LAMP_OK);
+    assert_true(lamp_spool_memory_only(s));
+    const struct lamp_summary m = { .t_to_us = 20, .batch = { (const uint8_t *)"abc", 3 } };
+    const struct lamp_summary *group[] = { &m, &m, &m };
+    uint64_t last = 0;
+    assert_int_equal(lamp_spool_append(s, group, 3, &last), LAMP_OK);
+    assert_int_equal(last, 3);
+    assert_int_equal(append(s, 10), 4);
+    snprintf(path, sizeof(path), "%s/spool.db", dir);
+    assert_int_equal(access(path, F_OK), -1);
     lamp_spool_close(s);
 }
 
@@ -102,7 +186,7 @@ static void test_survives_kill(void **state)
         if (lamp_spool_open(dir, 1 << 20, 1, &s, damaged, why) != LAMP_OK)
             _exit(1);
         for (int i = 0; i < 3; i++)
-            if (lamp_spool_append(s, &m, &seq) != LAMP_OK)
+            if (lamp_spool_append(s, &(const struct lamp_summary *){ &m }, 1, &seq) != LAMP_OK)
                 _exit(1);
         kill(getpid(), SIGKILL);
     }
@@ -119,7 +203,7 @@ static void test_survives_kill(void **state)
     assert_true(st[1].current);
     assert_memory_not_equal(&st[0].id, &st[1].id, sizeof(st[0].id));
     assert_int_equal(append(s, 10), 1);
-    assert_int_equal(lamp_spool_ack(s, &st[0].id, 4), LAMP_OK);
+    assert_int_equal(lamp_spool_ack(s, &st[0].id, 4, NOW), LAMP_OK);
     assert_int_equal(lamp_spool_finish(s, &st[0].id), LAMP_OK);
     assert_int_equal(streams(s, st), 1);
     lamp_spool_close(s);
@@ -220,7 +304,7 @@ static void test_full_disk(void **state)
     uint8_t body[100] = { 0 };
     const struct lamp_summary m = { .batch = { body, sizeof(body) } };
     uint64_t seq = 0;
-    const int err = lamp_spool_append(s, &m, &seq);
+    const int err = lamp_spool_append(s, &(const struct lamp_summary *){ &m }, 1, &seq);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
     assert_int_equal(err, LAMP_ESTORE);
     assert_non_null(strstr(lamp_spool_error(s), "disk"));
@@ -236,6 +320,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_append_read_ack, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_retention, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_epoch_reopens, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory_only_and_groups, setup, teardown),
         cmocka_unit_test_setup_teardown(test_survives_kill, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quota_declares_loss, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_is_set_aside, setup, teardown),
