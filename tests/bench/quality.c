@@ -177,7 +177,7 @@ static int by_key(const void *a, const void *b)
 
 static void analyze(void)
 {
-    char *out, *path = strdup(folder);
+    char *out = NULL, *path = strdup(folder);
     if (!path || run_analyze(&path, 1, &out) == 2)
         die("analyze did not run");
     char *rest = out;

@@ -82,8 +82,9 @@ static void test_changes_are_noticed(void **state)
         "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
         "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
         "kaspa:qqkqkzjvr7zwxxmjxjkmxxdwju9kjs6e9u82uh59z07vgaks6gg62v8707g73",
-        "44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQ"
-        "BEP3A",
+        ("44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVG"
+         "Q"
+         "BEP3A"),
     };
     for (size_t i = 0; i < ARRAY_LEN(right); i++) {
         char text[128];
