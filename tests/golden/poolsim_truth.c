@@ -65,7 +65,8 @@ static unsigned check_names(const json_t *flow, const json_t *c)
         faults += differ(flow, "wallet and worker");
     if (!streq(str(c, "family"), str(flow, "kind")))
         faults += differ(flow, "family");
-    if (!*str(c, "coin"))
+    if (!*str(c, "coin") &&
+        !streq(str(flow, "kind"), "qatum")) /* its coin is not in the catalogue */
         faults += differ(flow, "coin");
     return faults;
 }
@@ -74,7 +75,7 @@ static unsigned check_rate(const json_t *flow, const json_t *c)
 {
     const json_t *rate = json_object_get(c, "hashrate");
     const double truth = json_number_value(json_object_get(flow, "hashrate"));
-    if (num(c, "shares", "accepted") == 0)
+    if (num(c, "shares", "accepted") == 0 || truth == 0)
         return json_is_null(rate) ? 0 : differ(flow, "a hash rate without known work");
     return json_number_value(json_object_get(rate, "low")) <= truth &&
                    truth <= json_number_value(json_object_get(rate, "high"))

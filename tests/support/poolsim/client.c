@@ -300,7 +300,7 @@ static int parse(struct miner *m, int argc, char **argv, char why[SIM_WHY], bool
     const struct sim_opt opts[] = {
         { "connect", SIM_OPT_ENDPOINT, &m->connect, "the pool" },
         { "bind", SIM_OPT_STR, &m->bind, "own address to connect from" },
-        { "family", SIM_OPT_STR, &m->family_name, "stratum-v1, cryptonote or eth-proxy" },
+        { "family", SIM_OPT_STR, &m->family_name, "stratum-v1, cryptonote, eth-proxy, kaspa, ..." },
         { "user", SIM_OPT_STR, &m->user, "WALLET.WORKER" },
         { "agent", SIM_OPT_STR, &m->agent, "mining software as it names itself" },
         { "password", SIM_OPT_STR, &m->password, "password field (x)" },

@@ -19,8 +19,11 @@ struct sim_family {
     void (*client_share)(struct sim_client *c, struct sim_out *out);
     void (*client_idle)(struct sim_client *c, double hashrate, struct sim_out *out); /* or NULL */
 
-    double (*work)(double difficulty);
+    double (*work)(double difficulty); /* NULL: it is no number of hashes */
 };
+
+/* One of the families that differ in words alone (dialects.c), or NULL. */
+const struct sim_family *sim_dialect_find(const char *name);
 
 extern const struct sim_family sim_stratum1, sim_cryptonote, sim_ethproxy;
 

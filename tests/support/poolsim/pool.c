@@ -184,9 +184,9 @@ int sim_cmd_pool(int argc, char **argv)
     char why[SIM_WHY] = "";
     const struct sim_opt opts[] = {
         { "listen", SIM_OPT_ENDPOINT, &s.listen, "where miners connect" },
-        { "family", SIM_OPT_STR, &s.family_name, "stratum-v1, cryptonote or eth-proxy" },
+        { "family", SIM_OPT_STR, &s.family_name, "stratum-v1, cryptonote, eth-proxy, kaspa, ..." },
         { "difficulty", SIM_OPT_DOUBLE, &s.difficulty,
-          "stratum-v1: as announced (65536); others: hashes per share" },
+          "as announced, or hashes per share where that is a target" },
         { "job-every", SIM_OPT_DOUBLE, &s.job_every, "seconds between jobs (30)" },
         { "reject", SIM_OPT_DOUBLE, &s.reject, "probability that a share is refused (0)" },
         { "seed", SIM_OPT_UINT, &s.seed, "of everything random (1)" },

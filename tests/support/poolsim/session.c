@@ -26,7 +26,7 @@ const struct sim_family *sim_family_find(const char *name)
         if (streq(all[i]->name, name))
             return all[i];
     }
-    return NULL;
+    return sim_dialect_find(name);
 }
 
 const char *sim_str(const json_t *object, const char *key)
@@ -150,5 +150,5 @@ void sim_client_idle(struct sim_client *c, double hashrate, struct sim_out *out)
 
 double sim_work(const struct sim_family *family, double difficulty)
 {
-    return family->work(difficulty);
+    return family->work ? family->work(difficulty) : 0;
 }

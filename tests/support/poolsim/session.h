@@ -23,7 +23,7 @@ void sim_line(struct sim_out *out, const char *fmt, ...) __attribute__((format(p
 
 struct sim_family;
 
-/* "stratum-v1", "cryptonote", "eth-proxy"; NULL for any other name. */
+/* By the name the verdicts give the family ("stratum-v1", "kaspa"); NULL: there is none. */
 const struct sim_family *sim_family_find(const char *name);
 
 struct sim_shares {

@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "tests/support/capfile.h"
 #include "tests/support/poolsim/commands.h"
+#include "tests/support/poolsim/family.h"
 #include "tests/support/poolsim/noisegen.h"
 #include "tests/support/poolsim/script.h"
 #include "tests/support/poolsim/session.h"
@@ -268,7 +269,8 @@ static void put_truth(struct lamp_json *j, const struct writer *w)
     lamp_json_end(j);
     lamp_json_double(j, "difficulty", w->client.difficulty);
     lamp_json_double(j, "work", w->work);
-    lamp_json_double(j, "hashrate", miner ? w->client.work / (share_mean(w)) : 0);
+    const bool counts = miner && sim_family_find(f->kind)->work;
+    lamp_json_double(j, "hashrate", counts ? w->client.work / share_mean(w) : 0);
     put_updown(j, "bytes", w->tcp.bytes);
     put_updown(j, "packets", w->tcp.packets);
     lamp_json_time(j, "first", w->tcp.first_us);
