@@ -26,10 +26,11 @@ static void on_submit_work(struct lamp_session *s, const struct lamp_jsonline *l
 static struct lamp_finding judge(const struct lamp_jsonline *line)
 {
     const struct lamp_jsonvalue *result = lamp_jsonline_top(line, "result");
+    const size_t nonce1 = lamp_jsonline_string(lamp_jsonline_item(line, result, 1)).len / 2;
     double size = 0;
-    if (lamp_has_shape(line, result, "0Xn") &&
+    if (lamp_has_shape(line, result, "0Xn") && nonce1 <= 16 &&
         lamp_jsonline_number(lamp_jsonline_item(line, result, 2), &size) &&
-        size == 16 - (double)(lamp_jsonline_string(lamp_jsonline_item(line, result, 1)).len / 2))
+        size == (double)(16 - nonce1))
         return (struct lamp_finding){ LAMP_GRADE_STRONG, LAMP_DOWN, "answer to mining.subscribe",
                                       LAMP_FIRM_COMMON };
     return (struct lamp_finding){ .grade = LAMP_GRADE_NONE };

@@ -8,16 +8,16 @@
 enum { KEY = 64 };
 
 static const struct {
-    uint16_t port;
     const char *coin;
+    uint16_t port;
     bool is_bip324;
 } ports[] = {
-    { 8333, "BTC", true },   { 18333, "BTC", true }, /* testnet3 */
-    { 38333, "BTC", true },                          /* signet */
-    { 9333, "LTC", false },  { 9999, "DASH", false }, { 22556, "DOGE", false },
-    { 8233, "ZEC", false },  { 18080, "XMR", false }, { 30303, "ETH", false },
-    { 16111, "KAS", false }, { 9030, "ERG", false },  { 8767, "RVN", false },
-    { 12024, "DGB", false }, { 3414, "GRIN", false }, { 8444, "XCH", false },
+    { "BTC", 8333, true },   { "BTC", 18333, true }, /* testnet3 */
+    { "BTC", 38333, true },                          /* signet */
+    { "LTC", 9333, false },  { "DASH", 9999, false }, { "DOGE", 22556, false },
+    { "ZEC", 8233, false },  { "XMR", 18080, false }, { "ETH", 30303, false },
+    { "KAS", 16111, false }, { "ERG", 9030, false },  { "RVN", 8767, false },
+    { "DGB", 12024, false }, { "GRIN", 3414, false }, { "XCH", 8444, false },
 };
 
 static size_t find(uint16_t port)

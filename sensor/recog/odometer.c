@@ -210,7 +210,8 @@ static struct lamp_odometer_reading read_chunks(const struct lamp_odometer *o)
     double chunks = 0, rounds = 0;
     for (size_t i = 0; i < o->n; i++) {
         const struct lamp_odometer_share *s = &o->shares[i];
-        chunks += s->count / CHUNK + 0.5;
+        const uint64_t chunk = s->count / CHUNK;
+        chunks += (double)chunk + 0.5;
         rounds += fmax(0, round((best * s->job_s - s->count % CHUNK) / CHUNK)) + 0.5;
     }
     const double threads = fmax(1, chunks / rounds);

@@ -55,6 +55,13 @@ static void add_name(struct lamp_certificate *cert, const struct lamp_cursor *c)
         cert->names[cert->n_names++] = (struct lamp_bytes){ c->p, lamp_cursor_left(c) };
 }
 
+/* Whether both hold the same bytes, some at least. */
+static bool same(const struct lamp_cursor *a, const struct lamp_cursor *b)
+{
+    const size_t n = lamp_cursor_left(a);
+    return n > 0 && n == lamp_cursor_left(b) && a->p && b->p && memcmp(a->p, b->p, n) == 0;
+}
+
 static bool is_oid(const struct lamp_cursor *c, const char *oid, size_t len)
 {
     return lamp_cursor_left(c) == len && memcmp(c->p, oid, len) == 0;
@@ -90,7 +97,7 @@ static void read_extensions(struct lamp_cursor list, struct lamp_certificate *ce
     for (unsigned i = 0; i < PARTS_MAX && expect(&list, DER_SEQUENCE, &ext); i++) {
         if (!expect(&ext, DER_OID, &oid) || !is_oid(&oid, "\x55\x1d\x11", 3))
             continue;
-        if (next(&ext, &tag, &value) && tag == DER_BOOLEAN && !next(&ext, &tag, &value))
+        if (!next(&ext, &tag, &value) || (tag == DER_BOOLEAN && !next(&ext, &tag, &value)))
             continue;
         if (tag == DER_OCTETS)
             read_alternatives(value, cert);
@@ -120,8 +127,7 @@ int lamp_certificate_message(struct lamp_bytes message, struct lamp_certificate 
         !expect(&tbs, DER_SEQUENCE, &issuer) || !expect(&tbs, DER_SEQUENCE, &skipped) || /* dates */
         !expect(&tbs, DER_SEQUENCE, &subject))
         return LAMP_EFORMAT;
-    cert.self_signed = lamp_cursor_left(&issuer) == lamp_cursor_left(&subject) &&
-                       memcmp(issuer.p, subject.p, lamp_cursor_left(&subject)) == 0;
+    cert.self_signed = same(&issuer, &subject);
     read_subject(subject, &cert);
     while (next(&tbs, &tag, &skipped))
         if (tag == DER_CONTEXT_3 && expect(&skipped, DER_SEQUENCE, &list))
