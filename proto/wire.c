@@ -49,6 +49,7 @@ static const struct lamp_field hello_fields[] = {
     LAMP_FLAG(memory_only),
     LAMP_FLAG(more_streams),
     LAMP_U64(agg_epoch),
+    LAMP_U64(server_key_serial),
 };
 LAMP_SHAPE(hello, hello, hello, hello_fields);
 #undef LAMP_OURS
@@ -134,6 +135,7 @@ static const struct lamp_field ping_fields[] = {
     LAMP_U64(t_us),
     LAMP_U64(t_agg_us),
     LAMP_U64(rtt_us),
+    LAMP_U64(server_key_serial),
 };
 LAMP_SHAPE(ping, ping, ping, ping_fields);
 #undef LAMP_OURS
@@ -314,6 +316,60 @@ static int check_local_state(void *ours)
     return LAMP_OK;
 }
 
+#define LAMP_OURS struct lamp_enroll
+#define LAMP_THEIRS Davylamp__V1__Enroll
+static const struct lamp_field enroll_fields[] = {
+    LAMP_OPT_ID(token),
+    LAMP_BYTES(name, LAMP_WIRE_NAME_MAX),
+    LAMP_BYTES(site, LAMP_WIRE_SITE_MAX),
+    LAMP_BYTES(build, 64),
+};
+LAMP_SHAPE(enroll, enroll, enroll, enroll_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_enroll_answer
+#define LAMP_THEIRS Davylamp__V1__EnrollAnswer
+static const struct lamp_field enroll_answer_fields[] = {
+    LAMP_UPTO(state, LAMP_ENROLL_LATER),
+    LAMP_U32(code),
+    LAMP_BYTES(site, LAMP_WIRE_SITE_MAX),
+    LAMP_BYTES(name, LAMP_WIRE_NAME_MAX),
+    LAMP_OPT_ID(list_key),
+    LAMP_U32(retry_after_ms),
+};
+LAMP_SHAPE(enroll_answer, enroll_answer, enroll_answer, enroll_answer_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_key_rotate
+#define LAMP_THEIRS Davylamp__V1__KeyRotate
+static const struct lamp_field key_rotate_fields[] = { LAMP_ID(public_key) };
+LAMP_SHAPE(key_rotate, key_rotate, key_rotate, key_rotate_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_key_state
+#define LAMP_THEIRS Davylamp__V1__KeyState
+static const struct lamp_field key_state_fields[] = {
+    LAMP_UPTO(order, LAMP_KEY_ORDER_REFUSED),
+    LAMP_OPT_ID(public_key),
+};
+LAMP_SHAPE(key_state, key_state, key_state, key_state_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_server_key
+#define LAMP_THEIRS Davylamp__V1__ServerKey
+static const struct lamp_field server_key_fields[] = {
+    LAMP_ID(public_key),
+    LAMP_U64(serial),
+    LAMP_ID(signature),
+};
+LAMP_SHAPE(server_key, server_key, server_key, server_key_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
 #define LAMP_OURS struct lamp_local_state
 #define LAMP_THEIRS Davylamp__V1__LocalState
 static const struct lamp_field local_state_fields[] = {
@@ -394,6 +450,11 @@ static const struct message messages[] = {
     MESSAGE(SET_END, set_end),
     MESSAGE(SET_RESET, set_reset),
     MESSAGE(SET_STATUS, set_status),
+    MESSAGE(ENROLL, enroll),
+    MESSAGE(KEY_ROTATE, key_rotate),
+    MESSAGE(ENROLL_ANSWER, enroll_answer),
+    MESSAGE(KEY_STATE, key_state),
+    MESSAGE(SERVER_KEY, server_key),
     MESSAGE(LOCAL_STATE, local_state),
     MESSAGE(LOCAL_REPLY, local_reply),
     MESSAGE(LOCAL_ANSWER, local_answer),
@@ -526,4 +587,16 @@ int lamp_set_manifest_unpack(struct lamp_bytes packed, char site[65], struct lam
     }
     lamp_arena_done(&arena);
     return rc;
+}
+
+/* ---- the key of the server ---- */
+
+void lamp_server_key_signed(const struct lamp_server_key *k, uint8_t out[LAMP_SERVER_KEY_SIGNED])
+{
+    static const char domain[] = "davylamp server key"; /* with its NUL 20 bytes */
+    _Static_assert(sizeof(domain) + 8 + LAMP_WIRE_KEY_LEN == LAMP_SERVER_KEY_SIGNED, "layout");
+    memcpy(out, domain, sizeof(domain));
+    for (size_t i = 0; i < 8; i++)
+        out[sizeof(domain) + i] = (uint8_t)(k->serial >> (8 * i));
+    memcpy(out + sizeof(domain) + 8, k->public_key, LAMP_WIRE_KEY_LEN);
 }

@@ -42,6 +42,9 @@ enum {
     LAMP_WIRE_NONCE_LEN = 16,
     LAMP_WIRE_DIGEST_LEN = 32,
     LAMP_WIRE_SIGNATURE_LEN = 64,
+    LAMP_WIRE_KEY_LEN = 32,
+    LAMP_WIRE_TOKEN_LEN = 16,
+    LAMP_WIRE_NAME_MAX = 64, /* of a sensor */
 };
 
 /* Highest count of bytes or packets of one row: sums of many rows stay below 2^63. */
@@ -92,6 +95,7 @@ struct lamp_hello {
     struct lamp_stream_id current_stream;
     bool memory_only, more_streams;
     uint64_t agg_epoch;
+    uint64_t server_key_serial; /* of the newest SERVER_KEY it holds; 0: none */
 };
 
 struct lamp_welcome {
@@ -155,6 +159,7 @@ struct lamp_ping {
     struct lamp_session_id session;
     uint64_t t_us;
     uint64_t t_agg_us, rtt_us; /* rtt_us 0: not known */
+    uint64_t server_key_serial;
 };
 struct lamp_pong {
     struct lamp_session_id session;
@@ -261,6 +266,51 @@ struct lamp_set_status {
     uint64_t repairs, flows_cut; /* since the process started */
 };
 
+/* ---- enrolment and keys ---- */
+
+struct lamp_enroll {
+    uint8_t token[LAMP_WIRE_TOKEN_LEN]; /* all zero: none, an operator is to approve */
+    struct lamp_bytes name, site, build;
+};
+
+enum lamp_enroll_state {
+    LAMP_ENROLL_NONE,
+    LAMP_ENROLL_ACCEPTED,
+    LAMP_ENROLL_PENDING,
+    LAMP_ENROLL_REFUSED,
+    LAMP_ENROLL_LATER
+};
+
+struct lamp_enroll_answer {
+    enum lamp_enroll_state state;
+    int32_t code;
+    struct lamp_bytes site, name;
+    uint8_t list_key[LAMP_WIRE_KEY_LEN]; /* all zero: not said */
+    uint32_t retry_after_ms;
+};
+
+struct lamp_key_rotate {
+    uint8_t public_key[LAMP_WIRE_KEY_LEN];
+};
+
+enum lamp_key_order {
+    LAMP_KEY_ORDER_NONE,
+    LAMP_KEY_ORDER_REPLACE,
+    LAMP_KEY_ORDER_ACCEPTED,
+    LAMP_KEY_ORDER_REFUSED
+};
+
+struct lamp_key_state {
+    enum lamp_key_order order;
+    uint8_t public_key[LAMP_WIRE_KEY_LEN]; /* all zero: none */
+};
+
+struct lamp_server_key {
+    uint8_t public_key[LAMP_WIRE_KEY_LEN];
+    uint64_t serial;
+    uint8_t signature[LAMP_WIRE_SIGNATURE_LEN];
+};
+
 /* ---- inside one sensor ---- */
 
 struct lamp_local_state {
@@ -286,8 +336,8 @@ struct lamp_local_names {
 
 /* ---- the envelope ---- */
 
-/* Numbers are those of Envelope's members. ENROLL, KEY_ROTATE and the ORDER family are laid
- * down in fleet.proto; no program acts on them yet, so they unpack as LAMP_MSG_OTHER. */
+/* Numbers are those of Envelope's members. The ORDER family is laid down in fleet.proto; no
+ * program acts on it yet, so it unpacks as LAMP_MSG_OTHER. */
 enum lamp_msg_type {
     LAMP_MSG_OTHER = 0, /* well-formed, but nothing this build knows: count and ignore */
     LAMP_MSG_HELLO = 1,
@@ -306,6 +356,11 @@ enum lamp_msg_type {
     LAMP_MSG_SET_END,
     LAMP_MSG_SET_RESET,
     LAMP_MSG_SET_STATUS,
+    LAMP_MSG_ENROLL = 32,
+    LAMP_MSG_KEY_ROTATE,
+    LAMP_MSG_ENROLL_ANSWER,
+    LAMP_MSG_KEY_STATE,
+    LAMP_MSG_SERVER_KEY,
     LAMP_MSG_LOCAL_STATE = 60,
     LAMP_MSG_LOCAL_REPLY,
     LAMP_MSG_LOCAL_ANSWER,
@@ -331,6 +386,11 @@ struct lamp_msg {
         struct lamp_set_end set_end;
         struct lamp_set_reset set_reset;
         struct lamp_set_status set_status;
+        struct lamp_enroll enroll;
+        struct lamp_key_rotate key_rotate;
+        struct lamp_enroll_answer enroll_answer;
+        struct lamp_key_state key_state;
+        struct lamp_server_key server_key;
         struct lamp_local_state local_state;
         struct lamp_local_reply local_reply;
         struct lamp_local_answer local_answer;
@@ -453,3 +513,7 @@ int lamp_set_entry_cmp(const void *a, const void *b);
  * LAMP_WIRE_SET_ENTRIES_MAX, or a name or text too long. LAMP_ENOMEM. */
 LAMP_CHECK int lamp_set_digest(const struct lamp_set_entry *entries, size_t n,
                                uint8_t out[LAMP_WIRE_DIGEST_LEN]);
+
+/* The bytes of a SERVER_KEY that the list key signs (docs/WIRE.md). */
+enum { LAMP_SERVER_KEY_SIGNED = 20 + 8 + LAMP_WIRE_KEY_LEN };
+void lamp_server_key_signed(const struct lamp_server_key *k, uint8_t out[LAMP_SERVER_KEY_SIGNED]);

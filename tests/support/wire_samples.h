@@ -12,11 +12,13 @@ static inline void wire_fill(void *p, size_t len, uint8_t seed)
 }
 
 static const enum lamp_msg_type wire_sample_types[] = {
-    LAMP_MSG_HELLO,       LAMP_MSG_WELCOME,     LAMP_MSG_SUMMARY,      LAMP_MSG_LOSS,
-    LAMP_MSG_CLOSE,       LAMP_MSG_ACK,         LAMP_MSG_BYE,          LAMP_MSG_PING,
-    LAMP_MSG_PONG,        LAMP_MSG_SET_NOTIFY,  LAMP_MSG_SET_QUERY,    LAMP_MSG_SET_BEGIN,
-    LAMP_MSG_SET_CHUNK,   LAMP_MSG_SET_END,     LAMP_MSG_SET_RESET,    LAMP_MSG_SET_STATUS,
-    LAMP_MSG_LOCAL_STATE, LAMP_MSG_LOCAL_REPLY, LAMP_MSG_LOCAL_ANSWER, LAMP_MSG_LOCAL_NAMES,
+    LAMP_MSG_HELLO,       LAMP_MSG_WELCOME,     LAMP_MSG_SUMMARY,       LAMP_MSG_LOSS,
+    LAMP_MSG_CLOSE,       LAMP_MSG_ACK,         LAMP_MSG_BYE,           LAMP_MSG_PING,
+    LAMP_MSG_PONG,        LAMP_MSG_SET_NOTIFY,  LAMP_MSG_SET_QUERY,     LAMP_MSG_SET_BEGIN,
+    LAMP_MSG_SET_CHUNK,   LAMP_MSG_SET_END,     LAMP_MSG_SET_RESET,     LAMP_MSG_SET_STATUS,
+    LAMP_MSG_ENROLL,      LAMP_MSG_KEY_ROTATE,  LAMP_MSG_ENROLL_ANSWER, LAMP_MSG_KEY_STATE,
+    LAMP_MSG_SERVER_KEY,  LAMP_MSG_LOCAL_STATE, LAMP_MSG_LOCAL_REPLY,   LAMP_MSG_LOCAL_ANSWER,
+    LAMP_MSG_LOCAL_NAMES,
 };
 
 static inline size_t wire_sample_count(void)
@@ -57,7 +59,8 @@ static inline void wire_sample_session(struct lamp_msg *m)
                                  .block_list = wire_sample_head(),
                                  .spool_bytes = 0,
                                  .spool_quota_bytes = 1ull << 35,
-                                 .current_stream = stream };
+                                 .current_stream = stream,
+                                 .server_key_serial = 6 };
         break;
     case LAMP_MSG_WELCOME:
         m->u.welcome = (struct lamp_welcome){ .proto = 1,
@@ -83,7 +86,7 @@ static inline void wire_sample_session(struct lamp_msg *m)
         m->u.bye = (struct lamp_bye){ session, LAMP_BYE_OVERLOAD, 5000 };
         break;
     case LAMP_MSG_PING:
-        m->u.ping = (struct lamp_ping){ session, 1, 2, 3 };
+        m->u.ping = (struct lamp_ping){ session, 1, 2, 3, 4 };
         break;
     case LAMP_MSG_PONG:
         m->u.pong = (struct lamp_pong){ session, 1, 2 };
@@ -178,11 +181,47 @@ static inline void wire_sample_set(struct lamp_msg *m)
     }
 }
 
+static inline void wire_sample_key(struct lamp_msg *m)
+{
+    switch (m->type) {
+    case LAMP_MSG_ENROLL:
+        wire_fill(m->u.enroll.token, LAMP_WIRE_TOKEN_LEN, 5);
+        m->u.enroll.name = lamp_bytes_of("router-17");
+        m->u.enroll.site = lamp_bytes_of("branch-17");
+        m->u.enroll.build = lamp_bytes_of("0.1.0");
+        break;
+    case LAMP_MSG_KEY_ROTATE:
+        wire_fill(m->u.key_rotate.public_key, LAMP_WIRE_KEY_LEN, 6);
+        break;
+    case LAMP_MSG_ENROLL_ANSWER:
+        m->u.enroll_answer = (struct lamp_enroll_answer){ .state = LAMP_ENROLL_ACCEPTED,
+                                                          .code = LAMP_EEXPIRED,
+                                                          .site = lamp_bytes_of("branch-17"),
+                                                          .name = lamp_bytes_of("router-17"),
+                                                          .retry_after_ms = 5000 };
+        wire_fill(m->u.enroll_answer.list_key, LAMP_WIRE_KEY_LEN, 7);
+        break;
+    case LAMP_MSG_KEY_STATE:
+        m->u.key_state.order = LAMP_KEY_ORDER_ACCEPTED;
+        wire_fill(m->u.key_state.public_key, LAMP_WIRE_KEY_LEN, 8);
+        break;
+    case LAMP_MSG_SERVER_KEY:
+        m->u.server_key.serial = 1790000000;
+        wire_fill(m->u.server_key.public_key, LAMP_WIRE_KEY_LEN, 9);
+        wire_fill(m->u.server_key.signature, LAMP_WIRE_SIGNATURE_LEN, 10);
+        break;
+    default:
+        break;
+    }
+}
+
 static inline void wire_sample_of(enum lamp_msg_type type, struct lamp_msg *out)
 {
     *out = (struct lamp_msg){ .type = type };
     if (type < LAMP_MSG_SET_NOTIFY)
         wire_sample_session(out);
+    else if (type >= LAMP_MSG_ENROLL && type <= LAMP_MSG_SERVER_KEY)
+        wire_sample_key(out);
     else
         wire_sample_set(out);
 }
