@@ -136,6 +136,17 @@ void lamp_api_json_sensor(struct lamp_json *j, const struct lamp_sensor_view *v)
     lamp_json_uint(j, "serial", v->list_serial);
     lamp_json_time(j, "at", v->list_at_us);
     lamp_json_str(j, "error", v->list_error);
+    lamp_json_uint(j, "elements", v->list_elements);
+    lamp_json_uint(j, "repairs", v->list_repairs);
+    lamp_json_uint(j, "flows_cut", v->list_flows_cut);
+    if (v->about_serial > 0) {
+        lamp_json_object(j, "about");
+        lamp_json_uint(j, "epoch", v->about_epoch);
+        lamp_json_uint(j, "serial", v->about_serial);
+        lamp_json_end(j);
+    } else {
+        lamp_json_null(j, "about");
+    }
     lamp_json_end(j);
     lamp_json_end(j);
 }

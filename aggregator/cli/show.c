@@ -9,7 +9,7 @@
 
 enum {
     CELL = 160,
-    COLUMNS_MAX = 12,
+    COLUMNS_MAX = 14,
     ROWS_MAX = 4096,
     WIDE = 48, /* longer cells are cut in tables */
 };
@@ -221,18 +221,35 @@ void lamp_show_status(const json_t *s)
     printf("database     %s\n", bytes((double)num(s, "database_bytes"), a));
 }
 
+/* "confirmed 41", "rolled-back 42, holds 41". */
+static void list_state(const json_t *e, char buf[CELL])
+{
+    char state[CELL];
+    const json_t *about = json_object_get(e, "about");
+    if (json_is_object(about))
+        snprintf(buf, CELL, "%.60s %" PRId64 ", holds %" PRId64, str(e, "state", state),
+                 num(about, "serial"), num(e, "serial"));
+    else
+        snprintf(buf, CELL, "%.60s %" PRId64, str(e, "state", state), num(e, "serial"));
+}
+
 void lamp_show_sensors(const json_t *list, double now)
 {
-    static const char *const heads[] = { "SITE",    "SENSOR", "STATE", "SEEN",     "VERSION",
-                                         "WATCHED", "DROPS",  "LOST",  "BLOCKING", "LIST" };
+    static const char *const heads[] = { "SITE",      "SENSOR", "STATE",  "SEEN",     "VERSION",
+                                         "WATCHED",   "DROPS",  "LOST",   "BLOCKING", "LIST",
+                                         "IN KERNEL", "CUT",    "REPAIRS" };
     size_t i;
     json_t *s;
     struct table *t = new_table(heads, ARRAY_LEN(heads));
     json_array_foreach(list, i, s)
     {
         char site[CELL], id[CELL], seen[CELL], version[CELL], watched[CELL], drops[CELL],
-            lost[CELL], mode[CELL], state[CELL];
+            lost[CELL], mode[CELL], state[CELL], elements[CELL], cut[CELL], repairs[CELL];
         const json_t *e = json_object_get(s, "enforcement");
+        list_state(e, state);
+        snprintf(elements, CELL, "%" PRId64, num(e, "elements"));
+        snprintf(cut, CELL, "%" PRId64, num(e, "flows_cut"));
+        snprintf(repairs, CELL, "%" PRId64, num(e, "repairs"));
         snprintf(drops, CELL, "%" PRId64, num(s, "drops"));
         snprintf(lost, CELL, "%" PRId64, num(s, "lost"));
         const char *const cells[] = {
@@ -245,7 +262,10 @@ void lamp_show_sensors(const json_t *list, double now)
             drops,
             lost,
             str(e, "mode", mode),
-            str(e, "state", state),
+            state,
+            elements,
+            cut,
+            repairs,
         };
         if (t)
             add_row(t, cells);

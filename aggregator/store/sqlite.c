@@ -185,8 +185,10 @@ static int make_schema(struct lamp_sqlite *q)
         err = pragma(q, lamp_schema_2);
     if (err == LAMP_OK && version < 3)
         err = pragma(q, lamp_schema_3);
-    if (err == LAMP_OK)
+    if (err == LAMP_OK && version < 4)
         err = pragma(q, lamp_schema_4);
+    if (err == LAMP_OK)
+        err = pragma(q, lamp_schema_5);
     return err == LAMP_OK ? pragma(q, version == 0 ? epoch : upgraded) : err;
 }
 

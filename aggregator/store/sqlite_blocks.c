@@ -334,13 +334,24 @@ static int note_nothing(const struct report *r, int state)
 
 static int note_sensor(const struct report *r)
 {
-    return LAMP_EXEC(r->q,
-                     "UPDATE sensor SET list_mode = ?2, list_state = ?3, list_epoch = ?4,"
-                     " list_serial = ?5, list_at_us = ?6, list_error = ?7 WHERE no = ?1",
-                     lamp_int(r->sensor), lamp_int((int64_t)r->st->mode),
-                     lamp_int((int64_t)r->st->state), lamp_uint(r->st->head.epoch),
-                     lamp_uint(r->st->head.serial), lamp_uint(r->now_us),
-                     lamp_str(r->st->code < 0 ? r->detail : ""));
+    const struct lamp_set_status *st = r->st;
+    int err = LAMP_EXEC(
+        r->q,
+        "UPDATE sensor SET list_mode = ?2, list_state = ?3, list_epoch = ?4,"
+        " list_serial = ?5, list_at_us = ?6, list_error = ?7, list_elements = ?8,"
+        " list_repairs = ?9, list_flows_cut = ?10, list_about_epoch = ?11,"
+        " list_about_serial = ?12 WHERE no = ?1",
+        lamp_int(r->sensor), lamp_int((int64_t)st->mode), lamp_int((int64_t)st->state),
+        lamp_uint(st->head.epoch), lamp_uint(st->head.serial), lamp_uint(r->now_us),
+        lamp_str(st->code < 0 ? r->detail : ""), lamp_int(st->elements), lamp_uint(st->repairs),
+        lamp_uint(st->flows_cut), lamp_uint(st->about.epoch), lamp_uint(st->about.serial));
+    if (err == LAMP_OK && (st->state == LAMP_SET_ROLLED_BACK || st->code == LAMP_EREJECTED))
+        err =
+            LAMP_EXEC(r->q,
+                      "UPDATE sensor SET list_rejected_epoch = ?2, list_rejected_serial = ?3"
+                      " WHERE no = ?1",
+                      lamp_int(r->sensor), lamp_uint(st->about.epoch), lamp_uint(st->about.serial));
+    return err;
 }
 
 int lamp_sqlite_op_list_status(lamp_store *s, int64_t sensor_ref, const struct lamp_set_status *st,

@@ -184,7 +184,8 @@ int lamp_sqlite_op_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *
         "SELECT s.id, t.name, s.version, s.enrolled_us, s.last_seen_us, s.clock_offset_us,"
         " s.batches, s.rows, s.duplicates, s.lost_records, s.uplink_bytes, s.flows_live,"
         " s.memory_bytes, s.list_mode, s.list_state, s.list_epoch, s.list_serial, s.list_at_us,"
-        " s.list_error, total(r.packets), total(r.bytes), total(r.kernel_drops),"
+        " s.list_error, s.list_elements, s.list_repairs, s.list_flows_cut, s.list_about_epoch,"
+        " s.list_about_serial, total(r.packets), total(r.bytes), total(r.kernel_drops),"
         " total(r.interface_drops), total(r.flows_evicted), total(r.cpu_us)"
         " FROM sensor s JOIN site t ON t.no = s.site LEFT JOIN capture_run r ON r.sensor = s.no"
         " WHERE s.enrolled = 1 GROUP BY s.no ORDER BY t.name, s.id",
@@ -212,12 +213,17 @@ int lamp_sqlite_op_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *
             .list_serial = lamp_col_uint(st, 16),
             .list_at_us = lamp_col_uint(st, 17),
             .list_error = lamp_col_str(st, 18),
-            .packets = lamp_col_uint(st, 19),
-            .bytes = lamp_col_uint(st, 20),
-            .kernel_drops = lamp_col_uint(st, 21),
-            .interface_drops = lamp_col_uint(st, 22),
-            .flows_evicted = lamp_col_uint(st, 23),
-            .cpu_us = lamp_col_uint(st, 24),
+            .list_elements = lamp_col_uint(st, 19),
+            .list_repairs = lamp_col_uint(st, 20),
+            .list_flows_cut = lamp_col_uint(st, 21),
+            .about_epoch = lamp_col_uint(st, 22),
+            .about_serial = lamp_col_uint(st, 23),
+            .packets = lamp_col_uint(st, 24),
+            .bytes = lamp_col_uint(st, 25),
+            .kernel_drops = lamp_col_uint(st, 26),
+            .interface_drops = lamp_col_uint(st, 27),
+            .flows_evicted = lamp_col_uint(st, 28),
+            .cpu_us = lamp_col_uint(st, 29),
         };
         if (!fn(&v, arg)) {
             sqlite3_reset(st);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 4 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 5 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
-#define LAMP_SCHEMA_LATEST 4
+#define LAMP_SCHEMA_LATEST 5
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -146,3 +146,15 @@ static const char lamp_schema_3[] =
 static const char lamp_schema_4[] =
     "ALTER TABLE stream ADD COLUMN to_us INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sensor ADD COLUMN shared_key_us INTEGER NOT NULL DEFAULT 0;";
+
+/* What version 5 adds: the rest of a sensor's SET_STATUS. list_about_*: the list that it refused or
+ * rolled back, if that is another than the one in force; list_rejected_*: the newest that it rolled
+ * back, which it will not take again. */
+static const char lamp_schema_5[] =
+    "ALTER TABLE sensor ADD COLUMN list_elements INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sensor ADD COLUMN list_repairs INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sensor ADD COLUMN list_flows_cut INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sensor ADD COLUMN list_about_epoch INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sensor ADD COLUMN list_about_serial INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sensor ADD COLUMN list_rejected_epoch INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sensor ADD COLUMN list_rejected_serial INTEGER NOT NULL DEFAULT 0;";

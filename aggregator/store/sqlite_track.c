@@ -44,7 +44,8 @@ int lamp_sqlite_op_sensor(lamp_store *s, const char *id, struct lamp_store_senso
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     sqlite3_stmt *st =
         LAMP_QUERY(q,
-                   "SELECT s.no, s.site, t.name, s.clock_offset_us FROM sensor s JOIN site t"
+                   "SELECT s.no, s.site, t.name, s.clock_offset_us, s.list_rejected_epoch,"
+                   " s.list_rejected_serial FROM sensor s JOIN site t"
                    " ON t.no = s.site WHERE s.id = ? AND s.enrolled = 1",
                    lamp_str(id));
     const int got = lamp_sqlite_step(q, st);
@@ -54,6 +55,8 @@ int lamp_sqlite_op_sensor(lamp_store *s, const char *id, struct lamp_store_senso
     out->site_ref = sqlite3_column_int64(st, 1);
     lamp_col_copy(st, 2, out->site, sizeof(out->site));
     out->clock_offset_us = sqlite3_column_int64(st, 3);
+    out->rejected_epoch = lamp_col_uint(st, 4);
+    out->rejected_serial = lamp_col_uint(st, 5);
     snprintf(out->id, sizeof(out->id), "%s", id);
     sqlite3_reset(st);
     return LAMP_OK;

@@ -28,7 +28,10 @@ struct lamp_sensor_view {
     enum lamp_enforce_mode mode; /* of block lists */
     enum lamp_set_state list_state;
     uint64_t list_epoch, list_serial, list_at_us;
-    const char *list_error; /* "" none */
+    const char *list_error;                /* "" none */
+    uint64_t list_elements;                /* in the kernel */
+    uint64_t list_repairs, list_flows_cut; /* since its enforce process started */
+    uint64_t about_epoch, about_serial;    /* the list it refused or rolled back; serial 0: none */
 };
 
 enum lamp_miner_state {

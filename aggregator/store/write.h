@@ -31,8 +31,9 @@ LAMP_CHECK int lamp_store_set_interval(lamp_store *s, uint64_t interval_us);
 /* ---- sensors and their streams ---- */
 
 struct lamp_store_sensor {
-    int64_t ref, site_ref;   /* row numbers, for the calls below */
-    int64_t clock_offset_us; /* its clock minus ours, when last told */
+    int64_t ref, site_ref;                    /* row numbers, for the calls below */
+    int64_t clock_offset_us;                  /* its clock minus ours, when last told */
+    uint64_t rejected_epoch, rejected_serial; /* the list it rolled back last; serial 0: none */
     char id[LAMP_NAME_MAX], site[LAMP_NAME_MAX];
 };
 

@@ -357,8 +357,12 @@ static int on_query(const struct lamp_merge *m, struct work *k)
     if (q->have.kind != LAMP_SET_BLOCK ||
         lamp_blocklist_head(m->blocks, k->sensor.site, &head) != LAMP_OK)
         return LAMP_OK; /* nothing of that kind is published */
-    if (q->have.epoch == head.epoch && q->have.serial == head.serial &&
-        memcmp(q->have.digest, head.digest, sizeof(head.digest)) == 0) {
+    const bool has_it = q->have.epoch == head.epoch && q->have.serial == head.serial &&
+                        memcmp(q->have.digest, head.digest, sizeof(head.digest)) == 0;
+    /* What the sensor rolled back it would refuse: it waits for the next serial. */
+    const bool rejected =
+        k->sensor.rejected_serial == head.serial && k->sensor.rejected_epoch == head.epoch;
+    if (has_it || rejected) {
         struct lamp_msg notify = { .type = LAMP_MSG_SET_NOTIFY };
         notify.u.set_notify = (struct lamp_set_notify){ head, q->nonce };
         lamp_answers_add(m->answers, k->letter, &notify);

@@ -208,13 +208,19 @@ static bool same_head(const struct lamp_set_head *a, const struct lamp_set_head 
            memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
 }
 
+static bool is_zero(const struct lamp_nonce *nonce)
+{
+    return sodium_is_zero(nonce->b, sizeof(nonce->b));
+}
+
 /* Whether the message belongs to sets; passes on what answers our question. */
 static bool on_set_message(struct link *l, const struct lamp_msg *m, struct lamp_bytes packed)
 {
     const struct lamp_nonce *nonce = NULL;
     switch (m->type) {
     case LAMP_MSG_SET_NOTIFY:
-        if (m->u.set_notify.head.kind == LAMP_SET_BLOCK &&
+        /* One that answers a question is no hint: there is nothing for us, whatever its head. */
+        if (m->u.set_notify.head.kind == LAMP_SET_BLOCK && is_zero(&m->u.set_notify.nonce) &&
             !same_head(&m->u.set_notify.head, &l->head))
             l->query_due = true;
         on_answer(l, &m->u.set_notify.nonce);

@@ -120,7 +120,12 @@ int lamp_store_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *fn, 
                                         .interface_drops = 3,
                                         .mode = LAMP_ENFORCE_ON,
                                         .list_state = LAMP_SET_ROLLED_BACK,
-                                        .list_error = "" };
+                                        .list_error = "",
+                                        .list_elements = 12,
+                                        .list_repairs = 3,
+                                        .list_flows_cut = 4,
+                                        .about_epoch = 7,
+                                        .about_serial = 42 };
     fn(&v, arg);
     return LAMP_OK;
 }

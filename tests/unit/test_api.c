@@ -331,6 +331,12 @@ static void test_views(void **state)
     assert_int_equal(drops, 5);
     assert_true(offset == -1.5);
     assert_string_equal(state_name, "rolled-back");
+    json_int_t elements, repairs, cut, about;
+    assert_int_equal(json_unpack(a.json, "{s:[{s:{s:I,s:I,s:I,s:{s:I}}}]}", "sensors",
+                                 "enforcement", "elements", &elements, "repairs", &repairs,
+                                 "flows_cut", &cut, "about", "serial", &about),
+                     0);
+    assert_true(elements == 12 && repairs == 3 && cut == 4 && about == 42);
     done(&a);
 
     call("GET", "/api/v1/traffic?limit=1&host=10.1.0.23&application=https&from=0&to=60", NULL, NULL,

@@ -473,6 +473,20 @@ static void test_block_list(void **state)
                                                 .mode = LAMP_ENFORCE_ON };
     const struct lamp_command lift = { .kind = LAMP_CMD_UNBLOCK, .actor = "admin", .block_id = 1 };
     say(f->socket, &st);
+
+    /* What was rolled back is not offered again; the answer is the head alone. */
+    const struct lamp_set_head none = { .kind = LAMP_SET_BLOCK };
+    lamp_msg_free(query(f, &none, LAMP_MSG_SET_BEGIN));
+    lamp_msg_free(hear(f->socket, LAMP_MSG_SET_CHUNK));
+    lamp_msg_free(hear(f->socket, LAMP_MSG_SET_END));
+    struct lamp_msg back = { .type = LAMP_MSG_SET_STATUS };
+    back.u.set_status = (struct lamp_set_status){ .head = none,
+                                                  .state = LAMP_SET_ROLLED_BACK,
+                                                  .code = LAMP_ETIMEOUT,
+                                                  .mode = LAMP_ENFORCE_ON,
+                                                  .about = head };
+    say(f->socket, &back);
+    lamp_msg_free(query(f, &none, LAMP_MSG_SET_NOTIFY));
     assert_int_equal(lamp_commands_run(f->commands, &lift, TIMEOUT_MS, &r), LAMP_OK);
     assert_int_equal(r.err, LAMP_OK);
     m = hear(f->socket, LAMP_MSG_SET_NOTIFY);

@@ -397,6 +397,15 @@ static void test_block_states(void **state)
     struct states seen = { 0 };
     ok(f->s, lamp_store_block_sensors(f->s, b.id, take_state, &seen));
     assert_int_equal(seen.hits, 11);
+    struct lamp_set_status back = st;
+    back.state = LAMP_SET_ROLLED_BACK;
+    back.about = (struct lamp_set_head){ LAMP_SET_BLOCK, epoch, 9, { 0 } };
+    ok(f->s, lamp_store_list_status(f->s, f->sensor.ref, &back, TEST_NOW_US, ignore_id, NULL));
+    ok(f->s, lamp_store_list_status(f->s, f->sensor.ref, &st, TEST_NOW_US, ignore_id, NULL));
+    struct lamp_store_sensor again;
+    ok(f->s, lamp_store_sensor(f->s, f->sensor.id, &again));
+    assert_int_equal(again.rejected_serial, 9); /* whatever is in force since */
+    assert_int_equal(again.rejected_epoch, epoch);
 
     uint64_t refused = (uint64_t)b.id;
     st = (struct lamp_set_status){ .head = { LAMP_SET_BLOCK, epoch, 6, { 0 } },

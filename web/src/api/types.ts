@@ -38,6 +38,10 @@ export interface Enforcement {
   serial: number;
   at: number | null;
   error: string | null;
+  elements: number;
+  repairs: number;
+  flows_cut: number;
+  about: { epoch: number; serial: number } | null;
 }
 
 export interface Sensor {
