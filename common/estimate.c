@@ -106,6 +106,16 @@ struct lamp_rate lamp_rate_from_self_report(double rate)
     return (struct lamp_rate){ rate, 0.9 * rate, 1.1 * rate, LAMP_RATE_SELF_REPORTED };
 }
 
+struct lamp_rate lamp_rate_best(struct lamp_rate shares, struct lamp_rate other, double self_rate)
+{
+    if (other.method != LAMP_RATE_NONE &&
+        (shares.method == LAMP_RATE_NONE ||
+         (other.high - other.low < shares.high - shares.low && shares.low <= other.value &&
+          other.value <= shares.high)))
+        return other;
+    return shares.method == LAMP_RATE_NONE ? lamp_rate_from_self_report(self_rate) : shares;
+}
+
 const char *lamp_rate_method_name(enum lamp_rate_method m)
 {
     static const char *const names[] = { NULL,         "shares", "self-reported",

@@ -4,13 +4,14 @@
 
 #include "common/util.h"
 
+/* The numbers are on the wire. */
 enum lamp_rate_method {
     LAMP_RATE_NONE,
     LAMP_RATE_SHARES,        /* shares x difficulty */
     LAMP_RATE_SELF_REPORTED, /* what the miner said of itself */
-    LAMP_RATE_HASH_VALUE,
-    LAMP_RATE_NONCE,
-    LAMP_RATE_TIMING,
+    LAMP_RATE_HASH_VALUE,    /* shares x difficulty as the hashes of the shares tell it */
+    LAMP_RATE_NONCE,         /* the shares' nonces, read as counters */
+    LAMP_RATE_TIMING,        /* when encrypted shares came */
 };
 
 /* Hashes (or solutions, graphs) per second with a 95 % interval. */
@@ -34,6 +35,10 @@ struct lamp_rate lamp_rate_from_values(double work, double n, double seconds, ui
 
 /* The self-reported rate with the +-10 % that unverified reports get. 0: method NONE. */
 struct lamp_rate lamp_rate_from_self_report(double rate);
+
+/* The best of what is known of one rate: counted shares; `other` (nonces, timing) where nothing was
+ * counted, or where it is the narrower and the shares do not gainsay it; else the self-report. */
+struct lamp_rate lamp_rate_best(struct lamp_rate shares, struct lamp_rate other, double self_rate);
 
 /* The method as the JSON names it ("shares", "self-reported", ...); NULL for NONE. */
 const char *lamp_rate_method_name(enum lamp_rate_method m);

@@ -18,3 +18,8 @@ int lamp_verdict_parse(const char *name, enum lamp_verdict *out)
     }
     return LAMP_EFORMAT;
 }
+
+const char *lamp_side_name(enum lamp_side s)
+{
+    return s == LAMP_SIDE_CLIENT ? "client" : s == LAMP_SIDE_SERVER ? "server" : NULL;
+}

@@ -21,6 +21,12 @@ enum lamp_conn_flag {
     LAMP_CONN_ENDED = 4, /* no further rows of this connection follow */
 };
 
+/* Who sent what a piece of evidence rests on. The numbers are on the wire. */
+enum lamp_side { LAMP_SIDE_UNKNOWN = 0, LAMP_SIDE_CLIENT = 1, LAMP_SIDE_SERVER = 2 };
+
+/* "client", "server"; NULL: not known. */
+const char *lamp_side_name(enum lamp_side s);
+
 /* "confirmed", ...; "none" for LAMP_VERDICT_NONE. */
 const char *lamp_verdict_name(enum lamp_verdict v);
 

@@ -10,6 +10,7 @@
 
 #include "common/addr.h"
 #include "common/err.h"
+#include "common/estimate.h"
 #include "common/util.h"
 #include "common/verdict.h"
 
@@ -23,7 +24,7 @@ enum {
     LAMP_WIRE_NAME_ROWS_MAX = 2048,
     LAMP_WIRE_STRINGS_MAX = 8192,
     LAMP_WIRE_STRING_MAX = 256,  /* bytes of one string of a batch */
-    LAMP_WIRE_EVIDENCE_MAX = 16, /* pairs of one connection row */
+    LAMP_WIRE_EVIDENCE_MAX = 16, /* of one connection row */
     LAMP_WIRE_DECODE_MAX = 64,
     LAMP_WIRE_STREAMS_MAX = 64,
     LAMP_WIRE_SETS_MAX = 8,
@@ -423,8 +424,13 @@ struct lamp_sensor_counters {
     uint64_t refused_bytes, rollup_other, names_dropped, summary_bytes_dropped;
 };
 
+/* One reason for a verdict. Empty bytes: not said. */
 struct lamp_evidence {
     struct lamp_bytes kind, detail;
+    struct lamp_bytes field;            /* the part of the traffic it was seen in */
+    struct lamp_bytes strength, refute; /* how far it goes, and what would gainsay it */
+    uint64_t t_us;                      /* of the packet; 0: unknown */
+    enum lamp_side side;                /* who sent it */
 };
 
 /* One connection in one interval. Counts from bytes_up to work_shares cover the interval
@@ -448,7 +454,13 @@ struct lamp_conn_row {
     uint16_t tunnel_port;                       /* 0: unknown */
     double difficulty, self_rate;               /* 0: unknown */
     uint32_t flags;                             /* enum lamp_conn_flag */
-    struct lamp_evidence evidence[LAMP_WIRE_EVIDENCE_MAX];
+    struct lamp_bytes platform;                 /* "minergate", "nicehash" */
+    uint32_t devices;                           /* that the nonces of shares tell of; 0: unknown */
+    enum lamp_rate_method work_method;          /* of work_hashes: NONE, SHARES or HASH_VALUE */
+    uint32_t hash_values;                       /* of HASH_VALUE: read from so many hashes */
+    enum lamp_rate_method other_method;         /* NONE, NONCE or TIMING */
+    double other_rate, other_low, other_high;   /* hashes/s by other_method */
+    struct lamp_evidence *evidence;             /* at most LAMP_WIRE_EVIDENCE_MAX */
     size_t n_evidence;
 };
 

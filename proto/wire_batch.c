@@ -138,6 +138,14 @@ static const struct column conn_columns[] = {
     STRING(tunnel_kind),
     STRING(tunnel_host),
     INT(tunnel_port, UINT16_MAX),
+    STRING(platform),
+    COUNT32(devices),
+    INT(work_method, LAMP_RATE_TIMING),
+    COUNT32(hash_values),
+    INT(other_method, LAMP_RATE_TIMING),
+    REAL(other_rate),
+    REAL(other_low),
+    REAL(other_high),
 };
 #undef LAMP_OURS
 #undef LAMP_THEIRS
@@ -147,6 +155,26 @@ static const struct table conn_table = {
     ARRAY_LEN(conn_columns),
     sizeof(struct lamp_conn_row),
     LAMP_WIRE_CONN_ROWS_MAX,
+};
+
+/* Evidence of all rows, one after another; the columns of ours without the prefix. */
+#define EVIDENCE(kind_, name, max_)                                                                \
+    {                                                                                              \
+        .kind = COLUMN_##kind_, .ours = offsetof(struct lamp_evidence, name),                      \
+        .ours_size = LAMP_MEMBER_SIZE(struct lamp_evidence, name),                                 \
+        .theirs = offsetof(Davylamp__V1__ConnectionRows, evidence_##name),                         \
+        .theirs_n = offsetof(Davylamp__V1__ConnectionRows, n_evidence_##name),                     \
+        .theirs_size = sizeof(*((Davylamp__V1__ConnectionRows *)0)->evidence_##name),              \
+        .max = (max_)                                                                              \
+    }
+static const struct column evidence_columns[] = {
+    EVIDENCE(STRING, kind, 0),
+    EVIDENCE(STRING, detail, 0),
+    EVIDENCE(STRING, field, 0),
+    EVIDENCE(STRING, strength, 0),
+    EVIDENCE(STRING, refute, 0),
+    EVIDENCE(TIME, t_us, 0),
+    EVIDENCE(INT, side, LAMP_SIDE_SERVER),
 };
 
 #define LAMP_OURS struct lamp_rollup_row
@@ -319,35 +347,34 @@ static int table_to_pb(struct packer *p, const struct table *t, const void *rows
     return LAMP_OK;
 }
 
-/* Evidence: one count per row, then the pairs of all rows one after another. */
+/* Evidence: one count per row, then the reasons of all rows one after another. */
 static int evidence_to_pb(struct packer *p, const struct lamp_conn_row *rows, size_t n,
                           Davylamp__V1__ConnectionRows *pb)
 {
-    size_t pairs = 0, at = 0;
+    size_t total = 0, at = 0;
     for (size_t i = 0; i < n; i++) {
         if (rows[i].n_evidence > LAMP_WIRE_EVIDENCE_MAX)
             return LAMP_EFULL;
-        pairs += rows[i].n_evidence;
+        total += rows[i].n_evidence;
     }
-    if (pairs == 0)
+    if (total == 0)
         return LAMP_OK;
+    struct lamp_evidence *all = lamp_arena_alloc(&p->arena, total * sizeof(*all));
     pb->evidence_count = lamp_arena_alloc(&p->arena, n * sizeof(*pb->evidence_count));
-    pb->evidence_kind = lamp_arena_alloc(&p->arena, pairs * sizeof(*pb->evidence_kind));
-    pb->evidence_detail = lamp_arena_alloc(&p->arena, pairs * sizeof(*pb->evidence_detail));
-    if (!pb->evidence_count || !pb->evidence_kind || !pb->evidence_detail)
+    if (!all || !pb->evidence_count)
         return p->arena.error;
     for (size_t i = 0; i < n; i++) {
         pb->evidence_count[i] = (uint32_t)rows[i].n_evidence;
-        for (size_t k = 0; k < rows[i].n_evidence; k++, at++) {
-            int rc = intern(p, rows[i].evidence[k].kind, &pb->evidence_kind[at]);
-            if (!rc)
-                rc = intern(p, rows[i].evidence[k].detail, &pb->evidence_detail[at]);
-            if (rc)
-                return rc;
-        }
+        for (size_t k = 0; k < rows[i].n_evidence; k++)
+            all[at++] = rows[i].evidence[k];
     }
     pb->n_evidence_count = n;
-    pb->n_evidence_kind = pb->n_evidence_detail = pairs;
+    for (size_t i = 0; i < ARRAY_LEN(evidence_columns); i++) {
+        const int rc = column_to_pb(p, &evidence_columns[i], (const uint8_t *)all, total,
+                                    sizeof(*all), (uint8_t *)pb);
+        if (rc)
+            return rc;
+    }
     return LAMP_OK;
 }
 
@@ -521,26 +548,27 @@ static int table_from_pb(const struct unpacker *u, const struct table *t,
 static int evidence_from_pb(const struct unpacker *u, const Davylamp__V1__ConnectionRows *pb,
                             struct lamp_conn_row *rows)
 {
-    size_t pairs = 0, at = 0;
+    size_t total = 0;
     if (pb->n_evidence_count != 0 && pb->n_evidence_count != pb->n)
         return LAMP_EFORMAT;
     for (size_t i = 0; i < pb->n_evidence_count; i++) {
         if (pb->evidence_count[i] > LAMP_WIRE_EVIDENCE_MAX)
             return LAMP_EFULL;
-        pairs += pb->evidence_count[i];
+        total += pb->evidence_count[i];
     }
-    if (pb->n_evidence_kind != pairs || pb->n_evidence_detail != pairs)
-        return LAMP_EFORMAT;
+    struct lamp_evidence *all = lamp_arena_alloc(u->arena, total * sizeof(*all));
+    if (!all)
+        return u->arena->error;
+    for (size_t i = 0; i < ARRAY_LEN(evidence_columns); i++) {
+        const int rc = column_from_pb(u, &evidence_columns[i], (const uint8_t *)pb, (uint8_t *)all,
+                                      total, sizeof(*all));
+        if (rc)
+            return rc;
+    }
     for (size_t i = 0; i < pb->n_evidence_count; i++) {
-        struct lamp_conn_row *row = &rows[i];
-        for (; row->n_evidence < pb->evidence_count[i]; row->n_evidence++, at++) {
-            struct lamp_evidence *e = &row->evidence[row->n_evidence];
-            int rc = string_at(u, pb->evidence_kind[at], &e->kind);
-            if (!rc)
-                rc = string_at(u, pb->evidence_detail[at], &e->detail);
-            if (rc)
-                return rc;
-        }
+        rows[i].evidence = all;
+        rows[i].n_evidence = pb->evidence_count[i];
+        all += pb->evidence_count[i];
     }
     return LAMP_OK;
 }

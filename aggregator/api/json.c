@@ -159,7 +159,7 @@ static void hardware(struct lamp_json *j, const struct lamp_miner_view *v,
     char algorithm[64];
     struct lamp_hardware h;
     snprintf(algorithm, sizeof(algorithm), "%.*s", (int)strcspn(all, "\n"), all);
-    lamp_devices_estimate(power->devices, &v->rate, algorithm, 0, &h);
+    lamp_devices_estimate(power->devices, &v->rate, algorithm, v->devices, &h);
     lamp_devices_json(j, &h, power->price);
 }
 
@@ -181,6 +181,7 @@ void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_vie
     list(j, "agents", v->agents);
     list(j, "pools", v->pools);
     list(j, "sensors", v->sensors);
+    list(j, "platforms", v->platforms);
     rate(j, &v->rate, lamp_bytes_of(v->unit ? v->unit : ""));
     hardware(j, v, power);
     totals(j, &v->totals);
@@ -194,9 +195,15 @@ static void evidence(struct lamp_json *j, const struct lamp_conn_row *r)
 {
     lamp_json_array(j, "evidence");
     for (size_t i = 0; i < r->n_evidence && i < LAMP_WIRE_EVIDENCE_MAX; i++) {
+        const struct lamp_evidence *e = &r->evidence[i];
         lamp_json_object(j, NULL);
-        lamp_json_bytes(j, "kind", r->evidence[i].kind);
-        lamp_json_bytes(j, "detail", r->evidence[i].detail);
+        lamp_json_bytes(j, "kind", e->kind);
+        lamp_json_bytes(j, "detail", e->detail);
+        lamp_json_str(j, "from", lamp_side_name(e->side));
+        lamp_json_bytes(j, "seen_in", e->field);
+        lamp_json_time(j, "time", e->t_us);
+        lamp_json_bytes(j, "strength", e->strength);
+        lamp_json_bytes(j, "refuted_by", e->refute);
         lamp_json_end(j);
     }
     lamp_json_end(j);
@@ -251,6 +258,7 @@ void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *
     lamp_json_bytes(j, "worker", r->worker);
     lamp_json_bytes(j, "agent", r->agent);
     lamp_json_bytes(j, "pool", r->pool);
+    lamp_json_bytes(j, "platform", r->platform);
     lamp_json_bool(j, "tls", r->flags & LAMP_CONN_TLS);
     lamp_json_bytes(j, "sni", r->sni);
     lamp_json_bytes(j, "ja4", r->ja4);
@@ -264,6 +272,10 @@ void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *
         lamp_json_null(j, "difficulty");
     shares(j, r->submitted, r->accepted, r->rejected, r->stale);
     rate(j, &v->rate, r->hash_unit);
+    if (r->devices)
+        lamp_json_uint(j, "counted_devices", r->devices);
+    else
+        lamp_json_null(j, "counted_devices");
     up_down(j, "bytes", r->bytes_up, r->bytes_down);
     up_down(j, "packets", r->packets_up, r->packets_down);
     lamp_json_time(j, "first", r->first_us);

@@ -345,7 +345,7 @@ static void show_connections(const json_t *list, double now)
 }
 
 /* The evidence of the newest connection that has any. */
-static void show_evidence(const json_t *list)
+static void show_evidence(const json_t *list, double now)
 {
     size_t i, k;
     json_t *c, *e;
@@ -357,8 +357,13 @@ static void show_evidence(const json_t *list)
         printf("\nevidence of the newest connection\n");
         json_array_foreach(evidence, k, e)
         {
-            char kind[CELL], detail[CELL];
+            char kind[CELL], detail[CELL], from[CELL], field[CELL], seen[CELL], strength[CELL],
+                refute[CELL];
             printf("  %-16s %s\n", str(e, "kind", kind), str(e, "detail", detail));
+            printf("  %-16s %s, in: %s, sent by: %s %s ago; refuted by: %s\n", "",
+                   str(e, "strength", strength), str(e, "seen_in", field), str(e, "from", from),
+                   json_is_null(json_object_get(e, "time")) ? "-" : age(e, "time", now, seen),
+                   str(e, "refuted_by", refute));
         }
         return;
     }
@@ -380,6 +385,7 @@ void lamp_show_miner(const json_t *m, double now)
     show_names("worker", m, "workers");
     show_names("software", m, "agents");
     show_names("pool", m, "pools");
+    show_names("platform", m, "platforms");
     if (json_is_object(rate))
         printf("hash rate    %s, by %s\n", hash_rate(m, a), str(rate, "method", b));
     printf("shares       %" PRId64 " submitted, %" PRId64 " accepted, %" PRId64
@@ -389,7 +395,7 @@ void lamp_show_miner(const json_t *m, double now)
     printf("traffic      %s, %" PRId64 " connections, %" PRId64 " open\n\n",
            bytes(sum(m, "bytes"), a), num(m, "connections"), num(m, "open_connections"));
     show_connections(connections, now);
-    show_evidence(connections);
+    show_evidence(connections, now);
 }
 
 /* "2 applied, 1 failed". */

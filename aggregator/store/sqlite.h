@@ -100,6 +100,11 @@ static inline const char *lamp_col_str(sqlite3_stmt *st, int i)
 /* Copies a text column, cut to size. */
 void lamp_col_copy(sqlite3_stmt *st, int i, char *buf, size_t size);
 
+/* The evidence of a connection (its id in the store): *out_n of LAMP_WIRE_EVIDENCE_MAX. */
+struct lamp_track_evidence;
+LAMP_CHECK int lamp_sqlite_evidence(struct lamp_sqlite *q, int64_t conn_id,
+                                    struct lamp_track_evidence *out, size_t *out_n);
+
 /* Copies a blob column of exactly len bytes; zeroes where it is not. */
 void lamp_col_blob(sqlite3_stmt *st, int i, void *buf, size_t len);
 

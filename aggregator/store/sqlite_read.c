@@ -31,12 +31,19 @@ struct span {
     uint64_t from_us, to_us; /* when shares could be seen */
     struct lamp_recent recent[LAMP_RECENT_MINUTES];
     double work, squares, self_rate; /* of all of it */
+    uint32_t hash_values;            /* that the work was read from; 0: it was not */
+    uint32_t devices;
+    struct lamp_rate other; /* by nonces or timing */
     char unit[16];
     bool open;
 };
 
-/* Columns: first_us, last_us, data_us of the sensor, flags, recent, work, squares, self_rate,
- * hash_unit. */
+#define SPAN_COLUMNS                                                                               \
+    "c.first_us, c.last_us, s.data_us, c.flags, c.recent, c.work, c.squares, c.self_rate,"         \
+    " c.hash_unit, c.work_method, c.hash_values, c.devices, c.other_method, c.other_rate,"         \
+    " c.other_low, c.other_high"
+
+/* Reads SPAN_COLUMNS, of which the first is column `at`. */
 static struct span span_of(sqlite3_stmt *st, int at, uint64_t now_us)
 {
     const uint64_t last_us = lamp_col_uint(st, at + 1), data_us = lamp_col_uint(st, at + 2);
@@ -49,6 +56,13 @@ static struct span span_of(sqlite3_stmt *st, int at, uint64_t now_us)
     s.squares = sqlite3_column_double(st, at + 6);
     s.self_rate = sqlite3_column_double(st, at + 7);
     lamp_col_copy(st, at + 8, s.unit, sizeof(s.unit));
+    if (sqlite3_column_int(st, at + 9) == LAMP_RATE_HASH_VALUE)
+        s.hash_values = (uint32_t)sqlite3_column_int64(st, at + 10);
+    s.devices = (uint32_t)sqlite3_column_int64(st, at + 11);
+    s.other = (struct lamp_rate){ .method = (enum lamp_rate_method)sqlite3_column_int(st, at + 12),
+                                  .value = sqlite3_column_double(st, at + 13),
+                                  .low = sqlite3_column_double(st, at + 14),
+                                  .high = sqlite3_column_double(st, at + 15) };
     return s;
 }
 
@@ -78,13 +92,35 @@ static double union_seconds(const struct span *s, size_t n, uint64_t start_us)
     return sum;
 }
 
-static struct lamp_rate rate_of(double work, double squares, double span_s)
+/* hash_values: where the difficulty was read from so many hashes; 0: the pool said it. */
+static struct lamp_rate rate_of(double work, double squares, double span_s, uint32_t hash_values)
 {
-    return lamp_rate_from_shares(work, squares > 0 ? work * work / squares : 0, span_s);
+    const double n = squares > 0 ? work * work / squares : 0;
+    return hash_values ? lamp_rate_from_values(work, n, span_s, hash_values)
+                       : lamp_rate_from_shares(work, n, span_s);
 }
 
-/* Shares of the last 15 minutes of the spans, else since they began, else what the miner says of
- * itself. The window is the same for all spans: each counts with what it did within. */
+/* The sum of what nonces or timing tell of the spans that are open (of one alone: open or not);
+ * method NONE unless each of them has such a rate. */
+static struct lamp_rate other_rate(const struct span *s, size_t n)
+{
+    struct lamp_rate sum = { .method = LAMP_RATE_NONE };
+    for (size_t i = 0; i < n; i++) {
+        if (!s[i].open && n > 1)
+            continue;
+        if (s[i].other.method == LAMP_RATE_NONE)
+            return (struct lamp_rate){ .method = LAMP_RATE_NONE };
+        sum.value += s[i].other.value;
+        sum.low += s[i].other.low;
+        sum.high += s[i].other.high;
+        sum.method = s[i].other.method;
+    }
+    return sum;
+}
+
+/* Shares of the last 15 minutes of the spans, else since they began; else, or where that is more
+ * exact, what nonces or timing tell; else what the miner says of itself. The window is the same for
+ * all spans: each counts with what it did within. */
 static struct lamp_rate spans_rate(const struct span *s, size_t n)
 {
     uint64_t newest_us = 0;
@@ -93,6 +129,7 @@ static struct lamp_rate spans_rate(const struct span *s, size_t n)
     const uint64_t start_us = window_start(newest_us);
     struct lamp_recent in_window = { 0 }, all = { 0 };
     double self_rate = 0;
+    uint32_t hash_values = 0; /* the fewest, which widen the interval the most */
     for (size_t i = 0; i < n; i++) {
         for (size_t k = 0; k < LAMP_RECENT_MINUTES; k++) {
             if (s[i].recent[k].minute >= start_us / MINUTE_US) {
@@ -103,17 +140,34 @@ static struct lamp_rate spans_rate(const struct span *s, size_t n)
         all.work += s[i].work;
         all.squares += s[i].squares;
         self_rate += s[i].open || n == 1 ? s[i].self_rate : 0;
+        if (s[i].hash_values && (hash_values == 0 || s[i].hash_values < hash_values))
+            hash_values = s[i].hash_values;
     }
-    struct lamp_rate r = rate_of(in_window.work, in_window.squares, union_seconds(s, n, start_us));
+    struct lamp_rate r =
+        rate_of(in_window.work, in_window.squares, union_seconds(s, n, start_us), hash_values);
     if (r.method == LAMP_RATE_NONE)
-        r = rate_of(all.work, all.squares, union_seconds(s, n, 0));
-    return r.method == LAMP_RATE_NONE ? lamp_rate_from_self_report(self_rate) : r;
+        r = rate_of(all.work, all.squares, union_seconds(s, n, 0), hash_values);
+    return lamp_rate_best(r, other_rate(s, n), self_rate);
+}
+
+/* The devices behind the open spans; 0 unless each of them tells. */
+static uint32_t devices_of(const struct span *s, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!s[i].open)
+            continue;
+        if (s[i].devices == 0)
+            return 0;
+        sum += s[i].devices;
+    }
+    return (uint32_t)lamp_min(sum, UINT32_MAX);
 }
 
 struct miner_activity {
     struct lamp_rate rate;
     char unit[16]; /* of the newest connection that has one */
-    uint32_t open;
+    uint32_t open, devices;
 };
 
 /* Leaves out the spans that count in another unit; returns how many are left. */
@@ -136,9 +190,8 @@ static int miner_activity(struct lamp_sqlite *q, int64_t miner, uint64_t now_us,
         return LAMP_ENOMEM;
     sqlite3_stmt *st = LAMP_QUERY(
         q,
-        "SELECT * FROM (SELECT c.first_us, c.last_us, n.data_us, c.flags, c.recent, c.work,"
-        " c.squares, c.self_rate, c.hash_unit, c.id FROM conn c JOIN sensor n ON n.no = c.sensor"
-        " WHERE c.miner = ?1 ORDER BY c.id DESC LIMIT ?2) ORDER BY first_us, id",
+        "SELECT * FROM (SELECT " SPAN_COLUMNS ", c.id FROM conn c JOIN sensor s"
+        " ON s.no = c.sensor WHERE c.miner = ?1 ORDER BY c.id DESC LIMIT ?2) ORDER BY first_us, id",
         lamp_int(miner), lamp_int(SPANS_MAX));
     int got;
     size_t n = 0;
@@ -154,6 +207,7 @@ static int miner_activity(struct lamp_sqlite *q, int64_t miner, uint64_t now_us,
         sqlite3_reset(st);
     n = keep_unit(s, n, out->unit);
     out->rate = spans_rate(s, n);
+    out->devices = devices_of(s, n);
     free(s);
     return got < 0 ? got : LAMP_OK;
 }
@@ -259,7 +313,7 @@ int lamp_sqlite_op_miners(lamp_store *s, const struct lamp_miner_filter *f, uint
         "SELECT m.id, t.name, m.host, m.vlan, m.verdict, m.confidence, m.blocked, m.coins,"
         " m.families, m.algorithms, m.wallets, m.workers, m.agents, m.pools, m.sensors,"
         " m.bytes_up, m.bytes_down, m.packets_up, m.packets_down, m.jobs, m.submitted,"
-        " m.accepted, m.rejected, m.stale, m.connections, m.since_us, m.last_us"
+        " m.accepted, m.rejected, m.stale, m.connections, m.since_us, m.last_us, m.platforms"
         " FROM miner m JOIN site t ON t.no = m.site"
         " WHERE (?1 = '' OR t.name = ?1) AND (?2 = 0 OR m.host = ?3) AND (?4 = 0 OR m.id = ?4)"
         " AND (?5 = 0 OR (m.last_us, m.id) < (SELECT a.last_us, a.id FROM miner a WHERE a.id = ?5))"
@@ -290,6 +344,7 @@ int lamp_sqlite_op_miners(lamp_store *s, const struct lamp_miner_filter *f, uint
             .connections = (uint32_t)sqlite3_column_int64(st, 24),
             .since_us = lamp_col_uint(st, 25),
             .last_us = lamp_col_uint(st, 26),
+            .platforms = lamp_col_str(st, 27),
         };
         got = miner_activity(q, v.id, now_us, &act);
         if (got < 0)
@@ -298,6 +353,7 @@ int lamp_sqlite_op_miners(lamp_store *s, const struct lamp_miner_filter *f, uint
         v.rate = act.rate;
         v.unit = act.unit;
         v.open_connections = act.open;
+        v.devices = act.devices;
         if (!fn(&v, arg))
             break;
     }
@@ -314,22 +370,29 @@ static struct lamp_bytes col_bytes(sqlite3_stmt *st, int i)
     return (struct lamp_bytes){ p, (size_t)sqlite3_column_bytes(st, i) };
 }
 
-/* Fills in evidence, which `store` holds. */
-static int read_evidence(struct lamp_sqlite *q, struct lamp_conn_view *v,
-                         struct lamp_track_evidence store[LAMP_WIRE_EVIDENCE_MAX])
+/* Evidence of one connection: the texts, and the views that lead into them. */
+struct reasons {
+    struct lamp_track_evidence text[LAMP_WIRE_EVIDENCE_MAX];
+    struct lamp_evidence view[LAMP_WIRE_EVIDENCE_MAX];
+};
+
+static int read_evidence(struct lamp_sqlite *q, struct lamp_conn_view *v, struct reasons *r)
 {
-    sqlite3_stmt *st =
-        LAMP_QUERY(q, "SELECT kind, detail FROM evidence WHERE conn = ? ORDER BY place LIMIT 16",
-                   lamp_int(v->id));
-    int got;
-    while ((got = lamp_sqlite_step(q, st)) > 0) {
-        const size_t n = v->row.n_evidence++;
-        lamp_col_copy(st, 0, store[n].kind, sizeof(store[n].kind));
-        lamp_col_copy(st, 1, store[n].detail, sizeof(store[n].detail));
-        v->row.evidence[n].kind = lamp_bytes_of(store[n].kind);
-        v->row.evidence[n].detail = lamp_bytes_of(store[n].detail);
+    const int err = lamp_sqlite_evidence(q, v->id, r->text, &v->row.n_evidence);
+    v->row.evidence = r->view;
+    for (size_t i = 0; i < v->row.n_evidence; i++) {
+        const struct lamp_track_evidence *e = &r->text[i];
+        r->view[i] = (struct lamp_evidence){
+            .kind = lamp_bytes_of(e->kind),
+            .detail = lamp_bytes_of(e->detail),
+            .field = lamp_bytes_of(e->field),
+            .strength = lamp_bytes_of(e->strength),
+            .refute = lamp_bytes_of(e->refute),
+            .t_us = e->t_us,
+            .side = e->side,
+        };
     }
-    return got;
+    return err;
 }
 
 static void read_conn(sqlite3_stmt *st, uint64_t now_us, struct lamp_conn_view *v)
@@ -347,38 +410,40 @@ static void read_conn(sqlite3_stmt *st, uint64_t now_us, struct lamp_conn_view *
             .work_hashes = span.work,
             .self_rate = span.self_rate,
             .hash_unit = col_bytes(st, 12),
-            .conn_id = lamp_col_uint(st, 13),
-            .client_addr = lamp_col_addr(st, 14),
-            .server_addr = lamp_col_addr(st, 15),
-            .client_port = (uint16_t)sqlite3_column_int(st, 16),
-            .server_port = (uint16_t)sqlite3_column_int(st, 17),
-            .ip_proto = (uint8_t)sqlite3_column_int(st, 18),
-            .vlan = (uint32_t)sqlite3_column_int64(st, 19),
-            .bytes_up = lamp_col_uint(st, 20),
-            .bytes_down = lamp_col_uint(st, 21),
-            .packets_up = lamp_col_uint(st, 22),
-            .packets_down = lamp_col_uint(st, 23),
-            .jobs = (uint32_t)sqlite3_column_int64(st, 24),
-            .submitted = (uint32_t)sqlite3_column_int64(st, 25),
-            .accepted = (uint32_t)sqlite3_column_int64(st, 26),
-            .rejected = (uint32_t)sqlite3_column_int64(st, 27),
-            .stale = (uint32_t)sqlite3_column_int64(st, 28),
-            .verdict = (enum lamp_verdict)sqlite3_column_int(st, 29),
-            .confidence = (uint32_t)sqlite3_column_int(st, 30),
-            .difficulty = sqlite3_column_double(st, 31),
-            .family = col_bytes(st, 32),
-            .coin = col_bytes(st, 33),
-            .algorithm = col_bytes(st, 34),
-            .wallet = col_bytes(st, 35),
-            .worker = col_bytes(st, 36),
-            .agent = col_bytes(st, 37),
-            .pool = col_bytes(st, 38),
-            .server_name = col_bytes(st, 39),
-            .sni = col_bytes(st, 40),
-            .ja4 = col_bytes(st, 41),
-            .tunnel_kind = col_bytes(st, 42),
-            .tunnel_host = col_bytes(st, 43),
-            .tunnel_port = (uint16_t)sqlite3_column_int(st, 44),
+            .devices = span.devices,
+            .conn_id = lamp_col_uint(st, 20),
+            .client_addr = lamp_col_addr(st, 21),
+            .server_addr = lamp_col_addr(st, 22),
+            .client_port = (uint16_t)sqlite3_column_int(st, 23),
+            .server_port = (uint16_t)sqlite3_column_int(st, 24),
+            .ip_proto = (uint8_t)sqlite3_column_int(st, 25),
+            .vlan = (uint32_t)sqlite3_column_int64(st, 26),
+            .bytes_up = lamp_col_uint(st, 27),
+            .bytes_down = lamp_col_uint(st, 28),
+            .packets_up = lamp_col_uint(st, 29),
+            .packets_down = lamp_col_uint(st, 30),
+            .jobs = (uint32_t)sqlite3_column_int64(st, 31),
+            .submitted = (uint32_t)sqlite3_column_int64(st, 32),
+            .accepted = (uint32_t)sqlite3_column_int64(st, 33),
+            .rejected = (uint32_t)sqlite3_column_int64(st, 34),
+            .stale = (uint32_t)sqlite3_column_int64(st, 35),
+            .verdict = (enum lamp_verdict)sqlite3_column_int(st, 36),
+            .confidence = (uint32_t)sqlite3_column_int(st, 37),
+            .difficulty = sqlite3_column_double(st, 38),
+            .family = col_bytes(st, 39),
+            .coin = col_bytes(st, 40),
+            .algorithm = col_bytes(st, 41),
+            .wallet = col_bytes(st, 42),
+            .worker = col_bytes(st, 43),
+            .agent = col_bytes(st, 44),
+            .pool = col_bytes(st, 45),
+            .server_name = col_bytes(st, 46),
+            .sni = col_bytes(st, 47),
+            .ja4 = col_bytes(st, 48),
+            .tunnel_kind = col_bytes(st, 49),
+            .tunnel_host = col_bytes(st, 50),
+            .tunnel_port = (uint16_t)sqlite3_column_int(st, 51),
+            .platform = col_bytes(st, 52),
         },
         .rate = spans_rate(&span, 1),
         .open = span.open,
@@ -390,14 +455,12 @@ int lamp_sqlite_op_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
 #define CONN_SELECT                                                                                \
-    "SELECT c.id, c.miner, t.name, s.id, c.first_us, c.last_us, s.data_us, c.flags, c.recent,"     \
-    " c.work, c.squares, c.self_rate, c.hash_unit, c.conn_id, c.client, c.server, c.client_port,"  \
-    " c.server_port, c.ip_proto, c.vlan, c.bytes_up, c.bytes_down, c.packets_up,"                  \
+    "SELECT c.id, c.miner, t.name, s.id, " SPAN_COLUMNS ", c.conn_id, c.client, c.server,"         \
+    " c.client_port, c.server_port, c.ip_proto, c.vlan, c.bytes_up, c.bytes_down, c.packets_up,"   \
     " c.packets_down, c.jobs, c.submitted, c.accepted, c.rejected, c.stale, c.verdict,"            \
     " c.confidence, c.difficulty, c.family, c.coin, c.algorithm, c.wallet, c.worker, c.agent,"     \
-    " c.pool, c.server_name, c.sni, c.ja4, c.tunnel_kind, c.tunnel_host, c.tunnel_port FROM conn " \
-    "c"                                                                                            \
-    " JOIN sensor s ON s.no = c.sensor JOIN site t ON t.no = c.site"
+    " c.pool, c.server_name, c.sni, c.ja4, c.tunnel_kind, c.tunnel_host, c.tunnel_port,"           \
+    " c.platform FROM conn c JOIN sensor s ON s.no = c.sensor JOIN site t ON t.no = c.site"
 #define CONN_WHERE                                                                                 \
     " (?1 = 0 OR c.id = ?1) AND (?2 = '' OR t.name = ?2) AND (?3 = 0 OR c.id < ?3)"                \
     " ORDER BY c.id DESC LIMIT ?4"
@@ -408,12 +471,12 @@ int lamp_sqlite_op_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64
                                : CONN_SELECT " WHERE ?5 = 0 AND" CONN_WHERE,
                    lamp_int(f->id), lamp_str(f->site ? f->site : ""), lamp_int(f->after_id),
                    lamp_int(f->limit ? f->limit : LIMIT_DEFAULT), lamp_int(f->miner_id));
-    struct lamp_track_evidence evidence[LAMP_WIRE_EVIDENCE_MAX];
+    struct reasons reasons;
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         struct lamp_conn_view v;
         read_conn(st, now_us, &v);
-        got = read_evidence(q, &v, evidence);
+        got = read_evidence(q, &v, &reasons);
         if (got < 0 || !fn(&v, arg))
             break;
     }
@@ -438,7 +501,9 @@ int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, ui
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     sqlite3_stmt *st = LAMP_QUERY(q,
                                   "SELECT site, host, vlan, since_us,"
-                                  " (SELECT max(data_us) FROM sensor n WHERE n.site = m.site)"
+                                  " (SELECT max(data_us) FROM sensor n WHERE n.site = m.site),"
+                                  " (SELECT ifnull(min(hash_values), 0) FROM conn c"
+                                  " WHERE c.miner = m.id AND c.work_method = 3)"
                                   " FROM miner m WHERE id = ?",
                                   lamp_int(miner_id));
     int got = lamp_sqlite_step(q, st);
@@ -447,6 +512,7 @@ int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, ui
     const int64_t site = sqlite3_column_int64(st, 0), vlan = sqlite3_column_int64(st, 2);
     const struct lamp_addr host = lamp_col_addr(st, 1);
     const uint64_t since_us = lamp_col_uint(st, 3), data_us = lamp_col_uint(st, 4);
+    const uint32_t hash_values = (uint32_t)sqlite3_column_int64(st, 5);
     sqlite3_reset(st);
 
     /* One seek per minute: the table is clustered by minute first. */
@@ -475,7 +541,7 @@ int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, ui
             .work_hashes = sqlite3_column_double(st, 10),
             .self_rate = sqlite3_column_double(st, 12),
             .rate = rate_of(sqlite3_column_double(st, 10), sqlite3_column_double(st, 11),
-                            watched_seconds(minute, since_us, data_us)),
+                            watched_seconds(minute, since_us, data_us), hash_values),
         };
         if (!fn(&v, arg))
             break;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 5 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 6 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
-#define LAMP_SCHEMA_LATEST 5
+#define LAMP_SCHEMA_LATEST 6
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -158,3 +158,21 @@ static const char lamp_schema_5[] =
     "ALTER TABLE sensor ADD COLUMN list_about_serial INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sensor ADD COLUMN list_rejected_epoch INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE sensor ADD COLUMN list_rejected_serial INTEGER NOT NULL DEFAULT 0;";
+
+/* What version 6 adds: where a reason was seen, how far it goes and what would gainsay it (side: enum
+ * lamp_side); what else is known of a connection's rate (methods: enum lamp_rate_method). */
+static const char lamp_schema_6[] =
+    "ALTER TABLE evidence ADD COLUMN field TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE evidence ADD COLUMN strength TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE evidence ADD COLUMN refute TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE evidence ADD COLUMN t_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE evidence ADD COLUMN side INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE conn ADD COLUMN platform TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE conn ADD COLUMN devices INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE conn ADD COLUMN work_method INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE conn ADD COLUMN hash_values INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE conn ADD COLUMN other_method INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE conn ADD COLUMN other_rate REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE conn ADD COLUMN other_low REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE conn ADD COLUMN other_high REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE miner ADD COLUMN platforms TEXT NOT NULL DEFAULT '';";

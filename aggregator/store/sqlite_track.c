@@ -231,19 +231,24 @@ int lamp_sqlite_op_gap(lamp_store *s, const struct lamp_store_gap *g)
 
 /* ---- connections ---- */
 
-static int find_evidence(struct lamp_sqlite *q, struct lamp_track_conn *c)
+int lamp_sqlite_evidence(struct lamp_sqlite *q, int64_t conn_id, struct lamp_track_evidence *out,
+                         size_t *out_n)
 {
     sqlite3_stmt *st = LAMP_QUERY(q,
-                                  "SELECT kind, detail FROM evidence WHERE conn = ?"
-                                  " ORDER BY place",
-                                  lamp_int(c->id));
+                                  "SELECT kind, detail, field, strength, refute, t_us, side"
+                                  " FROM evidence WHERE conn = ? ORDER BY place LIMIT 16",
+                                  lamp_int(conn_id));
     int got;
+    *out_n = 0;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
-        if (c->n_evidence == ARRAY_LEN(c->evidence))
-            continue;
-        struct lamp_track_evidence *e = &c->evidence[c->n_evidence++];
+        struct lamp_track_evidence *e = &out[(*out_n)++];
         lamp_col_copy(st, 0, e->kind, sizeof(e->kind));
         lamp_col_copy(st, 1, e->detail, sizeof(e->detail));
+        lamp_col_copy(st, 2, e->field, sizeof(e->field));
+        lamp_col_copy(st, 3, e->strength, sizeof(e->strength));
+        lamp_col_copy(st, 4, e->refute, sizeof(e->refute));
+        e->t_us = lamp_col_uint(st, 5);
+        e->side = (enum lamp_side)sqlite3_column_int(st, 6);
     }
     return got;
 }
@@ -253,7 +258,8 @@ static int find_evidence(struct lamp_sqlite *q, struct lamp_track_conn *c)
     " last_us, bytes_up, bytes_down, packets_up, packets_down, jobs, submitted, accepted,"         \
     " rejected, stale, work, squares, verdict, confidence, difficulty, self_rate, flags, recent,"  \
     " family, coin, algorithm, wallet, worker, agent, pool, server_name, sni, ja4, hash_unit,"     \
-    " tunnel_kind, tunnel_host, tunnel_port"
+    " tunnel_kind, tunnel_host, platform, tunnel_port, devices, work_method, hash_values,"         \
+    " other_method, other_rate, other_low, other_high"
 
 enum { CONN_FIRST_TEXT = 28 };
 
@@ -303,18 +309,28 @@ int lamp_sqlite_op_conn_find(lamp_store *s, int64_t sensor_ref, const uint8_t ca
     lamp_col_blob(st, i++, out->recent, sizeof(out->recent));
     for (int t = 0; t < LAMP_TEXT_COUNT; t++)
         lamp_col_copy(st, CONN_FIRST_TEXT + t, out->text[t], sizeof(out->text[t]));
-    r->tunnel_port = (uint16_t)sqlite3_column_int(st, CONN_FIRST_TEXT + LAMP_TEXT_COUNT);
+    i = CONN_FIRST_TEXT + LAMP_TEXT_COUNT;
+    r->tunnel_port = (uint16_t)sqlite3_column_int(st, i++);
+    r->devices = (uint32_t)sqlite3_column_int64(st, i++);
+    r->work_method = (enum lamp_rate_method)sqlite3_column_int(st, i++);
+    r->hash_values = (uint32_t)sqlite3_column_int64(st, i++);
+    r->other_method = (enum lamp_rate_method)sqlite3_column_int(st, i++);
+    r->other_rate = sqlite3_column_double(st, i++);
+    r->other_low = sqlite3_column_double(st, i++);
+    r->other_high = sqlite3_column_double(st, i++);
     sqlite3_reset(st);
-    return find_evidence(q, out);
+    return lamp_sqlite_evidence(q, out->id, out->evidence, &out->n_evidence);
 }
 
 static int save_evidence(struct lamp_sqlite *q, const struct lamp_track_conn *c)
 {
     int err = LAMP_EXEC(q, "DELETE FROM evidence WHERE conn = ?", lamp_int(c->id));
     for (size_t i = 0; i < c->n_evidence && err == LAMP_OK; i++)
-        err = LAMP_EXEC(q, "INSERT INTO evidence VALUES (?, ?, ?, ?)", lamp_int(c->id),
-                        lamp_int((int64_t)i), lamp_str(c->evidence[i].kind),
-                        lamp_str(c->evidence[i].detail));
+        err = LAMP_EXEC(q, "INSERT INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        lamp_int(c->id), lamp_int((int64_t)i), lamp_str(c->evidence[i].kind),
+                        lamp_str(c->evidence[i].detail), lamp_str(c->evidence[i].field),
+                        lamp_str(c->evidence[i].strength), lamp_str(c->evidence[i].refute),
+                        lamp_uint(c->evidence[i].t_us), lamp_int((int64_t)c->evidence[i].side));
     return err;
 }
 
@@ -349,7 +365,9 @@ int lamp_sqlite_op_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with
         " confidence = ?16, difficulty = ?17, self_rate = ?18, flags = ?19, recent = ?20,"
         " family = ?21, coin = ?22, algorithm = ?23, wallet = ?24, worker = ?25, agent = ?26,"
         " pool = ?27, server_name = ?28, sni = ?29, ja4 = ?30, hash_unit = ?31, first_us = ?32,"
-        " tunnel_kind = ?33, tunnel_host = ?34, tunnel_port = ?35"
+        " tunnel_kind = ?33, tunnel_host = ?34, tunnel_port = ?35, platform = ?36,"
+        " devices = ?37, work_method = ?38, hash_values = ?39, other_method = ?40,"
+        " other_rate = ?41, other_low = ?42, other_high = ?43"
         " WHERE id = ?1",
         lamp_int(c->id), lamp_int(c->miner_id), lamp_uint(r->last_us), lamp_uint(r->bytes_up),
         lamp_uint(r->bytes_down), lamp_uint(r->packets_up), lamp_uint(r->packets_down),
@@ -363,7 +381,10 @@ int lamp_sqlite_op_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with
         lamp_str(t[LAMP_TEXT_SERVER_NAME]), lamp_str(t[LAMP_TEXT_SNI]), lamp_str(t[LAMP_TEXT_JA4]),
         lamp_str(t[LAMP_TEXT_HASH_UNIT]), lamp_uint(r->first_us),
         lamp_str(t[LAMP_TEXT_TUNNEL_KIND]), lamp_str(t[LAMP_TEXT_TUNNEL_HOST]),
-        lamp_int(r->tunnel_port));
+        lamp_int(r->tunnel_port), lamp_str(t[LAMP_TEXT_PLATFORM]), lamp_int(r->devices),
+        lamp_int((int64_t)r->work_method), lamp_int(r->hash_values),
+        lamp_int((int64_t)r->other_method), lamp_real(r->other_rate), lamp_real(r->other_low),
+        lamp_real(r->other_high));
     return err == LAMP_OK && with_evidence ? save_evidence(q, c) : err;
 }
 
@@ -378,7 +399,7 @@ int lamp_sqlite_op_miner_find(lamp_store *s, int64_t site_ref, const struct lamp
         "SELECT id, verdict, confidence, blocked, server, server_port, ip_proto, bytes_up,"
         " bytes_down, packets_up, packets_down, jobs, submitted, accepted, rejected, stale,"
         " connections, since_us, last_us, coins, families, algorithms, wallets, workers, agents,"
-        " pools, sensors FROM miner WHERE site = ? AND host = ? AND vlan = ?",
+        " pools, sensors, platforms FROM miner WHERE site = ? AND host = ? AND vlan = ?",
         lamp_int(site_ref), lamp_addr_blob(host), lamp_int(vlan));
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
@@ -416,8 +437,8 @@ int lamp_sqlite_op_miner_save(lamp_store *s, struct lamp_track_miner *m)
         "INSERT INTO miner (site, host, vlan, verdict, confidence, blocked, server, server_port,"
         " ip_proto, bytes_up, bytes_down, packets_up, packets_down, jobs, submitted, accepted,"
         " rejected, stale, connections, since_us, last_us, coins, families, algorithms, wallets,"
-        " workers, agents, pools, sensors) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " workers, agents, pools, sensors, platforms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET verdict = excluded.verdict, confidence = excluded.confidence,"
         " blocked = excluded.blocked, server = excluded.server,"
         " server_port = excluded.server_port, ip_proto = excluded.ip_proto,"
@@ -429,7 +450,7 @@ int lamp_sqlite_op_miner_save(lamp_store *s, struct lamp_track_miner *m)
         " last_us = excluded.last_us, coins = excluded.coins, families = excluded.families,"
         " algorithms = excluded.algorithms, wallets = excluded.wallets,"
         " workers = excluded.workers, agents = excluded.agents, pools = excluded.pools,"
-        " sensors = excluded.sensors",
+        " sensors = excluded.sensors, platforms = excluded.platforms",
         lamp_int(m->site_ref), lamp_addr_blob(&m->host), lamp_int(m->vlan),
         lamp_int((int64_t)m->verdict), lamp_int(m->confidence), lamp_int(m->blocked),
         lamp_addr_blob(&m->server_addr), lamp_int(m->server_port), lamp_int(m->ip_proto),
@@ -440,7 +461,8 @@ int lamp_sqlite_op_miner_save(lamp_store *s, struct lamp_track_miner *m)
         lamp_str(m->list[LAMP_LIST_COINS]), lamp_str(m->list[LAMP_LIST_FAMILIES]),
         lamp_str(m->list[LAMP_LIST_ALGORITHMS]), lamp_str(m->list[LAMP_LIST_WALLETS]),
         lamp_str(m->list[LAMP_LIST_WORKERS]), lamp_str(m->list[LAMP_LIST_AGENTS]),
-        lamp_str(m->list[LAMP_LIST_POOLS]), lamp_str(m->list[LAMP_LIST_SENSORS]));
+        lamp_str(m->list[LAMP_LIST_POOLS]), lamp_str(m->list[LAMP_LIST_SENSORS]),
+        lamp_str(m->list[LAMP_LIST_PLATFORMS]));
     if (err == LAMP_OK && m->id == 0)
         m->id = sqlite3_last_insert_rowid(q->db);
     return err;

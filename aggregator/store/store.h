@@ -59,11 +59,13 @@ struct lamp_miner_view {
     enum lamp_miner_state state;
     enum lamp_verdict verdict;
     double confidence;
-    const char *coins, *families, *algorithms, *wallets, *workers, *agents, *pools, *sensors;
+    const char *coins, *families, *algorithms, *wallets, *workers, *agents, *pools, *sensors,
+        *platforms;
     struct lamp_rate rate; /* over the last 15 min of shares, or since it began */
     const char *unit;
     struct lamp_totals totals;
     uint32_t connections, open_connections;
+    uint32_t devices; /* that nonces tell of, of all open connections; 0: not all tell */
     uint64_t since_us, last_us;
 };
 

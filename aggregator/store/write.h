@@ -121,11 +121,15 @@ enum lamp_track_text {
     LAMP_TEXT_HASH_UNIT,
     LAMP_TEXT_TUNNEL_KIND,
     LAMP_TEXT_TUNNEL_HOST,
+    LAMP_TEXT_PLATFORM,
     LAMP_TEXT_COUNT
 };
 
 struct lamp_track_evidence {
-    char kind[64], detail[LAMP_TRACK_TEXT];
+    char kind[64], field[64], strength[64];
+    char detail[LAMP_TRACK_TEXT], refute[LAMP_TRACK_TEXT];
+    uint64_t t_us; /* of the packet; 0: unknown */
+    enum lamp_side side;
 };
 
 /* A connection as it stands. `row` holds totals; its texts and evidence are not used, they are in
@@ -159,6 +163,7 @@ enum lamp_track_list {
     LAMP_LIST_AGENTS,
     LAMP_LIST_POOLS,
     LAMP_LIST_SENSORS,
+    LAMP_LIST_PLATFORMS,
     LAMP_LIST_COUNT
 };
 

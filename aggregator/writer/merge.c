@@ -189,6 +189,8 @@ static void put_right(struct lamp_batch *b, int64_t error_us)
     for (size_t i = 0; i < b->n_conns; i++) {
         b->conns[i].first_us = moved(b->conns[i].first_us, error_us);
         b->conns[i].last_us = moved(b->conns[i].last_us, error_us);
+        for (size_t k = 0; k < b->conns[i].n_evidence; k++)
+            b->conns[i].evidence[k].t_us = moved(b->conns[i].evidence[k].t_us, error_us);
     }
     for (size_t i = 0; i < b->n_rollups; i++)
         b->rollups[i].minute = moved(b->rollups[i].minute, error_us / MINUTE_US);

@@ -111,8 +111,37 @@ static bool is_unit(struct lamp_bytes s)
     return lamp_bytes_eq(s, "H/s") || lamp_bytes_eq(s, "Sol/s") || lamp_bytes_eq(s, "G/s");
 }
 
+/* Takes a reason in; what is not said now does not stay from the reason it replaces. Returns whether
+ * anything changed. */
+static bool take_reason(const struct lamp_evidence *from, uint64_t latest_us,
+                        struct lamp_track_evidence *e)
+{
+    const struct {
+        struct lamp_bytes from;
+        char *to;
+        size_t size;
+    } texts[] = { { from->kind, e->kind, sizeof(e->kind) },
+                  { from->detail, e->detail, sizeof(e->detail) },
+                  { from->field, e->field, sizeof(e->field) },
+                  { from->strength, e->strength, sizeof(e->strength) },
+                  { from->refute, e->refute, sizeof(e->refute) } };
+    const uint64_t t_us = at_most(from->t_us, latest_us);
+    bool changed = t_us != e->t_us || from->side != e->side;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (texts[i].from.len == 0 && *texts[i].to) {
+            *texts[i].to = '\0';
+            changed = true;
+        }
+        changed |= take_text(texts[i].from, texts[i].to, texts[i].size);
+    }
+    e->t_us = t_us;
+    e->side = from->side;
+    return changed;
+}
+
 /* The newest value of everything that is not counted. Returns whether evidence changed. */
-static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *row)
+static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *row,
+                        uint64_t latest_us)
 {
     const struct lamp_bytes texts[LAMP_TEXT_COUNT] = {
         row->family,
@@ -128,6 +157,7 @@ static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *r
         is_unit(row->hash_unit) ? row->hash_unit : (struct lamp_bytes){ 0 },
         row->tunnel_kind,
         row->tunnel_host,
+        row->platform,
     };
     for (size_t i = 0; i < LAMP_TEXT_COUNT; i++)
         (void)take_text(texts[i], c->text[i], sizeof(c->text[i]));
@@ -143,18 +173,22 @@ static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *r
     if (row->self_rate > 0)
         c->row.self_rate = row->self_rate;
     c->row.flags |= row->flags;
+    if (row->devices > 0)
+        c->row.devices = row->devices;
+    if (row->work_method != LAMP_RATE_NONE) {
+        c->row.work_method = row->work_method;
+        c->row.hash_values = row->hash_values;
+    }
+    if (row->other_method != LAMP_RATE_NONE) {
+        c->row.other_method = row->other_method;
+        c->row.other_rate = row->other_rate;
+        c->row.other_low = row->other_low;
+        c->row.other_high = row->other_high;
+    }
 
     bool changed = row->n_evidence > 0 && row->n_evidence != c->n_evidence;
-    for (size_t i = 0; i < row->n_evidence; i++) {
-        if (row->evidence[i].detail.len == 0 && c->evidence[i].detail[0]) {
-            c->evidence[i].detail[0] = '\0';
-            changed = true;
-        }
-        changed |=
-            take_text(row->evidence[i].kind, c->evidence[i].kind, sizeof(c->evidence[i].kind));
-        changed |= take_text(row->evidence[i].detail, c->evidence[i].detail,
-                             sizeof(c->evidence[i].detail));
-    }
+    for (size_t i = 0; i < row->n_evidence; i++)
+        changed |= take_reason(&row->evidence[i], latest_us, &c->evidence[i]);
     if (row->n_evidence)
         c->n_evidence = row->n_evidence;
     return changed;
@@ -202,6 +236,7 @@ static void add_names(struct lamp_track_miner *m, const struct lamp_track_conn *
         { LAMP_LIST_COINS, LAMP_TEXT_COIN },           { LAMP_LIST_FAMILIES, LAMP_TEXT_FAMILY },
         { LAMP_LIST_ALGORITHMS, LAMP_TEXT_ALGORITHM }, { LAMP_LIST_WALLETS, LAMP_TEXT_WALLET },
         { LAMP_LIST_WORKERS, LAMP_TEXT_WORKER },       { LAMP_LIST_AGENTS, LAMP_TEXT_AGENT },
+        { LAMP_LIST_PLATFORMS, LAMP_TEXT_PLATFORM },
     };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         list_add(m->list[names[i].list], c->text[names[i].text]);
@@ -276,7 +311,8 @@ static struct lamp_conn_row within_reason(const struct lamp_conn_row *row)
     uint64_t *const counts[] = { &r.bytes_up, &r.bytes_down, &r.packets_up, &r.packets_down };
     for (size_t i = 0; i < ARRAY_LEN(counts); i++)
         *counts[i] = at_most(*counts[i], COUNT_MAX);
-    double *const reals[] = { &r.work_hashes, &r.difficulty, &r.self_rate };
+    double *const reals[] = { &r.work_hashes, &r.difficulty, &r.self_rate,
+                              &r.other_rate,  &r.other_low,  &r.other_high };
     for (size_t i = 0; i < ARRAY_LEN(reals); i++)
         if (!(*reals[i] >= 0 && *reals[i] <= 1e30))
             *reals[i] = 0;
@@ -301,7 +337,7 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
     add_counts(&c->row, row);
     if (last_us > c->row.last_us)
         c->row.last_us = last_us;
-    const bool new_evidence = take_values(c, row);
+    const bool new_evidence = take_values(c, row, latest_us);
     c->squares += squares_of(row);
 
     /* The minute the row belongs to: that of its newest packet, within the batch's interval. */

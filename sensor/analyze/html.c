@@ -123,6 +123,8 @@ static void more(FILE *out, const char *file, const struct lamp_conn *c,
     for (size_t i = 0; i < c->n_evidence; i++) {
         fputs("<li>", out);
         escaped(out, c->evidence[i].detail);
+        if (c->evidence[i].strength)
+            fprintf(out, " (%s)", c->evidence[i].strength);
         fputs("</li>", out);
     }
     fputs("</ul>Software: ", out);

@@ -178,10 +178,10 @@ static void connection(FILE *out, const char *file, const struct lamp_conn *c,
         lamp_json_str(&j, "kind", said->kind);
         lamp_json_str(&j, "detail", said->detail);
         lamp_json_str(&j, "from", said->dir == LAMP_UP ? "client" : "server");
-        if (said->t_us)
-            lamp_json_time(&j, "time", said->t_us);
-        if (said->refute)
-            lamp_json_str(&j, "refuted_by", said->refute);
+        lamp_json_str(&j, "seen_in", said->field);
+        lamp_json_time(&j, "time", said->t_us);
+        lamp_json_str(&j, "strength", said->strength);
+        lamp_json_str(&j, "refuted_by", said->refute);
         lamp_json_end(&j);
     }
     lamp_json_end(&j);

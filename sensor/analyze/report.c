@@ -10,13 +10,7 @@ struct lamp_rate lamp_report_rate(const struct lamp_conn *c)
         c->work_method == LAMP_RATE_HASH_VALUE
             ? lamp_rate_from_values(c->work, equal_shares, seconds, c->hash_values)
             : lamp_rate_from_shares(c->work, equal_shares, seconds);
-    /* Nonces are far more exact, but only where the shares do not gainsay them. */
-    const struct lamp_rate *nonce = &c->nonce_rate;
-    if (nonce->method != LAMP_RATE_NONE &&
-        (r.method == LAMP_RATE_NONE || (nonce->high - nonce->low < r.high - r.low &&
-                                        r.low <= nonce->value && nonce->value <= r.high)))
-        return *nonce;
-    return r.method == LAMP_RATE_NONE ? lamp_rate_from_self_report(c->self_rate) : r;
+    return lamp_rate_best(r, c->other_rate, c->self_rate);
 }
 
 const char *lamp_report_rate_text(const struct lamp_rate *r, const char *unit, char *buf,

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
+_Static_assert((int)LAMP_CONN_EVIDENCE <= (int)LAMP_WIRE_EVIDENCE_MAX, "");
+
 enum {
     ROWS_HELD = 256, /* copies of about 6 KiB each */
     ROLLUPS_HELD = 1024,
@@ -27,6 +29,7 @@ struct reported {
 struct held {
     struct lamp_conn conn; /* texts live here until the record is packed */
     struct lamp_conn_row row;
+    struct lamp_evidence evidence[LAMP_CONN_EVIDENCE];
 };
 
 struct held_rollup {
@@ -307,6 +310,25 @@ static void remember(struct reported *r, const struct lamp_conn *c)
     r->verdict = c->verdict;
 }
 
+static void fill_evidence(struct held *h)
+{
+    const struct lamp_conn *c = &h->conn;
+    h->row.evidence = h->evidence;
+    h->row.n_evidence = c->n_evidence;
+    for (size_t i = 0; i < c->n_evidence; i++) {
+        const struct lamp_conn_evidence *e = &c->evidence[i];
+        h->evidence[i] = (struct lamp_evidence){
+            .kind = text(e->kind),
+            .detail = text(e->detail),
+            .field = text(e->field),
+            .strength = text(e->strength),
+            .refute = text(e->refute),
+            .t_us = e->t_us,
+            .side = e->dir == LAMP_UP ? LAMP_SIDE_CLIENT : LAMP_SIDE_SERVER,
+        };
+    }
+}
+
 static void fill_newest(struct lamp_conn_row *row, const struct lamp_conn *c)
 {
     row->conn_id = c->id;
@@ -340,10 +362,14 @@ static void fill_newest(struct lamp_conn_row *row, const struct lamp_conn *c)
     row->self_rate = c->self_rate;
     row->flags = (c->midstream ? LAMP_CONN_MIDSTREAM : 0U) | (c->tls ? LAMP_CONN_TLS : 0U) |
                  (c->ended ? LAMP_CONN_ENDED : 0U);
-    row->n_evidence = lamp_min(c->n_evidence, LAMP_WIRE_EVIDENCE_MAX);
-    for (size_t i = 0; i < row->n_evidence; i++)
-        row->evidence[i] =
-            (struct lamp_evidence){ text(c->evidence[i].kind), text(c->evidence[i].detail) };
+    row->platform = text(c->platform);
+    row->devices = c->devices;
+    row->work_method = c->work_method;
+    row->hash_values = c->hash_values;
+    row->other_method = c->other_rate.method;
+    row->other_rate = c->other_rate.value;
+    row->other_low = c->other_rate.low;
+    row->other_high = c->other_rate.high;
 }
 
 static bool says_nothing(const struct lamp_conn_row *row)
@@ -378,6 +404,7 @@ void lamp_summarise_conn(lamp_summarise *s, const struct lamp_conn *conn)
     h->conn = *conn;
     h->row = delta;
     fill_newest(&h->row, &h->conn);
+    fill_evidence(h);
     if (conn->ended && r)
         erase(s, r);
     else if (r)

@@ -344,6 +344,8 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, stru
     f = lamp_saying_take(&saying, s->recog, &s->session, role);
     lamp_proof_line(&s->session, line, role == LAMP_UP, s->session.conn.shares.submitted > shares);
     lamp_verdict_note(&s->session.conn, &s->findings, &f, number);
+    if (s->session.conn.verdict < LAMP_VERDICT_CONFIRMED && lamp_proof_holds(&s->session.values))
+        lamp_verdict_proven(&s->session.conn, &s->findings);
     lamp_session_refresh(&s->session);
     if (s->session.conn.jobs != jobs)
         note_block(c, s, t_us);

@@ -27,6 +27,7 @@ static void add_evidence(struct lamp_conn *c, struct lamp_findings *all,
     all->noted[all->n_noted++] = *f;
     const struct lamp_reason reason = {
         .kind = kinds[f->dir],
+        .field = line ? "JSON line" : "HTTP head",
         .strength = grades[f->grade],
         .refute = all->wallet ? "the server is no node of a coin"
                               : "the server is no pool: a test, a scanner or an echo service",
@@ -38,6 +39,13 @@ static void add_evidence(struct lamp_conn *c, struct lamp_findings *all,
         lamp_reason_add(c, &reason, false, "%s line %u: %s", side, line, f->what);
     else
         lamp_reason_add(c, &reason, false, "%s: %s", side, f->what);
+}
+
+static void raise_verdict(struct lamp_conn *conn, const struct lamp_findings *all)
+{
+    double confidence;
+    const enum lamp_verdict verdict = lamp_grounds_verdict(&all->grounds, &confidence);
+    lamp_verdict_raise(conn, verdict, confidence);
 }
 
 void lamp_verdict_note(struct lamp_conn *conn, struct lamp_findings *all,
@@ -52,7 +60,13 @@ void lamp_verdict_note(struct lamp_conn *conn, struct lamp_findings *all,
             lamp_verdict_raise(conn, LAMP_VERDICT_WALLET, 0.97);
         return;
     }
-    double confidence;
-    const enum lamp_verdict verdict = lamp_grounds_verdict(&all->grounds, &confidence);
-    lamp_verdict_raise(conn, verdict, confidence);
+    raise_verdict(conn, all);
+}
+
+void lamp_verdict_proven(struct lamp_conn *conn, struct lamp_findings *all)
+{
+    if (all->wallet || conn->verdict == LAMP_VERDICT_CONFIRMED)
+        return;
+    lamp_grounds_add(&all->grounds, LAMP_GROUND_CONTENT, lamp_mass_certain_both);
+    raise_verdict(conn, all);
 }

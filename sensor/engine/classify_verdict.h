@@ -21,6 +21,10 @@ struct lamp_findings {
 void lamp_verdict_note(struct lamp_conn *conn, struct lamp_findings *all,
                        const struct lamp_finding *f, uint32_t line);
 
+/* Shares whose hashes meet the target of their job: what they stand for is mining, whoever of the two
+ * is not seen. Raises the verdict, unless this is wallet traffic. */
+void lamp_verdict_proven(struct lamp_conn *conn, struct lamp_findings *all);
+
 /* The better grade of the two sides. */
 static inline enum lamp_grade lamp_verdict_best(const struct lamp_findings *all)
 {

@@ -30,10 +30,12 @@ struct lamp_conn_names {
 
 struct lamp_conn_evidence {
     const char *kind;              /* static: "grammar-client", "share", ... */
+    const char *field;             /* static: the part of the traffic it was seen in */
+    const char *strength;          /* static: "certain", "weak", ...; NULL: no evidence by itself */
     const char *refute;            /* static: what would show that it is no mining; NULL */
     uint64_t t_us;                 /* time of the packet; 0 unknown */
     enum lamp_dir dir;             /* who sent it */
-    char detail[LAMP_CONN_DETAIL]; /* what was seen, where and how strong, for a person */
+    char detail[LAMP_CONN_DETAIL]; /* what was seen, for a person */
 };
 
 /* What stands between the wire's server and the mining. */
@@ -82,7 +84,7 @@ struct lamp_conn {
     uint32_t work_shares;        /* how many shares `work` covers */
     uint32_t hash_values;        /* of HASH_VALUE: how many hashes the difficulty was read from */
     uint64_t work_from_us;       /* since when shares could have been seen */
-    struct lamp_rate nonce_rate; /* what the nonces of the shares tell; method NONE: nothing */
+    struct lamp_rate other_rate; /* by NONCE or TIMING; method NONE: neither tells */
     uint16_t devices;            /* how many devices the nonces tell of; 0 unknown */
     double self_rate;            /* last self-reported hashes/s; 0 none */
 
@@ -95,3 +97,20 @@ static inline const char *lamp_conn_current(const struct lamp_conn_names *n)
 {
     return n->n ? n->v[n->n - 1] : "";
 }
+
+/* ---- reasons that a person can read ---- */
+
+struct lamp_reason {
+    const char *kind;     /* static: "tls-name" */
+    const char *field;    /* static: where in the traffic: "server_name of the ClientHello" */
+    const char *refute;   /* static: what would show that it is not so; NULL: nothing said */
+    const char *strength; /* static: "certain", "weak"; NULL: it describes and proves nothing */
+    uint64_t t_us;        /* time of the packet */
+    enum lamp_dir dir;    /* who sent it, relative to the miner */
+};
+
+/* Adds a reason with a formatted detail, or brings the one of the same kind and direction up to date
+ * if `replace`. Nothing happens where the list is full. */
+__attribute__((format(printf, 4, 5))) void lamp_reason_add(struct lamp_conn *c,
+                                                           const struct lamp_reason *r,
+                                                           bool replace, const char *format, ...);

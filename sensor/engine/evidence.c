@@ -2,8 +2,6 @@
 #include "sensor/engine/evidence.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 const struct lamp_mass lamp_mass_certain_both = { .9999, 0 };
 const struct lamp_mass lamp_mass_certain = { .94, 0 };
@@ -133,30 +131,6 @@ enum lamp_verdict lamp_grounds_verdict(const struct lamp_grounds *g, double *out
         return LAMP_VERDICT_SUSPECTED;
     *out_confidence = 0;
     return LAMP_VERDICT_NONE;
-}
-
-/* ---- reasons ---- */
-
-void lamp_reason_add(struct lamp_conn *c, const struct lamp_reason *r, bool replace,
-                     const char *format, ...)
-{
-    struct lamp_conn_evidence *e = NULL;
-    for (size_t i = 0; replace && !e && i < c->n_evidence; i++)
-        if (streq(c->evidence[i].kind, r->kind) && c->evidence[i].dir == r->dir)
-            e = &c->evidence[i];
-    if (!e && c->n_evidence < LAMP_CONN_EVIDENCE)
-        e = &c->evidence[c->n_evidence++];
-    if (!e)
-        return;
-    *e = (struct lamp_conn_evidence){
-        .kind = r->kind, .refute = r->refute, .t_us = r->t_us, .dir = r->dir
-    };
-    va_list args;
-    va_start(args, format);
-    int len = vsnprintf(e->detail, sizeof(e->detail), format, args);
-    va_end(args);
-    if (r->strength && len >= 0 && (size_t)len < sizeof(e->detail))
-        snprintf(e->detail + len, sizeof(e->detail) - (size_t)len, " (%s)", r->strength);
 }
 
 void lamp_verdict_raise(struct lamp_conn *c, enum lamp_verdict v, double confidence)

@@ -72,21 +72,5 @@ enum lamp_verdict lamp_grounds_verdict(const struct lamp_grounds *g, double *out
  * evaluations before it alarms. */
 bool lamp_grounds_is_indirect(const struct lamp_grounds *g);
 
-/* ---- reasons that a person can read ---- */
-
-struct lamp_reason {
-    const char *kind;     /* static: "tls-name" */
-    const char *refute;   /* static: what would show that it is not so; NULL: nothing said */
-    const char *strength; /* static: "certain", "weak" */
-    uint64_t t_us;        /* time of the packet */
-    enum lamp_dir dir;    /* who sent it, relative to the miner */
-};
-
-/* Adds a reason with a formatted detail, or brings the one of the same kind and direction up to date
- * if `replace`. Nothing happens where the list is full. */
-__attribute__((format(printf, 4, 5))) void lamp_reason_add(struct lamp_conn *c,
-                                                           const struct lamp_reason *r,
-                                                           bool replace, const char *format, ...);
-
 /* Raises the verdict of *c; a lower one changes nothing, the same one may gain confidence. */
 void lamp_verdict_raise(struct lamp_conn *c, enum lamp_verdict v, double confidence);

@@ -251,12 +251,23 @@ static void identify_server(lamp_opaque *o, lamp_dim *d, uint64_t t_us)
         identify_name(o, d, "dns-name", lamp_bytes_of(d->server_name), t_us);
 }
 
+/* The part of the traffic that an identity of that kind comes from; NULL: words of any name. */
+static const char *identity_field(const char *kind)
+{
+    return !kind                            ? "name of the server"
+           : streq(kind, "tls-name")        ? "server_name of the ClientHello"
+           : streq(kind, "tls-certificate") ? "names in the certificate"
+           : streq(kind, "dns-name")        ? "DNS answer"
+                                            : "address and port of the server";
+}
+
 static void tell_identity(struct lamp_conn *c, const lamp_dim *d)
 {
     static const char refute[] = "the host serves something else as well: a web site, an API";
     const struct lamp_identity *i = &d->identity;
     struct lamp_reason r = {
         .kind = d->identity_kind ? d->identity_kind : "name-words",
+        .field = identity_field(d->identity_kind),
         .refute = refute,
         .t_us = d->identity_kind ? d->identity_us : d->facts.first_us,
         .dir = d->identity_kind && streq(d->identity_kind, "tls-certificate") ? LAMP_DOWN : LAMP_UP,
@@ -278,6 +289,7 @@ static void tell_hello(struct lamp_conn *c, const lamp_dim *d)
         return;
     const struct lamp_reason r = {
         .kind = "tls-hello",
+        .field = "ClientHello",
         .refute = "every program with the same TLS library sends this hello",
         .strength = d->offers_protocol ? "speaks against" : "weak",
         .t_us = d->hello_us,
@@ -294,6 +306,10 @@ static void tell_rhythm(struct lamp_conn *c, const lamp_dim *d, int score, uint6
     lamp_behaviour_tell(&d->behaviour, text, sizeof(text));
     const struct lamp_reason r = {
         .kind = "rhythm",
+        .field = "sizes and times of the messages",
+        .strength = score >= LAMP_BEHAVIOUR_STRONG ? "fair"
+                    : score > LAMP_BEHAVIOUR_NONE  ? "weak"
+                                                   : "speaks against",
         .refute = "a probe that is not answered as by a pool, or messages that change their sizes",
         .t_us = t_us,
         .dir = LAMP_UP,
@@ -341,6 +357,7 @@ static void compare_clock(lamp_opaque *o, lamp_dim *d, uint64_t now_us)
         return;
     const struct lamp_reason r = {
         .kind = "block-clock",
+        .field = "times of the server's messages",
         .strength = "strong",
         .refute = "messages that stop coming when blocks do",
         .t_us = now_us,
@@ -542,6 +559,7 @@ static void matched(lamp_opaque *o, lamp_dim *d, const struct lamp_binary *b,
         return;
     struct lamp_reason r = {
         .kind = hit->dir == LAMP_UP ? "protocol-client" : "protocol-server",
+        .field = "first bytes",
         .strength = hit->confidence >= 0.9 ? "certain" : "weak",
         .refute = hit->confidence >= 0.9 ? NULL : "another service at that port",
         .t_us = t_us,
@@ -549,7 +567,7 @@ static void matched(lamp_opaque *o, lamp_dim *d, const struct lamp_binary *b,
     };
     c->family = b->family;
     if (b->mining) {
-        r.strength = "shape";
+        r.strength = "fair";
         r.refute = "another protocol whose first messages have just these lengths";
         d->is_sv2 = true;
         lamp_grounds_add(&d->grounds, LAMP_GROUND_SHAPE, lamp_mass_rhythm);

@@ -5,7 +5,6 @@
 #include "common/text.h"
 #include "sensor/recog/recog.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -18,25 +17,6 @@ enum { WALLET_LOOKS = 6 };
 
 /* Ethereum's last block of proof of work, 2022-09-15 06:42:42 UTC. */
 #define MERGE_US (UINT64_C(1663224162) * 1000000)
-
-void lamp_session_evidence(struct lamp_session *s, const char *kind, const char *fmt, ...)
-{
-    struct lamp_conn *c = &s->conn;
-    size_t i = 0;
-    while (i < c->n_evidence && !streq(c->evidence[i].kind, kind))
-        i++;
-    if (i == LAMP_CONN_EVIDENCE)
-        return;
-    if (i == c->n_evidence)
-        c->n_evidence++;
-    struct lamp_conn_evidence *e = &c->evidence[i];
-    e->kind = kind;
-    e->t_us = s->now_us;
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(e->detail, sizeof(e->detail), fmt, args);
-    va_end(args);
-}
 
 /* Puts the name at the end of the list; the oldest makes room. Returns whether it is new. */
 static bool remember(struct lamp_conn_names *names, struct lamp_bytes name)
@@ -62,6 +42,21 @@ static bool remember(struct lamp_conn_names *names, struct lamp_bytes name)
 
 /* ---- the coin ---- */
 
+/* Where each source of a coin is found, and how far it is to be believed. */
+static const struct {
+    const char *field, *strength;
+} coin_sources[] = {
+    [LAMP_COIN_UNKNOWN] = { NULL, NULL },
+    [LAMP_COIN_BY_CUSTOM] = { "jobs", "weak" },
+    [LAMP_COIN_BY_LIKENESS] = { "user name", "weak" },
+    [LAMP_COIN_BY_POOL] = { "name of the server", "fair" },
+    [LAMP_COIN_BY_PORT] = { "name and port of the server", "fair" },
+    [LAMP_COIN_BY_ALGORITHM] = { "jobs", "strong" },
+    [LAMP_COIN_BY_FORM] = { "user name", "strong" },
+    [LAMP_COIN_BY_PASSWORD] = { "password", "strong" },
+    [LAMP_COIN_BY_ADDRESS] = { "user name", "certain" },
+};
+
 void lamp_session_coin(struct lamp_session *s, const struct lamp_coin *coin,
                        enum lamp_coin_source by, const char *why)
 {
@@ -69,7 +64,13 @@ void lamp_session_coin(struct lamp_session *s, const struct lamp_coin *coin,
         return;
     s->coin = coin;
     s->coin_by = by;
-    lamp_session_evidence(s, "coin", "coin %s: %s", coin->symbol, why);
+    const struct lamp_reason reason = { .kind = "coin",
+                                        .field = coin_sources[by].field,
+                                        .strength = coin_sources[by].strength,
+                                        .refute = "a pool that pays in another coin than it mines",
+                                        .t_us = s->now_us,
+                                        .dir = LAMP_UP };
+    lamp_reason_add(&s->conn, &reason, true, "coin %s: %s", coin->symbol, why);
 }
 
 /* The coin by the wallet's address. A wrong checksum does not rule it out: miners are configured with
@@ -287,10 +288,17 @@ static bool is_below(const char *host, const char *domain)
            (n == len || host[n - len - 1] == '.');
 }
 
-static void set_platform(struct lamp_session *s, const char *name, const char *why)
+static void set_platform(struct lamp_session *s, const char *name, const char *field,
+                         const char *strength, const char *why)
 {
+    const struct lamp_reason reason = { .kind = "platform",
+                                        .field = field,
+                                        .strength = strength,
+                                        .refute = "another service behind the same name or port",
+                                        .t_us = s->now_us,
+                                        .dir = LAMP_UP };
     s->conn.platform = name;
-    lamp_session_evidence(s, "platform", "platform %s: %s", name, why);
+    lamp_reason_add(&s->conn, &reason, true, "platform %s: %s", name, why);
 }
 
 static void look_up_platform(struct lamp_session *s, const char *host)
@@ -298,10 +306,11 @@ static void look_up_platform(struct lamp_session *s, const char *host)
     const char *agent = s->conn.agent;
     for (size_t i = 0; i < ARRAY_LEN(platforms) && !s->conn.platform; i++) {
         if (*host && is_below(host, platforms[i].domain))
-            set_platform(s, platforms[i].name, "name of the server");
+            set_platform(s, platforms[i].name, "name of the server", "strong",
+                         "name of the server");
         else if (platforms[i].agent &&
                  strncasecmp(agent, platforms[i].agent, strlen(platforms[i].agent)) == 0)
-            set_platform(s, platforms[i].name, "its own software");
+            set_platform(s, platforms[i].name, "agent", "fair", "its own software");
     }
 }
 
@@ -319,7 +328,8 @@ static void look_up_minergate(struct lamp_session *s)
     if (!row)
         return;
     if (!known)
-        set_platform(s, "minergate", "its port, and an e-mail address as account");
+        set_platform(s, "minergate", "port of the server, user name", "fair",
+                     "its port, and an e-mail address as account");
     c->pool = row->pool;
     if (!s->pool)
         s->pool = row;

@@ -3,6 +3,7 @@
 
 #include "common/text.h"
 
+#include <math.h>
 #include <sodium.h>
 
 enum {
@@ -126,6 +127,36 @@ static struct job *new_job(const struct lamp_session *s)
 
 /* ---- what values tell ---- */
 
+/* Hashes so small are no chance: that n numbers are all below x has a probability of x^n, of which this
+ * is the negative logarithm to base 2 that is asked for. */
+#define CHANCE_BITS 40
+
+static void tell_proof(struct lamp_session *s, const struct lamp_hash_values *v)
+{
+    const struct lamp_reason reason = {
+        .kind = "proof",
+        .field = "hashes of the shares",
+        .strength = v->failed == 0 ? "certain" : "speaks against",
+        .refute = "a replay of somebody else's shares",
+        .t_us = s->now_us,
+        .dir = LAMP_UP,
+    };
+    if (v->failed > 0)
+        lamp_reason_add(&s->conn, &reason, true,
+                        "%u of %u shares checked do not meet their target: refused by the "
+                        "pool, or made up",
+                        v->failed, v->proven + v->failed);
+    else if (v->proven > 0)
+        lamp_reason_add(&s->conn, &reason, true,
+                        "%s%u shares checked, the hash of each meets its target",
+                        v->n == LAMP_PROOF_CHECKS ? "the first " : "", v->proven);
+    else
+        lamp_reason_add(&s->conn, &reason, true,
+                        "the hashes of %s%u shares are all below 2^-%.0f of their range, though no "
+                        "target was seen",
+                        v->n == LAMP_PROOF_CHECKS ? "the first " : "", v->n, -log2(v->greatest));
+}
+
 /* value: hash / 2^256 of a share, hashes: what its target stands for (0: unknown). */
 static void add_value(struct lamp_session *s, double value, double hashes)
 {
@@ -138,16 +169,15 @@ static void add_value(struct lamp_session *s, double value, double hashes)
         v->proven++;
     else if (hashes > 0)
         v->failed++;
-    if (v->proven + v->failed < LAMP_PROOF_ENOUGH)
-        return;
-    if (v->failed == 0)
-        lamp_session_evidence(s, "proof", "%s%u shares checked, the hash of each meets its target",
-                              v->n == LAMP_PROOF_CHECKS ? "the first " : "", v->proven);
-    else
-        lamp_session_evidence(s, "proof",
-                              "%u of %u shares checked do not meet their target: refused by the "
-                              "pool, or made up",
-                              v->failed, v->proven + v->failed);
+    if (v->proven + v->failed >= LAMP_PROOF_ENOUGH || lamp_proof_holds(v))
+        tell_proof(s, v);
+}
+
+bool lamp_proof_holds(const struct lamp_hash_values *v)
+{
+    if (v->failed > 0 || v->n < LAMP_PROOF_ENOUGH || !(v->greatest > 0))
+        return false;
+    return v->proven >= LAMP_PROOF_ENOUGH || v->n * log2(v->greatest) <= -CHANCE_BITS;
 }
 
 double lamp_proof_hashes(const struct lamp_hash_values *v)

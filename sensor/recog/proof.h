@@ -51,6 +51,10 @@ void lamp_proof_cryptonote_share(struct lamp_session *s, struct lamp_bytes job,
 void lamp_proof_line(struct lamp_session *s, const struct lamp_jsonline *line, bool from_miner,
                      bool is_share);
 
+/* Whether the shares prove work: LAMP_PROOF_ENOUGH or more meet their target, or, where none was seen,
+ * have hashes so small as chance makes them once in 2^40; and none fails to meet its target. */
+bool lamp_proof_holds(const struct lamp_hash_values *v);
+
 /* Expected hashes of a share by the greatest of n hash values, which are uniform below the
  * target: (n + 1) / n of it is the unbiased estimate of the target. 0: fewer than 2 values, or values
  * that no target below 2^-8 would let through. */

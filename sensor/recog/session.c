@@ -100,16 +100,24 @@ void lamp_session_nonce(struct lamp_session *s, struct lamp_bytes job, struct la
     if (!r.layout)
         return;
     if (hashes)
-        s->conn.nonce_rate = (struct lamp_rate){ r.value, r.low, r.high, LAMP_RATE_NONCE };
+        s->conn.other_rate = (struct lamp_rate){ r.value, r.low, r.high, LAMP_RATE_NONCE };
     const bool devices = streq(r.layout, "devices");
     s->conn.devices = devices ? (uint16_t)r.lanes : 0;
-    lamp_session_evidence(s, "nonce", "nonces count up, %u %s, together %.4g/s (%u shares)",
-                          r.lanes,
-                          devices                      ? "GPUs as EWBF numbers them"
-                          : streq(r.layout, "threads") ? "threads as xmr-stak numbers them"
-                          : streq(r.layout, "chunks")  ? "threads as xmrig numbers them"
-                                                       : "counter",
-                          r.value, s->odometer.n);
+    const struct lamp_reason reason = {
+        .kind = "nonce",
+        .field = "nonces of the shares",
+        .strength = "strong",
+        .refute = "a proxy that numbers the nonces of several miners anew",
+        .t_us = s->now_us,
+        .dir = LAMP_UP,
+    };
+    lamp_reason_add(&s->conn, &reason, true, "nonces count up, %u %s, together %.4g/s (%u shares)",
+                    r.lanes,
+                    devices                      ? "GPUs as EWBF numbers them"
+                    : streq(r.layout, "threads") ? "threads as xmr-stak numbers them"
+                    : streq(r.layout, "chunks")  ? "threads as xmrig numbers them"
+                                                 : "counter",
+                    r.value, s->odometer.n);
 }
 
 /* ---- requests, shares, answers ---- */

@@ -122,11 +122,6 @@ struct lamp_session {
 /* A 64-bit hash, never 0: for telling messages apart, not for security. */
 uint64_t lamp_session_hash(struct lamp_bytes b);
 
-/* Sets the one reason of that kind (static) beside those of the grammar: replaces it or adds it. */
-__attribute__((format(printf, 3, 4))) void lamp_session_evidence(struct lamp_session *s,
-                                                                 const char *kind, const char *fmt,
-                                                                 ...);
-
 /* Takes the coin (NULL: none) unless it is known by a better source; why becomes the evidence. */
 void lamp_session_coin(struct lamp_session *s, const struct lamp_coin *coin,
                        enum lamp_coin_source by, const char *why);

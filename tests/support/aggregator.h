@@ -61,6 +61,7 @@ static inline struct lamp_addr test_addr(const char *text)
 /* A confirmed XMR connection with one share of work 1000 in this interval. */
 static inline struct lamp_conn_row test_row(uint64_t conn_id, uint64_t from_us, uint64_t to_us)
 {
+    static struct lamp_evidence evidence;
     struct lamp_conn_row r = {
         .conn_id = conn_id,
         .client_addr = test_addr("10.0.0.7"),
@@ -87,9 +88,14 @@ static inline struct lamp_conn_row test_row(uint64_t conn_id, uint64_t from_us, 
         .worker = lamp_bytes_of("rig1"),
         .hash_unit = lamp_bytes_of("H/s"),
         .difficulty = 1000,
+        .evidence = &evidence,
         .n_evidence = 1,
     };
-    r.evidence[0] = (struct lamp_evidence){ lamp_bytes_of("grammar"), lamp_bytes_of("login") };
+    evidence = (struct lamp_evidence){
+        lamp_bytes_of("grammar"), lamp_bytes_of("login"),   lamp_bytes_of("JSON line"),
+        lamp_bytes_of("certain"), lamp_bytes_of("no pool"), TEST_NOW_US,
+        LAMP_SIDE_CLIENT
+    };
     return r;
 }
 

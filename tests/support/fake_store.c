@@ -172,6 +172,13 @@ int lamp_store_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64_t n
     (void)s, (void)now_us;
     if ((f->miner_id && f->miner_id != 3) || f->after_id)
         return LAMP_OK;
+    struct lamp_evidence evidence = { .kind = lamp_bytes_of("share"),
+                                      .detail = lamp_bytes_of("4 shares \xff"),
+                                      .field = lamp_bytes_of("JSON line"),
+                                      .strength = lamp_bytes_of("certain"),
+                                      .refute = lamp_bytes_of("an echo service"),
+                                      .t_us = FAKE_NOW_US,
+                                      .side = LAMP_SIDE_CLIENT };
     struct lamp_conn_view v = {
         .id = 11, .miner_id = 3, .site = FAKE_SITE, .sensor = FAKE_SENSOR, .open = true
     };
@@ -187,9 +194,10 @@ int lamp_store_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64_t n
                                     .confidence = 9900,
                                     .worker = lamp_bytes_of(FAKE_HOSTILE),
                                     .flags = LAMP_CONN_MIDSTREAM,
-                                    .n_evidence = 1,
-                                    .evidence = { { lamp_bytes_of("share"),
-                                                    lamp_bytes_of("4 shares \xff") } } };
+                                    .platform = lamp_bytes_of("nicehash"),
+                                    .devices = 3,
+                                    .evidence = &evidence,
+                                    .n_evidence = 1 };
     fn(&v, arg);
     return LAMP_OK;
 }

@@ -19,6 +19,7 @@ static struct lamp_batch sample(void)
     static struct lamp_conn_row conns[3];
     static struct lamp_rollup_row rollups[2];
     static struct lamp_name_row names[1];
+    static struct lamp_evidence evidence[LAMP_WIRE_EVIDENCE_MAX], port;
     memset(conns, 0, sizeof(conns));
     memset(long_text, 'x', sizeof(long_text));
 
@@ -61,12 +62,26 @@ static struct lamp_batch sample(void)
                                  .difficulty = 5e-324,
                                  .self_rate = 0.5,
                                  .flags = UINT32_MAX,
+                                 .platform = lamp_bytes_of("nicehash"),
+                                 .devices = UINT32_MAX,
+                                 .work_method = LAMP_RATE_HASH_VALUE,
+                                 .hash_values = 16,
+                                 .other_method = LAMP_RATE_TIMING,
+                                 .other_rate = 2,
+                                 .other_low = 1,
+                                 .other_high = 1e300,
+                                 .evidence = evidence,
                                  .n_evidence = LAMP_WIRE_EVIDENCE_MAX };
     for (size_t i = 0; i < c->n_evidence; i++)
-        c->evidence[i] = (struct lamp_evidence){ lamp_bytes_of("grammar"), text_of(i) };
+        evidence[i] =
+            (struct lamp_evidence){ lamp_bytes_of("grammar"),         text_of(i),
+                                    lamp_bytes_of("JSON line"),       lamp_bytes_of("certain"),
+                                    lamp_bytes_of("an echo service"), i,
+                                    (enum lamp_side)(i % 3) };
     conns[2].client_port = 7;
     conns[2].n_evidence = 1;
-    conns[2].evidence[0].kind = lamp_bytes_of("port");
+    port.kind = lamp_bytes_of("port");
+    conns[2].evidence = &port;
 
     rollups[0] = (struct lamp_rollup_row){ .minute = 28333333,
                                            .ip_proto = 255,
@@ -140,6 +155,13 @@ static void assert_conn_equal(const struct lamp_conn_row *a, const struct lamp_c
     EQ(self_rate);
     EQ(flags);
     EQ(n_evidence);
+    EQ(devices);
+    EQ(work_method);
+    EQ(hash_values);
+    EQ(other_method);
+    EQ(other_rate);
+    EQ(other_low);
+    EQ(other_high);
 #undef EQ
     assert_true(lamp_addr_eq(&a->client_addr, &b->client_addr));
     assert_true(lamp_addr_eq(&a->server_addr, &b->server_addr));
@@ -157,10 +179,16 @@ static void assert_conn_equal(const struct lamp_conn_row *a, const struct lamp_c
     EQ(hash_unit);
     EQ(tunnel_kind);
     EQ(tunnel_host);
+    EQ(platform);
     assert_int_equal(a->tunnel_port, b->tunnel_port);
     for (size_t i = 0; i < a->n_evidence; i++) {
         EQ(evidence[i].kind);
         EQ(evidence[i].detail);
+        EQ(evidence[i].field);
+        EQ(evidence[i].strength);
+        EQ(evidence[i].refute);
+        assert_int_equal(a->evidence[i].t_us, b->evidence[i].t_us);
+        assert_int_equal(a->evidence[i].side, b->evidence[i].side);
     }
 #undef EQ
 }
@@ -232,6 +260,7 @@ static void test_maxima(void **state)
     (void)state;
     enum { TEXT = 4 };
     static char texts[LAMP_WIRE_STRINGS_MAX + 1][TEXT + 1];
+    static struct lamp_evidence evidence[LAMP_WIRE_EVIDENCE_MAX];
     struct lamp_conn_row *conns = calloc(LAMP_WIRE_CONN_ROWS_MAX + 1, sizeof(*conns));
     struct lamp_rollup_row *rollups = calloc(LAMP_WIRE_ROLLUP_ROWS_MAX + 1, sizeof(*rollups));
     struct lamp_name_row *names = calloc(LAMP_WIRE_NAME_ROWS_MAX + 1, sizeof(*names));
@@ -241,6 +270,7 @@ static void test_maxima(void **state)
     for (unsigned i = 0; i < LAMP_WIRE_CONN_ROWS_MAX; i++) {
         conns[i].wallet = lamp_bytes_of(texts[i]);
         conns[i].worker = lamp_bytes_of(texts[i + LAMP_WIRE_CONN_ROWS_MAX]);
+        conns[i].evidence = evidence;
         conns[i].n_evidence = LAMP_WIRE_EVIDENCE_MAX;
         conns[i].bytes_up = i;
         conns[i].first_us = i;
@@ -398,8 +428,17 @@ static void test_unpack_refuses_columns(void **state)
     rows.n_evidence_count = 3;
     rows.n_evidence_kind = rows.n_evidence_detail = 3;
     REFUSED(u32[0] = 17, u32[0] = 1, LAMP_EFULL); /* pairs of one row */
+    rows.evidence_side = u32;
+    REFUSED(rows.n_evidence_side = 2, rows.n_evidence_side = 0, LAMP_EFORMAT);
+    rows.n_evidence_side = 3;
+    rows.n_evidence_kind = rows.n_evidence_detail = 0; /* zeros may be left out */
+    u32[0] = u32[1] = 1;
+    REFUSED(u32[2] = 3, u32[2] = 1, LAMP_EFORMAT); /* no side of that number */
+    rows.evidence_t_us = times;
+    rows.n_evidence_t_us = 3;
+    REFUSED(times[2] = INT64_MAX, times[2] = 0, LAMP_EFORMAT);
+    rows.n_evidence_side = rows.n_evidence_t_us = 0;
     rows.n_evidence_count = 0;
-    rows.n_evidence_kind = rows.n_evidence_detail = 0;
 
     REFUSED(b.cap_run.len = 15, b.cap_run.len = 16, LAMP_EFORMAT);
     REFUSED(b.t_from_us = UINT64_MAX, b.t_from_us = 100, LAMP_EFORMAT);

@@ -86,9 +86,8 @@ static void test_ladder_and_evidence(void **state)
     assert_string_equal(conn->family, "stratum-v1");
     assert_int_equal(conn->n_evidence, 2); /* a repeated reason is told once */
     assert_string_equal(conn->evidence[0].kind, "grammar-client");
-    assert_string_equal(conn->evidence[0].detail,
-                        "client line 1: method mining.subscribe (certain)");
-    assert_string_equal(conn->evidence[1].detail, "server line 1: method mining.notify (certain)");
+    assert_string_equal(conn->evidence[0].detail, "client line 1: method mining.subscribe");
+    assert_string_equal(conn->evidence[1].detail, "server line 1: method mining.notify");
     say(c, s, LAMP_UP, "rubbish\n{\"id\":9,\"error\":\"x\"}\n");
     assert_int_equal(verdict(s), LAMP_VERDICT_CONFIRMED);
     lamp_classify_close(c, s);
@@ -107,6 +106,37 @@ static void test_swapped(void **state)
     assert_int_equal(lamp_inspect_conn(s)->jobs, 1);
     lamp_classify_close(c, s);
     lamp_classify_free(c);
+}
+
+/* One direction is probable; three shares whose hashes no chance makes so small confirm it. */
+static void test_proof_confirms(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *last_bytes; /* of the hash, which is little-endian */
+        enum lamp_verdict want;
+    } cases[] = {
+        { "ffffffff00000000", LAMP_VERDICT_CONFIRMED },
+        { "ffffffffffff0f00", LAMP_VERDICT_PROBABLE }, /* 2^-12: by chance once in 2^36 */
+        { "ffffffffffffffff", LAMP_VERDICT_PROBABLE },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        lamp_classify *c = make(1);
+        lamp_inspect *s = open_flow(c, true);
+        char line[512];
+        for (int n = 0; n < 3; n++) {
+            assert_true(n == 0 || verdict(s) == LAMP_VERDICT_PROBABLE);
+            snprintf(line, sizeof(line),
+                     "{\"id\":%d,\"method\":\"submit\",\"params\":{\"id\":\"s\",\"job_id\":\"j\","
+                     "\"nonce\":\"%08x\",\"result\":\"%048x%s\"}}\n",
+                     n, n, n, cases[i].last_bytes);
+            say(c, s, LAMP_UP, line);
+        }
+        if (verdict(s) != cases[i].want)
+            fail_msg("case %zu: verdict %d", i, (int)verdict(s));
+        lamp_classify_close(c, s);
+        lamp_classify_free(c);
+    }
 }
 
 /* A better recogniser takes over; what the engine wrote stays. */
@@ -226,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_ladder_and_evidence),
         cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_certain_beats_strong),
+        cmocka_unit_test(test_proof_confirms),
         cmocka_unit_test(test_gives_up),
         cmocka_unit_test(test_gap_skips_to_the_next_line),
         cmocka_unit_test(test_states_are_bounded),

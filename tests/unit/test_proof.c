@@ -159,6 +159,7 @@ static void test_cryptonote(void **state)
     assert_int_equal(s.values.proven, LAMP_PROOF_CHECKS);
     assert_int_equal(s.conn.n_evidence, 1);
     assert_non_null(strstr(s.conn.evidence[0].detail, "first 16 shares checked"));
+    assert_true(lamp_proof_holds(&s.values));
     /* 16 values: the greatest lies within a fifth of the target in 97 of 100 cases */
     assert_true(fabs(lamp_proof_hashes(&s.values) / 10000 - 1) < 0.2);
 
@@ -168,7 +169,27 @@ static void test_cryptonote(void **state)
         lamp_proof_cryptonote_share(&liar, lamp_bytes_of("j"), lamp_bytes_of(result));
     assert_int_equal(liar.values.failed, 3);
     assert_true(lamp_proof_hashes(&liar.values) == 0);
+    assert_false(lamp_proof_holds(&liar.values));
     assert_non_null(strstr(liar.conn.evidence[0].detail, "3 of 3 shares checked do not meet"));
+}
+
+/* When hashes are proof: by their targets, or because no chance makes so many so small. */
+static void test_what_holds(void **state)
+{
+    (void)state;
+    static const struct {
+        struct lamp_hash_values v;
+        bool holds;
+    } cases[] = {
+        { { 2, 2, 0, 1e-9 }, false },    { { 3, 3, 0, 0.5 }, true },
+        { { 4, 3, 1, 1e-9 }, false },    { { 3, 0, 0, 0x1p-14 }, true },
+        { { 3, 0, 0, 0x1p-13 }, false }, { { 16, 0, 0, 0x1p-3 }, true },
+        { { 16, 0, 0, 0.5 }, false },    { { 3, 0, 0, 0 }, false },
+        { { 2, 0, 0, 1e-30 }, false },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        if (lamp_proof_holds(&cases[i].v) != cases[i].holds)
+            fail_msg("case %zu", i);
 }
 
 /* More jobs than places: the oldest is forgotten, and its shares are not checked. */
@@ -201,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_genesis),         cmocka_unit_test(test_branches_and_version),
         cmocka_unit_test(test_other_algorithm), cmocka_unit_test(test_zcash),
         cmocka_unit_test(test_cryptonote),      cmocka_unit_test(test_ring_is_bounded),
+        cmocka_unit_test(test_what_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

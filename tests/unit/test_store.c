@@ -76,7 +76,7 @@ struct miner_seen {
     int n;
     struct lamp_miner_view last;
     double rate;
-    char coins[32], pools[64];
+    char coins[32], pools[64], platforms[32];
 };
 
 static bool count_miner(const struct lamp_miner_view *v, void *arg)
@@ -87,6 +87,7 @@ static bool count_miner(const struct lamp_miner_view *v, void *arg)
     got->rate = v->rate.value;
     snprintf(got->coins, sizeof(got->coins), "%s", v->coins);
     snprintf(got->pools, sizeof(got->pools), "%s", v->pools);
+    snprintf(got->platforms, sizeof(got->platforms), "%s", v->platforms);
     return true;
 }
 
@@ -214,6 +215,66 @@ static void test_rate_over_connections(void **state)
     fixture_free(f);
 }
 
+static bool take_conn(const struct lamp_conn_view *v, void *arg)
+{
+    *(struct lamp_conn_view *)arg = *v;
+    return true;
+}
+
+/* How the rate of a connection and of its miner is known, by what the sensor said. */
+static void test_rate_methods(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        bool shares;
+        enum lamp_rate_method work_method, other_method;
+        double other; /* H/s; +-10 % */
+        double self;
+        enum lamp_rate_method want;
+    } cases[] = {
+        { "shares", true, LAMP_RATE_SHARES, LAMP_RATE_NONE, 0, 500, LAMP_RATE_SHARES },
+        { "nonces agree", true, LAMP_RATE_SHARES, LAMP_RATE_NONCE, 101, 500, LAMP_RATE_NONCE },
+        { "nonces disagree", true, LAMP_RATE_SHARES, LAMP_RATE_NONCE, 900, 0, LAMP_RATE_SHARES },
+        { "hash values", true, LAMP_RATE_HASH_VALUE, LAMP_RATE_NONE, 0, 0, LAMP_RATE_HASH_VALUE },
+        { "timing", false, LAMP_RATE_NONE, LAMP_RATE_TIMING, 70, 0, LAMP_RATE_TIMING },
+        { "self-report", false, LAMP_RATE_NONE, LAMP_RATE_NONE, 0, 7, LAMP_RATE_SELF_REPORTED },
+        { "nothing", false, LAMP_RATE_NONE, LAMP_RATE_NONE, 0, 0, LAMP_RATE_NONE },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fixture *f = fixture_new();
+        ok(f->s, lamp_store_begin(f->s));
+        for (uint64_t m = 0; m < 10; m++) {
+            struct lamp_conn_row row = test_row(1, TEST_NOW_US, minutes_on(m + 1) - 1);
+            row.accepted = row.submitted = row.work_shares = cases[i].shares ? 6 : 0;
+            row.work_hashes = cases[i].shares ? 6000 : 0;
+            row.work_method = cases[i].work_method;
+            row.hash_values = cases[i].work_method == LAMP_RATE_HASH_VALUE ? 16 : 0;
+            row.other_method = cases[i].other_method;
+            row.other_rate = cases[i].other;
+            row.other_low = 0.9 * cases[i].other;
+            row.other_high = 1.1 * cases[i].other;
+            row.self_rate = cases[i].self;
+            row.devices = m < 5 ? 0 : 3; /* the nonces tell late */
+            row.platform = lamp_bytes_of(m < 5 ? "" : "minergate");
+            merge(f, &row, 1, minutes_on(m), minutes_on(m + 1));
+        }
+        struct lamp_conn_view v;
+        struct miner_seen s = miners(f->s, &(struct lamp_miner_filter){ 0 }, minutes_on(10));
+        ok(f->s,
+           lamp_store_conns(f->s, &(struct lamp_conn_filter){ 0 }, minutes_on(10), take_conn, &v));
+        if (v.rate.method != cases[i].want || s.last.rate.method != cases[i].want)
+            fail_msg("%s: connection by %d, miner by %d", cases[i].label, (int)v.rate.method,
+                     (int)s.last.rate.method);
+        assert_int_equal(v.row.devices, 3);
+        assert_int_equal(s.last.devices, 3);
+        assert_string_equal(s.platforms, "minergate");
+        if (cases[i].other_method == cases[i].want && cases[i].other > 0)
+            assert_true(s.last.rate.low < cases[i].other && s.last.rate.high > cases[i].other);
+        fixture_free(f);
+    }
+}
+
 /* What counts in another unit is left out, not what came before it. */
 static void test_rate_over_units(void **state)
 {
@@ -301,7 +362,13 @@ static bool count_conn(const struct lamp_conn_view *v, void *arg)
 {
     int *n = arg;
     assert_int_equal(v->row.n_evidence, 1);
-    assert_true(lamp_bytes_eq(v->row.evidence[0].detail, "login"));
+    const struct lamp_evidence *e = &v->row.evidence[0];
+    assert_true(lamp_bytes_eq(e->detail, "login"));
+    assert_true(lamp_bytes_eq(e->field, "JSON line"));
+    assert_true(lamp_bytes_eq(e->strength, "certain"));
+    assert_true(lamp_bytes_eq(e->refute, "no pool"));
+    assert_int_equal(e->t_us, TEST_NOW_US);
+    assert_int_equal(e->side, LAMP_SIDE_CLIENT);
     assert_true(lamp_bytes_eq(v->row.wallet, "4wallet"));
     ++*n;
     return true;
@@ -606,13 +673,21 @@ static void test_traffic(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transactions),          cmocka_unit_test(test_rate_and_sums),
-        cmocka_unit_test(test_rate_over_connections), cmocka_unit_test(test_rate_over_units),
-        cmocka_unit_test(test_part_of_a_minute),      cmocka_unit_test(test_absurd_sums),
-        cmocka_unit_test(test_streams_bounded),       cmocka_unit_test(test_paging),
-        cmocka_unit_test(test_block_states),          cmocka_unit_test(test_block_states_odd),
-        cmocka_unit_test(test_block_filter),          cmocka_unit_test(test_moved_sensor),
-        cmocka_unit_test(test_unknown_backend),       cmocka_unit_test(test_traffic),
+        cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_rate_and_sums),
+        cmocka_unit_test(test_rate_over_connections),
+        cmocka_unit_test(test_rate_over_units),
+        cmocka_unit_test(test_rate_methods),
+        cmocka_unit_test(test_part_of_a_minute),
+        cmocka_unit_test(test_absurd_sums),
+        cmocka_unit_test(test_streams_bounded),
+        cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_block_states),
+        cmocka_unit_test(test_block_states_odd),
+        cmocka_unit_test(test_block_filter),
+        cmocka_unit_test(test_moved_sensor),
+        cmocka_unit_test(test_unknown_backend),
+        cmocka_unit_test(test_traffic),
     };
     size_t n = 0;
     int failed = 0;

@@ -173,7 +173,7 @@ static void test_evidence(void **state)
     struct fixture *f = *state;
     struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + 5);
     merge(f, &row, 1);
-    row.evidence[0] = (struct lamp_evidence){ lamp_bytes_of("share"), { 0 } };
+    row.evidence = &(struct lamp_evidence){ .kind = lamp_bytes_of("share") };
     merge(f, &row, 1);
     static const uint8_t run[16] = { 1, 2, 3 };
     struct lamp_track_conn *c = calloc(1, sizeof(*c));

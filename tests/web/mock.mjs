@@ -44,7 +44,7 @@ export function miner(id, overrides = {}) {
     algorithms: ['rx/0'],
     wallets: ['48edfHu7V9Z84YzzMa6fUueoELZ9ZRXq9VetWzYGzKt52XU5xvqgzYnDK9URnRoJMk1j8nLwEVsaSWJ4fhdUyZijBGUicoD'],
     workers: ['rig-01'], agents: ['XMRig/6.21.0 (Linux x86_64)'], pools: ['203.0.113.10:3333'],
-    sensors: ['rotterdam-1'], hashrate: rate(8400), devices, power, bytes: { up: 184000, down: 612000 },
+    sensors: ['rotterdam-1'], platforms: [], hashrate: rate(8400), devices, power, bytes: { up: 184000, down: 612000 },
     packets: { up: 1840, down: 2210 }, jobs: 122, shares: shares(418), connections: 3,
     open_connections: 1, since: now() - 5400, last: now() - 4, ...overrides,
   };
@@ -56,12 +56,15 @@ function connection(id, of, overrides = {}) {
     server: { ip: '203.0.113.10', port: 3333, name: 'pool.example' }, vlan: [], transport: 'tcp',
     verdict: 'confirmed', confidence: 0.99, family: 'cryptonote', coin: 'XMR', algorithm: 'rx/0',
     wallet: of.wallets[0] ?? null, worker: of.workers[0] ?? null, agent: of.agents[0] ?? null,
-    pool: null, tls: false, sni: null, ja4: null, tunnel: null, midstream: false, open: id % 2 === 1, jobs: 40,
-    difficulty: 120000, shares: shares(140), hashrate: of.hashrate, bytes: of.bytes,
+    pool: null, platform: null, tls: false, sni: null, ja4: null, tunnel: null, midstream: false, open: id % 2 === 1, jobs: 40,
+    difficulty: 120000, shares: shares(140), hashrate: of.hashrate, counted_devices: null, bytes: of.bytes,
     packets: of.packets, first: now() - 5400 + id * 60, last: now() - id * 40,
     evidence: [
-      { kind: 'payload grammar', detail: 'login, job and submit in both directions (cryptonote)' },
-      { kind: 'watch list', detail: `name of the server: ${HOSTILE.markup}` },
+      { kind: 'payload grammar', detail: 'login, job and submit in both directions (cryptonote)',
+        from: 'client', seen_in: 'JSON line', time: now() - 5400 + id * 60, strength: 'certain',
+        refuted_by: 'the server is no pool: a test, a scanner or an echo service' },
+      { kind: 'watch list', detail: `name of the server: ${HOSTILE.markup}`, from: null, seen_in: null,
+        time: null, strength: null, refuted_by: HOSTILE.markup },
     ],
     ...overrides,
   };

@@ -101,6 +101,7 @@ export interface Miner {
   agents: string[];
   pools: string[];
   sensors: string[];
+  platforms: string[];
   hashrate: Rate | null;
   devices: Devices | null;
   power: Power | null;
@@ -166,6 +167,11 @@ export interface Endpoint {
 export interface Evidence {
   kind: string;
   detail: string;
+  from: 'client' | 'server' | null;
+  seen_in: string | null;
+  time: number | null;
+  strength: string | null;
+  refuted_by: string | null;
 }
 
 export interface Connection {
@@ -186,6 +192,7 @@ export interface Connection {
   worker: string | null;
   agent: string | null;
   pool: string | null;
+  platform: string | null;
   tls: boolean;
   sni: string | null;
   ja4: string | null;
@@ -196,6 +203,7 @@ export interface Connection {
   difficulty: number | null;
   shares: Shares;
   hashrate: Rate | null;
+  counted_devices: number | null;
   bytes: UpDown;
   packets: UpDown;
   first: number;

@@ -43,14 +43,25 @@ export interface EvidenceRow extends Evidence {
 export function evidenceRows(connections: Connection[]): EvidenceRow[] {
   const rows = new Map<string, EvidenceRow>();
   for (const connection of connections) {
-    for (const { kind, detail } of connection.evidence) {
-      const key = `${kind}\n${detail}`;
+    for (const reason of connection.evidence) {
+      const key = `${reason.kind}\n${reason.detail}`;
+      const first = reason.time ?? connection.first;
       const row = rows.get(key);
       if (row) {
         row.connections += 1;
-        row.first = Math.min(row.first, connection.first);
-      } else rows.set(key, { kind, detail, connections: 1, first: connection.first });
+        row.first = Math.min(row.first, first);
+      } else rows.set(key, { ...reason, connections: 1, first });
     }
   }
   return [...rows.values()].sort((a, b) => a.first - b.first);
+}
+
+/** Where a reason was seen, how far it goes and what would gainsay it, in one line. */
+export function provenance({ strength, seen_in, from, refuted_by }: Evidence): string {
+  const parts = [
+    strength,
+    seen_in && (from ? `in: ${seen_in}, sent by the ${from}` : `in: ${seen_in}`),
+    refuted_by && `refuted by: ${refuted_by}`,
+  ];
+  return parts.filter((part) => part).join('; ');
 }
