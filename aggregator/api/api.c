@@ -34,6 +34,7 @@ static const struct lamp_route routes[] = {
       { "site", "host", "limit", "after" },
       lamp_api_get_miners },
     { "GET", "/api/v1/miners/{id}", LAMP_ROLE_VIEWER, false, { "from", "to" }, lamp_api_get_miner },
+    { "PATCH", "/api/v1/miners/{id}", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_mark_miner },
     { "GET",
       "/api/v1/connections",
       LAMP_ROLE_VIEWER,

@@ -204,9 +204,8 @@ static const struct {
     { LAMP_EINVAL, 400, "invalid", "target" },       { LAMP_ENOENT, 404, "not_found", NULL },
 };
 
-/* Has the writer carry the command out; false after answering why not. */
-static bool run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
-                struct lamp_command_result *result)
+bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
+                  struct lamp_command_result *result)
 {
     const int err = lamp_commands_run(api->cfg.commands, cmd, COMMAND_WAIT_MS, result);
     if (err) {
@@ -237,7 +236,7 @@ void lamp_api_add_block(void *app, const struct lamp_request *req, struct lamp_r
     struct lamp_command cmd = { .kind = LAMP_CMD_BLOCK };
     struct lamp_command_result result;
     snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
-    if (!read_block(req, reply, &cmd) || !run(api, &cmd, reply, &result))
+    if (!read_block(req, reply, &cmd) || !lamp_api_run(api, &cmd, reply, &result))
         return;
 
     lamp_store *s = lamp_api_reader(api);
@@ -254,6 +253,6 @@ void lamp_api_remove_block(void *app, const struct lamp_request *req, struct lam
     struct lamp_command cmd = { .kind = LAMP_CMD_UNBLOCK, .block_id = req->id };
     struct lamp_command_result result;
     snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
-    if (run(app, &cmd, reply, &result))
+    if (lamp_api_run(app, &cmd, reply, &result))
         reply->status = 204;
 }

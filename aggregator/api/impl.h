@@ -35,7 +35,12 @@ void lamp_api_store_failed(const lamp_store *s, struct lamp_reply *reply);
 lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_api_logout,
     lamp_api_get_status, lamp_api_get_sensors, lamp_api_get_miners, lamp_api_get_miner,
     lamp_api_get_connections, lamp_api_get_traffic, lamp_api_get_blocks, lamp_api_add_block,
-    lamp_api_remove_block, lamp_api_get_events, lamp_api_get_addresses, lamp_api_get_geo;
+    lamp_api_remove_block, lamp_api_get_events, lamp_api_get_addresses, lamp_api_get_geo,
+    lamp_api_mark_miner;
+
+/* Has the writer carry the command out; false after answering why not. */
+bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
+                  struct lamp_command_result *result);
 
 /* Writes one sensor, miner or block as events carry it. LAMP_ENOENT: there is none. */
 LAMP_CHECK int lamp_api_write_sensor(lamp_store *s, const char *id, uint64_t now_us,

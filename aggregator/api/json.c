@@ -163,6 +163,20 @@ static void hardware(struct lamp_json *j, const struct lamp_miner_view *v,
     lamp_devices_json(j, &h, power->price);
 }
 
+static void mark(struct lamp_json *j, const struct lamp_miner_view *v)
+{
+    if (v->mark == LAMP_MARK_NONE) {
+        lamp_json_null(j, "mark");
+        return;
+    }
+    lamp_json_object(j, "mark");
+    lamp_json_str(j, "as", v->mark == LAMP_MARK_SANCTIONED ? "sanctioned" : "dismissed");
+    text(j, "by", v->marked_by);
+    lamp_json_time(j, "at", v->marked_us);
+    lamp_json_str(j, "reason", v->mark_reason);
+    lamp_json_end(j);
+}
+
 void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_view *v,
                                 const struct lamp_api_power *power)
 {
@@ -173,6 +187,7 @@ void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_vie
     lamp_json_str(j, "state", lamp_miner_state_name(v->state));
     lamp_json_str(j, "verdict", lamp_verdict_name(v->verdict));
     lamp_json_double(j, "confidence", v->confidence);
+    mark(j, v);
     list(j, "coins", v->coins);
     list(j, "families", v->families);
     list(j, "algorithms", v->algorithms);
@@ -193,10 +208,12 @@ void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_vie
 
 static void evidence(struct lamp_json *j, const struct lamp_conn_row *r)
 {
+    bool sensor_recalled = false;
     lamp_json_array(j, "evidence");
     for (size_t i = 0; i < r->n_evidence && i < LAMP_WIRE_EVIDENCE_MAX; i++) {
         const struct lamp_evidence *e = &r->evidence[i];
         lamp_json_object(j, NULL);
+        sensor_recalled |= lamp_bytes_eq(e->kind, "known-pair");
         lamp_json_bytes(j, "kind", e->kind);
         lamp_json_bytes(j, "detail", e->detail);
         lamp_json_str(j, "from", lamp_side_name(e->side));
@@ -204,6 +221,18 @@ static void evidence(struct lamp_json *j, const struct lamp_conn_row *r)
         lamp_json_time(j, "time", e->t_us);
         lamp_json_bytes(j, "strength", e->strength);
         lamp_json_bytes(j, "refuted_by", e->refute);
+        lamp_json_end(j);
+    }
+    if (r->flags & LAMP_CONN_RECALLED && !sensor_recalled) { /* the aggregator's own memory */
+        lamp_json_object(j, NULL);
+        lamp_json_str(j, "kind", "known-pair");
+        lamp_json_str(j, "detail", "the same client had this verdict at this server within a day");
+        lamp_json_null(j, "from");
+        lamp_json_str(j, "seen_in", "addresses and port");
+        lamp_json_null(j, "time");
+        lamp_json_str(j, "strength", "strong");
+        lamp_json_str(j, "refuted_by",
+                      "another service that has taken over the server's address and port");
         lamp_json_end(j);
     }
     lamp_json_end(j);

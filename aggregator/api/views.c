@@ -297,6 +297,36 @@ void lamp_api_get_miner(void *app, const struct lamp_request *req, struct lamp_r
     lamp_api_reader_done(app, s);
 }
 
+void lamp_api_mark_miner(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    static const char *const names[] = { "mark", "reason" };
+    struct lamp_command cmd = { .kind = LAMP_CMD_MARK, .miner_id = req->id };
+    struct lamp_command_result result;
+    struct lamp_body b = { req->body, reply, false };
+    lamp_body_known(&b, names, ARRAY_LEN(names));
+    const char *mark = lamp_body_str(&b, "mark", 16, !json_object_get(req->body, "mark"));
+    const char *reason = lamp_body_str(&b, "reason", sizeof(cmd.reason) - 1, false);
+    if (b.failed)
+        return;
+    if (mark && streq(mark, "sanctioned")) {
+        cmd.mark = LAMP_MARK_SANCTIONED;
+    } else if (mark && streq(mark, "dismissed")) {
+        cmd.mark = LAMP_MARK_DISMISSED;
+    } else if (mark) {
+        lamp_reply_error(reply, 400, "invalid", "mark",
+                         "This must be sanctioned, dismissed or null.");
+        return;
+    }
+    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
+    snprintf(cmd.reason, sizeof(cmd.reason), "%s", reason ? reason : "");
+    if (!lamp_api_run(app, &cmd, reply, &result))
+        return;
+    lamp_store *s = lamp_api_reader(app);
+    if (lamp_api_write_miner(app, s, req->id, req->now_us, &reply->json) != LAMP_OK)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}
+
 /* ---- connections ---- */
 
 void lamp_api_get_connections(void *app, const struct lamp_request *req, struct lamp_reply *reply)

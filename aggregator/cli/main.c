@@ -53,13 +53,14 @@ static void print_help(void)
           "  blocks              blocks and their state at the sensors\n"
           "  block TARGET        block an address or prefix outside (203.0.113.7)\n"
           "  unblock ID          lift a block\n"
+          "  mark ID WHAT        sanctioned or dismissed: keeps a miner quiet; none: no more\n"
           "\n"
           "Options of block:\n"
           "  --port N            only this port of the target\n"
           "  --site SITE         only at this site\n"
           "  --host              the target is an inside host; needs --site\n"
           "  --ttl SECONDS       how long (default 86400)\n"
-          "  --reason TEXT       why, for whoever reads the list\n"
+          "  --reason TEXT       why, for whoever reads the list (of mark, too)\n"
           "\n"
           "Options:\n"
           "  --url URL           the aggregator (default " DEFAULT_URL ";\n"
@@ -306,11 +307,39 @@ static int run_unblock(lamp_client *c, const struct options *o, char **args, int
     return EXIT_GOOD;
 }
 
+static int run_mark(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)n;
+    char path[64];
+    int64_t id;
+    json_t *answer = NULL;
+    if (lamp_text_int(args[0], 1, INT64_MAX, &id) != LAMP_OK)
+        return usage("'%.40s' is not the number of a miner", args[0]);
+    if (!streq(args[1], "sanctioned") && !streq(args[1], "dismissed") && !streq(args[1], "none"))
+        return usage("'%.40s' is neither sanctioned, dismissed nor none", args[1]);
+    snprintf(path, sizeof(path), "/miners/%" PRId64, id);
+    json_t *body = json_pack("{s:s?, s:s?}", "mark", streq(args[1], "none") ? NULL : args[1],
+                             "reason", o->reason);
+    if (!body)
+        return usage("the reason is not UTF-8");
+    const int err = lamp_client_call(c, "PATCH", path, body, &answer);
+    json_decref(body);
+    if (err)
+        return EXIT_FAILED;
+    if (o->json)
+        print_json(answer);
+    else
+        printf("miner %" PRId64 " is marked %s\n", id, args[1]);
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
 static const struct command commands[] = {
     { "status", 0, 0, run_status },       { "sensors", 0, 0, run_sensors },
     { "miners", 0, 1, run_miners },       { "traffic", 0, 0, run_traffic },
     { "lookup", 1, LOOKUPS, run_lookup }, { "blocks", 0, 0, run_blocks },
     { "block", 1, 1, run_block },         { "unblock", 1, 1, run_unblock },
+    { "mark", 2, 2, run_mark },
 };
 
 static const struct command *find_command(const char *name)
@@ -342,7 +371,7 @@ static int read_options(int argc, char **argv, struct options *o)
 {
     int c;
     while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
-        o->block_option = o->block_option || c >= OPT_PORT;
+        o->block_option = o->block_option || (c >= OPT_PORT && c != OPT_REASON);
         switch (c) {
         case 'h':
             print_help();
@@ -403,6 +432,8 @@ int main(int argc, char **argv)
         return usage("'%.40s' is one argument too many", argv[optind + 1 + cmd->max_args]);
     if (o.block_option && !streq(cmd->name, "block"))
         return usage("'%s' takes none of the options of block", cmd->name);
+    if (o.reason && !streq(cmd->name, "block") && !streq(cmd->name, "mark"))
+        return usage("'%s' takes no reason", cmd->name);
 
     lamp_client *client = NULL;
     if (lamp_client_open(o.url, o.token_file, &client) != LAMP_OK)

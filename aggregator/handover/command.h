@@ -7,7 +7,7 @@
 
 typedef struct lamp_commands lamp_commands;
 
-enum lamp_command_kind { LAMP_CMD_BLOCK, LAMP_CMD_UNBLOCK };
+enum lamp_command_kind { LAMP_CMD_BLOCK, LAMP_CMD_UNBLOCK, LAMP_CMD_MARK };
 
 struct lamp_command {
     enum lamp_command_kind kind;
@@ -18,12 +18,16 @@ struct lamp_command {
     struct lamp_prefix prefix;
     uint16_t port;
     uint8_t ip_proto;
-    char site[65]; /* "" every site */
-    char reason[257];
+    char site[65];    /* "" every site */
+    char reason[257]; /* of MARK too */
     uint32_t ttl_s;
 
     /* UNBLOCK */
     int64_t block_id;
+
+    /* MARK */
+    int64_t miner_id;
+    enum lamp_mark mark;
 };
 
 struct lamp_command_result {

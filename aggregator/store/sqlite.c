@@ -189,8 +189,10 @@ static int make_schema(struct lamp_sqlite *q)
         err = pragma(q, lamp_schema_4);
     if (err == LAMP_OK && version < 5)
         err = pragma(q, lamp_schema_5);
-    if (err == LAMP_OK)
+    if (err == LAMP_OK && version < 6)
         err = pragma(q, lamp_schema_6);
+    if (err == LAMP_OK)
+        err = pragma(q, lamp_schema_7);
     return err == LAMP_OK ? pragma(q, version == 0 ? epoch : upgraded) : err;
 }
 

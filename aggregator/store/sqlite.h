@@ -100,6 +100,16 @@ static inline const char *lamp_col_str(sqlite3_stmt *st, int i)
 /* Copies a text column, cut to size. */
 void lamp_col_copy(sqlite3_stmt *st, int i, char *buf, size_t size);
 
+/* The mark of a miner heard of last at last_us: NONE unless all its pairs of the day before are marked,
+ * else the newest of theirs. */
+struct lamp_sqlite_mark {
+    enum lamp_mark mark;
+    char by[LAMP_NAME_MAX], reason[257];
+    uint64_t at_us;
+};
+LAMP_CHECK int lamp_sqlite_mark(struct lamp_sqlite *q, int64_t miner_id, uint64_t last_us,
+                                struct lamp_sqlite_mark *out);
+
 /* The evidence of a connection (its id in the store): *out_n of LAMP_WIRE_EVIDENCE_MAX. */
 struct lamp_track_evidence;
 LAMP_CHECK int lamp_sqlite_evidence(struct lamp_sqlite *q, int64_t conn_id,

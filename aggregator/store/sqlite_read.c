@@ -289,13 +289,15 @@ int lamp_sqlite_op_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *
 
 /* ---- miners ---- */
 
-static enum lamp_miner_state miner_state(enum lamp_verdict verdict, bool blocked, uint64_t last_us,
-                                         uint64_t now_us)
+static enum lamp_miner_state miner_state(enum lamp_verdict verdict, bool blocked,
+                                         enum lamp_mark mark, uint64_t last_us, uint64_t now_us)
 {
     if (blocked)
         return LAMP_MINER_BLOCKED;
     if (last_us <= before(now_us, QUIET_MINUTES * MINUTE_US))
         return LAMP_MINER_ENDED;
+    if (mark != LAMP_MARK_NONE)
+        return mark == LAMP_MARK_SANCTIONED ? LAMP_MINER_SANCTIONED : LAMP_MINER_DISMISSED;
     return verdict == LAMP_VERDICT_CONFIRMED  ? LAMP_MINER_CONFIRMED
            : verdict == LAMP_VERDICT_PROBABLE ? LAMP_MINER_PROBABLE
                                               : LAMP_MINER_SUSPECTED;
@@ -323,6 +325,7 @@ int lamp_sqlite_op_miners(lamp_store *s, const struct lamp_miner_filter *f, uint
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         struct miner_activity act;
+        struct lamp_sqlite_mark mark;
         struct lamp_miner_view v = {
             .id = sqlite3_column_int64(st, 0),
             .site = lamp_col_str(st, 1),
@@ -347,9 +350,16 @@ int lamp_sqlite_op_miners(lamp_store *s, const struct lamp_miner_filter *f, uint
             .platforms = lamp_col_str(st, 27),
         };
         got = miner_activity(q, v.id, now_us, &act);
+        if (got == LAMP_OK)
+            got = lamp_sqlite_mark(q, v.id, v.last_us, &mark);
         if (got < 0)
             break;
-        v.state = miner_state(v.verdict, sqlite3_column_int(st, 6) != 0, v.last_us, now_us);
+        v.state =
+            miner_state(v.verdict, sqlite3_column_int(st, 6) != 0, mark.mark, v.last_us, now_us);
+        v.mark = mark.mark;
+        v.marked_by = mark.by;
+        v.mark_reason = mark.reason;
+        v.marked_us = mark.at_us;
         v.rate = act.rate;
         v.unit = act.unit;
         v.open_connections = act.open;
@@ -591,11 +601,13 @@ int lamp_sqlite_op_status(lamp_store *s, uint64_t now_us, struct lamp_status_vie
     sqlite3_reset(st);
 
     st = LAMP_QUERY(q,
-                    "SELECT total(NOT blocked AND last_us > ?1 AND verdict = 4),"
-                    " total(NOT blocked AND last_us > ?1 AND verdict = 3),"
-                    " total(NOT blocked AND last_us > ?1 AND verdict = 2), total(blocked),"
-                    " total(bytes_up) + total(bytes_down) FROM miner",
-                    lamp_uint(before(now_us, QUIET_MINUTES * MINUTE_US)));
+                    "SELECT total(quiet = 0 AND verdict = 4), total(quiet = 0 AND verdict = 3),"
+                    " total(quiet = 0 AND verdict = 2), total(blocked), total(bytes) FROM"
+                    " (SELECT verdict, blocked, bytes_up + bytes_down AS bytes, blocked OR"
+                    " last_us <= ?1 OR ifnull((SELECT min(p.mark) FROM pair p WHERE p.site = m.site"
+                    " AND p.client = m.host AND p.vlan = m.vlan AND p.last_us >= m.last_us - ?2),"
+                    " 0) AS quiet FROM miner m)",
+                    lamp_uint(before(now_us, QUIET_MINUTES * MINUTE_US)), lamp_uint(LAMP_PAIR_US));
     got = lamp_sqlite_step(q, st);
     if (got <= 0)
         return got ? got : LAMP_ESTORE;

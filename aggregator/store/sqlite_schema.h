@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 6 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 7 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
-#define LAMP_SCHEMA_LATEST 6
+#define LAMP_SCHEMA_LATEST 7
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -176,3 +176,14 @@ static const char lamp_schema_6[] =
     "ALTER TABLE conn ADD COLUMN other_low REAL NOT NULL DEFAULT 0;"
     "ALTER TABLE conn ADD COLUMN other_high REAL NOT NULL DEFAULT 0;"
     "ALTER TABLE miner ADD COLUMN platforms TEXT NOT NULL DEFAULT '';";
+
+/* What version 7 adds: who mined where of late, and what an operator said to it (mark: enum lamp_mark). */
+static const char lamp_schema_7[] =
+    "CREATE TABLE pair ("
+    " site INTEGER NOT NULL, client BLOB NOT NULL, vlan INTEGER NOT NULL, server BLOB NOT NULL,"
+    " server_port INTEGER NOT NULL, ip_proto INTEGER NOT NULL, verdict INTEGER NOT NULL,"
+    " confidence INTEGER NOT NULL, last_us INTEGER NOT NULL, mark INTEGER NOT NULL DEFAULT 0,"
+    " marked_by TEXT NOT NULL DEFAULT '', marked_us INTEGER NOT NULL DEFAULT 0,"
+    " reason TEXT NOT NULL DEFAULT '',"
+    " PRIMARY KEY (site, client, vlan, server, server_port, ip_proto)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX pair_to_forget ON pair (last_us) WHERE mark = 0;";

@@ -45,6 +45,9 @@ enum lamp_miner_state {
 };
 const char *lamp_miner_state_name(enum lamp_miner_state s);
 
+/* What an operator says of a host's connections to a server. Such a pair stays quiet. */
+enum lamp_mark { LAMP_MARK_NONE, LAMP_MARK_SANCTIONED, LAMP_MARK_DISMISSED };
+
 struct lamp_totals {
     uint64_t bytes_up, bytes_down, packets_up, packets_down;
     uint64_t jobs, submitted, accepted, rejected, stale;
@@ -65,6 +68,9 @@ struct lamp_miner_view {
     const char *unit;
     struct lamp_totals totals;
     uint32_t connections, open_connections;
+    enum lamp_mark mark; /* of the servers it mined at of late: all of them are marked */
+    const char *marked_by, *mark_reason;
+    uint64_t marked_us;
     uint32_t devices; /* that nonces tell of, of all open connections; 0: not all tell */
     uint64_t since_us, last_us;
 };

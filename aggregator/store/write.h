@@ -188,6 +188,30 @@ LAMP_CHECK int lamp_store_miner_find(lamp_store *s, int64_t site_ref, const stru
                                      uint32_t vlan, struct lamp_track_miner *out);
 LAMP_CHECK int lamp_store_miner_save(lamp_store *s, struct lamp_track_miner *m);
 
+/* A client and a server at which it mined. Verdicts are remembered for LAMP_PAIR_US after the newest
+ * connection, marked pairs for good. */
+struct lamp_track_pair {
+    int64_t site_ref; /* the key */
+    struct lamp_addr client, server;
+    uint32_t vlan;
+    uint16_t server_port;
+    uint8_t ip_proto;
+    enum lamp_verdict verdict;
+    uint32_t confidence; /* 1/10000 */
+    uint64_t last_us;
+};
+#define LAMP_PAIR_US (UINT64_C(24) * 3600 * 1000000)
+
+/* Fills in what is known of the pair whose key is set. LAMP_ENOENT: nothing. */
+LAMP_CHECK int lamp_store_pair_find(lamp_store *s, struct lamp_track_pair *p);
+
+/* Inserts or replaces; a mark stays. Forgets unmarked pairs of more than LAMP_PAIR_US before. */
+LAMP_CHECK int lamp_store_pair_save(lamp_store *s, const struct lamp_track_pair *p);
+
+/* Marks all servers that a miner mined at of late. LAMP_ENOENT: no such miner. */
+LAMP_CHECK int lamp_store_miner_mark(lamp_store *s, int64_t miner_id, enum lamp_mark mark,
+                                     const char *by, const char *reason, uint64_t now_us);
+
 /* What a block needs to know of a miner, and where the answer goes. */
 struct lamp_miner_target {
     int64_t id;

@@ -172,7 +172,7 @@ static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *r
         c->row.difficulty = row->difficulty;
     if (row->self_rate > 0)
         c->row.self_rate = row->self_rate;
-    c->row.flags |= row->flags;
+    c->row.flags |= row->flags & ~(uint32_t)LAMP_CONN_RECALLED;
     if (row->devices > 0)
         c->row.devices = row->devices;
     if (row->work_method != LAMP_RATE_NONE) {
@@ -319,6 +319,49 @@ static struct lamp_conn_row within_reason(const struct lamp_conn_row *row)
     return r;
 }
 
+/* How often a pair's memory is renewed while nothing else about it changes. */
+#define PAIR_RENEW_US (10 * MINUTE_US)
+
+/* What the same client was found to do at this server within a day holds for the connection as well, once
+ * anything is suspected of it: a verdict rises and is remembered. Only what a connection shows by
+ * itself prolongs the memory. */
+static int recall(const struct lamp_tracker *t, struct lamp_track_conn *c,
+                  const struct lamp_conn_row *before, const struct lamp_conn_row *row)
+{
+    struct lamp_conn_row *r = &c->row;
+    if (r->verdict < LAMP_VERDICT_SUSPECTED ||
+        (c->id != 0 && r->verdict == before->verdict && r->confidence == before->confidence &&
+         r->last_us / PAIR_RENEW_US == before->last_us / PAIR_RENEW_US))
+        return LAMP_OK;
+    struct lamp_track_pair p = {
+        .site_ref = c->site_ref,
+        .client = r->client_addr,
+        .server = r->server_addr,
+        .vlan = r->vlan,
+        .server_port = r->server_port,
+        .ip_proto = r->ip_proto,
+    };
+    const int err = lamp_store_pair_find(t->store, &p);
+    if (err != LAMP_OK && err != LAMP_ENOENT)
+        return err;
+    if (err == LAMP_OK && r->first_us < p.last_us + LAMP_PAIR_US &&
+        (p.verdict > r->verdict || (p.verdict == r->verdict && p.confidence > r->confidence))) {
+        r->verdict = p.verdict;
+        r->confidence = p.confidence;
+    }
+    const enum lamp_verdict own =
+        row->flags & LAMP_CONN_RECALLED ? LAMP_VERDICT_NONE : row->verdict;
+    if (r->verdict > own) {
+        r->flags |= LAMP_CONN_RECALLED;
+        return LAMP_OK;
+    }
+    r->flags &= ~(uint32_t)LAMP_CONN_RECALLED;
+    p.verdict = r->verdict;
+    p.confidence = r->confidence;
+    p.last_us = r->last_us > p.last_us ? r->last_us : p.last_us;
+    return lamp_store_pair_save(t->store, &p);
+}
+
 static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec,
                      const struct lamp_batch *b, const struct lamp_conn_row *received,
                      struct lamp_track_conn *c)
@@ -334,6 +377,7 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
 
     const uint64_t latest_us = rec->now_us + FUTURE_US;
     const uint64_t last_us = at_most(row->last_us, latest_us);
+    const struct lamp_conn_row before = c->row;
     add_counts(&c->row, row);
     if (last_us > c->row.last_us)
         c->row.last_us = last_us;
@@ -345,7 +389,8 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
     at_us = at_most(at_most(at_us, b->t_to_us), latest_us);
     add_recent(c->recent, at_us / MINUTE_US, row);
 
-    if (c->row.verdict >= LAMP_VERDICT_SUSPECTED)
+    err = recall(t, c, &before, row);
+    if (err == LAMP_OK && c->row.verdict >= LAMP_VERDICT_SUSPECTED)
         err = merge_miner(t, rec, c, row);
     if (err == LAMP_OK)
         err = lamp_store_conn_save(t->store, c, new_evidence);

@@ -259,6 +259,8 @@ static int take_commands(lamp_writer *w)
         r->err = begin(w);
         if (r->err == LAMP_OK && c.kind == LAMP_CMD_BLOCK) {
             r->err = on_block(w, &c, now_us, r);
+        } else if (r->err == LAMP_OK && c.kind == LAMP_CMD_MARK) {
+            r->err = lamp_store_miner_mark(w->store, c.miner_id, c.mark, c.actor, c.reason, now_us);
         } else if (r->err == LAMP_OK) {
             r->block_id = c.block_id;
             r->err =
@@ -269,11 +271,14 @@ static int take_commands(lamp_writer *w)
             snprintf(r->why, sizeof(r->why), "the database refused; see the aggregator's log");
             return err;
         }
-        if (r->err == LAMP_OK) {
+        if (r->err == LAMP_OK && c.kind == LAMP_CMD_MARK) {
+            lamp_touched_add(w->touched, LAMP_EVENT_MINER, c.miner_id, "");
+        } else if (r->err == LAMP_OK) {
             w->blocks_changed = true;
             lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, r->block_id, "");
-            lamp_touched_add(w->touched, LAMP_EVENT_STATUS, 0, "");
         }
+        if (r->err == LAMP_OK)
+            lamp_touched_add(w->touched, LAMP_EVENT_STATUS, 0, "");
     }
     return LAMP_OK;
 }

@@ -57,6 +57,7 @@ struct lamp_conn {
     uint16_t vlans[LAMP_VLAN_DEPTH];
     bool midstream; /* no SYN was seen */
     bool ended;
+    bool recalled; /* the verdict is that of an earlier connection of the pair (known.h) */
 
     uint64_t first_us, last_us;    /* first and newest packet */
     uint64_t bytes[2], packets[2]; /* by enum lamp_dir; frames and their orig_len */

@@ -51,6 +51,7 @@ struct lamp_engine {
     lamp_classify *classify;
     lamp_opaque *opaque;
     struct lamp_blockclock clock; /* classify sets it, opaque reads it */
+    struct lamp_known known;      /* the same of pairs that mined */
     lamp_twins *twins;            /* NULL: copies count like any packet */
     lamp_rollup *rollup;          /* NULL: not wanted */
     bool close_minutes, minute_is_known;
@@ -98,6 +99,7 @@ static int make_parts(lamp_engine *e, const struct lamp_engine_cfg *cfg)
     const struct lamp_opaque_cfg opaque = {
         .catalogue = cfg->catalogue,
         .clock = &e->clock,
+        .known = &e->known,
         .max_states = lamp_min(eighth / 2 / dim_bytes + 1, 1U << 20),
     };
 
@@ -508,6 +510,7 @@ static void flow_ended(struct lamp_flow *f, void *arg)
     settle(e, k, &d);
     if (f->user && k->conn) {
         fill_conn(e, k, true);
+        lamp_known_note(&e->known, k->conn);
         e->ended(k->conn, e->arg);
     } else {
         roll_up(e, f);
@@ -597,6 +600,7 @@ void lamp_engine_conns(lamp_engine *e, lamp_conn_fn *fn, void *arg)
         if (!k->conn)
             continue;
         fill_conn(e, k, false);
+        lamp_known_note(&e->known, k->conn);
         fn(k->conn, arg);
     }
 }

@@ -387,6 +387,32 @@ static int weigh_rhythm(lamp_dim *d, uint64_t now_us)
     return score;
 }
 
+/* What the same client was found to do at this server and port within a day. A hello that offers a
+ * protocol is another program's; NULL then, and where nothing is known. */
+static const struct lamp_known_pair *recall(const lamp_opaque *o, const lamp_dim *d,
+                                            uint64_t now_us)
+{
+    const struct lamp_flow_facts *a = &d->facts;
+    return o->cfg.known && !d->offers_protocol
+               ? lamp_known_find(o->cfg.known, &a->client, &a->server, a->server_port, a->ip_proto,
+                                 now_us)
+               : NULL;
+}
+
+static void tell_known(struct lamp_conn *c, const struct lamp_known_pair *p, uint64_t now_us)
+{
+    const struct lamp_reason r = {
+        .kind = "known-pair",
+        .field = "addresses and port",
+        .strength = "strong",
+        .refute = "another service that has taken over the server's address and port",
+        .t_us = now_us,
+        .dir = LAMP_UP,
+    };
+    lamp_reason_add(c, &r, true, "the same client was %s at this server and port within a day",
+                    lamp_verdict_name(p->verdict));
+}
+
 static void evaluate(lamp_opaque *o, lamp_dim *d, uint64_t now_us)
 {
     const bool due = now_us - d->evaluated_us >= EVALUATE_US;
@@ -402,10 +428,19 @@ static void evaluate(lamp_opaque *o, lamp_dim *d, uint64_t now_us)
         if (d->evaluations < EVALUATIONS)
             v = LAMP_VERDICT_SUSPECTED;
     }
+    const struct lamp_known_pair *known = recall(o, d, now_us);
+    const bool recalled = known && known->verdict > v;
+    if (recalled) {
+        v = known->verdict;
+        confidence = known->confidence;
+    }
     struct lamp_conn *c = v == LAMP_VERDICT_NONE ? lamp_opaque_conn(d) : conn_of(o, d);
     if (!c)
         return;
     fill_conn(o, c, d);
+    c->recalled = recalled;
+    if (recalled)
+        tell_known(c, known, now_us);
     tell_identity(c, d);
     tell_hello(c, d);
     if (score >= LAMP_BEHAVIOUR_WEAK)

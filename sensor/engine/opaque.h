@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "sensor/engine/classify.h"
 #include "sensor/engine/identity.h"
+#include "sensor/engine/known.h"
 
 typedef struct lamp_opaque lamp_opaque;
 typedef struct lamp_dim lamp_dim; /* the state of one connection */
@@ -23,6 +24,7 @@ enum { LAMP_OPAQUE_LOOKS = 8 }; /* payloads of a direction that are worth a peek
 struct lamp_opaque_cfg {
     const lamp_catalogue *catalogue;     /* borrowed, may be NULL */
     const struct lamp_blockclock *clock; /* borrowed, may be NULL */
+    const struct lamp_known *known;      /* pairs that mined of late; borrowed, may be NULL */
     size_t max_states;
 };
 

@@ -130,6 +130,17 @@ int lamp_store_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *fn, 
     return LAMP_OK;
 }
 
+static enum lamp_mark mark; /* of miner 3 */
+
+bool fake_store_mark(const struct lamp_command *cmd)
+{
+    pthread_mutex_lock(&lock);
+    if (cmd->miner_id == 3)
+        mark = cmd->mark;
+    pthread_mutex_unlock(&lock);
+    return cmd->miner_id == 3;
+}
+
 /* Miners 3, 2, 1, latest first. */
 int lamp_store_miners(lamp_store *s, const struct lamp_miner_filter *f, uint64_t now_us,
                       lamp_miner_view_fn *fn, void *arg)
@@ -144,6 +155,10 @@ int lamp_store_miners(lamp_store *s, const struct lamp_miner_filter *f, uint64_t
                                      .state = LAMP_MINER_CONFIRMED,
                                      .verdict = LAMP_VERDICT_CONFIRMED,
                                      .confidence = 0.99,
+                                     .mark = id == 3 ? mark : LAMP_MARK_NONE,
+                                     .marked_by = "ann",
+                                     .mark_reason = FAKE_HOSTILE,
+                                     .marked_us = FAKE_NOW_US,
                                      .coins = "XMR",
                                      .families = "cryptonote",
                                      .algorithms = "randomx",

@@ -17,6 +17,9 @@
 /* Lets some of the calls fail with LAMP_ESTORE. */
 void fake_store_break(bool yes);
 
+/* Marks miner 3; false: another is meant. */
+bool fake_store_mark(const struct lamp_command *cmd);
+
 /* What the writer would do with a command. */
 void fake_store_add_block(const struct lamp_command *cmd, int64_t id);
 bool fake_store_remove_block(int64_t id);

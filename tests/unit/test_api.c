@@ -136,7 +136,10 @@ static void *play_writer(void *arg)
             struct lamp_command_result r = { 0 };
             char target[LAMP_PREFIX_STRLEN];
             lamp_prefix_str(&cmd.prefix, target);
-            if (cmd.kind == LAMP_CMD_UNBLOCK) {
+            if (cmd.kind == LAMP_CMD_MARK) {
+                if (!fake_store_mark(&cmd))
+                    r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "No such miner." };
+            } else if (cmd.kind == LAMP_CMD_UNBLOCK) {
                 if (!fake_store_remove_block(cmd.block_id))
                     r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "No such block." };
             } else if (streq(target, "192.0.2.1")) {
@@ -511,6 +514,38 @@ static void test_bad_blocks_name_the_field(void **state)
     free(big);
 }
 
+static void test_mark(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *body;
+        long status;
+        const char *code, *field, *as;
+    } cases[] = {
+        { "/api/v1/miners/3", "{\"mark\":\"sanctioned\",\"reason\":\"ours\"}", 200, "", "",
+          "sanctioned" },
+        { "/api/v1/miners/3", "{\"mark\":\"dismissed\"}", 200, "", "", "dismissed" },
+        { "/api/v1/miners/3", "{\"mark\":null}", 200, "", "", NULL },
+        { "/api/v1/miners/3", "{\"mark\":\"fine\"}", 400, "invalid", "mark", NULL },
+        { "/api/v1/miners/3", "{}", 400, "invalid", "mark", NULL },
+        { "/api/v1/miners/3", "{\"mark\":null,\"x\":1}", 400, "invalid", "x", NULL },
+        { "/api/v1/miners/77", "{\"mark\":\"dismissed\"}", 404, "not_found", "", NULL },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct answer a;
+        call("PATCH", cases[i].path, NULL, cases[i].body, &a);
+        if (cases[i].status != 200) {
+            want_error(&a, cases[i].status, cases[i].code, cases[i].field);
+        } else {
+            const char *as =
+                json_string_value(json_object_get(json_object_get(a.json, "mark"), "as"));
+            if (a.status != 200 || !as != !cases[i].as || (as && !streq(as, cases[i].as)))
+                fail_msg("case %zu: %ld %s", i, a.status, a.body);
+        }
+        done(&a);
+    }
+}
+
 static void test_block_and_unblock(void **state)
 {
     (void)state;
@@ -663,6 +698,9 @@ static const struct {
     { "unblock 999", 1, "No such block." },
     { "", 2, "no command given" },
     { "fly", 2, "there is no command 'fly'" },
+    { "mark 3 dismissed", 0, "miner 3 is marked dismissed" },
+    { "mark 77 none", 1, "No such miner." },
+    { "mark 3 nice", 2, "neither sanctioned" },
     { "unblock", 2, "needs an argument" },
     { "unblock x", 2, "not the number of a block" },
     { "status now", 2, "one argument too many" },
@@ -904,6 +942,7 @@ int main(void)
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_bad_queries_name_the_parameter),
         cmocka_unit_test(test_bad_blocks_name_the_field),
+        cmocka_unit_test(test_mark),
         cmocka_unit_test(test_block_and_unblock),
         cmocka_unit_test(test_other_sites_cannot_use_the_cookie),
         cmocka_unit_test(test_command_line),

@@ -7,6 +7,7 @@
 #define S UINT64_C(1000000)
 
 static lamp_catalogue *catalogue;
+static struct lamp_known known; /* zero but in test_known_pair */
 
 static int load(void **state)
 {
@@ -36,7 +37,9 @@ static struct play start(const struct lamp_blockclock *clock, const char *dns, u
                          bool saw_syn)
 {
     struct play p = { .now_us = 1000 * S, .last = LAMP_INTEREST_MORE };
-    const struct lamp_opaque_cfg cfg = { .catalogue = catalogue, .clock = clock, .max_states = 4 };
+    const struct lamp_opaque_cfg cfg = {
+        .catalogue = catalogue, .clock = clock, .known = &known, .max_states = 4
+    };
     const struct lamp_flow_facts facts = {
         .client = lamp_addr_from_v4((const uint8_t[]){ 10, 0, 0, 1 }),
         .server = lamp_addr_from_v4((const uint8_t[]){ 203, 0, 113, 9 }),
@@ -295,13 +298,54 @@ static void test_limits(void **state)
     assert_int_equal(lamp_opaque_new(&none, &p.o), LAMP_EINVAL);
 }
 
+/* A client that was probable at a server is so again at once, for a day; another program is not. */
+static void test_known_pair(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label, *alpn;
+        uint16_t port, known_port;
+        uint64_t later_us;
+        enum lamp_verdict was, want;
+    } cases[] = {
+        { "again", "", 443, 443, S, LAMP_VERDICT_PROBABLE, LAMP_VERDICT_PROBABLE },
+        { "confirmed", "", 443, 443, 3600 * S, LAMP_VERDICT_CONFIRMED, LAMP_VERDICT_CONFIRMED },
+        { "only suspected", "", 443, 443, S, LAMP_VERDICT_SUSPECTED, LAMP_VERDICT_NONE },
+        { "a day later", "", 443, 443, LAMP_KNOWN_US, LAMP_VERDICT_PROBABLE, LAMP_VERDICT_NONE },
+        { "another port", "", 443, 444, S, LAMP_VERDICT_PROBABLE, LAMP_VERDICT_NONE },
+        { "a browser", "h2", 443, 443, S, LAMP_VERDICT_PROBABLE, LAMP_VERDICT_NONE },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct play p = start(NULL, "", cases[i].port, true);
+        const struct lamp_conn was = {
+            .client = lamp_addr_from_v4((const uint8_t[]){ 10, 0, 0, 1 }),
+            .server = lamp_addr_from_v4((const uint8_t[]){ 203, 0, 113, 9 }),
+            .server_port = cases[i].known_port,
+            .ip_proto = 6,
+            .verdict = cases[i].was,
+            .confidence = 0.96,
+            .last_us = p.now_us,
+        };
+        lamp_known_note(&known, &was);
+        p.now_us += cases[i].later_us;
+        shake(&p, "a.example", cases[i].alpn);
+        const struct lamp_conn *c = lamp_opaque_conn(p.d);
+        if ((c ? c->verdict : LAMP_VERDICT_NONE) != cases[i].want)
+            fail_msg("%s: %s", cases[i].label, lamp_verdict_name(c ? c->verdict : 0));
+        if (c)
+            assert_string_equal(c->evidence[0].kind, "known-pair");
+        stop(&p);
+        memset(&known, 0, sizeof(known));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels),    cmocka_unit_test(test_two_looks),
         cmocka_unit_test(test_given_up),  cmocka_unit_test(test_hello_in_pieces),
         cmocka_unit_test(test_midstream), cmocka_unit_test(test_block_clock),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits),    cmocka_unit_test(test_known_pair),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

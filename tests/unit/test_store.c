@@ -76,7 +76,7 @@ struct miner_seen {
     int n;
     struct lamp_miner_view last;
     double rate;
-    char coins[32], pools[64], platforms[32];
+    char coins[32], pools[64], platforms[32], marked_by[32], reason[32];
 };
 
 static bool count_miner(const struct lamp_miner_view *v, void *arg)
@@ -87,6 +87,8 @@ static bool count_miner(const struct lamp_miner_view *v, void *arg)
     got->rate = v->rate.value;
     snprintf(got->coins, sizeof(got->coins), "%s", v->coins);
     snprintf(got->pools, sizeof(got->pools), "%s", v->pools);
+    snprintf(got->marked_by, sizeof(got->marked_by), "%s", v->marked_by);
+    snprintf(got->reason, sizeof(got->reason), "%s", v->mark_reason);
     snprintf(got->platforms, sizeof(got->platforms), "%s", v->platforms);
     return true;
 }
@@ -273,6 +275,51 @@ static void test_rate_methods(void **state)
             assert_true(s.last.rate.low < cases[i].other && s.last.rate.high > cases[i].other);
         fixture_free(f);
     }
+}
+
+/* A marked pair stays quiet whatever is found of it; a server that was not marked does not. */
+static void test_marks(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    ok(f->s, lamp_store_begin(f->s));
+    assert_int_equal(lamp_store_miner_mark(f->s, 1, LAMP_MARK_DISMISSED, "ann", "", TEST_NOW_US),
+                     LAMP_ENOENT);
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + 1);
+    row.verdict = LAMP_VERDICT_SUSPECTED;
+    merge(f, &row, 1, TEST_NOW_US, TEST_NOW_US + 1);
+    const struct lamp_miner_filter any = { 0 };
+    struct miner_seen m = miners(f->s, &any, TEST_NOW_US + 1);
+    assert_int_equal(m.last.state, LAMP_MINER_SUSPECTED);
+    assert_int_equal(m.last.mark, LAMP_MARK_NONE);
+    ok(f->s,
+       lamp_store_miner_mark(f->s, m.last.id, LAMP_MARK_SANCTIONED, "ann", "our rig", TEST_NOW_US));
+    row.conn_id = 2; /* it reconnects, and more is found */
+    row.verdict = LAMP_VERDICT_CONFIRMED;
+    row.last_us = minutes_on(1);
+    merge(f, &row, 1, TEST_NOW_US, minutes_on(1));
+    m = miners(f->s, &any, minutes_on(1));
+    assert_int_equal(m.last.state, LAMP_MINER_SANCTIONED);
+    assert_int_equal(m.last.verdict, LAMP_VERDICT_CONFIRMED);
+    assert_string_equal(m.marked_by, "ann");
+    assert_string_equal(m.reason, "our rig");
+    struct lamp_status_view st;
+    ok(f->s, lamp_store_status(f->s, minutes_on(1), &st));
+    assert_int_equal(st.miners_confirmed, 0);
+
+    row.conn_id = 3; /* elsewhere */
+    row.server_port++;
+    row.last_us = minutes_on(2);
+    merge(f, &row, 1, minutes_on(1), minutes_on(2));
+    m = miners(f->s, &any, minutes_on(2));
+    assert_int_equal(m.last.state, LAMP_MINER_CONFIRMED);
+    ok(f->s, lamp_store_status(f->s, minutes_on(2), &st));
+    assert_int_equal(st.miners_confirmed, 1);
+    ok(f->s, lamp_store_miner_mark(f->s, m.last.id, LAMP_MARK_DISMISSED, "bob", "", minutes_on(2)));
+    assert_int_equal(miners(f->s, &any, minutes_on(2)).last.state, LAMP_MINER_DISMISSED);
+    ok(f->s, lamp_store_miner_mark(f->s, m.last.id, LAMP_MARK_NONE, "bob", "", minutes_on(2)));
+    assert_int_equal(miners(f->s, &any, minutes_on(2)).last.state, LAMP_MINER_CONFIRMED);
+    fixture_free(f);
 }
 
 /* What counts in another unit is left out, not what came before it. */
@@ -673,21 +720,14 @@ static void test_traffic(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transactions),
-        cmocka_unit_test(test_rate_and_sums),
-        cmocka_unit_test(test_rate_over_connections),
-        cmocka_unit_test(test_rate_over_units),
-        cmocka_unit_test(test_rate_methods),
-        cmocka_unit_test(test_part_of_a_minute),
-        cmocka_unit_test(test_absurd_sums),
-        cmocka_unit_test(test_streams_bounded),
-        cmocka_unit_test(test_paging),
-        cmocka_unit_test(test_block_states),
-        cmocka_unit_test(test_block_states_odd),
-        cmocka_unit_test(test_block_filter),
-        cmocka_unit_test(test_moved_sensor),
-        cmocka_unit_test(test_unknown_backend),
-        cmocka_unit_test(test_traffic),
+        cmocka_unit_test(test_transactions),          cmocka_unit_test(test_rate_and_sums),
+        cmocka_unit_test(test_rate_over_connections), cmocka_unit_test(test_rate_over_units),
+        cmocka_unit_test(test_rate_methods),          cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_part_of_a_minute),      cmocka_unit_test(test_absurd_sums),
+        cmocka_unit_test(test_streams_bounded),       cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_block_states),          cmocka_unit_test(test_block_states_odd),
+        cmocka_unit_test(test_block_filter),          cmocka_unit_test(test_moved_sensor),
+        cmocka_unit_test(test_unknown_backend),       cmocka_unit_test(test_traffic),
     };
     size_t n = 0;
     int failed = 0;

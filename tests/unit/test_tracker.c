@@ -130,6 +130,73 @@ static void test_lists(void **state)
     assert_null(strstr(m.list[LAMP_LIST_WORKERS], "rig1"));
 }
 
+/* The verdict of a connection that follows another of the same client and server. */
+static void test_pairs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        enum lamp_verdict was, is; /* of the connection before, of this one by itself */
+        uint64_t ago_s;            /* end of the one before, before the start of this one */
+        uint16_t port;
+        bool by_memory; /* the sensor says that `is` comes from its own memory */
+        enum lamp_verdict want;
+        bool want_recalled;
+    } cases[] = {
+        { "known again", LAMP_VERDICT_PROBABLE, LAMP_VERDICT_SUSPECTED, 60, 3333, false,
+          LAMP_VERDICT_PROBABLE, true },
+        { "rises", LAMP_VERDICT_PROBABLE, LAMP_VERDICT_CONFIRMED, 60, 3333, false,
+          LAMP_VERDICT_CONFIRMED, false },
+        { "falls not", LAMP_VERDICT_CONFIRMED, LAMP_VERDICT_PROBABLE, 60, 3333, false,
+          LAMP_VERDICT_CONFIRMED, true },
+        { "just within a day", LAMP_VERDICT_PROBABLE, LAMP_VERDICT_SUSPECTED, 86399, 3333, false,
+          LAMP_VERDICT_PROBABLE, true },
+        { "a day later", LAMP_VERDICT_PROBABLE, LAMP_VERDICT_SUSPECTED, 86400, 3333, false,
+          LAMP_VERDICT_SUSPECTED, false },
+        { "another port", LAMP_VERDICT_PROBABLE, LAMP_VERDICT_SUSPECTED, 60, 3334, false,
+          LAMP_VERDICT_SUSPECTED, false },
+        { "nothing suspected of it", LAMP_VERDICT_PROBABLE, LAMP_VERDICT_WALLET, 60, 3333, false,
+          LAMP_VERDICT_WALLET, false },
+        { "by the sensor's memory", LAMP_VERDICT_PROBABLE, LAMP_VERDICT_PROBABLE, 60, 3333, true,
+          LAMP_VERDICT_PROBABLE, true },
+    };
+    static const uint8_t run[16] = { 1, 2, 3 };
+    const uint64_t now = TEST_NOW_US, second = 1000000;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        void *fixture = NULL;
+        setup(&fixture);
+        struct fixture *f = fixture;
+        const uint64_t ended = now - cases[i].ago_s * second;
+        struct lamp_conn_row row = test_row(1, ended - 5 * second, ended);
+        row.verdict = cases[i].was;
+        row.confidence = 9600;
+        merge(f, &row, 1);
+        row = test_row(2, now, now + second);
+        row.verdict = cases[i].is;
+        row.confidence = 7000;
+        row.server_port = cases[i].port;
+        row.flags = cases[i].by_memory ? LAMP_CONN_RECALLED : 0;
+        merge(f, &row, 1);
+        struct lamp_track_conn *c = calloc(1, sizeof(*c));
+        assert_non_null(c);
+        ok(f->s, lamp_store_conn_find(f->s, f->sensor.ref, run, 2, c));
+        if (c->row.verdict != cases[i].want ||
+            !(c->row.flags & LAMP_CONN_RECALLED) == cases[i].want_recalled)
+            fail_msg("%s: verdict %d, flags %u", cases[i].label, (int)c->row.verdict, c->row.flags);
+        /* what was only recalled prolongs nothing */
+        struct lamp_track_pair p = { .site_ref = f->sensor.site_ref,
+                                     .client = row.client_addr,
+                                     .server = row.server_addr,
+                                     .server_port = 3333,
+                                     .ip_proto = row.ip_proto };
+        ok(f->s, lamp_store_pair_find(f->s, &p));
+        if (cases[i].want_recalled)
+            assert_int_equal(p.last_us, ended);
+        free(c);
+        teardown(&fixture);
+    }
+}
+
 static void test_blocked(void **state)
 {
     struct fixture *f = *state;
@@ -209,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_future, setup, teardown),
         cmocka_unit_test_setup_teardown(test_absurd, setup, teardown),
         cmocka_unit_test_setup_teardown(test_evidence, setup, teardown),
+        cmocka_unit_test(test_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ const power = { watts: range(95), kwh_per_day: range(2.28), cost_per_day: range(
 export function miner(id, overrides = {}) {
   return {
     id, site: 'Rotterdam', host: `10.1.0.${id % 250}`, vlan: [], state: 'confirmed',
-    verdict: 'confirmed', confidence: 0.99, coins: ['XMR'], families: ['cryptonote'],
+    verdict: 'confirmed', confidence: 0.99, mark: null, coins: ['XMR'], families: ['cryptonote'],
     algorithms: ['rx/0'],
     wallets: ['48edfHu7V9Z84YzzMa6fUueoELZ9ZRXq9VetWzYGzKt52XU5xvqgzYnDK9URnRoJMk1j8nLwEVsaSWJ4fhdUyZijBGUicoD'],
     workers: ['rig-01'], agents: ['XMRig/6.21.0 (Linux x86_64)'], pools: ['203.0.113.10:3333'],

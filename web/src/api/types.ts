@@ -93,6 +93,7 @@ export interface Miner {
   state: MinerState;
   verdict: Verdict;
   confidence: number;
+  mark: { as: 'sanctioned' | 'dismissed'; by: string; at: number; reason: string | null } | null;
   coins: string[];
   families: string[];
   algorithms: string[];
