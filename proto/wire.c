@@ -221,6 +221,7 @@ static const struct lamp_field set_entry_fields[] = {
     LAMP_UPTO(port, UINT16_MAX),
     LAMP_UPTO(ip_proto, UINT8_MAX),
     LAMP_FLAG(inside),
+    LAMP_FLAG(approved),
     LAMP_BYTES(name, LAMP_WIRE_SET_NAME_MAX),
     LAMP_U32(ttl_s),
     LAMP_U64(id),

@@ -178,10 +178,6 @@ struct lamp_summary {
 
 enum lamp_set_mode { LAMP_SET_MODE_NONE, LAMP_SET_FULL, LAMP_SET_DELTA };
 
-/* Bits of a manifest's flags. */
-enum {
-    LAMP_SET_APPROVED = 1, /* what is unusually wide or many in the set, two people approved */
-};
 enum lamp_set_action { LAMP_SET_ACTION_NONE, LAMP_SET_ADD, LAMP_SET_REMOVE };
 enum lamp_set_state {
     LAMP_SET_STATE_NONE,
@@ -206,6 +202,7 @@ struct lamp_set_entry {
     uint16_t port;             /* 0: every port */
     uint8_t ip_proto;          /* 0: every protocol; else 6 or 17 */
     bool inside;               /* an inside host, else a remote address */
+    bool approved;             /* by a second person, though unusually wide or one of many */
     uint32_t ttl_s;
     uint64_t id;
     struct lamp_bytes name, text;
@@ -529,3 +526,25 @@ LAMP_CHECK int lamp_set_digest(const struct lamp_set_entry *entries, size_t n,
 /* The bytes of a SERVER_KEY that the list key signs (docs/WIRE.md). */
 enum { LAMP_SERVER_KEY_SIGNED = 20 + 8 + LAMP_WIRE_KEY_LEN };
 void lamp_server_key_signed(const struct lamp_server_key *k, uint8_t out[LAMP_SERVER_KEY_SIGNED]);
+
+/* A set that owns its memory; lamp_set_done() releases it. */
+struct lamp_set {
+    struct lamp_set_entry *entries;
+    size_t n;
+    uint8_t *text; /* names and texts of the entries */
+};
+
+/* Copies entries and what they point to. LAMP_ENOMEM. */
+LAMP_CHECK int lamp_set_copy(const struct lamp_set_entry *entries, size_t n, struct lamp_set *out);
+void lamp_set_done(struct lamp_set *s);
+
+/* What leads from one canonical set to another: what goes (REMOVE) and what comes or takes the place
+ * of an entry with its key (ADD), in canonical order. LAMP_ENOMEM. */
+LAMP_CHECK int lamp_set_diff(const struct lamp_set *from, const struct lamp_set *to,
+                             struct lamp_set *out);
+
+/* The set that such changes make of a canonical one; canonical too, but overlaps may have come
+ * about. LAMP_ECANON: changes not in order, or two of a key. LAMP_EFORMAT: one removes what is not
+ * there, or does nothing. LAMP_ENOMEM. */
+LAMP_CHECK int lamp_set_patch(const struct lamp_set *base, const struct lamp_set_entry *delta,
+                              size_t n_delta, struct lamp_set *out);

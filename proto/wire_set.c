@@ -88,7 +88,7 @@ static void hash_entry(crypto_generichash_state *state, const struct lamp_set_en
     p = put_le(p + 16, e->prefix.len, 1);
     p = put_le(p, e->port, 2);
     p = put_le(p, e->ip_proto, 1);
-    p = put_le(p, e->inside, 1);
+    p = put_le(p, (uint64_t)e->inside | (uint64_t)e->approved << 1, 1);
     p = put_le(p, e->ttl_s, 4);
     p = put_le(p, e->id, 8);
     p = put_le(p, e->name.len, 2);
@@ -121,4 +121,101 @@ int lamp_set_digest(const struct lamp_set_entry *entries, size_t n,
     for (size_t i = 0; i < n; i++)
         hash_entry(&state, &entries[i]);
     return crypto_generichash_final(&state, out, LAMP_WIRE_DIGEST_LEN) == 0 ? LAMP_OK : LAMP_EINVAL;
+}
+
+/* ---- sets of their own memory, and the way from one to another ---- */
+
+static struct lamp_bytes keep_text(uint8_t **at, struct lamp_bytes b)
+{
+    const struct lamp_bytes copy = { b.len ? *at : NULL, b.len };
+    if (b.len)
+        memcpy(*at, b.data, b.len);
+    *at += b.len;
+    return copy;
+}
+
+int lamp_set_copy(const struct lamp_set_entry *entries, size_t n, struct lamp_set *out)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < n; i++)
+        size += entries[i].name.len + entries[i].text.len;
+    struct lamp_set s = { calloc(n + 1, sizeof(*s.entries)), n, malloc(size) };
+    if (!s.entries || !s.text) {
+        lamp_set_done(&s);
+        return LAMP_ENOMEM;
+    }
+    uint8_t *at = s.text;
+    for (size_t i = 0; i < n; i++) {
+        s.entries[i] = entries[i];
+        s.entries[i].name = keep_text(&at, entries[i].name);
+        s.entries[i].text = keep_text(&at, entries[i].text);
+    }
+    *out = s;
+    return LAMP_OK;
+}
+
+void lamp_set_done(struct lamp_set *s)
+{
+    free(s->entries);
+    free(s->text);
+    *s = (struct lamp_set){ NULL, 0, NULL };
+}
+
+/* Whether entries of the same key say the same. */
+static bool same_content(const struct lamp_set_entry *a, const struct lamp_set_entry *b)
+{
+    return a->ttl_s == b->ttl_s && a->id == b->id && a->approved == b->approved &&
+           name_cmp(a->text, b->text) == 0;
+}
+
+int lamp_set_diff(const struct lamp_set *from, const struct lamp_set *to, struct lamp_set *out)
+{
+    struct lamp_set_entry *v = calloc(from->n + to->n + 1, sizeof(*v));
+    if (!v)
+        return LAMP_ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0, j = 0; i < from->n || j < to->n;) {
+        const struct lamp_set_entry *old = i < from->n ? &from->entries[i] : NULL;
+        const struct lamp_set_entry *new = j < to->n ? &to->entries[j] : NULL;
+        const int c = !old ? 1 : !new ? -1 : lamp_set_entry_cmp(old, new);
+        i += c <= 0;
+        j += c >= 0;
+        if (c == 0 && same_content(old, new))
+            continue;
+        v[n] = c < 0 ? *old : *new;
+        v[n++].action = c < 0 ? LAMP_SET_REMOVE : LAMP_SET_ADD;
+    }
+    const int err = lamp_set_copy(v, n, out);
+    free(v);
+    return err;
+}
+
+int lamp_set_patch(const struct lamp_set *base, const struct lamp_set_entry *delta, size_t n_delta,
+                   struct lamp_set *out)
+{
+    for (size_t j = 1; j < n_delta; j++)
+        if (lamp_set_entry_cmp(&delta[j - 1], &delta[j]) >= 0)
+            return LAMP_ECANON;
+    struct lamp_set_entry *v = calloc(base->n + n_delta + 1, sizeof(*v));
+    if (!v)
+        return LAMP_ENOMEM;
+    size_t n = 0;
+    int err = LAMP_OK;
+    for (size_t i = 0, j = 0; !err && (i < base->n || j < n_delta);) {
+        const struct lamp_set_entry *have = i < base->n ? &base->entries[i] : NULL;
+        const struct lamp_set_entry *change = j < n_delta ? &delta[j] : NULL;
+        const int c = !have ? 1 : !change ? -1 : lamp_set_entry_cmp(have, change);
+        i += c <= 0;
+        j += c >= 0;
+        if (c < 0)
+            v[n++] = *have;
+        else if (change->action == LAMP_SET_ADD)
+            v[n++] = *change;
+        else if (change->action != LAMP_SET_REMOVE || c > 0)
+            err = LAMP_EFORMAT;
+    }
+    if (!err)
+        err = lamp_set_copy(v, n, out);
+    free(v);
+    return err;
 }

@@ -449,7 +449,6 @@ static int send_end(const lamp_blocklist *l, const struct site *s, const struct 
         .serial = s->head.serial,
         .expires_us = s->head.expires_us,
         .count = (uint32_t)s->n,
-        .flags = LAMP_SET_APPROVED,
     };
     memcpy(manifest.digest, s->head.digest, sizeof(manifest.digest));
     LAMP_AUTO_FREE uint8_t *packed = NULL;

@@ -2,6 +2,7 @@
 #include "sensor/enforce/enforce.h"
 
 #include "common/io.h"
+#include "sensor/enforce/sidesets.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,7 +25,8 @@ static const char names_file[] = "names";
 struct lamp_enforce {
     struct lamp_enforce_cfg cfg;
     char off_flag[PATH_MAX];
-    lamp_blockset *set;
+    lamp_signedset *set; /* the block list */
+    lamp_sidesets *sides;
 
     struct lamp_never never;
     struct lamp_addr aggregator;
@@ -81,12 +83,12 @@ static void state_in_force(lamp_enforce *e, uint64_t now_us)
 {
     if (mode_of(e) == LAMP_ENFORCE_OFF)
         set_state(e, LAMP_SET_OFF, LAMP_OK, e->off ? "panic on this router" : "");
-    else if (lamp_blockset_head(e->set).serial == 0)
+    else if (lamp_signedset_head(e->set).serial == 0)
         set_state(e, LAMP_SET_EMPTY, LAMP_OK, "");
-    else if (lamp_blockset_expires_us(e->set) <= now_us)
+    else if (lamp_signedset_expires_us(e->set) <= now_us)
         set_state(e, LAMP_SET_EXPIRED, LAMP_EEXPIRED, "nobody renewed the list");
     else
-        set_state(e, lamp_blockset_is_confirmed(e->set) ? LAMP_SET_CONFIRMED : LAMP_SET_APPLIED,
+        set_state(e, lamp_signedset_is_confirmed(e->set) ? LAMP_SET_CONFIRMED : LAMP_SET_APPLIED,
                   e->plan.code, e->plan.detail);
 }
 
@@ -99,6 +101,10 @@ static bool refresh_never(lamp_enforce *e)
     lamp_never_add_fixed(&fresh);
     for (size_t i = 0; i < e->cfg.n_never; i++)
         lamp_never_add(&fresh, &e->cfg.never[i], "enforce.never");
+    size_t n;
+    const struct lamp_set_entry *sent = lamp_sidesets_entries(e->sides, LAMP_SET_NEVER, &n);
+    for (size_t i = 0; i < n; i++)
+        lamp_never_add(&fresh, &sent[i].prefix, "the aggregator's never list");
     if (e->has_aggregator)
         lamp_never_add_addr(&fresh, &e->aggregator, "aggregator");
     (void)lamp_never_add_machine(&fresh,
@@ -127,7 +133,7 @@ static struct lamp_set_hits *counted(const lamp_enforce *e, uint64_t id)
 static int adopt_ids(lamp_enforce *e)
 {
     size_t n;
-    const struct lamp_set_entry *entries = lamp_blockset_entries(e->set, &n);
+    const struct lamp_set_entry *entries = lamp_signedset_entries(e->set, &n);
     struct lamp_set_hits *fresh = calloc(n + 1, sizeof(*fresh));
     if (!fresh)
         return LAMP_ENOMEM;
@@ -295,13 +301,13 @@ static void cut_flows(lamp_enforce *e, const struct lamp_plan *next)
 static int make_plan(lamp_enforce *e, uint64_t now_us, struct lamp_plan *out)
 {
     struct lamp_plan_in in = {
-        .accepted_us = lamp_blockset_accepted_us(e->set),
-        .expires_us = lamp_blockset_expires_us(e->set),
+        .accepted_us = lamp_signedset_accepted_us(e->set),
+        .expires_us = lamp_signedset_expires_us(e->set),
         .cap_us = e->cap_us,
         .never = &e->never,
         .domains = &e->domains,
     };
-    in.entries = lamp_blockset_entries(e->set, &in.n_entries);
+    in.entries = lamp_signedset_entries(e->set, &in.n_entries);
     return lamp_plan_make(&in, now_us, out);
 }
 
@@ -358,11 +364,13 @@ static int apply(lamp_enforce *e, bool whole, uint64_t now_us)
 
 /* ---- lists ---- */
 
-static int on_set(lamp_enforce *e, struct lamp_bytes packed, const struct lamp_msg *m,
-                  uint64_t now_us)
+static int on_set(lamp_enforce *e, const struct lamp_msg *m, uint64_t now_us)
 {
-    char detail[LAMP_BLOCKSET_DETAIL];
-    int err = lamp_blockset_feed(e->set, packed, m, now_us, detail);
+    char detail[LAMP_SIGNEDSET_DETAIL];
+    int err;
+    if (lamp_sidesets_take(e->sides, m, now_us, &err))
+        return err || !refresh_never(e) ? err : apply(e, true, now_us);
+    err = lamp_signedset_feed(e->set, m, now_us, detail);
     if (err == LAMP_EAGAIN)
         return LAMP_OK;
     if (err == LAMP_EEXIST) {
@@ -371,7 +379,7 @@ static int on_set(lamp_enforce *e, struct lamp_bytes packed, const struct lamp_m
     }
     if (err) {
         set_state(e, LAMP_SET_REFUSED, err, detail);
-        e->about = lamp_blockset_refused(e->set);
+        e->about = lamp_signedset_refused(e->set);
         return err;
     }
     e->cap_us = 0;
@@ -384,7 +392,7 @@ static int on_set(lamp_enforce *e, struct lamp_bytes packed, const struct lamp_m
     e->confirm_left = e->cfg.confirm_s;
     if (mode_of(e) != LAMP_ENFORCE_ON) {
         e->confirm_left = 0;
-        if (lamp_blockset_confirm(e->set) == LAMP_OK && !err)
+        if (lamp_signedset_confirm(e->set) == LAMP_OK && !err)
             state_in_force(e, now_us);
     }
     return err;
@@ -392,12 +400,12 @@ static int on_set(lamp_enforce *e, struct lamp_bytes packed, const struct lamp_m
 
 static void on_answer(lamp_enforce *e, const struct lamp_set_head *have, uint64_t now_us)
 {
-    const struct lamp_set_head head = lamp_blockset_head(e->set);
+    const struct lamp_set_head head = lamp_signedset_head(e->set);
     if (e->confirm_left == 0 || !e->in_kernel || have->epoch != head.epoch ||
         have->serial != head.serial || memcmp(have->digest, head.digest, sizeof(head.digest)) != 0)
         return;
     e->confirm_left = 0;
-    const int err = lamp_blockset_confirm(e->set);
+    const int err = lamp_signedset_confirm(e->set);
     if (e->state == LAMP_SET_APPLIED)
         state_in_force(e, now_us);
     if (err)
@@ -406,8 +414,8 @@ static void on_answer(lamp_enforce *e, const struct lamp_set_head *have, uint64_
 
 static void roll_back(lamp_enforce *e, uint64_t now_us)
 {
-    const int err = lamp_blockset_rollback(e->set);
-    const struct lamp_set_head about = lamp_blockset_refused(e->set);
+    const int err = lamp_signedset_rollback(e->set);
+    const struct lamp_set_head about = lamp_signedset_refused(e->set);
     char detail[LAMP_NFT_WHY];
     snprintf(detail, sizeof(detail),
              "with serial %llu in force the aggregator could not be reached for %u s%s",
@@ -441,7 +449,7 @@ static struct lamp_bytes wanted(const lamp_enforce *e, const struct lamp_local_n
     size_t n;
     char text[LAMP_WIRE_SET_NAME_MAX + 1];
     struct lamp_bytes best = { NULL, 0 };
-    const struct lamp_set_entry *entries = lamp_blockset_entries(e->set, &n);
+    const struct lamp_set_entry *entries = lamp_signedset_entries(e->set, &n);
     if (name->name.len == 0 || name->name.len >= sizeof(text))
         return best;
     memcpy(text, name->name.data, name->name.len);
@@ -490,7 +498,7 @@ static void restore_domains(lamp_enforce *e, uint64_t now_us)
 bool lamp_enforce_names(lamp_enforce *e, uint64_t now_us, struct lamp_local_names *out)
 {
     size_t n_entries, n = 0;
-    const struct lamp_set_entry *entries = lamp_blockset_entries(e->set, &n_entries);
+    const struct lamp_set_entry *entries = lamp_signedset_entries(e->set, &n_entries);
     if (!e->names_due && !elapsed(now_us, e->names_us, NAMES_EVERY_US))
         return false;
     for (size_t i = 0; i < n_entries && n < LAMP_WIRE_LOCAL_NAMES_MAX; i++)
@@ -513,12 +521,15 @@ int lamp_enforce_new(const struct lamp_enforce_cfg *cfg, uint64_t now_us, lamp_e
     e->cfg = *cfg;
     snprintf(e->off_flag, sizeof(e->off_flag), "%s/%s", cfg->set.dir, LAMP_ENFORCE_OFF_FLAG);
     int restore_err;
-    int err = lamp_blockset_open(&cfg->set, now_us, &e->set, &restore_err);
+    e->cfg.set.kind = LAMP_SET_BLOCK;
+    int err = lamp_signedset_open(&e->cfg.set, now_us, &e->set, &restore_err);
+    if (!err)
+        err = lamp_sidesets_new(&cfg->set, now_us, &e->sides);
     if (!err)
         err = adopt_ids(e);
     if (err)
         goto fail;
-    if (now_us + SECOND_US < lamp_blockset_accepted_us(e->set))
+    if (now_us + SECOND_US < lamp_signedset_accepted_us(e->set))
         e->cap_us = now_us + (uint64_t)UNPROVED_AGE_S * SECOND_US;
     e->off = access(e->off_flag, F_OK) == 0;
     e->names_due = true;
@@ -543,7 +554,8 @@ lamp_enforce *lamp_enforce_free(lamp_enforce *e)
         return NULL;
     if (e->domains_changed)
         keep_domains(e);
-    lamp_blockset_free(e->set);
+    lamp_signedset_free(e->set);
+    lamp_sidesets_free(e->sides);
     lamp_plan_done(&e->plan);
     free(e->counted);
     free(e);
@@ -553,6 +565,8 @@ lamp_enforce *lamp_enforce_free(lamp_enforce *e)
 static int on_local_state(lamp_enforce *e, const struct lamp_local_state *s, uint64_t now_us)
 {
     e->changed |= s->session_up; /* a new session: the aggregator may not know what is in force */
+    if (s->session_up)
+        lamp_sidesets_repeat(e->sides);
     if (!s->has_addr)
         return LAMP_OK;
     e->aggregator = s->aggregator_addr;
@@ -570,7 +584,10 @@ int lamp_enforce_message(lamp_enforce *e, struct lamp_bytes packed, uint64_t now
     case LAMP_MSG_SET_BEGIN:
     case LAMP_MSG_SET_CHUNK:
     case LAMP_MSG_SET_END:
-        err = on_set(e, packed, m, now_us);
+        err = on_set(e, m, now_us);
+        break;
+    case LAMP_MSG_LOCAL_REPLY:
+        lamp_sidesets_holds(e->sides, &m->u.local_reply.head);
         break;
     case LAMP_MSG_LOCAL_STATE:
         err = on_local_state(e, &m->u.local_state, now_us);
@@ -619,8 +636,9 @@ static void reconcile(lamp_enforce *e, uint64_t now_us)
 
 void lamp_enforce_tick(lamp_enforce *e, uint64_t now_us)
 {
+    lamp_sidesets_tick(e->sides, now_us);
     const bool off = access(e->off_flag, F_OK) == 0;
-    const bool over = lamp_blockset_expires_us(e->set) <= now_us;
+    const bool over = lamp_signedset_expires_us(e->set) <= now_us;
     const bool in_force = e->state == LAMP_SET_APPLIED || e->state == LAMP_SET_CONFIRMED;
     /* The second where the clock was set back. */
     if (off != e->off || (in_force && over) || (e->state == LAMP_SET_EXPIRED && !over)) {
@@ -669,12 +687,15 @@ static size_t collect_hits(lamp_enforce *e)
 
 bool lamp_enforce_status(lamp_enforce *e, uint64_t now_us, struct lamp_set_status *out)
 {
-    if (!e->changed && !elapsed(now_us, e->status_us, STATUS_EVERY_US))
-        return false;
+    if (!e->changed && !elapsed(now_us, e->status_us, STATUS_EVERY_US)) {
+        const bool due = lamp_sidesets_status(e->sides, now_us, out);
+        out->mode = mode_of(e);
+        return due;
+    }
     e->changed = false;
     e->status_us = now_us;
     *out = (struct lamp_set_status){
-        .head = lamp_blockset_head(e->set),
+        .head = lamp_signedset_head(e->set),
         .state = e->state,
         .code = e->code,
         .detail = lamp_bytes_of(e->detail),
@@ -692,9 +713,15 @@ bool lamp_enforce_status(lamp_enforce *e, uint64_t now_us, struct lamp_set_statu
     return true;
 }
 
-struct lamp_set_head lamp_enforce_head(const lamp_enforce *e)
+struct lamp_set_head lamp_enforce_head(const lamp_enforce *e, enum lamp_set_kind kind)
 {
-    return lamp_blockset_head(e->set);
+    return kind == LAMP_SET_BLOCK ? lamp_signedset_head(e->set)
+                                  : lamp_sidesets_head(e->sides, kind);
+}
+
+int lamp_enforce_tell(lamp_enforce *e, lamp_signedset_msg_fn *fn, void *arg)
+{
+    return lamp_sidesets_tell(e->sides, fn, arg);
 }
 
 /* ---- panic ---- */

@@ -27,18 +27,40 @@ static void send_message(int fd, const struct lamp_msg *m)
 
 static void report(lamp_enforce *e, int fd)
 {
+    static const char *const names[] = { "", "watch", "block", "never", "policy" };
     struct lamp_msg m = { .type = LAMP_MSG_SET_STATUS };
     struct lamp_set_status *s = &m.u.set_status;
-    if (!lamp_enforce_status(e, lamp_clock_real_us(), s))
-        return;
-    if (s->code)
-        lamp_log_limited(LAMP_LOG_WARN, "enforce", "block list: %s: %.*s", lamp_strerror(s->code),
-                         (int)s->detail.len, (const char *)s->detail.data);
-    lamp_log(LAMP_LOG_DEBUG, "enforce",
-             "state=%d serial=%llu elements=%u hits=%zu refused=%zu repairs=%llu cut=%llu",
-             s->state, (unsigned long long)s->head.serial, s->elements, s->n_hits, s->n_refused_ids,
-             (unsigned long long)s->repairs, (unsigned long long)s->flows_cut);
-    send_message(fd, &m);
+    while (lamp_enforce_status(e, lamp_clock_real_us(), s)) {
+        if (s->code)
+            lamp_log_limited(LAMP_LOG_WARN, "enforce", "%s list: %s: %.*s", names[s->head.kind],
+                             lamp_strerror(s->code), (int)s->detail.len,
+                             (const char *)s->detail.data);
+        lamp_log(LAMP_LOG_DEBUG, "enforce",
+                 "set=%s state=%d serial=%llu elements=%u hits=%zu refused=%zu repairs=%llu "
+                 "cut=%llu",
+                 names[s->head.kind], s->state, (unsigned long long)s->head.serial, s->elements,
+                 s->n_hits, s->n_refused_ids, (unsigned long long)s->repairs,
+                 (unsigned long long)s->flows_cut);
+        send_message(fd, &m);
+    }
+}
+
+struct send_arg {
+    int fd;
+};
+
+/* What capture is to know; lost where link is behind, then capture says that it lacks it. */
+static int send_down(const struct lamp_msg *m, void *arg)
+{
+    send_message(((const struct send_arg *)arg)->fd, m);
+    return LAMP_OK;
+}
+
+static void tell_capture(lamp_enforce *e, int fd)
+{
+    struct send_arg to = { fd };
+    if (lamp_enforce_tell(e, send_down, &to) != LAMP_OK)
+        lamp_log_limited(LAMP_LOG_WARN, "enforce", "capture cannot be told of a set");
 }
 
 static void ask_for_names(lamp_enforce *e, int fd)
@@ -50,9 +72,11 @@ static void ask_for_names(lamp_enforce *e, int fd)
 
 static void greet(lamp_enforce *e, int fd, enum lamp_enforce_mode mode)
 {
-    const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_REPLY,
-                                .u.local_reply = { lamp_enforce_head(e), mode } };
-    send_message(fd, &m);
+    for (enum lamp_set_kind k = LAMP_SET_WATCH; k <= LAMP_SET_POLICY; k++) {
+        const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_REPLY,
+                                    .u.local_reply = { lamp_enforce_head(e, k), mode } };
+        send_message(fd, &m);
+    }
 }
 
 static void serve(lamp_enforce *e, int fd, uint8_t *buf)
@@ -71,6 +95,7 @@ static void serve(lamp_enforce *e, int fd, uint8_t *buf)
         }
         report(e, fd);
         ask_for_names(e, fd);
+        tell_capture(e, fd);
         if (err)
             poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, lamp_clock_poll_ms(TICK_US));
     }

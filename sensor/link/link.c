@@ -26,9 +26,23 @@ enum {
     CONFIRM_US = 5 * SECOND_US, /* between two questions while a list is not confirmed */
     FINISH_MS = 2000,           /* at the end, for the last acknowledgements */
     CAPTURE_QUIET_MS = 400,     /* at the end: capture has no more to say */
-    ENFORCE_WAIT_MS = 2000,
+    NEIGHBOUR_WAIT_MS = 2000,
     GROUP_MAX = 16, /* summaries spooled in one transaction */
 };
+
+/* One kind of set: what enforce has of it and what is asked of the aggregator. */
+struct sync {
+    struct lamp_set_head head;  /* what enforce says is in force */
+    struct lamp_nonce nonce;    /* of the last question */
+    struct lamp_set_head asked; /* what was in force then */
+    uint64_t query_us;
+    bool query_due, ask_whole;
+    bool is_delta;    /* the last answer was */
+    bool unconfirmed; /* enforce waits for an answer of the aggregator, else it goes back */
+    uint8_t *status;  /* the newest SET_STATUS, packed, not yet sent */
+    size_t status_len;
+};
+enum { N_SETS = LAMP_SET_POLICY - LAMP_SET_WATCH + 1, BLOCKS = LAMP_SET_BLOCK - LAMP_SET_WATCH };
 
 struct link {
     const struct lamp_sensor_conf *conf;
@@ -40,15 +54,8 @@ struct link {
     bool session_up, capture_gone, spool_failing;
     uint64_t dropped_said;
 
-    struct lamp_set_head head;  /* what enforce says is in force */
-    struct lamp_nonce nonce;    /* of the last question */
-    struct lamp_set_head asked; /* what was in force then */
-    uint64_t query_us;
-    bool query_due, ask_whole;
-    bool unconfirmed; /* enforce waits for an answer of the aggregator, else it goes back */
-    uint8_t *status;  /* the newest SET_STATUS, packed, not yet sent */
-    size_t status_len;
-    uint8_t *buf; /* LAMP_CHANNEL_MAX */
+    struct sync sets[N_SETS]; /* in the order of enum lamp_set_kind */
+    uint8_t *buf;             /* LAMP_CHANNEL_MAX */
 
     struct lamp_msg *group[GROUP_MAX]; /* of capture, kept until they are in the spool */
     size_t n_group;
@@ -90,7 +97,7 @@ static void connect_if_due(struct link *l, struct lamp_now now)
         disconnect(l, 0, now);
         return;
     }
-    lamp_delivery_start(l->delivery, &l->head, now);
+    lamp_delivery_start(l->delivery, &l->sets[BLOCKS].head, now);
 }
 
 /* The session failed with err: says so and begins anew. */
@@ -126,56 +133,81 @@ static void on_bye(struct link *l, enum lamp_bye_reason reason, uint64_t pause_u
     if (pause_us)
         disconnect(l, pause_us, now);
     else
-        lamp_delivery_start(l->delivery, &l->head, now);
+        lamp_delivery_start(l->delivery, &l->sets[BLOCKS].head, now);
 }
 
 /* ---- sets ---- */
 
-static void send_query(struct link *l, struct lamp_now now)
+static void send_query(struct link *l, struct sync *y, struct lamp_now now)
 {
     struct lamp_msg m = { .type = LAMP_MSG_SET_QUERY };
-    randombytes_buf(l->nonce.b, sizeof(l->nonce.b));
-    m.u.set_query.nonce = l->nonce;
-    m.u.set_query.have = l->head;
-    m.u.set_query.have.kind = LAMP_SET_BLOCK;
-    l->asked = m.u.set_query.have;
-    if (l->ask_whole)
+    randombytes_buf(y->nonce.b, sizeof(y->nonce.b));
+    m.u.set_query.nonce = y->nonce;
+    m.u.set_query.have = y->head;
+    y->asked = y->head;
+    if (y->ask_whole)
         m.u.set_query.have.serial = 0;
     LAMP_AUTO_FREE uint8_t *data = NULL;
     size_t len;
     if (lamp_msg_pack(&m, &data, &len) != LAMP_OK || send_up(data, len, l) != LAMP_OK)
         return; /* the next turn tries again */
-    l->query_us = now.mono_us;
-    l->query_due = l->ask_whole = false;
+    y->query_us = now.mono_us;
+    y->query_due = y->ask_whole = false;
+}
+
+static void sync_set(struct link *l, struct sync *y, struct lamp_now now)
+{
+    if (y->status && send_up(y->status, y->status_len, l) == LAMP_OK) {
+        free(y->status);
+        y->status = NULL;
+    }
+    const uint64_t since_us = now.mono_us - y->query_us;
+    const uint64_t refresh_us = (uint64_t)l->conf->link.refresh_s * SECOND_US;
+    if ((y->query_due && since_us >= QUERY_GAP_US) || since_us >= refresh_us ||
+        (y->unconfirmed && since_us >= CONFIRM_US))
+        send_query(l, y, now);
 }
 
 static void sync_sets(struct link *l, struct lamp_now now)
 {
-    if (!l->session_up)
-        return;
-    if (l->status && send_up(l->status, l->status_len, l) == LAMP_OK) {
-        free(l->status);
-        l->status = NULL;
-    }
-    const uint64_t since_us = now.mono_us - l->query_us;
-    const uint64_t refresh_us = (uint64_t)l->conf->link.refresh_s * SECOND_US;
-    if ((l->query_due && since_us >= QUERY_GAP_US) || since_us >= refresh_us ||
-        (l->unconfirmed && since_us >= CONFIRM_US))
-        send_query(l, now);
+    for (size_t i = 0; l->session_up && i < N_SETS; i++)
+        sync_set(l, &l->sets[i], now);
 }
 
-/* A list comes as up to 66 messages at once: where enforce is behind, we wait for it a while.
- * What is lost then is asked for again by the next question. */
-static void pass_down(struct link *l, const void *data, size_t len)
+/* The set of a kind; NULL: a kind that this build does not know. */
+static struct sync *sync_of(struct link *l, enum lamp_set_kind kind)
 {
-    int err = lamp_channel_send(l->enforce_fd, data, len);
+    for (size_t i = 0; i < N_SETS; i++)
+        if (l->sets[i].head.kind == kind)
+            return &l->sets[i];
+    return NULL;
+}
+
+/* The set that our last question with the nonce was about; NULL: none of ours, or an older one. */
+static struct sync *asked_with(struct link *l, const struct lamp_nonce *nonce)
+{
+    for (size_t i = 0; i < N_SETS; i++)
+        if (l->sets[i].asked.kind && memcmp(nonce, &l->sets[i].nonce, sizeof(*nonce)) == 0)
+            return &l->sets[i];
+    return NULL;
+}
+
+/* A list comes as up to 66 messages at once: where the other process is behind, we wait for it a
+ * while. What is lost then is asked for again by the next question. */
+static void pass(int fd, const char *to, const void *data, size_t len)
+{
+    int err = lamp_channel_send(fd, data, len);
     if (err == LAMP_EAGAIN) {
-        poll(&(struct pollfd){ .fd = l->enforce_fd, .events = POLLOUT }, 1, ENFORCE_WAIT_MS);
-        err = lamp_channel_send(l->enforce_fd, data, len);
+        poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, NEIGHBOUR_WAIT_MS);
+        err = lamp_channel_send(fd, data, len);
     }
     if (err)
-        lamp_log_limited(LAMP_LOG_WARN, "link", "enforce takes no messages: %s",
-                         lamp_strerror(err));
+        lamp_log_limited(LAMP_LOG_WARN, "link", "%s takes no messages: %s", to, lamp_strerror(err));
+}
+
+static void pass_down(struct link *l, const void *data, size_t len)
+{
+    pass(l->enforce_fd, "enforce", data, len);
 }
 
 static void tell_enforce(struct link *l, const struct lamp_msg *m)
@@ -194,12 +226,15 @@ static void tell_state(struct link *l)
 }
 
 /* Whatever answers our last question says that the list in force then leaves the way open. */
-static void on_answer(struct link *l, const struct lamp_nonce *nonce)
+static struct sync *on_answer(struct link *l, const struct lamp_nonce *nonce)
 {
-    if (!l->asked.kind || memcmp(nonce, &l->nonce, sizeof(l->nonce)) != 0)
-        return;
-    const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_ANSWER, .u.local_answer.have = l->asked };
-    tell_enforce(l, &m);
+    struct sync *y = asked_with(l, nonce);
+    if (y && y->head.kind == LAMP_SET_BLOCK) {
+        const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_ANSWER,
+                                    .u.local_answer.have = y->asked };
+        tell_enforce(l, &m);
+    }
+    return y;
 }
 
 static bool same_head(const struct lamp_set_head *a, const struct lamp_set_head *b)
@@ -208,42 +243,43 @@ static bool same_head(const struct lamp_set_head *a, const struct lamp_set_head 
            memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
 }
 
-static bool is_zero(const struct lamp_nonce *nonce)
+/* One that answers a question is no hint: there is nothing for us, whatever its head. */
+static void on_notify(struct link *l, const struct lamp_set_notify *m)
 {
-    return sodium_is_zero(nonce->b, sizeof(nonce->b));
+    struct sync *y = sync_of(l, m->head.kind);
+    if (!on_answer(l, &m->nonce) && sodium_is_zero(m->nonce.b, sizeof(m->nonce.b)) && y &&
+        !same_head(&m->head, &y->head))
+        y->query_due = true;
 }
 
 /* Whether the message belongs to sets; passes on what answers our question. */
 static bool on_set_message(struct link *l, const struct lamp_msg *m, struct lamp_bytes packed)
 {
-    const struct lamp_nonce *nonce = NULL;
+    struct sync *y = NULL;
     switch (m->type) {
     case LAMP_MSG_SET_NOTIFY:
-        /* One that answers a question is no hint: there is nothing for us, whatever its head. */
-        if (m->u.set_notify.head.kind == LAMP_SET_BLOCK && is_zero(&m->u.set_notify.nonce) &&
-            !same_head(&m->u.set_notify.head, &l->head))
-            l->query_due = true;
-        on_answer(l, &m->u.set_notify.nonce);
+        on_notify(l, &m->u.set_notify);
         return true;
     case LAMP_MSG_SET_RESET:
-        on_answer(l, &m->u.set_reset.nonce);
-        if (memcmp(&m->u.set_reset.nonce, &l->nonce, sizeof(l->nonce)) == 0)
-            l->query_due = l->ask_whole = true;
+        y = on_answer(l, &m->u.set_reset.nonce);
+        if (y)
+            y->query_due = y->ask_whole = true;
         return true;
     case LAMP_MSG_SET_BEGIN:
-        nonce = &m->u.set_begin.nonce;
-        on_answer(l, nonce);
+        y = on_answer(l, &m->u.set_begin.nonce);
+        if (y)
+            y->is_delta = m->u.set_begin.mode == LAMP_SET_DELTA;
         break;
     case LAMP_MSG_SET_CHUNK:
-        nonce = &m->u.set_chunk.nonce;
+        y = asked_with(l, &m->u.set_chunk.nonce);
         break;
     case LAMP_MSG_SET_END:
-        nonce = &m->u.set_end.nonce;
+        y = asked_with(l, &m->u.set_end.nonce);
         break;
     default:
         return false;
     }
-    if (memcmp(nonce, &l->nonce, sizeof(l->nonce)) == 0)
+    if (y)
         pass_down(l, packed.data, packed.len);
     return true;
 }
@@ -271,8 +307,11 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
     } else if (!l->session_up && lamp_delivery_state(l->delivery) == LAMP_DELIVERY_STREAMING) {
         lamp_log_limited(LAMP_LOG_INFO, "link", "session with the aggregator endpoint=%s",
                          l->conf->link.endpoint);
-        l->session_up = l->query_due = true;
-        l->query_us = 0;
+        l->session_up = true;
+        for (size_t i = 0; i < N_SETS; i++) {
+            l->sets[i].query_due = true;
+            l->sets[i].query_us = 0;
+        }
         l->backoff_us = BACKOFF_FIRST_US;
         tell_state(l);
     }
@@ -347,7 +386,7 @@ static void fill_group(struct link *l)
             l->group[l->n_group++] = m;
             continue;
         }
-        if (m->type == LAMP_MSG_LOCAL_NAMES)
+        if (m->type == LAMP_MSG_LOCAL_NAMES || m->type == LAMP_MSG_LOCAL_REPLY)
             pass_down(l, l->buf, len);
         lamp_msg_free(m);
     }
@@ -382,15 +421,58 @@ static void read_capture(struct link *l)
     }
 }
 
-static void keep_status(struct link *l, const uint8_t *data, size_t len)
+static void keep_status(struct sync *y, const uint8_t *data, size_t len)
 {
     uint8_t *copy = malloc(len ? len : 1);
     if (!copy)
         return; /* another follows within 5 minutes */
     memcpy(copy, data, len);
-    free(l->status);
-    l->status = copy;
-    l->status_len = len;
+    free(y->status);
+    y->status = copy;
+    y->status_len = len;
+}
+
+static void on_status(struct link *l, const struct lamp_set_status *s, size_t len)
+{
+    struct sync *y = sync_of(l, s->head.kind);
+    if (!y)
+        return;
+    y->head = s->head;
+    y->unconfirmed = s->head.kind == LAMP_SET_BLOCK && s->state == LAMP_SET_APPLIED;
+    y->query_due |= y->unconfirmed;
+    if (s->state == LAMP_SET_REFUSED && y->is_delta)
+        y->ask_whole = y->query_due = true;
+    y->is_delta = false;
+    keep_status(y, l->buf, len);
+}
+
+static void on_enforce_message(struct link *l, const struct lamp_msg *m, size_t len)
+{
+    struct sync *y;
+    switch (m->type) {
+    case LAMP_MSG_SET_STATUS:
+        on_status(l, &m->u.set_status, len);
+        break;
+    case LAMP_MSG_LOCAL_REPLY: /* enforce (re)started: tell it where we are */
+        y = sync_of(l, m->u.local_reply.head.kind);
+        if (y)
+            y->head = m->u.local_reply.head;
+        if (y && y->head.kind == LAMP_SET_BLOCK && l->session_up)
+            tell_state(l);
+        break;
+    case LAMP_MSG_LOCAL_NAMES:
+        /* Where capture is behind: enforce says it again. */
+        if (lamp_channel_send(l->capture_fd, l->buf, len) != LAMP_OK)
+            lamp_log_limited(LAMP_LOG_DEBUG, "link", "capture takes no messages");
+        break;
+    case LAMP_MSG_SET_BEGIN:
+    case LAMP_MSG_SET_CHUNK:
+    case LAMP_MSG_SET_END:
+        pass(l->capture_fd, "capture", l->buf, len);
+        break;
+    default:
+        break;
+    }
 }
 
 static void read_enforce(struct link *l)
@@ -400,23 +482,7 @@ static void read_enforce(struct link *l)
         struct lamp_msg *m;
         if (lamp_msg_unpack(l->buf, len, &m) != LAMP_OK)
             continue;
-        if (m->type == LAMP_MSG_SET_STATUS) {
-            l->head = m->u.set_status.head;
-            l->unconfirmed = m->u.set_status.state == LAMP_SET_APPLIED;
-            l->query_due |= l->unconfirmed;
-            if (m->u.set_status.code == LAMP_EUNSUPPORTED &&
-                m->u.set_status.state == LAMP_SET_REFUSED)
-                l->ask_whole = true; /* a DELTA that enforce cannot use */
-            keep_status(l, l->buf, len);
-        } else if (m->type == LAMP_MSG_LOCAL_REPLY) {
-            l->head = m->u.local_reply.head; /* enforce (re)started: tell it where we are */
-            if (l->session_up)
-                tell_state(l);
-        } else if (m->type == LAMP_MSG_LOCAL_NAMES) {
-            /* Where capture is behind: enforce says it again. */
-            if (lamp_channel_send(l->capture_fd, l->buf, len) != LAMP_OK)
-                lamp_log_limited(LAMP_LOG_DEBUG, "link", "capture takes no messages");
-        }
+        on_enforce_message(l, m, len);
         lamp_msg_free(m);
     }
 }
@@ -556,8 +622,9 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
     struct link l = { .conf = conf,
                       .capture_fd = capture_fd,
                       .enforce_fd = enforce_fd,
-                      .backoff_us = BACKOFF_FIRST_US,
-                      .head.kind = LAMP_SET_BLOCK };
+                      .backoff_us = BACKOFF_FIRST_US };
+    for (size_t i = 0; i < N_SETS; i++)
+        l.sets[i].head.kind = (enum lamp_set_kind)(LAMP_SET_WATCH + i);
     int status = LAMP_EXIT_CONFIG;
     if (start(&l) == LAMP_OK) {
         lamp_child_ready(ready_fd);
@@ -575,7 +642,8 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
     lamp_delivery_free(l.delivery);
     lamp_uplink_free(l.uplink);
     lamp_spool_close(l.spool);
-    free(l.status);
+    for (size_t i = 0; i < N_SETS; i++)
+        free(l.sets[i].status);
     free(l.buf);
     forget_group(&l);
     return status;

@@ -88,7 +88,7 @@ static int send_list(lamp_enforce *e, const struct list *what, uint64_t *took_us
         *took_us = lamp_clock_mono_us() - began_us;
     answer_done(&a);
     const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_ANSWER,
-                                .u.local_answer.have = lamp_enforce_head(e) };
+                                .u.local_answer.have = lamp_enforce_head(e, LAMP_SET_BLOCK) };
     CHECK(send_msg(e, &m) == LAMP_OK);
     return err;
 }

@@ -20,7 +20,9 @@ struct list {
     uint64_t epoch, serial, expires_us;
     const char *targets[4]; /* "PREFIX", "PREFIX PORT", "in PREFIX", or "name NAME"; in order */
     unsigned many;          /* before them, that many hosts from 192.0.0.0 on */
-    uint32_t flags, ttl_s;
+    uint32_t ttl_s;
+    bool approved;           /* every entry */
+    enum lamp_set_kind kind; /* none: a block list */
 };
 
 /* An answer on its way. After a change to entries or manifest: seal() or sign(). */
@@ -60,8 +62,10 @@ static inline size_t list_entries(const struct list *l, struct lamp_set_entry ou
     }
     for (size_t i = 0; i < ARRAY_LEN(l->targets) && l->targets[i]; i++, n++)
         out[n] = list_entry(l->targets[i], n + 1);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         out[i].ttl_s = l->ttl_s;
+        out[i].approved = l->approved;
+    }
     return n;
 }
 
@@ -93,17 +97,16 @@ static inline void make_answer(const struct list *l, struct answer *a)
     a->n = list_entries(l, a->entries);
     a->manifest = (struct lamp_set_manifest){
         .site = lamp_bytes_of(l->site ? l->site : "north"),
-        .kind = LAMP_SET_BLOCK,
+        .kind = l->kind ? l->kind : LAMP_SET_BLOCK,
         .epoch = l->epoch,
         .serial = l->serial,
         .expires_us = l->expires_us ? l->expires_us : LIST_NOW + 2 * LIST_HOUR,
-        .flags = l->flags,
     };
     const size_t each = LAMP_WIRE_SET_CHUNK_ENTRIES_MAX;
     const uint32_t chunks = (uint32_t)((a->n + each - 1) / each);
-    a->begin =
-        (struct lamp_msg){ .type = LAMP_MSG_SET_BEGIN,
-                           .u.set_begin = { a->nonce, LAMP_SET_BLOCK, LAMP_SET_FULL, 0, chunks } };
+    a->begin = (struct lamp_msg){ .type = LAMP_MSG_SET_BEGIN,
+                                  .u.set_begin = { a->nonce, a->manifest.kind, LAMP_SET_FULL, 0,
+                                                   chunks } };
     a->end = (struct lamp_msg){ .type = LAMP_MSG_SET_END, .u.set_end = { .nonce = a->nonce } };
     seal(a);
 }

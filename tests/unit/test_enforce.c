@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* enforce over a model of the kernel; the live tests have the real one. What makes a list good or
- * bad is in test_blockset, what of it is planned in test_plan. */
+ * bad is in test_signedset, what of it is planned in test_plan. */
 #include "sensor/enforce/enforce.h"
 #include "tests/support/block_lists.h"
 #include "tests/support/model_nft.h"
@@ -102,7 +102,7 @@ static int send_list(lamp_enforce *e, const struct list *l, uint64_t now_us)
 static void answer_came(lamp_enforce *e, uint64_t now_us)
 {
     const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_ANSWER,
-                                .u.local_answer.have = lamp_enforce_head(e) };
+                                .u.local_answer.have = lamp_enforce_head(e, LAMP_SET_BLOCK) };
     assert_int_equal(send(e, &m, now_us), LAMP_OK);
 }
 
@@ -324,7 +324,7 @@ static void test_roll_back(void **state)
 
     /* An answer to a question from before it was in force proves nothing. */
     struct lamp_msg m = { .type = LAMP_MSG_LOCAL_ANSWER };
-    m.u.local_answer.have = lamp_enforce_head(e);
+    m.u.local_answer.have = lamp_enforce_head(e, LAMP_SET_BLOCK);
     m.u.local_answer.have.serial = 1;
     assert_int_equal(send(e, &m, NOW), LAMP_OK);
     uint64_t now = run_for(e, NOW, CONFIRM_S - 1);

@@ -89,7 +89,7 @@ static void test_empty(void **state)
 static void test_each_field_counts(void **state)
 {
     (void)state;
-    struct lamp_set_entry base = entry("192.0.2.0/24", 80), v[8];
+    struct lamp_set_entry base = entry("192.0.2.0/24", 80), v[9];
     for (size_t i = 0; i < ARRAY_LEN(v); i++)
         v[i] = base;
     v[0] = entry("192.0.3.0/24", 80);
@@ -100,6 +100,7 @@ static void test_each_field_counts(void **state)
     v[5].ttl_s++;
     v[6].id++;
     v[7].text = lamp_bytes_of("t");
+    v[8].approved = true;
     uint8_t want[LAMP_WIRE_DIGEST_LEN], got[LAMP_WIRE_DIGEST_LEN];
     assert_int_equal(digest(&base, 1, want), LAMP_OK);
     for (size_t i = 0; i < ARRAY_LEN(v); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verifier of block lists: everything that is forged, broken, old or too much is refused, each
  * with the code that says why, and the list in force stays. */
-#include "sensor/enforce/blockset.h"
+#include "sensor/enforce/signedset.h"
 #include "tests/support/block_lists.h"
 
 #include <inttypes.h>
@@ -14,7 +14,7 @@ static char dir[64];
 static int setup(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof(dir), "/tmp/lamp-blockset-XXXXXX");
+    snprintf(dir, sizeof(dir), "/tmp/lamp-signedset-XXXXXX");
     crypto_sign_keypair(list_public_key, list_secret_key);
     return mkdtemp(dir) ? 0 : -1;
 }
@@ -27,21 +27,21 @@ static int teardown(void **state)
     return system(cmd);
 }
 
-static lamp_blockset *open_set(uint64_t now_us)
+static lamp_signedset *open_set(uint64_t now_us)
 {
-    struct lamp_blockset_cfg cfg = { .site = "north", .dir = dir };
+    struct lamp_signedset_cfg cfg = { .kind = LAMP_SET_BLOCK, .site = "north", .dir = dir };
     memcpy(cfg.list_key, list_public_key, sizeof(cfg.list_key));
-    lamp_blockset *b = NULL;
+    lamp_signedset *b = NULL;
     int restored;
-    assert_int_equal(lamp_blockset_open(&cfg, now_us, &b, &restored), LAMP_OK);
+    assert_int_equal(lamp_signedset_open(&cfg, now_us, &b, &restored), LAMP_OK);
     return b;
 }
 
 /* ---- the ways to be wrong ---- */
 
-static lamp_blockset *set; /* the one under test */
-static uint64_t at_us;     /* its clock */
-static char detail[LAMP_BLOCKSET_DETAIL];
+static lamp_signedset *set; /* the one under test */
+static uint64_t at_us;      /* its clock */
+static char detail[LAMP_SIGNEDSET_DETAIL];
 
 /* Feeds bytes as link would: what does not unpack never gets further. */
 static int feed_bytes(const uint8_t *data, size_t len)
@@ -50,7 +50,7 @@ static int feed_bytes(const uint8_t *data, size_t len)
     int err = lamp_msg_unpack(data, len, &m);
     if (err)
         return err;
-    err = lamp_blockset_feed(set, (struct lamp_bytes){ data, len }, m, at_us, detail);
+    err = lamp_signedset_feed(set, m, at_us, detail);
     lamp_msg_free(m);
     return err;
 }
@@ -423,24 +423,21 @@ static const struct {
     { "wider than /24", { .targets = { "203.0.112.0/23" } }, as_it_is, LAMP_EPOLICY },
     { "wider than /48", { .targets = { "2001:db8::/47" } }, as_it_is, LAMP_EPOLICY },
     { "wider than /16, approved",
-      { .flags = LAMP_SET_APPROVED, .targets = { "203.0.0.0/15" } },
+      { .approved = true, .targets = { "203.0.0.0/15" } },
       as_it_is,
       LAMP_EPOLICY },
     { "wider than /32, approved",
-      { .flags = LAMP_SET_APPROVED, .targets = { "2001:db8::/31" } },
+      { .approved = true, .targets = { "2001:db8::/31" } },
       as_it_is,
       LAMP_EPOLICY },
-    { "everything",
-      { .flags = LAMP_SET_APPROVED, .targets = { "0.0.0.0/0" } },
-      as_it_is,
-      LAMP_EPOLICY },
+    { "everything", { .approved = true, .targets = { "0.0.0.0/0" } }, as_it_is, LAMP_EPOLICY },
     { "a wide prefix of inside hosts",
       { .targets = { "in 10.0.0.0/16" } },
       as_it_is,
       LAMP_EPOLICY },
     { "51 more at once", { .many = 52 }, as_it_is, LAMP_EPOLICY },
     { "a tenth more and one", { .many = 1000 }, as_it_is, LAMP_EPOLICY },
-    { "10,001 entries", { .flags = LAMP_SET_APPROVED }, oversize, LAMP_EFULL },
+    { "10,001 entries", { .approved = true }, oversize, LAMP_EFULL },
     /* parts */
     { "an end without a beginning", { 0 }, end_alone, LAMP_EPROTO },
     { "a part without a beginning", { 0 }, chunk_alone, LAMP_EPROTO },
@@ -481,7 +478,7 @@ static void test_refusals(void **state)
     const struct list good = filled((struct list){ .serial = 5, .targets = { "203.0.113.1" } });
     make_answer(&good, &bent);
     assert_int_equal(feed_all(&bent), LAMP_OK);
-    assert_int_equal(lamp_blockset_confirm(set), LAMP_OK);
+    assert_int_equal(lamp_signedset_confirm(set), LAMP_OK);
     answer_done(&bent);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct list l = filled(cases[i].list);
@@ -492,8 +489,8 @@ static void test_refusals(void **state)
                      lamp_strerror(cases[i].want));
         answer_done(&bent);
         size_t n;
-        (void)lamp_blockset_entries(set, &n);
-        if (n != 1 || lamp_blockset_head(set).serial != 5)
+        (void)lamp_signedset_entries(set, &n);
+        if (n != 1 || lamp_signedset_head(set).serial != 5)
             fail_msg("%s: the list in force did not stay", cases[i].label);
     }
     /* What they bend is good in itself. */
@@ -501,16 +498,16 @@ static void test_refusals(void **state)
     make_answer(&next, &bent);
     assert_int_equal(feed_all(&bent), LAMP_OK);
     answer_done(&bent);
-    lamp_blockset_free(set);
+    lamp_signedset_free(set);
 }
 
-static int take(uint64_t serial, const char *target, uint32_t flags, unsigned many)
+static int take(uint64_t serial, const char *target, bool approved, unsigned many)
 {
     const struct list l = { .epoch = 3,
                             .serial = serial,
                             .targets = { target },
                             .many = many,
-                            .flags = flags,
+                            .approved = approved,
                             .expires_us = at_us + 2 * HOUR };
     make_answer(&l, &bent);
     const int err = feed_all(&bent);
@@ -524,13 +521,13 @@ static void test_rest_of_refused(void **state)
     (void)state;
     set = open_set(NOW);
     at_us = NOW;
-    const struct list l = filled((struct list){ .many = 600, .flags = LAMP_SET_APPROVED });
+    const struct list l = filled((struct list){ .many = 600, .approved = true });
     make_answer(&l, &bent);
     assert_int_equal(feed_parts(&bent, true, 1, 2, false), LAMP_EPROTO);
     assert_int_equal(feed_parts(&bent, false, 0, 2, true), LAMP_EAGAIN);
     assert_int_equal(feed_all(&bent), LAMP_OK); /* asked for again */
     answer_done(&bent);
-    lamp_blockset_free(set);
+    lamp_signedset_free(set);
 }
 
 static void test_approved(void **state)
@@ -541,29 +538,29 @@ static void test_approved(void **state)
     assert_int_equal(take(1, NULL, 0, 2000), LAMP_OK);      /* the first: nothing to compare with */
     assert_int_equal(take(2, NULL, 0, 2201), LAMP_OK);      /* a tenth more */
     assert_int_equal(take(3, NULL, 0, 2250), LAMP_EPOLICY); /* in the same hour */
-    assert_int_equal(take(3, NULL, LAMP_SET_APPROVED, 5000), LAMP_OK);
+    assert_int_equal(take(3, NULL, true, 5000), LAMP_OK);
     at_us += HOUR;
     assert_int_equal(take(4, NULL, 0, 5500), LAMP_OK);
     at_us += 3 * HOUR + 1; /* three hours of silence: four hours' growth */
     assert_int_equal(take(5, NULL, 0, 7800), LAMP_OK);
     assert_int_equal(take(6, "203.0.113.1", 0, 7800), LAMP_OK);
     assert_int_equal(take(7, NULL, 0, 10), LAMP_OK); /* less is no growth */
-    assert_int_equal(take(8, "203.0.0.0/16", LAMP_SET_APPROVED, 0), LAMP_OK);
-    assert_int_equal(take(9, "2001:db8::/32", LAMP_SET_APPROVED, 0), LAMP_OK);
-    lamp_blockset_free(set);
+    assert_int_equal(take(8, "203.0.0.0/16", true, 0), LAMP_OK);
+    assert_int_equal(take(9, "2001:db8::/32", true, 0), LAMP_OK);
+    lamp_signedset_free(set);
 }
 
 static const char *first_target(void)
 {
     static char text[LAMP_PREFIX_STRLEN];
     size_t n;
-    const struct lamp_set_entry *e = lamp_blockset_entries(set, &n);
+    const struct lamp_set_entry *e = lamp_signedset_entries(set, &n);
     return n ? lamp_prefix_str(&e[0].prefix, text) : "";
 }
 
 static void reopen(void)
 {
-    lamp_blockset_free(set);
+    lamp_signedset_free(set);
     set = open_set(at_us);
 }
 
@@ -574,32 +571,179 @@ static void test_confirm_and_roll_back(void **state)
     set = open_set(NOW);
     at_us = NOW;
     assert_int_equal(take(1, "203.0.113.1", 0, 0), LAMP_OK);
-    assert_false(lamp_blockset_is_confirmed(set));
+    assert_false(lamp_signedset_is_confirmed(set));
     reopen();
     assert_string_equal(first_target(), "");
     assert_int_equal(take(1, "203.0.113.1", 0, 0), LAMP_OK); /* it was not the list's fault */
-    assert_int_equal(lamp_blockset_confirm(set), LAMP_OK);
-    assert_true(lamp_blockset_is_confirmed(set));
+    assert_int_equal(lamp_signedset_confirm(set), LAMP_OK);
+    assert_true(lamp_signedset_is_confirmed(set));
     assert_int_equal(take(1, "203.0.113.1", 0, 0), LAMP_EEXIST);
 
     assert_int_equal(take(2, "203.0.113.2", 0, 0), LAMP_OK);
     assert_int_equal(take(3, "203.0.113.3", 0, 0), LAMP_OK); /* before 2 was confirmed */
-    assert_int_equal(lamp_blockset_rollback(set), LAMP_OK);
+    assert_int_equal(lamp_signedset_rollback(set), LAMP_OK);
     assert_string_equal(first_target(), "203.0.113.1");
-    assert_int_equal(lamp_blockset_refused(set).serial, 3);
+    assert_int_equal(lamp_signedset_refused(set).serial, 3);
     assert_int_equal(take(3, "203.0.113.3", 0, 0), LAMP_EREJECTED);
     assert_int_equal(take(2, "203.0.113.2", 0, 0), LAMP_EREJECTED);
     reopen();
     assert_string_equal(first_target(), "203.0.113.1");
-    assert_true(lamp_blockset_is_confirmed(set));
+    assert_true(lamp_signedset_is_confirmed(set));
     assert_int_equal(take(3, "203.0.113.3", 0, 0), LAMP_EREJECTED);
     assert_int_equal(take(4, "203.0.113.4", 0, 0), LAMP_OK);
-    assert_int_equal(lamp_blockset_confirm(set), LAMP_OK);
-    assert_int_equal(lamp_blockset_rollback(set), LAMP_OK); /* too late: nothing happens */
+    assert_int_equal(lamp_signedset_confirm(set), LAMP_OK);
+    assert_int_equal(lamp_signedset_rollback(set), LAMP_OK); /* too late: nothing happens */
     reopen();
     assert_string_equal(first_target(), "203.0.113.4");
     assert_int_equal(take(4, "203.0.113.5", 0, 0), LAMP_ESERIAL);
-    lamp_blockset_free(set);
+    lamp_signedset_free(set);
+}
+
+/* ---- changes ---- */
+
+static int feed_delta(uint64_t epoch, uint64_t base, uint64_t serial, const struct lamp_set *whole,
+                      const struct lamp_set_entry *changes, size_t n)
+{
+    const struct list l = { .epoch = epoch, .serial = serial, .expires_us = at_us + 2 * HOUR };
+    make_answer(&l, &bent);
+    memcpy(bent.entries, whole->entries, whole->n * sizeof(*whole->entries));
+    bent.n = whole->n;
+    seal(&bent); /* the manifest is of the whole set */
+    memcpy(bent.entries, changes, n * sizeof(*changes));
+    bent.n = n;
+    bent.begin.u.set_begin.mode = LAMP_SET_DELTA;
+    bent.begin.u.set_begin.base_serial = base;
+    bent.begin.u.set_begin.chunks = n > 0;
+    const int err = feed_all(&bent);
+    answer_done(&bent);
+    return err;
+}
+
+static struct lamp_set_entry change(enum lamp_set_action action, const char *text, uint64_t id)
+{
+    struct lamp_set_entry e = list_entry(text, id);
+    e.action = action;
+    return e;
+}
+
+/* From { .1 id 1, .2 id 2, name id 3 } each; `want` LAMP_OK means: to { .1 id 9, .3 id 3 }. */
+static void test_delta(void **state)
+{
+    (void)state;
+    const struct lamp_set_entry good[] = {
+        change(LAMP_SET_REMOVE, "name pool.example", 0),
+        change(LAMP_SET_ADD, "203.0.113.1", 9),
+        change(LAMP_SET_REMOVE, "203.0.113.2", 2),
+        change(LAMP_SET_ADD, "203.0.113.3", 3),
+    };
+    const struct lamp_set_entry unknown[] = { good[0], good[1], good[2],
+                                              change(LAMP_SET_REMOVE, "203.0.113.4", 0) };
+    const struct lamp_set_entry unordered[] = { good[1], good[0], good[2], good[3] };
+    const struct lamp_set_entry twice[] = { good[0], good[1], good[1], good[2] };
+    const struct lamp_set_entry idle[] = { good[0], good[1], good[2],
+                                           change(LAMP_SET_ACTION_NONE, "203.0.113.3", 3) };
+    struct lamp_set_entry after[] = { good[1], good[3] }, wide[] = { good[1], good[3] };
+    assert_int_equal(lamp_prefix_parse("203.0.112.0/23", &wide[0].prefix), LAMP_OK);
+    const struct {
+        const char *label;
+        uint64_t epoch, base, serial;
+        struct lamp_set_entry *whole;
+        const struct lamp_set_entry *changes;
+        size_t n;
+        int want;
+    } table[] = {
+        { "another base", 3, 4, 6, after, good, 4, LAMP_EUNSUPPORTED },
+        { "another epoch", 4, 5, 6, after, good, 4, LAMP_EUNSUPPORTED },
+        { "an older serial", 3, 5, 4, after, good, 4, LAMP_ESERIAL },
+        { "removes what is not there", 3, 5, 6, after, unknown, 4, LAMP_EFORMAT },
+        { "not in order", 3, 5, 6, after, unordered, 4, LAMP_ECANON },
+        { "one key twice", 3, 5, 6, after, twice, 4, LAMP_ECANON },
+        { "a change that is none", 3, 5, 6, after, idle, 4, LAMP_EFORMAT },
+        { "one change left out", 3, 5, 6, after, good, 3, LAMP_EFORMAT },
+        { "nothing changes, another digest", 3, 5, 6, after, good, 0, LAMP_EFORMAT },
+        { "the digest of another set", 3, 5, 6, wide, good, 4, LAMP_EDIGEST },
+        { "as it should be", 3, 5, 6, after, good, 4, LAMP_OK },
+        { "renewed alone", 3, 6, 7, after, good, 0, LAMP_OK },
+        { "the base of the one before", 3, 5, 8, after, good, 4, LAMP_EUNSUPPORTED },
+    };
+    set = open_set(NOW);
+    at_us = NOW;
+    const struct list first = { .epoch = 3,
+                                .serial = 5,
+                                .targets = { "name pool.example", "203.0.113.1", "203.0.113.2" } };
+    make_answer(&first, &bent);
+    assert_int_equal(feed_all(&bent), LAMP_OK);
+    answer_done(&bent);
+    uint64_t serial = 5;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        const struct lamp_set whole = { table[i].whole, 2, NULL };
+        const int got = feed_delta(table[i].epoch, table[i].base, table[i].serial, &whole,
+                                   table[i].changes, table[i].n);
+        if (got != table[i].want)
+            fail_msg("%s: got %s (%s)", table[i].label, lamp_strerror(got), detail);
+        serial = got == LAMP_OK ? table[i].serial : serial;
+        assert_int_equal(lamp_signedset_head(set).serial, serial);
+    }
+    size_t n;
+    const struct lamp_set_entry *e = lamp_signedset_entries(set, &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(e[0].id, 9);
+
+    /* What came by changes is whole after a restart. */
+    assert_int_equal(lamp_signedset_confirm(set), LAMP_OK);
+    reopen();
+    (void)lamp_signedset_entries(set, &n);
+    assert_int_equal(n, 2);
+    assert_int_equal(lamp_signedset_head(set).serial, 7);
+    lamp_signedset_free(set);
+}
+
+/* The other kinds: what each may hold; none limits growth, and a never list outlives its manifest. */
+static void test_kinds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        enum lamp_set_kind kind;
+        struct list list;
+        int want;
+    } table[] = {
+        { "watch: an endpoint", LAMP_SET_WATCH, { .targets = { "203.0.113.1 3333" } }, LAMP_OK },
+        { "watch: a name", LAMP_SET_WATCH, { .targets = { "name pool.example" } }, LAMP_OK },
+        { "watch: a net", LAMP_SET_WATCH, { .targets = { "203.0.113.0/24" } }, LAMP_EPOLICY },
+        { "watch: a label", LAMP_SET_WATCH, { .targets = { "name example" } }, LAMP_EPOLICY },
+        { "watch: many", LAMP_SET_WATCH, { .many = 9000 }, LAMP_OK },
+        { "never: a net", LAMP_SET_NEVER, { .targets = { "10.0.0.0/8" } }, LAMP_OK },
+        { "never: everything", LAMP_SET_NEVER, { .targets = { "0.0.0.0/1" } }, LAMP_EPOLICY },
+        { "never: a name", LAMP_SET_NEVER, { .targets = { "name a.example" } }, LAMP_EPOLICY },
+        { "never: too many", LAMP_SET_NEVER, { .many = 257 }, LAMP_EFULL },
+        { "policy: a key", LAMP_SET_POLICY, { .targets = { "name interval" } }, LAMP_OK },
+        { "policy: an address", LAMP_SET_POLICY, { .targets = { "192.0.2.1" } }, LAMP_EFORMAT },
+    };
+    at_us = NOW;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        struct lamp_signedset_cfg cfg = { .kind = table[i].kind, .site = "north", .dir = dir };
+        memcpy(cfg.list_key, list_public_key, sizeof(cfg.list_key));
+        int restored;
+        assert_int_equal(lamp_signedset_open(&cfg, NOW, &set, &restored), LAMP_OK);
+        struct list l = table[i].list;
+        l.kind = table[i].kind;
+        l.epoch = 3;
+        l.serial = i + 1;
+        make_answer(&l, &bent);
+        const int got = feed_all(&bent);
+        if (got != table[i].want)
+            fail_msg("%s: got %s (%s)", table[i].label, lamp_strerror(got), detail);
+        assert_int_equal(lamp_signedset_confirm(set), LAMP_OK);
+        lamp_signedset_free(set);
+        answer_done(&bent);
+        /* Each kind has its own copy, and its own end. */
+        assert_int_equal(lamp_signedset_open(&cfg, NOW + 9 * HOUR, &set, &restored), LAMP_OK);
+        const bool held = lamp_signedset_head(set).serial > 0;
+        if (held != (cfg.kind == LAMP_SET_NEVER))
+            fail_msg("%s: after its end: %s", table[i].label, lamp_strerror(restored));
+        lamp_signedset_free(set);
+    }
 }
 
 int main(void)
@@ -611,6 +755,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rest_of_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_approved, setup, teardown),
         cmocka_unit_test_setup_teardown(test_confirm_and_roll_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_delta, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_kinds, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
