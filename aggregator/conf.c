@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/conf.h"
 
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
+
+enum {
+    NEVER_MAX = 256, /* what a sensor takes */
+    OWN_MAX = 56,    /* of these, addresses of this machine */
+};
 
 #define OPT(key_, type_, member, ...)                                                              \
     {                                                                                              \
@@ -47,7 +56,7 @@ static const struct lamp_opt options[] = {
         .help = "Time between two summaries of a sensor."),
     OPT("block.never", LIST, never, .def = "",
         .help = "Addresses and prefixes that are never blocked, on top of private, local and "
-                "multicast ones."),
+                "multicast ones; sensors get the list too, with this machine's own addresses."),
     OPT("block.list_ttl", INT, list_ttl_s, .min = 10, .max = 86400, .def = "7200", .unit = "s",
         .help = "How long sensors hold a block list without hearing from the aggregator."),
     OPT("log.level", ENUM, log_level, .values = "error|warn|info|debug", .def = "info",
@@ -68,25 +77,76 @@ const struct lamp_conf_spec lamp_aggregator_spec = {
     .n_opts = ARRAY_LEN(options),
 };
 
+/* A sensor takes no list with a wider one, since a mistake here would end all blocking. */
+static bool is_narrow_enough(const struct lamp_prefix *p)
+{
+    return p->len >= (lamp_addr_is_v4(&p->addr) ? 96 + 8 : 16);
+}
+
+static int read_never(const struct lamp_aggregator_conf *c, struct lamp_prefix *out)
+{
+    int err = LAMP_OK;
+    for (size_t i = 0; i < c->never.n; i++) {
+        const int bad = lamp_prefix_parse(c->never.v[i], &out[i]);
+        if (!bad && is_narrow_enough(&out[i]))
+            continue;
+        fprintf(stderr, "davylamp-aggregator: block.never: \"%s\" is %s\n", c->never.v[i],
+                bad ? "no address or prefix" : "wider than /8 (IPv6: /16)");
+        err = LAMP_EFORMAT;
+    }
+    return err;
+}
+
+/* The address of an interface; false for loopback, link-local and other families. */
+static bool is_own(const struct ifaddrs *i, struct lamp_addr *out)
+{
+    if (!i->ifa_addr || (i->ifa_flags & IFF_LOOPBACK))
+        return false;
+    if (i->ifa_addr->sa_family == AF_INET) {
+        const struct sockaddr_in *sin = (const void *)i->ifa_addr;
+        *out = lamp_addr_from_v4((const uint8_t *)&sin->sin_addr);
+        return true;
+    }
+    const struct sockaddr_in6 *sin6 = (const void *)i->ifa_addr;
+    if (i->ifa_addr->sa_family != AF_INET6 || IN6_IS_ADDR_LINKLOCAL(&sin6->sin6_addr))
+        return false;
+    memcpy(out->b, &sin6->sin6_addr, sizeof(out->b));
+    return true;
+}
+
+static int add_own(struct lamp_prefix *out, size_t *io_n)
+{
+    struct ifaddrs *all = NULL;
+    if (getifaddrs(&all) < 0)
+        return -errno;
+    struct lamp_prefix own = { .len = 128 };
+    for (const struct ifaddrs *i = all; i && *io_n < NEVER_MAX; i = i->ifa_next)
+        if (is_own(i, &own.addr))
+            out[(*io_n)++] = own;
+    freeifaddrs(all);
+    return LAMP_OK;
+}
+
 int lamp_aggregator_never(const struct lamp_aggregator_conf *c, struct lamp_prefix **out,
                           size_t *out_n)
 {
-    struct lamp_prefix *p = calloc(c->never.n + 1, sizeof(*p));
+    if (c->never.n > NEVER_MAX - OWN_MAX) {
+        fprintf(stderr, "davylamp-aggregator: block.never has more than %d entries\n",
+                NEVER_MAX - OWN_MAX);
+        return LAMP_EFULL;
+    }
+    struct lamp_prefix *p = calloc(NEVER_MAX, sizeof(*p));
     if (!p)
         return LAMP_ENOMEM;
-    int err = LAMP_OK;
-    for (size_t i = 0; i < c->never.n; i++) {
-        if (lamp_prefix_parse(c->never.v[i], &p[i]) == LAMP_OK)
-            continue;
-        fprintf(stderr, "davylamp-aggregator: block.never: \"%s\" is no address or prefix\n",
-                c->never.v[i]);
-        err = LAMP_EFORMAT;
-    }
+    size_t n = c->never.n;
+    int err = read_never(c, p);
+    if (err == LAMP_OK)
+        err = add_own(p, &n);
     if (err != LAMP_OK) {
         free(p);
         return err;
     }
     *out = p;
-    *out_n = c->never.n;
+    *out_n = n;
     return LAMP_OK;
 }

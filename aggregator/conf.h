@@ -28,7 +28,7 @@ struct lamp_aggregator_conf {
 
 extern const struct lamp_conf_spec lamp_aggregator_spec;
 
-/* The prefixes of c->never, free() them; each bad one is told on stderr. LAMP_EFORMAT,
- * LAMP_ENOMEM. */
+/* The prefixes of c->never and this machine's own addresses, free() them; each bad one is told on
+ * stderr. LAMP_EFORMAT, LAMP_EFULL: more than sensors take; LAMP_ENOMEM, negated errno. */
 LAMP_CHECK int lamp_aggregator_never(const struct lamp_aggregator_conf *c, struct lamp_prefix **out,
                                      size_t *out_n);

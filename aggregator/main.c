@@ -34,6 +34,7 @@ struct aggregator {
     lamp_allow *allow;
     lamp_geo *geo;
     lamp_devices *devices;
+    lamp_catalogue *catalogue; /* NULL: the watch list has no pools but those that were seen */
     lamp_names *names;
     lamp_mailbox *inbox, *outbox;
     lamp_commands *commands;
@@ -113,6 +114,13 @@ static void open_devices(struct aggregator *g)
         lamp_log(LAMP_LOG_WARN, "main", "catalogue: %s; devices and power are not estimated", why);
 }
 
+static void open_catalogue(struct aggregator *g)
+{
+    char why[WHY];
+    if (lamp_catalogue_load(g->conf.catalogue, &g->catalogue, why, sizeof(why)) != LAMP_OK)
+        lamp_log(LAMP_LOG_WARN, "main", "catalogue: %s; its pools are not on the watch list", why);
+}
+
 static int open_files(struct aggregator *g)
 {
     char why[WHY];
@@ -132,6 +140,7 @@ static int open_files(struct aggregator *g)
                                           : lamp_strerror(err));
     open_geo(g);
     open_devices(g);
+    open_catalogue(g);
     (void)umask(0077);
     if (lamp_store_open(g->conf.store_backend, g->database, false, &g->store, why) != LAMP_OK)
         return complain(why);
@@ -190,6 +199,7 @@ static int start_threads(struct aggregator *g)
         g->n_never,
         (uint32_t)g->conf.list_ttl_s,
         (uint32_t)g->conf.interval_s * 1000,
+        g->catalogue,
     };
     const int err = lamp_writer_start(&writer, &g->writer);
     if (err != LAMP_OK)
@@ -245,6 +255,7 @@ static void stop(struct aggregator *g)
     lamp_ingest_stop(g->ingest);
     lamp_names_free(g->names);
     lamp_devices_free(g->devices);
+    lamp_catalogue_free(g->catalogue);
     lamp_geo_free(g->geo);
     lamp_auth_close(g->auth);
     lamp_commands_free(g->commands);

@@ -194,6 +194,12 @@ const struct lamp_algorithm *lamp_catalogue_algorithm(const lamp_catalogue *c, c
     return NULL;
 }
 
+const struct lamp_pool *lamp_catalogue_pools(const lamp_catalogue *c, size_t *out_n)
+{
+    *out_n = c->n_pools;
+    return c->pools;
+}
+
 bool lamp_catalogue_is_pool_port(const lamp_catalogue *c, uint16_t port)
 {
     return c->ports[port / 64] >> port % 64 & 1;

@@ -51,6 +51,9 @@ const struct lamp_pool *lamp_catalogue_pool(const lamp_catalogue *c, struct lamp
 /* Some row of the host name, whatever its port: one that serves every port if there is such. */
 const struct lamp_pool *lamp_catalogue_host(const lamp_catalogue *c, struct lamp_bytes fqdn);
 
+/* All pool rows, by host name, then port. */
+const struct lamp_pool *lamp_catalogue_pools(const lamp_catalogue *c, size_t *out_n);
+
 /* Whether any pool listens on the port. */
 bool lamp_catalogue_is_pool_port(const lamp_catalogue *c, uint16_t port);
 

@@ -515,6 +515,11 @@ LAMP_CHECK int lamp_set_manifest_unpack(struct lamp_bytes packed, char site[65],
 /* The order of entries in canonical form: by inside, address, length, port, protocol, name. */
 int lamp_set_entry_cmp(const void *a, const void *b);
 
+/* Brings entries into canonical form: sorts them, and where prefixes of the same side, port and
+ * protocol overlap leaves the widest, of equal ones that with the longest life. Returns how many
+ * are left. */
+size_t lamp_set_canonical(struct lamp_set_entry *entries, size_t n);
+
 /* BLAKE2b-256 over the entries in their order, each as a fixed layout of everything but its
  * action (docs/WIRE.md). The entries must be canonical: sorted by lamp_set_entry_cmp(), host
  * bits zero, names in lower case, none twice (LAMP_ECANON), none overlapping another of the

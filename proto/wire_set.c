@@ -32,15 +32,19 @@ int lamp_set_entry_cmp(const void *a, const void *b)
 }
 
 /* The order that puts overlapping prefixes side by side: first what must be equal. */
-static int overlap_cmp(const void *a, const void *b)
+static int overlap_order(const struct lamp_set_entry *x, const struct lamp_set_entry *y)
 {
-    const struct lamp_set_entry *x = *(const struct lamp_set_entry *const *)a;
-    const struct lamp_set_entry *y = *(const struct lamp_set_entry *const *)b;
     int c;
     if ((c = order(x->inside, y->inside)) || (c = order(x->port, y->port)) ||
         (c = order(x->ip_proto, y->ip_proto)))
         return c;
     return addr_cmp(x, y);
+}
+
+static int overlap_cmp(const void *a, const void *b)
+{
+    return overlap_order(*(const struct lamp_set_entry *const *)a,
+                         *(const struct lamp_set_entry *const *)b);
 }
 
 static int check_overlap(const struct lamp_set_entry *entries, size_t n)
@@ -71,6 +75,33 @@ static bool is_canonical(const struct lamp_set_entry *e)
         if (e->name.data[i] >= 'A' && e->name.data[i] <= 'Z')
             return false;
     return lamp_prefix_is_canonical(&e->prefix);
+}
+
+/* Groups what may not overlap; in a group the wider prefix, then the longer lease, first. */
+static int wider_first(const void *a, const void *b)
+{
+    const struct lamp_set_entry *x = a, *y = b;
+    int c;
+    if ((c = overlap_order(x, y)) || (c = name_cmp(x->name, y->name)))
+        return c;
+    return order(y->ttl_s, x->ttl_s);
+}
+
+/* Prefixes are nested or apart, so in this order only the last one kept can cover the next. */
+size_t lamp_set_canonical(struct lamp_set_entry *e, size_t n)
+{
+    qsort(e, n, sizeof(*e), wider_first);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct lamp_set_entry *last = kept ? &e[kept - 1] : NULL;
+        if (last && last->inside == e[i].inside && last->port == e[i].port &&
+            last->ip_proto == e[i].ip_proto && lamp_prefix_overlap(&last->prefix, &e[i].prefix) &&
+            name_cmp(last->name, e[i].name) == 0)
+            continue;
+        e[kept++] = e[i];
+    }
+    qsort(e, kept, sizeof(*e), lamp_set_entry_cmp);
+    return kept;
 }
 
 static uint8_t *put_le(uint8_t *p, uint64_t v, size_t size)

@@ -108,9 +108,8 @@ static double seconds(int64_t us)
     return (double)us / 1e6;
 }
 
-void lamp_api_json_sensor(struct lamp_json *j, const struct lamp_sensor_view *v)
+void lamp_api_json_sensor_fields(struct lamp_json *j, const struct lamp_sensor_view *v)
 {
-    lamp_json_object(j, NULL);
     text(j, "id", v->id);
     text(j, "site", v->site);
     lamp_json_str(j, "version", v->version);
@@ -148,6 +147,18 @@ void lamp_api_json_sensor(struct lamp_json *j, const struct lamp_sensor_view *v)
         lamp_json_null(j, "about");
     }
     lamp_json_end(j);
+}
+
+void lamp_api_json_sensor_set(struct lamp_json *j, const struct lamp_sensor_set_view *v)
+{
+    static const char *const kinds[] = { "none", "watch", "block", "never", "policy" };
+    lamp_json_object(j, NULL);
+    lamp_json_str(j, "kind", name_of(kinds, ARRAY_LEN(kinds), v->kind));
+    lamp_json_str(j, "state", name_of(list_state_names, ARRAY_LEN(list_state_names), v->state));
+    lamp_json_uint(j, "epoch", v->epoch);
+    lamp_json_uint(j, "serial", v->serial);
+    lamp_json_time(j, "at", v->at_us);
+    lamp_json_str(j, "error", v->error);
     lamp_json_end(j);
 }
 

@@ -8,7 +8,9 @@
 #include "common/devices.h"
 #include "common/json.h"
 
-void lamp_api_json_sensor(struct lamp_json *j, const struct lamp_sensor_view *v);
+/* Writes the fields of a sensor without opening or closing the object; the caller adds its sets. */
+void lamp_api_json_sensor_fields(struct lamp_json *j, const struct lamp_sensor_view *v);
+void lamp_api_json_sensor_set(struct lamp_json *j, const struct lamp_sensor_set_view *v);
 
 /* What devices and power are estimated with. */
 struct lamp_api_power {

@@ -135,46 +135,54 @@ void lamp_api_get_status(void *app, const struct lamp_request *req, struct lamp_
     lamp_api_reader_done(api, s);
 }
 
+struct sensor_list {
+    lamp_store *store;
+    struct lamp_json *j;
+    const char *id; /* NULL: all */
+    bool found;
+    int err;
+};
+
+static bool add_sensor_set(const struct lamp_sensor_set_view *v, void *arg)
+{
+    lamp_api_json_sensor_set(arg, v);
+    return true;
+}
+
 static bool add_sensor(const struct lamp_sensor_view *v, void *arg)
 {
-    lamp_api_json_sensor(arg, v);
-    return true;
+    struct sensor_list *q = arg;
+    if (q->id && !streq(v->id, q->id))
+        return true;
+    q->found = true;
+    lamp_json_object(q->j, NULL);
+    lamp_api_json_sensor_fields(q->j, v);
+    lamp_json_array(q->j, "sets");
+    q->err = lamp_store_sensor_sets(q->store, v->id, add_sensor_set, q->j);
+    lamp_json_end(q->j);
+    lamp_json_end(q->j);
+    return !q->err && !q->id;
 }
 
 void lamp_api_get_sensors(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     lamp_store *s = lamp_api_reader(app);
+    struct sensor_list q = { .store = s, .j = &reply->json };
     lamp_json_object(&reply->json, NULL);
     lamp_json_array(&reply->json, "sensors");
-    const int err = lamp_store_sensors(s, req->now_us, add_sensor, &reply->json);
+    const int err = lamp_store_sensors(s, req->now_us, add_sensor, &q);
     lamp_json_end(&reply->json);
     lamp_json_end(&reply->json);
-    if (err)
+    if (err || q.err)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);
 }
 
-struct sensor_search {
-    struct lamp_json *j;
-    const char *id;
-    bool found;
-};
-
-static bool add_sensor_of_id(const struct lamp_sensor_view *v, void *arg)
-{
-    struct sensor_search *q = arg;
-    if (!streq(v->id, q->id))
-        return true;
-    lamp_api_json_sensor(q->j, v);
-    q->found = true;
-    return false;
-}
-
 int lamp_api_write_sensor(lamp_store *s, const char *id, uint64_t now_us, struct lamp_json *j)
 {
-    struct sensor_search q = { j, id, false };
-    const int err = lamp_store_sensors(s, now_us, add_sensor_of_id, &q);
-    return err ? err : q.found ? LAMP_OK : LAMP_ENOENT;
+    struct sensor_list q = { .store = s, .j = j, .id = id };
+    const int err = lamp_store_sensors(s, now_us, add_sensor, &q);
+    return err ? err : q.err ? q.err : q.found ? LAMP_OK : LAMP_ENOENT;
 }
 
 /* ---- miners ---- */

@@ -233,20 +233,39 @@ static void list_state(const json_t *e, char buf[CELL])
         snprintf(buf, CELL, "%.60s %" PRId64, str(e, "state", state), num(e, "serial"));
 }
 
+/* "watch 57, never refused". */
+static void set_states(const json_t *sensor, char buf[CELL])
+{
+    size_t i, len = 0;
+    json_t *v;
+    snprintf(buf, CELL, "-");
+    json_array_foreach(json_object_get(sensor, "sets"), i, v)
+    {
+        char kind[CELL], state[CELL], serial[CELL];
+        snprintf(serial, CELL, "%" PRId64, num(v, "serial"));
+        const char *word = str(v, "state", state);
+        if (len < CELL)
+            len += (size_t)snprintf(buf + len, CELL - len, "%s%.20s %.40s", len ? ", " : "",
+                                    str(v, "kind", kind), streq(word, "confirmed") ? serial : word);
+    }
+}
+
 void lamp_show_sensors(const json_t *list, double now)
 {
-    static const char *const heads[] = { "SITE",      "SENSOR", "STATE",  "SEEN",     "VERSION",
-                                         "WATCHED",   "DROPS",  "LOST",   "BLOCKING", "LIST",
-                                         "IN KERNEL", "CUT",    "REPAIRS" };
+    static const char *const heads[] = { "SITE",      "SENSOR", "STATE",   "SEEN",       "VERSION",
+                                         "WATCHED",   "DROPS",  "LOST",    "BLOCKING",   "LIST",
+                                         "IN KERNEL", "CUT",    "REPAIRS", "OTHER LISTS" };
     size_t i;
     json_t *s;
     struct table *t = new_table(heads, ARRAY_LEN(heads));
     json_array_foreach(list, i, s)
     {
         char site[CELL], id[CELL], seen[CELL], version[CELL], watched[CELL], drops[CELL],
-            lost[CELL], mode[CELL], state[CELL], elements[CELL], cut[CELL], repairs[CELL];
+            lost[CELL], mode[CELL], state[CELL], elements[CELL], cut[CELL], repairs[CELL],
+            sets[CELL];
         const json_t *e = json_object_get(s, "enforcement");
         list_state(e, state);
+        set_states(s, sets);
         snprintf(elements, CELL, "%" PRId64, num(e, "elements"));
         snprintf(cut, CELL, "%" PRId64, num(e, "flows_cut"));
         snprintf(repairs, CELL, "%" PRId64, num(e, "repairs"));
@@ -266,6 +285,7 @@ void lamp_show_sensors(const json_t *list, double now)
             elements,
             cut,
             repairs,
+            sets,
         };
         if (t)
             add_row(t, cells);

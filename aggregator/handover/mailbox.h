@@ -10,7 +10,7 @@
 struct lamp_letter {
     struct lamp_letter *next;
     char sensor[65]; /* to ingest: "" means every sensor of the site */
-    char site[65];
+    char site[65];   /* and "" here: of every site */
     struct lamp_session_id session;
     uint64_t at_us;         /* when it arrived */
     uint64_t session_bytes; /* received in the session up to here */

@@ -102,7 +102,7 @@ struct fan {
 static void send_to_site(struct lamp_session *s, void *arg)
 {
     const struct fan *f = arg;
-    if (streq(s->who.site, f->letter->site))
+    if (f->letter->site[0] == '\0' || streq(s->who.site, f->letter->site))
         send_letter(f->i, s, f->letter);
 }
 

@@ -179,20 +179,8 @@ static int make_schema(struct lamp_sqlite *q)
              "PRAGMA user_version = %d; COMMIT",
              (unsigned long long)(lamp_clock_real_us() / 1000000), LAMP_SCHEMA_VERSION);
     err = pragma(q, "BEGIN IMMEDIATE");
-    if (err == LAMP_OK && version == 0)
-        err = pragma(q, lamp_schema);
-    if (err == LAMP_OK && version < 2)
-        err = pragma(q, lamp_schema_2);
-    if (err == LAMP_OK && version < 3)
-        err = pragma(q, lamp_schema_3);
-    if (err == LAMP_OK && version < 4)
-        err = pragma(q, lamp_schema_4);
-    if (err == LAMP_OK && version < 5)
-        err = pragma(q, lamp_schema_5);
-    if (err == LAMP_OK && version < 6)
-        err = pragma(q, lamp_schema_6);
-    if (err == LAMP_OK)
-        err = pragma(q, lamp_schema_7);
+    for (int64_t v = version; v < LAMP_SCHEMA_VERSION && err == LAMP_OK; v++)
+        err = pragma(q, lamp_upgrades[v]);
     return err == LAMP_OK ? pragma(q, version == 0 ? epoch : upgraded) : err;
 }
 

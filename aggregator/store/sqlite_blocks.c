@@ -127,13 +127,14 @@ int lamp_sqlite_op_block_sensors(lamp_store *s, int64_t block_id, lamp_block_sen
 
 /* ---- published lists ---- */
 
-int lamp_sqlite_op_list(lamp_store *s, const char *site, struct lamp_store_list *out)
+int lamp_sqlite_op_list(lamp_store *s, enum lamp_set_kind kind, const char *site,
+                        struct lamp_store_list *out)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     sqlite3_stmt *st = LAMP_QUERY(q,
                                   "SELECT serial, expires_us, digest FROM set_history"
-                                  " WHERE site = ? ORDER BY serial DESC LIMIT 1",
-                                  lamp_str(site));
+                                  " WHERE kind = ? AND site = ? ORDER BY serial DESC LIMIT 1",
+                                  lamp_int((int64_t)kind), lamp_str(site));
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
         return got ? got : LAMP_ENOENT;
@@ -144,33 +145,45 @@ int lamp_sqlite_op_list(lamp_store *s, const char *site, struct lamp_store_list 
     return LAMP_OK;
 }
 
-int lamp_sqlite_op_list_put(lamp_store *s, const char *site, const struct lamp_store_list *l,
-                            uint32_t count, uint64_t now_us)
+/* The blocks that were added or ended since get the serial of the list that says so. */
+static int note_blocks(struct lamp_sqlite *q, const char *site, uint64_t serial)
+{
+    int err = LAMP_EXEC(q,
+                        "UPDATE block SET end_serial = ?2 WHERE removed_us > 0 AND end_serial = 0"
+                        " AND (site = ?1 OR site = '')",
+                        lamp_str(site), lamp_uint(serial));
+    if (err == LAMP_OK)
+        err = LAMP_EXEC(q,
+                        "UPDATE block SET add_serial = ?2 WHERE add_serial = 0"
+                        " AND (site = ?1 OR site = '')",
+                        lamp_str(site), lamp_uint(serial));
+    return err;
+}
+
+int lamp_sqlite_op_list_put(lamp_store *s, enum lamp_set_kind kind, const char *site,
+                            const struct lamp_store_list *l, uint32_t count, uint64_t now_us)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     const uint64_t keep_us = (uint64_t)HISTORY_S * 1000000;
-    int err = LAMP_EXEC(q, "INSERT INTO set_history VALUES (?, ?, ?, ?, ?, ?)", lamp_str(site),
-                        lamp_uint(l->serial), lamp_blob(l->digest, sizeof(l->digest)),
-                        lamp_int(count), lamp_uint(l->expires_us), lamp_uint(now_us));
+    int err = LAMP_EXEC(q,
+                        "INSERT INTO set_history (site, serial, digest, entries, expires_us, at_us,"
+                        " kind) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        lamp_str(site), lamp_uint(l->serial),
+                        lamp_blob(l->digest, sizeof(l->digest)), lamp_int(count),
+                        lamp_uint(l->expires_us), lamp_uint(now_us), lamp_int((int64_t)kind));
     if (err == LAMP_OK)
         err = LAMP_EXEC(q,
                         "INSERT INTO meta VALUES ('serial', ?)"
                         " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
                         lamp_uint(l->serial));
     if (err == LAMP_OK)
-        err = LAMP_EXEC(q, "DELETE FROM set_history WHERE site = ? AND serial < ? AND at_us < ?",
-                        lamp_str(site), lamp_uint(l->serial),
+        err = LAMP_EXEC(q,
+                        "DELETE FROM set_history WHERE kind = ? AND site = ? AND serial < ?"
+                        " AND at_us < ?",
+                        lamp_int((int64_t)kind), lamp_str(site), lamp_uint(l->serial),
                         lamp_uint(now_us > keep_us ? now_us - keep_us : 0));
-    if (err == LAMP_OK)
-        err = LAMP_EXEC(q,
-                        "UPDATE block SET end_serial = ?2 WHERE removed_us > 0 AND end_serial = 0"
-                        " AND (site = ?1 OR site = '')",
-                        lamp_str(site), lamp_uint(l->serial));
-    if (err == LAMP_OK)
-        err = LAMP_EXEC(q,
-                        "UPDATE block SET add_serial = ?2 WHERE add_serial = 0"
-                        " AND (site = ?1 OR site = '')",
-                        lamp_str(site), lamp_uint(l->serial));
+    if (err == LAMP_OK && kind == LAMP_SET_BLOCK)
+        err = note_blocks(q, site, l->serial);
     return err;
 }
 
@@ -396,4 +409,47 @@ int lamp_sqlite_op_list_status(lamp_store *s, int64_t sensor_ref, const struct l
         break;
     }
     return LAMP_OK;
+}
+
+/* ---- the other sets ---- */
+
+int lamp_sqlite_op_set_status(lamp_store *s, int64_t sensor_ref, const struct lamp_set_status *st,
+                              uint64_t now_us)
+{
+    char detail[LAMP_STORE_WHY];
+    lamp_text_utf8(st->detail.data, st->detail.len, detail, sizeof(detail));
+    return LAMP_EXEC(
+        (struct lamp_sqlite *)s, "INSERT OR REPLACE INTO sensor_set VALUES (?, ?, ?, ?, ?, ?, ?)",
+        lamp_int(sensor_ref), lamp_int((int64_t)st->head.kind), lamp_int((int64_t)st->state),
+        lamp_uint(st->head.epoch), lamp_uint(st->head.serial), lamp_uint(now_us),
+        lamp_str(st->code == LAMP_OK ? ""
+                 : *detail           ? detail
+                                     : lamp_strerror(st->code)));
+}
+
+int lamp_sqlite_op_sensor_sets(lamp_store *s, const char *id, lamp_sensor_set_view_fn *fn,
+                               void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st = LAMP_QUERY(q,
+                                  "SELECT x.kind, x.state, x.epoch, x.serial, x.at_us, x.error"
+                                  " FROM sensor_set x JOIN sensor s ON s.no = x.sensor"
+                                  " WHERE s.id = ? ORDER BY x.kind",
+                                  lamp_str(id));
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        const struct lamp_sensor_set_view v = {
+            .kind = (enum lamp_set_kind)sqlite3_column_int(st, 0),
+            .state = (enum lamp_set_state)sqlite3_column_int(st, 1),
+            .epoch = lamp_col_uint(st, 2),
+            .serial = lamp_col_uint(st, 3),
+            .at_us = lamp_col_uint(st, 4),
+            .error = lamp_col_str(st, 5),
+        };
+        if (!fn(&v, arg)) {
+            sqlite3_reset(st);
+            return LAMP_OK;
+        }
+    }
+    return got;
 }

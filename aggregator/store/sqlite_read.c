@@ -563,6 +563,20 @@ int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, ui
 
 /* ---- status ---- */
 
+/* The newest serial of any block list. */
+static int block_serial(struct lamp_sqlite *q, uint64_t *out)
+{
+    sqlite3_stmt *st =
+        LAMP_QUERY(q, "SELECT coalesce(max(serial), 0) FROM set_history WHERE kind = ?",
+                   lamp_int(LAMP_SET_BLOCK));
+    const int got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got ? got : LAMP_ESTORE;
+    *out = lamp_col_uint(st, 0);
+    sqlite3_reset(st);
+    return LAMP_OK;
+}
+
 int lamp_sqlite_op_status(lamp_store *s, uint64_t now_us, struct lamp_status_view *out)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
@@ -572,7 +586,7 @@ int lamp_sqlite_op_status(lamp_store *s, uint64_t now_us, struct lamp_status_vie
     if (err == LAMP_OK)
         err = lamp_sqlite_op_epoch(s, &v.list_epoch);
     if (err == LAMP_OK)
-        err = lamp_sqlite_op_serial(s, &v.list_serial);
+        err = block_serial(q, &v.list_serial);
     if (err != LAMP_OK)
         return err;
 

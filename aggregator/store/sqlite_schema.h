@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 7 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 8 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
-#define LAMP_SCHEMA_LATEST 7
+#define LAMP_SCHEMA_LATEST 8
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -187,3 +187,18 @@ static const char lamp_schema_7[] =
     " reason TEXT NOT NULL DEFAULT '',"
     " PRIMARY KEY (site, client, vlan, server, server_port, ip_proto)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX pair_to_forget ON pair (last_us) WHERE mark = 0;";
+
+/* What version 8 adds: lists of every kind (enum lamp_set_kind; 2 is the block list) in set_history,
+ * and what a sensor says of those that are no block list. Serials are of all kinds together. */
+static const char lamp_schema_8[] =
+    "ALTER TABLE set_history ADD COLUMN kind INTEGER NOT NULL DEFAULT 2;"
+    "CREATE TABLE sensor_set ("
+    " sensor INTEGER NOT NULL REFERENCES sensor, kind INTEGER NOT NULL, state INTEGER NOT NULL,"
+    " epoch INTEGER NOT NULL, serial INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+    " error TEXT NOT NULL, PRIMARY KEY (sensor, kind)) STRICT, WITHOUT ROWID;";
+
+/* What leads from each version to the next. */
+static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
+    lamp_schema,   lamp_schema_2, lamp_schema_3, lamp_schema_4,
+    lamp_schema_5, lamp_schema_6, lamp_schema_7, lamp_schema_8,
+};

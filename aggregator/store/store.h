@@ -34,6 +34,14 @@ struct lamp_sensor_view {
     uint64_t about_epoch, about_serial;    /* the list it refused or rolled back; serial 0: none */
 };
 
+/* What a sensor says of a set that is no block list. */
+struct lamp_sensor_set_view {
+    enum lamp_set_kind kind;
+    enum lamp_set_state state;
+    uint64_t epoch, serial, at_us;
+    const char *error; /* "" none */
+};
+
 enum lamp_miner_state {
     LAMP_MINER_SUSPECTED,
     LAMP_MINER_PROBABLE,
@@ -163,6 +171,7 @@ struct lamp_block_filter {
 };
 
 typedef bool lamp_sensor_view_fn(const struct lamp_sensor_view *v, void *arg);
+typedef bool lamp_sensor_set_view_fn(const struct lamp_sensor_set_view *v, void *arg);
 typedef bool lamp_miner_view_fn(const struct lamp_miner_view *v, void *arg);
 typedef bool lamp_conn_view_fn(const struct lamp_conn_view *v, void *arg);
 typedef bool lamp_minute_view_fn(const struct lamp_minute_view *v, void *arg);
@@ -173,6 +182,8 @@ typedef bool lamp_block_sensor_view_fn(const struct lamp_block_sensor_view *v, v
 LAMP_CHECK int lamp_store_status(lamp_store *s, uint64_t now_us, struct lamp_status_view *out);
 LAMP_CHECK int lamp_store_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *fn,
                                   void *arg);
+LAMP_CHECK int lamp_store_sensor_sets(lamp_store *s, const char *id, lamp_sensor_set_view_fn *fn,
+                                      void *arg);
 LAMP_CHECK int lamp_store_miners(lamp_store *s, const struct lamp_miner_filter *f, uint64_t now_us,
                                  lamp_miner_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64_t now_us,

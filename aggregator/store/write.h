@@ -228,6 +228,11 @@ LAMP_CHECK int lamp_store_miner_targets(lamp_store *s, uint64_t from_us, lamp_mi
                                         void *arg);
 LAMP_CHECK int lamp_store_miner_blocked(lamp_store *s, int64_t miner_id, bool blocked);
 
+/* Lends the connections last heard of since from_us that are confirmed mining, or probable without
+ * evidence of kind "address", oldest first; of the row only server, verdict, last_us, coin, pool and tunnel_kind. fn must not call the store. */
+typedef bool lamp_proof_fn(const char *site, const struct lamp_conn_row *row, void *arg);
+LAMP_CHECK int lamp_store_proofs(lamp_store *s, uint64_t from_us, lamp_proof_fn *fn, void *arg);
+
 /* What one record adds to one minute of one connection. (minute, conn, stream, seq) is written
  * once; reads add the parts up. `delta` is the row as received, `squares` of its work. */
 LAMP_CHECK int lamp_store_minute(lamp_store *s, const struct lamp_track_conn *c, uint64_t minute,
@@ -238,7 +243,7 @@ LAMP_CHECK int lamp_store_minute(lamp_store *s, const struct lamp_track_conn *c,
 LAMP_CHECK int lamp_store_rollup(lamp_store *s, int64_t site_ref, int64_t stream_ref, uint64_t seq,
                                  uint32_t index, const struct lamp_rollup_row *row);
 
-/* ---- block lists ---- */
+/* ---- blocks and sets ---- */
 
 /* A block as the list builder keeps it. */
 struct lamp_block {
@@ -258,20 +263,22 @@ LAMP_CHECK int lamp_store_block_add(lamp_store *s, struct lamp_block *b);
 /* Ends a block; `by` is an account or "expired". LAMP_ENOENT: not in force. */
 LAMP_CHECK int lamp_store_block_end(lamp_store *s, int64_t id, const char *by, uint64_t now_us);
 
-/* A site's list as last published. */
+/* A site's list of one kind as last published; site "": a list for all. */
 struct lamp_store_list {
     uint64_t serial, expires_us;
     uint8_t digest[LAMP_WIRE_DIGEST_LEN];
 };
 /* LAMP_ENOENT: never published. */
-LAMP_CHECK int lamp_store_list(lamp_store *s, const char *site, struct lamp_store_list *out);
+LAMP_CHECK int lamp_store_list(lamp_store *s, enum lamp_set_kind kind, const char *site,
+                               struct lamp_store_list *out);
 
-/* Publishes a list: keeps it and its line in set_history, and gives its serial to the blocks of
- * the site that were added or ended since. */
-LAMP_CHECK int lamp_store_list_put(lamp_store *s, const char *site, const struct lamp_store_list *l,
-                                   uint32_t count, uint64_t now_us);
+/* Publishes a list: keeps it and its line in set_history; a block list gives its serial to the
+ * blocks of the site that were added or ended since. */
+LAMP_CHECK int lamp_store_list_put(lamp_store *s, enum lamp_set_kind kind, const char *site,
+                                   const struct lamp_store_list *l, uint32_t count,
+                                   uint64_t now_us);
 
-/* The newest serial of any site; 0: none. */
+/* The newest serial of any list; 0: none. */
 LAMP_CHECK int lamp_store_serial(lamp_store *s, uint64_t *out);
 
 /* Told of each block whose state at the sensor changed. Must not call the store. */
@@ -286,3 +293,7 @@ LAMP_CHECK int lamp_store_list_sent(lamp_store *s, int64_t sensor_ref, uint64_t 
 LAMP_CHECK int lamp_store_list_status(lamp_store *s, int64_t sensor_ref,
                                       const struct lamp_set_status *st, uint64_t now_us,
                                       lamp_block_changed_fn *fn, void *arg);
+
+/* Notes what a sensor says of a set that is no block list. */
+LAMP_CHECK int lamp_store_set_status(lamp_store *s, int64_t sensor_ref,
+                                     const struct lamp_set_status *st, uint64_t now_us);

@@ -59,14 +59,16 @@ void lamp_answers_ack(struct lamp_answers *a, const struct lamp_letter *to,
     memcpy(ack->sensor, to->sensor, sizeof(ack->sensor));
 }
 
-bool lamp_answers_may_list(struct lamp_answers *a, const struct lamp_letter *to)
+bool lamp_answers_may_list(struct lamp_answers *a, const struct lamp_letter *to,
+                           enum lamp_set_kind kind)
 {
     for (size_t i = 0; i < a->n_lists; i++)
-        if (memcmp(&a->lists[i], &to->session, sizeof(to->session)) == 0)
+        if (a->lists[i].kind == kind &&
+            memcmp(&a->lists[i].session, &to->session, sizeof(to->session)) == 0)
             return false;
     if (a->n_lists == ARRAY_LEN(a->lists))
         return false;
-    a->lists[a->n_lists++] = to->session;
+    a->lists[a->n_lists++] = (struct lamp_answers_list){ to->session, kind };
     return true;
 }
 

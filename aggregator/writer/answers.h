@@ -21,15 +21,19 @@ struct lamp_answers {
     struct lamp_letter *first, **last;
     struct lamp_answers_ack acks[LAMP_ANSWERS_ACKS_MAX];
     size_t n_acks;
-    /* Sessions that get a whole list: one in a transaction is enough for each, and more would
+    /* Sessions that get a list: one of a kind in a transaction is enough for each, and more would
      * let a sensor that asks without end fill the memory. */
-    struct lamp_session_id lists[LAMP_ANSWERS_ACKS_MAX];
+    struct lamp_answers_list {
+        struct lamp_session_id session;
+        enum lamp_set_kind kind;
+    } lists[LAMP_ANSWERS_ACKS_MAX];
     size_t n_lists;
 };
 
 void lamp_answers_init(struct lamp_answers *a);
 
-/* Adds a message for the sensor whose letter it answers, or for every sensor of a site. */
+/* Adds a message for the sensor whose letter it answers, or for every sensor of a site ("": of every
+ * site). */
 void lamp_answers_add(struct lamp_answers *a, const struct lamp_letter *to,
                       const struct lamp_msg *m);
 void lamp_answers_add_site(struct lamp_answers *a, const char *site, const struct lamp_msg *m);
@@ -38,8 +42,9 @@ void lamp_answers_add_site(struct lamp_answers *a, const char *site, const struc
 void lamp_answers_ack(struct lamp_answers *a, const struct lamp_letter *to,
                       const struct lamp_stream_next *next, uint64_t credit_bytes);
 
-/* Whether the letter's session may have a whole list now; true once in a transaction. */
-bool lamp_answers_may_list(struct lamp_answers *a, const struct lamp_letter *to);
+/* Whether the letter's session may have a list of the kind now; true once in a transaction. */
+bool lamp_answers_may_list(struct lamp_answers *a, const struct lamp_letter *to,
+                           enum lamp_set_kind kind);
 
 /* Hands everything to the outbox. */
 void lamp_answers_send(struct lamp_answers *a, lamp_mailbox *outbox, uint64_t now_us);

@@ -129,7 +129,11 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
     const int err = close_forgotten(m, k, next);
     if (err != LAMP_OK)
         return err;
-    struct lamp_set_head head;
+    struct lamp_set_head heads[LAMP_SETS_SOURCES_MAX];
+    size_t n_heads = 0;
+    for (enum lamp_set_kind kind = LAMP_SET_WATCH; kind <= LAMP_SET_POLICY; kind++)
+        if (lamp_sets_head(m->sets, kind, k->sensor.site, &heads[n_heads]) == LAMP_OK)
+            n_heads++;
     struct lamp_msg welcome = { .type = LAMP_MSG_WELCOME };
     welcome.u.welcome = (struct lamp_welcome){
         .proto = LAMP_WIRE_PROTO,
@@ -141,8 +145,8 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
         .t_rx_us = k->letter->at_us,
         .t_tx_us = lamp_clock_real_us(),
         .interval_ms = m->interval_ms,
-        .sets = &head,
-        .n_sets = lamp_blocklist_head(m->blocks, k->sensor.site, &head) == LAMP_OK,
+        .sets = heads,
+        .n_sets = n_heads,
     };
     lamp_answers_add(m->answers, k->letter, &welcome);
     k->delta.version = lamp_text_utf8(h->build.data, h->build.len, k->version, sizeof(k->version));
@@ -258,6 +262,8 @@ static int merge_record(const struct lamp_merge *m, struct work *k, struct lamp_
     err = s->seq == 1 ? note_pause(m, k, st, b) : LAMP_OK;
     if (err == LAMP_OK)
         err = lamp_tracker_merge(&tracker, &rec, b);
+    for (size_t i = 0; i < b->n_conns && err == LAMP_OK; i++)
+        *m->watch_changed |= lamp_watchlist_note(m->watch, k->sensor.site, &b->conns[i]);
     st->to_us = b->t_to_us > st->to_us ? b->t_to_us : st->to_us;
     if (err == LAMP_OK)
         err = lamp_store_counters(m->store, k->sensor.ref, b->cap_run, &b->counters);
@@ -333,7 +339,7 @@ static int on_close(const struct lamp_merge *m, struct work *k)
     return err;
 }
 
-/* ---- block lists ---- */
+/* ---- sets ---- */
 
 static void block_touched(int64_t id, void *arg)
 {
@@ -356,25 +362,25 @@ static int on_query(const struct lamp_merge *m, struct work *k)
 {
     const struct lamp_set_query *q = &k->letter->msg->u.set_query;
     struct lamp_set_head head;
-    if (q->have.kind != LAMP_SET_BLOCK ||
-        lamp_blocklist_head(m->blocks, k->sensor.site, &head) != LAMP_OK)
+    if (lamp_sets_head(m->sets, q->have.kind, k->sensor.site, &head) != LAMP_OK)
         return LAMP_OK; /* nothing of that kind is published */
+    const bool is_block = q->have.kind == LAMP_SET_BLOCK;
     const bool has_it = q->have.epoch == head.epoch && q->have.serial == head.serial &&
                         memcmp(q->have.digest, head.digest, sizeof(head.digest)) == 0;
     /* What the sensor rolled back it would refuse: it waits for the next serial. */
-    const bool rejected =
-        k->sensor.rejected_serial == head.serial && k->sensor.rejected_epoch == head.epoch;
+    const bool rejected = is_block && k->sensor.rejected_serial == head.serial &&
+                          k->sensor.rejected_epoch == head.epoch;
     if (has_it || rejected) {
         struct lamp_msg notify = { .type = LAMP_MSG_SET_NOTIFY };
         notify.u.set_notify = (struct lamp_set_notify){ head, q->nonce };
         lamp_answers_add(m->answers, k->letter, &notify);
         return LAMP_OK;
     }
-    if (!lamp_answers_may_list(m->answers, k->letter))
+    if (!lamp_answers_may_list(m->answers, k->letter, q->have.kind))
         return LAMP_OK;
     struct answer a = { m->answers, k->letter };
-    const int err = lamp_blocklist_answer(m->blocks, k->sensor.site, &q->nonce, send_part, &a);
-    return err == LAMP_OK
+    const int err = lamp_sets_answer(m->sets, k->sensor.site, q, send_part, &a);
+    return err == LAMP_OK && is_block
                ? lamp_store_list_sent(m->store, k->sensor.ref, head.serial, k->letter->at_us,
                                       block_touched, (void *)(uintptr_t)m)
                : err;
@@ -382,8 +388,13 @@ static int on_query(const struct lamp_merge *m, struct work *k)
 
 static int on_status(const struct lamp_merge *m, struct work *k)
 {
-    return lamp_store_list_status(m->store, k->sensor.ref, &k->letter->msg->u.set_status,
-                                  k->letter->at_us, block_touched, (void *)(uintptr_t)m);
+    const struct lamp_set_status *st = &k->letter->msg->u.set_status;
+    if (st->head.kind == LAMP_SET_BLOCK)
+        return lamp_store_list_status(m->store, k->sensor.ref, st, k->letter->at_us, block_touched,
+                                      (void *)(uintptr_t)m);
+    return st->head.kind == LAMP_SET_NONE
+               ? LAMP_OK
+               : lamp_store_set_status(m->store, k->sensor.ref, st, k->letter->at_us);
 }
 
 /* ---- any letter ---- */

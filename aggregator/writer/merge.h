@@ -7,12 +7,17 @@
 #include "aggregator/handover/events.h"
 #include "aggregator/writer/answers.h"
 #include "aggregator/writer/blocklist.h"
+#include "aggregator/writer/sets.h"
 #include "aggregator/writer/touched.h"
+#include "aggregator/writer/watchlist.h"
 
 /* What merging works on; all borrowed for the call. */
 struct lamp_merge {
     lamp_store *store;
     lamp_blocklist *blocks;
+    lamp_sets *sets;
+    lamp_watchlist *watch;
+    bool *watch_changed; /* set where a record adds to the watch list */
     lamp_touched *touched;
     struct lamp_answers *answers;
     uint64_t epoch;        /* of the database */

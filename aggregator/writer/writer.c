@@ -22,12 +22,17 @@ enum {
     FAILURES_MAX = 3,
     WINDOW_MAX = 4 * 1024 * 1024, /* what a sensor may have under way */
     WINDOW_MIN = 64 * 1024,
+    WATCH_GATHER_US = 10 * 1000 * 1000,
 };
 
 struct lamp_writer {
     struct lamp_writer_cfg cfg;
     lamp_store *store;
     lamp_blocklist *blocks;
+    lamp_watchlist *watch;
+    lamp_sets *sets;
+    uint64_t
+        watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
     lamp_touched *touched;
     uint64_t epoch;
     size_t n_sensors; /* enrolled */
@@ -47,17 +52,18 @@ struct lamp_writer {
 
 /* ---- what blocks change ---- */
 
-static void on_news(const struct lamp_blocklist_news *news, void *arg)
+static void on_expired(int64_t block_id, void *arg)
 {
     lamp_writer *w = arg;
-    if (news->expired_id) {
-        lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, news->expired_id, "");
-        w->blocks_changed = true;
-        return;
-    }
-    struct lamp_msg m = { .type = LAMP_MSG_SET_NOTIFY };
-    m.u.set_notify.head = news->head;
-    lamp_answers_add_site(&w->answers, news->site, &m);
+    lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, block_id, "");
+    w->blocks_changed = true;
+}
+
+static void on_blocks(const char *site, void *arg)
+{
+    const lamp_writer *w = arg;
+    if (w->sets)
+        lamp_sets_mark(w->sets, LAMP_SET_BLOCK, site);
 }
 
 /* Miners whose block state is no longer right. */
@@ -105,6 +111,81 @@ static int refresh_miners(lamp_writer *w)
     return err;
 }
 
+/* ---- sets ---- */
+
+static void on_list(const char *site, const struct lamp_set_head *head, void *arg)
+{
+    lamp_writer *w = arg;
+    struct lamp_msg m = { .type = LAMP_MSG_SET_NOTIFY };
+    m.u.set_notify.head = *head;
+    lamp_answers_add_site(&w->answers, site, &m);
+}
+
+static int build_never(void *arg, const char *site, uint64_t now_us, struct lamp_set *out)
+{
+    const lamp_writer *w = arg;
+    struct lamp_set_entry *e = calloc(w->cfg.n_never + 1, sizeof(*e));
+    (void)site, (void)now_us;
+    if (!e)
+        return LAMP_ENOMEM;
+    for (size_t i = 0; i < w->cfg.n_never; i++)
+        e[i] = (struct lamp_set_entry){ .action = LAMP_SET_ADD, .prefix = w->cfg.never[i] };
+    const int err = lamp_set_copy(e, lamp_set_canonical(e, w->cfg.n_never), out);
+    free(e);
+    return err;
+}
+
+static void close_lists(lamp_writer *w)
+{
+    w->sets = lamp_sets_close(w->sets);
+    w->watch = lamp_watchlist_close(w->watch);
+    w->blocks = lamp_blocklist_close(w->blocks);
+}
+
+/* Opens, or after a roll-back opens anew, the lists and what they are made of. */
+static int open_lists(lamp_writer *w)
+{
+    const uint64_t now_us = lamp_clock_real_us();
+    const struct lamp_blocklist_cfg blocks = { w->store,          w->cfg.never, w->cfg.n_never,
+                                               w->cfg.list_ttl_s, on_blocks,    w };
+    close_lists(w);
+    int err = lamp_blocklist_open(&blocks, &w->blocks);
+    if (err == LAMP_OK)
+        err = lamp_watchlist_open(w->store, w->cfg.catalogue, now_us, &w->watch);
+    if (err != LAMP_OK)
+        return err;
+    const struct lamp_sets_cfg sets = {
+        .store = w->store,
+        .keys = w->cfg.keys,
+        .ttl_s = w->cfg.list_ttl_s,
+        .sources = { { LAMP_SET_BLOCK, true, lamp_blocklist_build, w->blocks },
+                     { LAMP_SET_NEVER, false, build_never, w },
+                     { LAMP_SET_WATCH, false, lamp_watchlist_build, w->watch } },
+        .n_sources = 3,
+    };
+    return lamp_sets_open(&sets, now_us, &w->sets);
+}
+
+/* New endpoints are gathered for a while, so that a busy hour does not write to every sensor each
+ * second. */
+static uint64_t watch_due_us(const lamp_writer *w)
+{
+    return w->watch_us ? w->watch_us + WATCH_GATHER_US : UINT64_MAX;
+}
+
+static uint64_t lists_due_us(const lamp_writer *w, uint64_t now_us)
+{
+    const uint64_t blocks = lamp_blocklist_due_us(w->blocks);
+    const uint64_t sets = lamp_sets_due_us(w->sets, now_us);
+    return blocks < sets ? blocks : sets;
+}
+
+static int publish(lamp_writer *w, uint64_t now_us)
+{
+    const int err = lamp_blocklist_expire(w->blocks, now_us, on_expired, w);
+    return err == LAMP_OK ? lamp_sets_publish(w->sets, now_us, on_list, w) : err;
+}
+
 /* ---- the allow list ---- */
 
 /* The allow list as it stands becomes the enrolled sensors and the sites that have lists. */
@@ -118,7 +199,9 @@ static int enroll(lamp_writer *w, uint64_t now_us)
     for (size_t i = 0; i < n && err == LAMP_OK; i++) {
         err = lamp_store_enroll(w->store, v[i].id, v[i].site, now_us);
         if (err == LAMP_OK)
-            err = lamp_blocklist_site(w->blocks, v[i].site, now_us);
+            err = lamp_blocklist_site(w->blocks, v[i].site);
+        if (err == LAMP_OK)
+            err = lamp_sets_site(w->sets, v[i].site, now_us);
     }
     lamp_touched_add(w->touched, LAMP_EVENT_STATUS, 0, "");
     w->n_sensors = err == LAMP_OK ? n : w->n_sensors;
@@ -149,19 +232,6 @@ static int begin(lamp_writer *w)
     return err;
 }
 
-static int open_blocks(lamp_writer *w)
-{
-    const struct lamp_blocklist_cfg cfg = { w->store, w->cfg.keys, w->cfg.never, w->cfg.n_never,
-                                            w->cfg.list_ttl_s };
-    lamp_blocklist *fresh = NULL;
-    const int err = lamp_blocklist_open(&cfg, &fresh);
-    if (err == LAMP_OK) {
-        lamp_blocklist_close(w->blocks);
-        w->blocks = fresh;
-    }
-    return err;
-}
-
 /* Undoes everything since begin(): nothing of it was acknowledged, so it all comes again. */
 static void undo(lamp_writer *w, int why)
 {
@@ -179,7 +249,7 @@ static void undo(lamp_writer *w, int why)
         }
     }
     w->failures++;
-    int err = open_blocks(w);
+    int err = open_lists(w);
     if (err == LAMP_OK)
         err = lamp_store_begin(w->store);
     if (err == LAMP_OK)
@@ -205,10 +275,14 @@ static void answer_commands(lamp_writer *w)
 static void finish(lamp_writer *w, int err)
 {
     const uint64_t now_us = lamp_clock_real_us();
-    if (err == LAMP_OK && lamp_blocklist_due_us(w->blocks, now_us) <= now_us) {
+    if (err == LAMP_OK && watch_due_us(w) <= lamp_clock_mono_us()) {
+        lamp_sets_mark(w->sets, LAMP_SET_WATCH, "");
+        w->watch_us = 0;
+    }
+    if (err == LAMP_OK && lists_due_us(w, now_us) <= now_us) {
         err = begin(w);
         if (err == LAMP_OK)
-            err = lamp_blocklist_publish(w->blocks, now_us, on_news, w);
+            err = publish(w, now_us);
     }
     if (err == LAMP_OK && w->blocks_changed)
         err = begin(w);
@@ -288,8 +362,17 @@ static int take_commands(lamp_writer *w)
 /* Takes letters until the group is full or none waits. */
 static int take_letters(lamp_writer *w)
 {
-    const struct lamp_merge merge = { w->store, w->blocks,          w->touched,     &w->answers,
-                                      w->epoch, w->cfg.interval_ms, window_bytes(w) };
+    bool watch_changed = false;
+    const struct lamp_merge merge = { .store = w->store,
+                                      .blocks = w->blocks,
+                                      .sets = w->sets,
+                                      .watch = w->watch,
+                                      .watch_changed = &watch_changed,
+                                      .touched = w->touched,
+                                      .answers = &w->answers,
+                                      .epoch = w->epoch,
+                                      .interval_ms = w->cfg.interval_ms,
+                                      .window_bytes = window_bytes(w) };
     int err = LAMP_OK;
     while (err == LAMP_OK && w->letters < GROUP_MAX &&
            (!w->open || lamp_clock_mono_us() - w->opened_us < GROUP_US)) {
@@ -302,6 +385,8 @@ static int take_letters(lamp_writer *w)
         w->letters++;
         lamp_letter_free(l);
     }
+    if (watch_changed && w->watch_us == 0)
+        w->watch_us = lamp_clock_mono_us();
     return err;
 }
 
@@ -317,9 +402,12 @@ static int wait_ms(const lamp_writer *w)
     if (atomic_load(&w->failed))
         return 1000; /* only waiting for the end */
     const uint64_t now_us = lamp_clock_real_us();
-    const uint64_t lists = left_us(lamp_blocklist_due_us(w->blocks, now_us), now_us);
-    const uint64_t events = left_us(lamp_touched_due_us(w->touched), lamp_clock_mono_us());
-    return lamp_clock_poll_ms(lists < events ? lists : events);
+    const uint64_t mono_us = lamp_clock_mono_us();
+    const uint64_t lists = left_us(lists_due_us(w, now_us), now_us);
+    const uint64_t events = left_us(lamp_touched_due_us(w->touched), mono_us);
+    const uint64_t watch = left_us(watch_due_us(w), mono_us);
+    const uint64_t first = lists < events ? lists : events;
+    return lamp_clock_poll_ms(first < watch ? first : watch);
 }
 
 static void *run(void *arg)
@@ -347,7 +435,7 @@ static void *run(void *arg)
 static void free_writer(lamp_writer *w)
 {
     lamp_answers_drop(&w->answers);
-    lamp_blocklist_close(w->blocks);
+    close_lists(w);
     lamp_touched_free(w->touched);
     if (w->stop_fd >= 0)
         close(w->stop_fd);
@@ -361,7 +449,7 @@ static int prepare(lamp_writer *w)
     if (err == LAMP_OK)
         err = lamp_store_epoch(w->store, &w->epoch);
     if (err == LAMP_OK)
-        err = open_blocks(w);
+        err = open_lists(w);
     if (err == LAMP_OK)
         err = lamp_store_begin(w->store);
     if (err == LAMP_OK)
@@ -369,7 +457,7 @@ static int prepare(lamp_writer *w)
     if (err == LAMP_OK)
         err = enroll(w, now_us);
     if (err == LAMP_OK)
-        err = lamp_blocklist_publish(w->blocks, now_us, on_news, w);
+        err = publish(w, now_us);
     if (err == LAMP_OK)
         err = lamp_store_commit(w->store);
     if (err != LAMP_OK)

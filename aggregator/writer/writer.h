@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* writer: the thread that alone writes to the store. It merges what ingest hands over, carries
- * out the API's commands, keeps the block lists, and commits after at most 1 s or 256 letters,
+ * out the API's commands, keeps the lists that sensors get, and commits after at most 1 s or 256 letters,
  * at once when nothing waits. A record and its stream's next sequence number are committed
  * together; acknowledgements and events leave only after the commit, so what is acknowledged
  * is in the database, once. */
@@ -10,7 +10,7 @@
 #include "aggregator/handover/command.h"
 #include "aggregator/handover/events.h"
 #include "aggregator/handover/mailbox.h"
-#include "aggregator/writer/blocklist.h"
+#include "common/catalogue.h"
 
 typedef struct lamp_writer lamp_writer;
 
@@ -21,13 +21,14 @@ struct lamp_writer_cfg {
     lamp_mailbox *inbox, *outbox;
     lamp_commands *commands;
     lamp_events *events;
-    const struct lamp_prefix *never;
+    const struct lamp_prefix *never; /* our own addresses are among them */
     size_t n_never;
     uint32_t list_ttl_s;
-    uint32_t interval_ms; /* between summaries, told to sensors */
+    uint32_t interval_ms;            /* between summaries, told to sensors */
+    const lamp_catalogue *catalogue; /* for the watch list; may be NULL */
 };
 
-/* Enrols the sensors of the allow list, loads the block lists and starts the thread.
+/* Enrols the sensors of the allow list, loads the lists and starts the thread.
  * LAMP_ESTORE (lamp_store_why()), LAMP_ENOMEM, LAMP_EIO. */
 LAMP_CHECK int lamp_writer_start(const struct lamp_writer_cfg *cfg, lamp_writer **out);
 

@@ -73,7 +73,7 @@ static int send_list(lamp_enforce *e, const struct list *what, uint64_t *took_us
     static struct answer a;
     struct list l = *what;
     l.epoch = 1;
-    l.flags = LAMP_SET_APPROVED;
+    l.approved = true;
     l.expires_us = now_us() + 7200 * SECOND_US;
     make_answer(&l, &a);
     int err = send_msg(e, &a.begin);

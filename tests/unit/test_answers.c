@@ -97,13 +97,14 @@ static void test_lists(void **state)
     struct fixture *f = *state;
     struct lamp_letter other = f->from;
     other.session.b[0] = 2;
-    assert_true(lamp_answers_may_list(&f->answers, &f->from));
-    assert_false(lamp_answers_may_list(&f->answers, &f->from));
-    assert_true(lamp_answers_may_list(&f->answers, &other));
+    assert_true(lamp_answers_may_list(&f->answers, &f->from, LAMP_SET_BLOCK));
+    assert_false(lamp_answers_may_list(&f->answers, &f->from, LAMP_SET_BLOCK));
+    assert_true(lamp_answers_may_list(&f->answers, &f->from, LAMP_SET_WATCH)); /* of each kind */
+    assert_true(lamp_answers_may_list(&f->answers, &other, LAMP_SET_BLOCK));
     lamp_answers_send(&f->answers, f->outbox, 1);
-    assert_true(lamp_answers_may_list(&f->answers, &f->from));
+    assert_true(lamp_answers_may_list(&f->answers, &f->from, LAMP_SET_BLOCK));
     lamp_answers_drop(&f->answers);
-    assert_true(lamp_answers_may_list(&f->answers, &f->from));
+    assert_true(lamp_answers_may_list(&f->answers, &f->from, LAMP_SET_BLOCK));
 }
 
 int main(void)

@@ -340,6 +340,12 @@ static void test_views(void **state)
                                  "flows_cut", &cut, "about", "serial", &about),
                      0);
     assert_true(elements == 12 && repairs == 3 && cut == 4 && about == 42);
+    const char *kind = NULL;
+    assert_int_equal(json_unpack(a.json, "{s:[{s:[{s:s,s:s}]}]}", "sensors", "sets", "kind", &kind,
+                                 "state", &state_name),
+                     0);
+    assert_string_equal(kind, "watch");
+    assert_string_equal(state_name, "confirmed");
     done(&a);
 
     call("GET", "/api/v1/traffic?limit=1&host=10.1.0.23&application=https&from=0&to=60", NULL, NULL,

@@ -2,17 +2,42 @@
 #include "tests/support/aggregator.h"
 
 #include "aggregator/writer/blocklist.h"
+#include "aggregator/writer/sets.h"
 
 struct fixture {
     char *folder;
     lamp_store *s;
     lamp_blocklist *l;
+    lamp_sets *sets;
     struct lamp_keys keys;
     struct lamp_prefix never;
     uint64_t serial; /* newest announced */
     size_t entries;  /* in the last answer */
     int64_t expired;
 };
+
+static void changed(const char *site, void *arg)
+{
+    const struct fixture *f = arg;
+    if (f->sets)
+        lamp_sets_mark(f->sets, LAMP_SET_BLOCK, site);
+}
+
+static void open_lists(struct fixture *f, uint64_t now_us)
+{
+    const struct lamp_blocklist_cfg cfg = { f->s, &f->never, 1, 7200, changed, f };
+    ok(f->s, lamp_blocklist_open(&cfg, &f->l));
+    const struct lamp_sets_cfg sets = {
+        .store = f->s,
+        .keys = &f->keys,
+        .ttl_s = 7200,
+        .sources = { { LAMP_SET_BLOCK, true, lamp_blocklist_build, f->l } },
+        .n_sources = 1,
+    };
+    ok(f->s, lamp_sets_open(&sets, now_us, &f->sets));
+    ok(f->s, lamp_blocklist_site(f->l, "north"));
+    ok(f->s, lamp_sets_site(f->sets, "north", now_us));
+}
 
 static int setup(void **state)
 {
@@ -23,11 +48,9 @@ static int setup(void **state)
     f->s = open_store("sqlite", f->folder, false);
     assert_int_equal(lamp_keys_load(f->folder, &f->keys, why, sizeof(why)), LAMP_OK);
     assert_int_equal(lamp_prefix_parse("198.51.100.0/24", &f->never), LAMP_OK);
-    const struct lamp_blocklist_cfg cfg = { f->s, &f->keys, &f->never, 1, 7200 };
-    ok(f->s, lamp_blocklist_open(&cfg, &f->l));
     ok(f->s, lamp_store_begin(f->s));
     ok(f->s, lamp_store_enroll(f->s, "s1", "north", TEST_NOW_US));
-    ok(f->s, lamp_blocklist_site(f->l, "north", TEST_NOW_US));
+    open_lists(f, TEST_NOW_US);
     *state = f;
     return 0;
 }
@@ -35,6 +58,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
+    lamp_sets_close(f->sets);
     lamp_blocklist_close(f->l);
     lamp_store_close(f->s);
     remove_folder(f->folder);
@@ -55,15 +79,30 @@ static struct lamp_block block(const char *prefix, uint16_t port, enum lamp_bloc
     return b;
 }
 
-static void news(const struct lamp_blocklist_news *n, void *arg)
+static void on_list(const char *site, const struct lamp_set_head *head, void *arg)
 {
     struct fixture *f = arg;
-    if (n->expired_id) {
-        f->expired = n->expired_id;
-        return;
-    }
-    assert_true(n->head.serial > f->serial);
-    f->serial = n->head.serial;
+    assert_string_equal(site, "north");
+    assert_true(head->serial > f->serial);
+    f->serial = head->serial;
+}
+
+static void on_expired(int64_t id, void *arg)
+{
+    ((struct fixture *)arg)->expired = id;
+}
+
+static void publish(struct fixture *f, uint64_t now_us)
+{
+    ok(f->s, lamp_blocklist_expire(f->l, now_us, on_expired, f));
+    ok(f->s, lamp_sets_publish(f->sets, now_us, on_list, f));
+}
+
+static uint64_t due_us(const struct fixture *f, uint64_t now_us)
+{
+    const uint64_t blocks = lamp_blocklist_due_us(f->l);
+    const uint64_t sets = lamp_sets_due_us(f->sets, now_us);
+    return blocks < sets ? blocks : sets;
 }
 
 static int count_entries(const struct lamp_msg *m, void *arg)
@@ -77,7 +116,8 @@ static int count_entries(const struct lamp_msg *m, void *arg)
 static size_t entries(struct fixture *f)
 {
     f->entries = 0;
-    ok(f->s, lamp_blocklist_answer(f->l, "north", &(struct lamp_nonce){ { 0 } }, count_entries, f));
+    const struct lamp_set_query whole = { .have.kind = LAMP_SET_BLOCK };
+    ok(f->s, lamp_sets_answer(f->sets, "north", &whole, count_entries, f));
     return f->entries;
 }
 
@@ -134,7 +174,7 @@ static void test_canonical(void **state)
         struct lamp_block b = block(add[i].prefix, add[i].port, LAMP_BLOCK_REMOTE, "");
         ok(f->s, lamp_blocklist_add(f->l, &b, why, sizeof(why)));
     }
-    ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US, news, f));
+    publish(f, TEST_NOW_US);
     assert_int_equal(entries(f), 3);
 
     struct lamp_miner_target t = { .site = "north",
@@ -153,28 +193,28 @@ static void test_serials(void **state)
     struct fixture *f = *state;
     char why[256];
     const uint64_t s = 1000000;
-    ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US, news, f));
+    publish(f, TEST_NOW_US);
     assert_int_equal(f->serial, 1);
-    ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US + s, news, f));
+    publish(f, TEST_NOW_US + s);
     assert_int_equal(f->serial, 1); /* nothing changed */
 
     struct lamp_block b = block("203.0.113.9", 0, LAMP_BLOCK_REMOTE, "");
     b.expires_us = TEST_NOW_US + 60 * s;
     ok(f->s, lamp_blocklist_add(f->l, &b, why, sizeof(why)));
-    ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US + s, news, f));
+    publish(f, TEST_NOW_US + s);
     assert_int_equal(f->serial, 2);
-    assert_int_equal(lamp_blocklist_due_us(f->l, TEST_NOW_US + s), b.expires_us);
-    ok(f->s, lamp_blocklist_publish(f->l, b.expires_us, news, f));
+    assert_int_equal(due_us(f, TEST_NOW_US + s), b.expires_us);
+    publish(f, b.expires_us);
     assert_int_equal(f->expired, b.id);
     assert_int_equal(f->serial, 3);
     assert_int_equal(entries(f), 0);
     assert_int_equal(lamp_blocklist_end(f->l, b.id, "x", TEST_NOW_US, why, sizeof(why)),
                      LAMP_ENOENT);
-    ok(f->s, lamp_blocklist_publish(f->l, b.expires_us + 3600 * s, news, f));
+    publish(f, b.expires_us + 3600 * s);
     assert_int_equal(f->serial, 4); /* renewed */
-    ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US - 10 * 3600 * s, news, f));
+    publish(f, TEST_NOW_US - 10 * 3600 * s);
     assert_int_equal(f->serial, 5); /* the clock was set back: sensors would run out of time */
-    ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US - 10 * 3600 * s, news, f));
+    publish(f, TEST_NOW_US - 10 * 3600 * s);
     assert_int_equal(f->serial, 5);
 }
 
@@ -186,13 +226,13 @@ static void test_restart(void **state)
     struct lamp_block b = block("203.0.113.9", 0, LAMP_BLOCK_REMOTE, "");
     b.expires_us = TEST_NOW_US + 86400 * UINT64_C(1000000);
     ok(f->s, lamp_blocklist_add(f->l, &b, why, sizeof(why)));
-    ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US, news, f));
+    publish(f, TEST_NOW_US);
+    lamp_sets_close(f->sets);
     lamp_blocklist_close(f->l);
-    const struct lamp_blocklist_cfg cfg = { f->s, &f->keys, &f->never, 1, 7200 };
-    ok(f->s, lamp_blocklist_open(&cfg, &f->l));
-    ok(f->s, lamp_blocklist_site(f->l, "north", TEST_NOW_US + 5));
+    f->sets = NULL;
+    open_lists(f, TEST_NOW_US + 5);
     const uint64_t serial = f->serial;
-    ok(f->s, lamp_blocklist_publish(f->l, TEST_NOW_US + 5, news, f));
+    publish(f, TEST_NOW_US + 5);
     assert_int_equal(f->serial, serial);
     assert_int_equal(entries(f), 1);
 }

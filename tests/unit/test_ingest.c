@@ -38,9 +38,15 @@ static void start(struct fixture *f)
     const struct lamp_ingest_cfg ingest = { f->endpoint, &f->keys, f->allow, f->inbox, f->outbox };
     if (lamp_ingest_start(&ingest, &f->ingest, why, sizeof(why)) != LAMP_OK)
         fail_msg("%s", why);
-    const struct lamp_writer_cfg writer = { f->store,  &f->keys,    f->allow,  f->inbox,
-                                            f->outbox, f->commands, f->events, NULL,
-                                            0,         7200,        10000 };
+    const struct lamp_writer_cfg writer = { .store = f->store,
+                                            .keys = &f->keys,
+                                            .allow = f->allow,
+                                            .inbox = f->inbox,
+                                            .outbox = f->outbox,
+                                            .commands = f->commands,
+                                            .events = f->events,
+                                            .list_ttl_s = 7200,
+                                            .interval_ms = 10000 };
     assert_int_equal(lamp_writer_start(&writer, &f->writer), LAMP_OK);
 }
 
@@ -155,7 +161,7 @@ static uint64_t hello_at(struct fixture *f, uint64_t t_us)
     struct lamp_msg *w = hear(f->socket, LAMP_MSG_WELCOME);
     assert_memory_equal(&w->u.welcome.session, &f->session, sizeof(f->session));
     assert_int_equal(w->u.welcome.n_streams, 1);
-    assert_int_equal(w->u.welcome.n_sets, 1);
+    assert_int_equal(w->u.welcome.n_sets, 3); /* watch, block, never */
     assert_true(w->u.welcome.credit_bytes > 0);
     const uint64_t next = w->u.welcome.streams[0].next_seq;
     lamp_msg_free(w);

@@ -156,7 +156,12 @@ static void test_objects(void **state)
     check_keys("Status", &j);
 
     lamp_json_init(&j, 65536);
-    lamp_api_json_sensor(&j, &(struct lamp_sensor_view){ .id = "a" });
+    lamp_json_object(&j, NULL);
+    lamp_api_json_sensor_fields(&j, &(struct lamp_sensor_view){ .id = "a" });
+    lamp_json_array(&j, "sets");
+    lamp_api_json_sensor_set(&j, &(struct lamp_sensor_set_view){ .kind = LAMP_SET_WATCH });
+    lamp_json_end(&j);
+    lamp_json_end(&j);
     check_keys("Sensor", &j);
 
     lamp_json_init(&j, 65536);

@@ -491,8 +491,8 @@ static void test_block_states(void **state)
     ok(f->s, lamp_store_begin(f->s));
     ok(f->s, lamp_store_block_add(f->s, &b));
     struct lamp_store_list list = { .serial = 5, .expires_us = TEST_NOW_US + 1 };
-    ok(f->s, lamp_store_list_put(f->s, "north", &list, 1, TEST_NOW_US));
-    ok(f->s, lamp_store_list_put(f->s, "south", &list, 1, TEST_NOW_US));
+    ok(f->s, lamp_store_list_put(f->s, LAMP_SET_BLOCK, "north", &list, 1, TEST_NOW_US));
+    ok(f->s, lamp_store_list_put(f->s, LAMP_SET_BLOCK, "south", &list, 1, TEST_NOW_US));
     expect_states(f->s, b.id, "pending", "pending");
     ok(f->s, lamp_store_list_sent(f->s, f->sensor.ref, 5, TEST_NOW_US, ignore_id, NULL));
     expect_states(f->s, b.id, "sent", "pending");
@@ -533,7 +533,7 @@ static void test_block_states(void **state)
     assert_int_equal(lamp_store_block_end(f->s, b.id, "admin", TEST_NOW_US + 5), LAMP_ENOENT);
     expect_states(f->s, b.id, "failed", "removed");
     list.serial = 7;
-    ok(f->s, lamp_store_list_put(f->s, "north", &list, 0, TEST_NOW_US));
+    ok(f->s, lamp_store_list_put(f->s, LAMP_SET_BLOCK, "north", &list, 0, TEST_NOW_US));
     st = (struct lamp_set_status){ .head = { LAMP_SET_BLOCK, epoch, 7, { 0 } },
                                    .state = LAMP_SET_EMPTY };
     ok(f->s, lamp_store_list_status(f->s, f->sensor.ref, &st, TEST_NOW_US, ignore_id, NULL));
@@ -562,7 +562,7 @@ static void test_block_states_odd(void **state)
     expect_states(f->s, b.id, "pending", "pending");
 
     const struct lamp_store_list list = { .serial = 5, .expires_us = TEST_NOW_US + 1 };
-    ok(f->s, lamp_store_list_put(f->s, "north", &list, 1, TEST_NOW_US));
+    ok(f->s, lamp_store_list_put(f->s, LAMP_SET_BLOCK, "north", &list, 1, TEST_NOW_US));
     struct lamp_set_hits hits = { (uint64_t)b.id, 0, 0 };
     struct lamp_set_status st = { .head = { LAMP_SET_BLOCK, epoch, 5, { 0 } },
                                   .state = LAMP_SET_APPLIED,

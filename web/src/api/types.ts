@@ -63,6 +63,7 @@ export interface Sensor {
   cpu_seconds: number;
   uplink_bytes: number;
   enforcement: Enforcement;
+  sets: { kind: string; state: ListState; epoch: number; serial: number; at: number | null; error: string | null }[];
 }
 
 export interface Rate {
