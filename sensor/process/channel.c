@@ -54,7 +54,8 @@ int lamp_channel_recv(int fd, uint8_t *buf, size_t *out_len)
     ssize_t n;
     do
         n = recv(fd, buf, LAMP_CHANNEL_MAX, 0);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 &&
+           (errno == EINTR || errno == ECONNRESET)); /* said once, before what still waits */
     if (n < 0)
         return errno_code();
     if (n == 0)
