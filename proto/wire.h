@@ -481,6 +481,7 @@ struct lamp_name_row {
 struct lamp_batch {
     uint8_t cap_run[16];
     uint64_t t_from_us, t_to_us, mono_from_us, mono_to_us;
+    bool recorded; /* of a capture file: no clock of the sensor's stands behind the times */
     struct lamp_sensor_counters counters;
     struct lamp_conn_row *conns;
     size_t n_conns;

@@ -42,8 +42,8 @@ LAMP_SHAPE(counters, sensor_counters, sensor_counters, counters_fields);
 #define LAMP_OURS struct lamp_batch
 #define LAMP_THEIRS Davylamp__V1__Batch
 static const struct lamp_field batch_fields[] = {
-    LAMP_ID(cap_run),       LAMP_U64(t_from_us),  LAMP_U64(t_to_us),
-    LAMP_U64(mono_from_us), LAMP_U64(mono_to_us), LAMP_SUB(counters, counters),
+    LAMP_ID(cap_run),     LAMP_U64(t_from_us),          LAMP_U64(t_to_us),   LAMP_U64(mono_from_us),
+    LAMP_U64(mono_to_us), LAMP_SUB(counters, counters), LAMP_FLAG(recorded),
 };
 LAMP_SHAPE(batch_head, batch, batch, batch_fields);
 #undef LAMP_OURS

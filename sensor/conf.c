@@ -56,9 +56,16 @@ static const struct lamp_opt options[] = {
       "Count a packet that a mirror port or a second VLAN shows twice within 2 ms only once." },
     { "capture.vlan_key", LAMP_OPT_BOOL, AT(capture.vlan_key), 0, 0, "false", NULL, NULL,
       "Keep the same addresses and ports in different VLANs apart." },
-    INT("capture.memory", capture.memory_bytes, 1048576, 17179869184, "33554432", "bytes",
+    INT("capture.memory", capture.memory_bytes, 1048576, 17179869184, "67108864", "bytes",
         "Memory for flows, reassembly and inspection together."),
     INT("capture.interval", capture.interval_s, 1, 300, "10", "s", "Time between summaries."),
+
+    LIST("replay.files", replay.files,
+         "Capture files, and folders of them, to read instead of watching interfaces; the program "
+         "ends "
+         "when the aggregator has all that was in them."),
+    INT("replay.speed", replay.speed, 0, 1000000, "1", NULL,
+        "How many times faster than they were captured; 0: as fast as they can be read."),
 
     STR("link.endpoint", link.endpoint, "", "The aggregator: tcp://HOST:PORT."),
     STR("link.server_key", link.server_key, "",
@@ -195,10 +202,13 @@ int lamp_sensor_conf_check(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
         return wrong(why, "sensor.site", "expected 1 to 64 characters");
     if (!c->state_dir[0])
         return wrong(why, "sensor.state_dir", "missing: name a folder this sensor may write to");
-    if (c->capture.interfaces.n == 0)
+    if (c->replay.files.n == 0 && c->capture.interfaces.n == 0)
         return wrong(why, "capture.interfaces",
                      "missing: name the interfaces to watch, for example (\"eth0\") "
                      "(ip link lists them)");
+    if (c->replay.files.n > 0 && c->capture.interfaces.n > 0)
+        return wrong(why, "replay.files",
+                     "a sensor reads files or watches capture.interfaces, not both");
     if (strncmp(c->link.endpoint, "tcp://", 6) != 0 || !strchr(c->link.endpoint + 6, ':'))
         return wrong(why, "link.endpoint",
                      c->link.endpoint[0] ? "expected tcp://HOST:PORT"

@@ -17,6 +17,10 @@ struct lamp_sensor_conf {
         bool promiscuous, tunnels, duplicates, vlan_key;
     } capture;
     struct {
+        struct lamp_strlist files; /* none: live */
+        int64_t speed;
+    } replay;
+    struct {
         char *endpoint, *server_key, *list_key, *key_file;
         int spool; /* enum lamp_spool_place */
         int64_t spool_quota_bytes, refresh_s;

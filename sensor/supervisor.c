@@ -50,6 +50,8 @@ struct parent {
     int capture_link[2], link_enforce[2], ready[2], signal_fd;
     unsigned n_ready;
     bool notified;
+    bool replayed, replay_failed; /* capture has read its files to their end, or not */
+    bool delivered;               /* and the aggregator has all of it */
 };
 
 /* Real time, not the test clock: pauses and deadlines of processes. */
@@ -209,6 +211,25 @@ static void describe_end(int status, char *buf, size_t size)
         snprintf(buf, size, "status=%d", WEXITSTATUS(status));
 }
 
+static bool replays(const struct parent *p)
+{
+    return p->conf->replay.files.n > 0;
+}
+
+/* Capture is done with its files. It is not begun again whatever ended it, since what it had read would
+ * count twice. Without an end to hold, its channel tells link that nothing more comes. */
+static void on_replay_end(struct parent *p, struct child *c, int status, const char *how)
+{
+    p->replayed = true;
+    p->replay_failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    c->start_at_ms = UINT64_MAX;
+    close(p->capture_link[0]);
+    p->capture_link[0] = -1;
+    if (p->replay_failed)
+        lamp_log(LAMP_LOG_ERROR, "sensor", "not all of replay.files was read %s", how);
+    lamp_log(LAMP_LOG_INFO, "sensor", "replay done, waiting until the aggregator has all of it");
+}
+
 /* Returns whether the program must end: a process that never worked will not work now. */
 static bool on_child_end(struct parent *p, struct child *c, int status)
 {
@@ -224,6 +245,15 @@ static bool on_child_end(struct parent *p, struct child *c, int status)
     c->renewed = false;
     if (!p->notified && WIFEXITED(status) && WEXITSTATUS(status) == LAMP_EXIT_CONFIG)
         return true;
+    if (replays(p) && c == &p->children[CAPTURE]) {
+        on_replay_end(p, c, status, how);
+        return false;
+    }
+    if (p->replayed && c == &p->children[LINK] && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        c->start_at_ms = UINT64_MAX;
+        p->delivered = true;
+        return false;
+    }
     const uint64_t t = now_ms();
     if (t - c->started_ms >= STEADY_MS)
         c->backoff_ms = BACKOFF_FIRST_MS;
@@ -272,6 +302,10 @@ static void reload_catalogue(struct parent *p)
     struct child *c = &p->children[CAPTURE];
     lamp_catalogue *catalogue = NULL;
     char why[512];
+    if (replays(p)) {
+        lamp_log(LAMP_LOG_WARN, "sensor", "SIGHUP: a replay keeps the catalogue it began with");
+        return;
+    }
     if (lamp_catalogue_load(p->conf->catalogue, &catalogue, why, sizeof(why)) != LAMP_OK) {
         lamp_log(LAMP_LOG_WARN, "sensor", "sensor.catalogue: %s, keeping the old one", why);
         return;
@@ -298,7 +332,7 @@ static bool on_signals(struct parent *p, bool *out_failed)
     }
     /* SIGCHLD may stand for several ends, so look in any case. */
     *out_failed = reap(p);
-    return end || *out_failed;
+    return end || *out_failed || p->delivered;
 }
 
 static void start_due(struct parent *p)
@@ -337,5 +371,5 @@ int lamp_supervise(const struct lamp_sensor_conf *conf)
     for (size_t i = 0; i < N_CHILDREN; i++)
         stop_child(&p.children[i]);
     lamp_log(LAMP_LOG_INFO, "sensor", "ended");
-    return failed ? 1 : 0;
+    return failed || p.replay_failed ? 1 : 0;
 }

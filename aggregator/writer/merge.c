@@ -167,13 +167,13 @@ static void on_ping(struct work *k)
 /* How far a batch is off. A router that has no battery stamps its packets with 1970 until NTP
  * reaches it, so a difference told by HELLO or PING is taken off, unless that would move the
  * batch into the future (the clock was set since). Without one, a batch from the future happened
- * now. */
+ * now. The times of a capture file are not of the sensor's clock. */
 static int64_t clock_error_us(const struct work *k, const struct lamp_batch *b)
 {
     const int64_t offset = k->sensor.clock_offset_us, end = (int64_t)b->t_to_us;
     const int64_t now = (int64_t)k->letter->at_us;
     int64_t put_right;
-    if ((offset > CLOCK_OFF_US || offset < -CLOCK_OFF_US) &&
+    if (!b->recorded && (offset > CLOCK_OFF_US || offset < -CLOCK_OFF_US) &&
         !__builtin_sub_overflow(end, offset, &put_right) && put_right >= 0 &&
         put_right <= now + FUTURE_US)
         return offset;

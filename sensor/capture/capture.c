@@ -4,12 +4,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "sensor/capture/inside.h"
-#include "sensor/capture/summarise.h"
-#include "sensor/engine/engine.h"
-#include "sensor/process/channel.h"
+#include "sensor/capture/lane.h"
+#include "sensor/capture/queue.h"
 #include "sensor/process/child.h"
-#include "sensor/process/privilege.h"
-#include "sensor/source/source.h"
+#include "sensor/source/replay.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -18,100 +16,32 @@
 #include <sys/resource.h>
 
 enum {
-    SOURCES_MAX = 32,
-    FRAMES_PER_TURN = 512,               /* of one source, so that none starves the others */
-    QUEUE_MAX_BYTES = 8 * 1024 * 1024,   /* summaries waiting while the link is busy */
-    RECORD_MAX_BYTES = 192 * 1024,       /* fits a channel message and the link's MAXMSGSIZE */
-    GROWTH_MAX_BYTES = 32 * 1024 * 1024, /* private memory after the start: the queue and rows */
+    RECORD_MAX_BYTES = 192 * 1024,        /* fits a channel message and the link's MAXMSGSIZE */
+    GROWTH_MAX_BYTES = 32 * 1024 * 1024,  /* private memory after the start: the queue and rows */
+    UNPACK_MAX_BYTES = 136 * 1024 * 1024, /* more for a replay: the largest window of zstd */
     CONNS_MAX = 16384,
+    READS_PER_TURN = 16, /* of a replay, before anything else is looked at */
     TURN_US = 200 * 1000,
-};
-
-/* A summary that the link has not taken yet. */
-struct waiting {
-    struct waiting *next;
-    size_t len, n_rows;
-    uint64_t n_bytes;
-    uint8_t data[];
+    LAST_TRIES = 50, /* to hand over what waits when told to end */
 };
 
 struct capture {
     const struct lamp_sensor_conf *conf;
     int fd, statm_fd;
-    lamp_source *sources[SOURCES_MAX];
-    size_t n_sources;
     lamp_catalogue *catalogue;
-    lamp_engine *engine;
-    lamp_summarise *summarise;
-    struct waiting *first, **last;
-    size_t waiting_bytes;
-    uint64_t rows_dropped, bytes_dropped;
+    lamp_queue *queue;
+    lamp_lane *lanes[LAMP_LANES_MAX];
+    size_t n_lanes;
+    lamp_replay *replay; /* NULL: live */
+    uint64_t due_us;     /* of the replay: end of the interval in its time; 0: none has begun */
+    unsigned files_failed;
 };
-
-/* ---- towards the link ---- */
-
-static void lose(struct capture *c, size_t n_rows, uint64_t n_bytes)
-{
-    c->rows_dropped += n_rows;
-    c->bytes_dropped += n_bytes;
-}
-
-static void drop_first(struct capture *c)
-{
-    struct waiting *w = c->first;
-    c->first = w->next;
-    if (!c->first)
-        c->last = &c->first;
-    c->waiting_bytes -= w->len;
-    free(w);
-}
-
-static void on_summary(const uint8_t *data, size_t len, size_t n_rows, uint64_t n_bytes, void *arg)
-{
-    struct capture *c = arg;
-    struct waiting *w = malloc(sizeof(*w) + len);
-    if (!w) {
-        lose(c, n_rows, n_bytes);
-        return;
-    }
-    *w = (struct waiting){ .len = len, .n_rows = n_rows, .n_bytes = n_bytes };
-    memcpy(w->data, data, len);
-    *c->last = w;
-    c->last = &w->next;
-    c->waiting_bytes += len;
-    while (c->waiting_bytes > QUEUE_MAX_BYTES) {
-        lose(c, c->first->n_rows, c->first->n_bytes);
-        drop_first(c);
-    }
-}
-
-static int send_waiting(struct capture *c)
-{
-    while (c->first) {
-        const int err = lamp_channel_send(c->fd, c->first->data, c->first->len);
-        if (err == LAMP_EAGAIN)
-            return LAMP_OK;
-        if (err == LAMP_ECLOSED)
-            return err;
-        if (err)
-            lose(c, c->first->n_rows, c->first->n_bytes);
-        drop_first(c);
-    }
-    return LAMP_OK;
-}
 
 /* ---- summaries ---- */
 
-static void on_conn(const struct lamp_conn *conn, void *arg)
+static void on_summary(const uint8_t *data, size_t len, size_t n_rows, uint64_t n_bytes, void *arg)
 {
-    struct capture *c = arg;
-    lamp_summarise_conn(c->summarise, conn);
-}
-
-static void on_rollup(const struct lamp_rollup_sum *row, void *arg)
-{
-    struct capture *c = arg;
-    lamp_summarise_rollup(c->summarise, row);
+    lamp_queue_add(((struct capture *)arg)->queue, data, len, n_rows, n_bytes);
 }
 
 static uint64_t resident_bytes(int statm_fd)
@@ -138,81 +68,25 @@ static uint64_t cpu_us(void)
 
 static void fill_counters(struct capture *c, struct lamp_sensor_counters *out)
 {
-    struct lamp_engine_counters e;
-    lamp_engine_counters(c->engine, &e);
-    *out = (struct lamp_sensor_counters){
-        .packets = e.packets,
-        .bytes = e.bytes,
-        .n_decode = LAMP_WIRE_DECODE_MAX,
-        .flows_new = e.flows_new,
-        .flows_evicted = e.flows_evicted,
-        .flows_refused = e.flows_refused,
-        .flows_live = e.flows_live,
-        .conns_live = e.conns_live,
-        .conns_refused = e.conns_refused,
-        .reasm_dropped_bytes = e.reasm_dropped_bytes,
-        .summary_rows_dropped = c->rows_dropped,
-        .summary_bytes_dropped = c->bytes_dropped,
-        .refused_bytes = e.refused_bytes,
-        .rollup_other = e.rollup.other_flows,
-        .names_dropped = e.rollup.names_refused + e.rollup.names_evicted,
-        .n_decode_bytes = LAMP_WIRE_DECODE_MAX,
-        .memory_bytes = resident_bytes(c->statm_fd),
-        .cpu_us = cpu_us(),
-    };
-    memcpy(out->decode, e.decode, sizeof(out->decode));
-    memcpy(out->decode_bytes, e.decode_bytes, sizeof(out->decode_bytes));
-    while (out->n_decode > 0 && out->decode[out->n_decode - 1] == 0)
-        out->n_decode--;
-    out->n_decode_bytes = out->n_decode;
-    for (size_t i = 0; i < c->n_sources; i++) {
-        struct lamp_source_stats st;
-        lamp_source_stats(c->sources[i], &st);
-        out->kernel_drops += st.kernel_drops;
-        out->interface_drops += st.interface_drops;
-    }
+    *out = (struct lamp_sensor_counters){ .memory_bytes = resident_bytes(c->statm_fd),
+                                          .cpu_us = cpu_us() };
+    lamp_queue_lost(c->queue, &out->summary_rows_dropped, &out->summary_bytes_dropped);
+    for (size_t i = 0; i < c->n_lanes; i++)
+        lamp_lane_count(c->lanes[i], out);
 }
 
-static void summarise(struct capture *c)
+/* One summary of all lanes, which nobody else uses meanwhile. */
+static void summarise(struct capture *c, uint64_t now_us, uint64_t mono_us)
 {
-    const uint64_t now_us = lamp_clock_real_us();
     struct lamp_sensor_counters counters;
-    lamp_engine_expire(c->engine, now_us);
-    lamp_engine_conns(c->engine, on_conn, c);
-    lamp_engine_rollups(c->engine, now_us, on_rollup, c);
+    lamp_summarise *all[LAMP_LANES_MAX];
+    for (size_t i = 0; i < c->n_lanes; i++)
+        all[i] = lamp_lane_collect(c->lanes[i], now_us);
     fill_counters(c, &counters);
-    lamp_summarise_flush(c->summarise, &counters, now_us, lamp_clock_mono_us());
+    lamp_summarise_flush(all, c->n_lanes, &counters, now_us, mono_us);
 }
 
 /* ---- start ---- */
-
-static int open_sources(struct capture *c)
-{
-    const struct lamp_strlist *list = &c->conf->capture.interfaces;
-    if (list->n > SOURCES_MAX) {
-        lamp_log(LAMP_LOG_ERROR, "capture", "capture.interfaces: more than %d interfaces",
-                 SOURCES_MAX);
-        return LAMP_EFULL;
-    }
-    for (size_t i = 0; i < list->n; i++) {
-        char why[LAMP_SOURCE_WHY];
-        const struct lamp_live_cfg live = {
-            .interface = list->v[i],
-            .filter = c->conf->capture.filter,
-            .snaplen = (int)c->conf->capture.snaplen,
-            .ring_bytes = (int)c->conf->capture.ring_bytes,
-            .promiscuous = c->conf->capture.promiscuous,
-        };
-        const int err = lamp_source_open_live(&live, &c->sources[i], why);
-        if (err) {
-            lamp_log(LAMP_LOG_ERROR, "capture", "capture.interfaces: %s", why);
-            return err;
-        }
-        c->n_sources++;
-        lamp_log(LAMP_LOG_INFO, "capture", "watching interface=%s", list->v[i]);
-    }
-    return LAMP_OK;
-}
 
 /* Whose traffic is whose: what the configuration says, or what the interfaces show. */
 static int find_inside(const struct capture *c, struct lamp_prefix own[LAMP_INSIDE_MAX],
@@ -229,46 +103,121 @@ static int find_inside(const struct capture *c, struct lamp_prefix own[LAMP_INSI
     return lamp_inside_of_interfaces((const char *const *)list->v, list->n, own, &out->n_inside);
 }
 
-static int open_engine(struct capture *c)
+static int make_lanes(struct capture *c, const struct lamp_rollup_cfg *rollup)
+{
+    struct lamp_lane_cfg cfg = {
+        .n = 1,
+        .engine = { .catalogue = c->catalogue,
+                    .memory_bytes = (size_t)c->conf->capture.memory_bytes,
+                    .rollup = rollup,
+                    .no_tunnels = !c->conf->capture.tunnels,
+                    .vlan_key = c->conf->capture.vlan_key,
+                    .keep_twins = !c->conf->capture.duplicates,
+                    .close_minutes = true },
+        .summaries = { .max_conns = CONNS_MAX,
+                       .max_record_bytes = RECORD_MAX_BYTES,
+                       .recorded = c->replay != NULL,
+                       .emit = on_summary,
+                       .arg = c },
+        .now_us = lamp_clock_real_us(),
+        .mono_us = lamp_clock_mono_us(),
+    };
+    randombytes_buf(cfg.summaries.cap_run, sizeof(cfg.summaries.cap_run));
+    int err = lamp_queue_new(&c->queue);
+    for (; !err && cfg.index < cfg.n; cfg.index++) {
+        err = lamp_lane_new(&cfg, &c->lanes[cfg.index]);
+        if (!err)
+            c->n_lanes++;
+    }
+    if (err)
+        lamp_log(LAMP_LOG_ERROR, "capture", "capture.memory: cannot make the flow table: %s",
+                 lamp_strerror(err));
+    return err;
+}
+
+static int open_lanes(struct capture *c)
 {
     struct lamp_prefix own[LAMP_INSIDE_MAX];
     struct lamp_rollup_cfg rollup = { 0 };
-    int made = find_inside(c, own, &rollup);
-    if (made) {
+    int err = find_inside(c, own, &rollup);
+    if (err) {
         lamp_log(LAMP_LOG_ERROR, "capture", "capture.inside: cannot list the interfaces: %s",
-                 lamp_strerror(made));
-        return made;
+                 lamp_strerror(err));
+        return err;
     }
     char why[512];
-    const int err = lamp_catalogue_load(c->conf->catalogue, &c->catalogue, why, sizeof(why));
+    err = lamp_catalogue_load(c->conf->catalogue, &c->catalogue, why, sizeof(why));
     if (err) {
         lamp_log(LAMP_LOG_ERROR, "capture", "sensor.catalogue: %s", why);
         return err;
     }
-    const struct lamp_engine_cfg engine = {
-        .catalogue = c->catalogue,
-        .memory_bytes = (size_t)c->conf->capture.memory_bytes,
-        .rollup = &rollup,
-        .no_tunnels = !c->conf->capture.tunnels,
-        .vlan_key = c->conf->capture.vlan_key,
-        .keep_twins = !c->conf->capture.duplicates,
-        .close_minutes = true,
+    return make_lanes(c, &rollup);
+}
+
+static int open_interface(struct capture *c, const char *name)
+{
+    char why[LAMP_SOURCE_WHY];
+    const struct lamp_live_cfg live = {
+        .interface = name,
+        .filter = c->conf->capture.filter,
+        .snaplen = (int)c->conf->capture.snaplen,
+        .ring_bytes = (int)c->conf->capture.ring_bytes,
+        .promiscuous = c->conf->capture.promiscuous,
     };
-    struct lamp_summarise_cfg summaries = {
-        .max_conns = CONNS_MAX,
-        .max_record_bytes = RECORD_MAX_BYTES,
-        .emit = on_summary,
-        .arg = c,
-    };
-    randombytes_buf(summaries.cap_run, sizeof(summaries.cap_run));
-    made =
-        lamp_summarise_new(&summaries, lamp_clock_real_us(), lamp_clock_mono_us(), &c->summarise);
-    if (!made)
-        made = lamp_engine_new(&engine, on_conn, c, &c->engine);
-    if (made)
-        lamp_log(LAMP_LOG_ERROR, "capture", "capture.memory: cannot make the flow table: %s",
-                 lamp_strerror(made));
-    return made;
+    lamp_source *source;
+    int err = lamp_source_open_live(&live, &source, why);
+    if (err) {
+        lamp_log(LAMP_LOG_ERROR, "capture", "capture.interfaces: %s", why);
+        return err;
+    }
+    err = lamp_lane_add(c->lanes[0], source);
+    if (err)
+        lamp_source_close(source);
+    return err;
+}
+
+static int open_interfaces(struct capture *c)
+{
+    const struct lamp_strlist *list = &c->conf->capture.interfaces;
+    if (list->n > LAMP_LANE_SOURCES) {
+        lamp_log(LAMP_LOG_ERROR, "capture", "capture.interfaces: more than %d interfaces",
+                 LAMP_LANE_SOURCES);
+        return LAMP_EFULL;
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        const int err = open_interface(c, list->v[i]);
+        if (err)
+            return err;
+        lamp_log(LAMP_LOG_INFO, "capture", "watching interface=%s", list->v[i]);
+    }
+    return LAMP_OK;
+}
+
+/* All files are opened now, by what privilege there is. */
+static int open_replay(struct capture *c)
+{
+    const struct lamp_strlist *list = &c->conf->replay.files;
+    struct rlimit most;
+    char why[LAMP_SOURCE_WHY] = "out of memory";
+    if (list->n == 0)
+        return LAMP_OK;
+    if (getrlimit(RLIMIT_NOFILE, &most) == 0) {
+        most.rlim_cur = most.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &most); /* else lamp_replay_add() says what is missing */
+    }
+    int err = lamp_replay_new((unsigned)c->conf->replay.speed, &c->replay);
+    for (size_t i = 0; !err && i < list->n; i++)
+        err = lamp_replay_add(c->replay, list->v[i], why);
+    if (!err && lamp_replay_files(c->replay) == 0) {
+        snprintf(why, sizeof(why), "no file in them");
+        err = LAMP_ENOENT;
+    }
+    if (err)
+        lamp_log(LAMP_LOG_ERROR, "capture", "replay.files: %s", why);
+    else
+        lamp_log(LAMP_LOG_INFO, "capture", "replaying files=%zu speed=%lld",
+                 lamp_replay_files(c->replay), (long long)c->conf->replay.speed);
+    return err;
 }
 
 /* Gives up all privilege, and with it the way back: from here on this process opens nothing, an
@@ -279,7 +228,7 @@ static int confine(struct capture *c, int ready_fd)
     const struct lamp_sandbox sandbox = {
         .kind = LAMP_SANDBOX_CAPTURE,
         .write_fds = { STDERR_FILENO, ready_fd, c->fd, -1 },
-        .memory_bytes = GROWTH_MAX_BYTES,
+        .memory_bytes = GROWTH_MAX_BYTES + (c->replay ? UNPACK_MAX_BYTES : 0),
     };
     const int err = lamp_child_drop("capture", c->conf->user, 0);
     return err ? err : lamp_child_confine("capture", &sandbox);
@@ -287,9 +236,11 @@ static int confine(struct capture *c, int ready_fd)
 
 static int start(struct capture *c, int ready_fd)
 {
-    int err = open_sources(c);
+    int err = open_replay(c);
     if (!err)
-        err = open_engine(c);
+        err = open_lanes(c);
+    if (!err)
+        err = open_interfaces(c);
     if (err)
         return err;
     c->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
@@ -298,101 +249,170 @@ static int start(struct capture *c, int ready_fd)
 
 static void stop(struct capture *c)
 {
-    c->engine = lamp_engine_free(c->engine);
-    c->summarise = lamp_summarise_free(c->summarise);
+    for (size_t i = 0; i < c->n_lanes; i++)
+        lamp_lane_free(c->lanes[i]);
+    lamp_replay_free(c->replay);
+    lamp_queue_free(c->queue);
     lamp_catalogue_free(c->catalogue);
-    for (size_t i = 0; i < c->n_sources; i++)
-        lamp_source_close(c->sources[i]);
-    while (c->first)
-        drop_first(c);
     if (c->statm_fd >= 0)
         close(c->statm_fd);
 }
 
-/* ---- the loop ---- */
+/* ---- live ---- */
 
-/* Reads what is there, at most a turn's worth of each source; *out_more: some had more. */
-static int read_sources(struct capture *c, bool *out_more)
+static uint64_t interval_us(const struct capture *c)
 {
-    *out_more = false;
-    for (size_t i = 0; i < c->n_sources; i++) {
-        unsigned n = 0;
-        while (n < FRAMES_PER_TURN) {
-            struct lamp_frame frames[LAMP_ENGINE_BATCH];
-            char why[LAMP_SOURCE_WHY];
-            size_t got;
-            const int err = lamp_source_read(c->sources[i], frames, ARRAY_LEN(frames), &got, why);
-            if (err == LAMP_EAGAIN)
-                break;
-            if (err) {
-                lamp_log(LAMP_LOG_ERROR, "capture", "%s", why);
-                return err;
-            }
-            lamp_engine_frames(c->engine, frames, got);
-            n += (unsigned)got;
-        }
-        *out_more |= n >= FRAMES_PER_TURN;
-    }
-    return LAMP_OK;
+    return (uint64_t)c->conf->capture.interval_s * 1000000U;
 }
 
-static void wait_for_work(const struct capture *c, uint64_t due_us)
+/* Waits for packets, at most for max_us; where summaries wait, also until the link takes some. */
+static void wait_for_work(struct capture *c, uint64_t max_us)
 {
-    struct pollfd p[SOURCES_MAX + 1];
-    for (size_t i = 0; i < c->n_sources; i++)
-        p[i] = (struct pollfd){ .fd = lamp_source_fd(c->sources[i]), .events = POLLIN };
+    const int turn_ms = (int)(TURN_US / 1000), ms = lamp_clock_poll_ms(max_us);
     /* Where nothing waits, only the end of the link is of interest. */
-    p[c->n_sources] = (struct pollfd){ .fd = c->fd, .events = c->first ? POLLOUT : 0 };
-    const uint64_t now_us = lamp_clock_mono_us();
-    const uint64_t left_us = due_us > now_us ? due_us - now_us : 0;
-    const int real_ms = (int)(TURN_US / 1000), due_ms = lamp_clock_poll_ms(left_us);
-    (void)poll(p, c->n_sources + 1, due_ms < real_ms ? due_ms : real_ms);
+    const short events = lamp_queue_bytes(c->queue) ? POLLOUT : 0;
+    lamp_lane_wait(c->lanes[0], c->fd, events, ms < turn_ms ? ms : turn_ms);
 }
 
-static int serve(struct capture *c)
+static int read_lane(struct capture *c, bool *out_more)
 {
-    const uint64_t interval_us = (uint64_t)c->conf->capture.interval_s * 1000000U;
-    uint64_t due_us = lamp_clock_mono_us() + interval_us;
+    char why[LAMP_SOURCE_WHY];
+    const int err = lamp_lane_read(c->lanes[0], out_more, why);
+    if (err)
+        lamp_log(LAMP_LOG_ERROR, "capture", "%s", why);
+    return err;
+}
+
+static void send_last(struct capture *c)
+{
+    for (unsigned tries = 0; tries < LAST_TRIES; tries++) {
+        if (lamp_queue_send(c->queue, c->fd) != LAMP_OK || lamp_queue_bytes(c->queue) == 0)
+            return;
+        poll(&(struct pollfd){ .fd = c->fd, .events = POLLOUT }, 1, 20);
+    }
+}
+
+static int serve_live(struct capture *c)
+{
+    uint64_t due_us = lamp_clock_mono_us() + interval_us(c);
     int err = LAMP_OK;
     while (!err && !lamp_child_stopping()) {
         bool more = true;
-        err = read_sources(c, &more);
+        err = read_lane(c, &more);
         if (!err && lamp_clock_mono_us() >= due_us) {
-            summarise(c);
-            due_us += interval_us;
+            summarise(c, lamp_clock_real_us(), lamp_clock_mono_us());
+            due_us += interval_us(c);
             if (due_us < lamp_clock_mono_us()) /* suspended, or a scaled clock */
-                due_us = lamp_clock_mono_us() + interval_us;
+                due_us = lamp_clock_mono_us() + interval_us(c);
         }
         if (!err)
-            err = send_waiting(c);
+            err = lamp_queue_send(c->queue, c->fd);
+        const uint64_t now_us = lamp_clock_mono_us();
         if (!err && !more)
-            wait_for_work(c, due_us);
+            wait_for_work(c, due_us > now_us ? due_us - now_us : 0);
     }
     /* What the interfaces still hold, then the rest of every connection: also where an interface
      * went away, since nobody else knows of it. */
     bool more = !err;
     for (unsigned turns = 0; more && turns < 64; turns++)
-        if (read_sources(c, &more) != LAMP_OK)
+        if (read_lane(c, &more) != LAMP_OK)
             break;
-    lamp_engine_finish(c->engine);
-    summarise(c);
-    for (unsigned tries = 0; c->first && tries < 50; tries++) {
-        if (send_waiting(c) != LAMP_OK)
-            break;
-        if (c->first)
-            poll(&(struct pollfd){ .fd = c->fd, .events = POLLOUT }, 1, 20);
-    }
+    lamp_lane_finish(c->lanes[0]);
+    summarise(c, lamp_clock_real_us(), lamp_clock_mono_us());
+    send_last(c);
     return err;
+}
+
+/* ---- a replay, in the time of its packets ---- */
+
+/* Time has come to t_us: where that is past the end of an interval, its summary is made. */
+static void pass_time(struct capture *c, uint64_t t_us)
+{
+    const uint64_t step_us = interval_us(c);
+    if (c->due_us == 0) {
+        lamp_lane_begin(c->lanes[0], t_us);
+        c->due_us = t_us + step_us;
+    } else if (t_us >= c->due_us) {
+        summarise(c, c->due_us, c->due_us);
+        c->due_us += step_us * (1 + (t_us - c->due_us) / step_us);
+    }
+}
+
+/* A recording is over: so are its flows. */
+static void end_recording(struct capture *c, uint64_t t_us)
+{
+    if (c->due_us == 0)
+        return; /* there was none */
+    const uint64_t began_us = c->due_us - interval_us(c);
+    lamp_lane_finish(c->lanes[0]);
+    summarise(c, t_us > began_us ? t_us : began_us, t_us > began_us ? t_us : began_us);
+    c->due_us = 0;
+}
+
+static void play(struct capture *c, const struct lamp_frame *frames, size_t n)
+{
+    for (size_t done = 0, run; done < n; done += run) {
+        pass_time(c, frames[done].t_us);
+        for (run = 1; done + run < n && frames[done + run].t_us < c->due_us;)
+            run++;
+        lamp_lane_frames(c->lanes[0], frames + done, run);
+    }
+}
+
+/* Reads what is due, at most a turn's worth. LAMP_ECLOSED: that was all. */
+static int read_replay(struct capture *c)
+{
+    struct lamp_frame frames[LAMP_ENGINE_BATCH];
+    char why[LAMP_SOURCE_WHY];
+    for (unsigned i = 0; i < READS_PER_TURN; i++) {
+        const uint64_t now_us = lamp_clock_mono_us();
+        const uint64_t clock_us = lamp_replay_clock(c->replay, now_us);
+        size_t n;
+        bool anew;
+        const int err =
+            lamp_replay_read(c->replay, now_us, frames, ARRAY_LEN(frames), &n, &anew, why);
+        if (err == LAMP_EAGAIN && c->due_us != 0)
+            pass_time(c, clock_us);
+        if (err == LAMP_ECLOSED || (err == LAMP_OK && anew))
+            end_recording(c, clock_us);
+        if (err == LAMP_EAGAIN || err == LAMP_ECLOSED)
+            return err;
+        if (err) {
+            lamp_log(LAMP_LOG_ERROR, "capture", "replay.files: %s", why);
+            c->files_failed++;
+        } else {
+            play(c, frames, n);
+        }
+    }
+    return LAMP_OK;
+}
+
+/* What is read can wait, so nothing is given up while link is behind. */
+static int serve_replay(struct capture *c)
+{
+    int err = LAMP_OK;
+    while (err != LAMP_ECLOSED && !lamp_child_stopping()) {
+        const bool room = lamp_queue_bytes(c->queue) < LAMP_QUEUE_MAX_BYTES / 4;
+        err = room ? read_replay(c) : LAMP_EAGAIN;
+        if (lamp_queue_send(c->queue, c->fd) != LAMP_OK)
+            return LAMP_EIO;
+        if (err == LAMP_EAGAIN)
+            wait_for_work(c, room ? lamp_replay_wait_us(c->replay, lamp_clock_mono_us()) : TURN_US);
+    }
+    end_recording(c, lamp_replay_clock(c->replay, lamp_clock_mono_us()));
+    while (lamp_queue_bytes(c->queue) > 0 && !lamp_child_stopping())
+        send_last(c);
+    send_last(c);
+    return c->files_failed ? LAMP_EFORMAT : LAMP_OK;
 }
 
 int lamp_capture_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)
 {
     struct capture c = { .conf = conf, .fd = fd, .statm_fd = -1 };
-    c.last = &c.first;
     int status = LAMP_EXIT_CONFIG;
     if (start(&c, ready_fd) == LAMP_OK) {
         lamp_child_ready(ready_fd);
-        const int err = serve(&c);
+        const int err = c.replay ? serve_replay(&c) : serve_live(&c);
         if (err)
             lamp_log(LAMP_LOG_ERROR, "capture", "stopped: %s", lamp_strerror(err));
         status = err ? 1 : 0;

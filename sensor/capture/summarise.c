@@ -69,9 +69,10 @@ int lamp_summarise_new(const struct lamp_summarise_cfg *cfg, uint64_t now_us, ui
     s->mask = slots - 1;
     s->slots = calloc(slots, sizeof(*s->slots));
     s->held = calloc(ROWS_HELD, sizeof(*s->held));
-    s->rows = calloc(ROWS_HELD, sizeof(*s->rows));
+    const size_t together = cfg->together ? cfg->together : 1;
+    s->rows = calloc(together, ROWS_HELD * sizeof(*s->rows));
     s->rollups = calloc(ROLLUPS_HELD, sizeof(*s->rollups));
-    s->rollup_rows = calloc(ROLLUPS_HELD, sizeof(*s->rollup_rows));
+    s->rollup_rows = calloc(together, ROLLUPS_HELD * sizeof(*s->rollup_rows));
     s->from_us = now_us;
     s->from_mono_us = mono_us;
     if (!s->slots || !s->held || !s->rows || !s->rollups || !s->rollup_rows) {
@@ -166,6 +167,7 @@ static int pack(const lamp_summarise *s, const struct rows *r, uint64_t to_us, u
         .t_to_us = to_us,
         .mono_from_us = s->from_mono_us,
         .mono_to_us = to_mono_us,
+        .recorded = s->cfg.recorded,
         .counters = s->last,
         .conns = r->conns,
         .n_conns = r->n_conns,
@@ -225,22 +227,27 @@ static void emit_rows(lamp_summarise *s, const struct rows *r, uint64_t to_us, u
     s->cfg.emit(record, record_len, n, bytes_of(r), s->cfg.arg);
 }
 
-static void emit_held(lamp_summarise *s, uint64_t to_us, uint64_t to_mono_us)
+/* What all of them hold leaves by the first. */
+static void emit_held(lamp_summarise *const *all, size_t n, uint64_t to_us, uint64_t to_mono_us)
 {
-    for (size_t i = 0; i < s->n_held; i++)
-        s->rows[i] = s->held[i].row;
-    for (size_t i = 0; i < s->n_rollups; i++)
-        s->rollup_rows[i] = s->rollups[i].row;
-    const struct rows r = { s->rows, s->rollup_rows, s->n_held, s->n_rollups };
-    emit_rows(s, &r, to_us, to_mono_us);
-    s->n_held = s->n_rollups = 0;
+    lamp_summarise *first = all[0];
+    struct rows r = { first->rows, first->rollup_rows, 0, 0 };
+    for (size_t k = 0; k < n; k++) {
+        for (size_t i = 0; i < all[k]->n_held; i++)
+            r.conns[r.n_conns++] = all[k]->held[i].row;
+        for (size_t i = 0; i < all[k]->n_rollups; i++)
+            r.rollups[r.n_rollups++] = all[k]->rollups[i].row;
+    }
+    emit_rows(first, &r, to_us, to_mono_us);
+    for (size_t k = 0; k < n; k++)
+        all[k]->n_held = all[k]->n_rollups = 0;
 }
 
 /* Makes room: what is held leaves with the counters of the last interval; times are the frames'. */
 static void emit_early(lamp_summarise *s, uint64_t frame_us)
 {
     const uint64_t to_us = frame_us > s->from_us ? frame_us : s->from_us;
-    emit_held(s, to_us, s->from_mono_us + (to_us - s->from_us));
+    emit_held(&s, 1, to_us, s->from_mono_us + (to_us - s->from_us));
 }
 
 /* ---- rows ---- */
@@ -433,15 +440,26 @@ void lamp_summarise_rollup(lamp_summarise *s, const struct lamp_rollup_sum *sum)
     };
 }
 
-void lamp_summarise_flush(lamp_summarise *s, const struct lamp_sensor_counters *counters,
-                          uint64_t now_us, uint64_t mono_us)
+void lamp_summarise_begin(lamp_summarise *s, uint64_t now_us, uint64_t mono_us)
 {
-    s->last = *counters;
-    s->last.summary_rows_dropped += s->count.lost_rows;
-    s->last.summary_bytes_dropped += s->count.lost_bytes;
-    emit_held(s, now_us, mono_us);
     s->from_us = now_us;
     s->from_mono_us = mono_us;
+}
+
+void lamp_summarise_flush(lamp_summarise *const *all, size_t n,
+                          const struct lamp_sensor_counters *counters, uint64_t now_us,
+                          uint64_t mono_us)
+{
+    struct lamp_sensor_counters last = *counters;
+    for (size_t k = 0; k < n; k++) {
+        last.summary_rows_dropped += all[k]->count.lost_rows;
+        last.summary_bytes_dropped += all[k]->count.lost_bytes;
+    }
+    for (size_t k = 0; k < n; k++)
+        all[k]->last = last;
+    emit_held(all, n, now_us, mono_us);
+    for (size_t k = 0; k < n; k++)
+        lamp_summarise_begin(all[k], now_us, mono_us);
 }
 
 struct lamp_summarise_counters lamp_summarise_counters(const lamp_summarise *s)

@@ -24,6 +24,8 @@ struct lamp_summarise_cfg {
     uint8_t cap_run[16];     /* random, new at each start of the capture process */
     size_t max_conns;        /* live connections followed; at least 1 */
     size_t max_record_bytes; /* of one packed record; at least 64 KiB */
+    size_t together;         /* how many lamp_summarise_flush() gets at most; 0: 1 */
+    bool recorded;           /* times are those of a capture file */
     lamp_summary_fn *emit;
     void *arg;
 };
@@ -40,11 +42,16 @@ void lamp_summarise_conn(lamp_summarise *s, const struct lamp_conn *conn);
 /* Takes a rollup row. */
 void lamp_summarise_rollup(lamp_summarise *s, const struct lamp_rollup_sum *sum);
 
-/* Emits everything taken since the last call with the counters (to whose summary_rows_dropped
- * and summary_bytes_dropped our own are added): at least one record, so that a quiet sensor is heard of. now_us: capture
- * clock, mono_us: CLOCK_MONOTONIC. */
-void lamp_summarise_flush(lamp_summarise *s, const struct lamp_sensor_counters *counters,
-                          uint64_t now_us, uint64_t mono_us);
+/* Begins an interval at now_us, where the time that the frames bear has stepped. */
+void lamp_summarise_begin(lamp_summarise *s, uint64_t now_us, uint64_t mono_us);
+
+/* Emits everything that these n of one capture run (the first's `together` is n at least) have taken
+ * since the last call as one interval, with the counters (to whose summary_rows_dropped and
+ * summary_bytes_dropped their own are added): at least one record, so that a quiet sensor is heard of.
+ * now_us: capture clock, mono_us: CLOCK_MONOTONIC. */
+void lamp_summarise_flush(lamp_summarise *const *all, size_t n,
+                          const struct lamp_sensor_counters *counters, uint64_t now_us,
+                          uint64_t mono_us);
 
 struct lamp_summarise_counters {
     uint64_t records, rows, untracked, lost_rows, lost_bytes;

@@ -50,7 +50,7 @@ struct lamp_shares {
 };
 
 struct lamp_conn {
-    uint64_t id;                     /* unique within one engine */
+    uint64_t id;                     /* unique within one engine (lamp_engine_cfg.first_id) */
     struct lamp_addr client, server; /* client is the side that mines */
     uint16_t client_port, server_port;
     uint8_t ip_proto, n_vlans;

@@ -60,7 +60,7 @@ struct lamp_engine {
     struct track *tracks;    /* max_tracks; only the first n_tracks have been in use */
     uint32_t max_tracks, n_tracks, next_victim;
     struct track *free; /* of those, chained by `next_free` */
-    uint64_t next_id, conns_live;
+    uint64_t next_id, id_step, conns_live;
     struct lamp_engine_counters n; /* packets, bytes and decode */
     struct step steps[LAMP_ENGINE_BATCH];
 };
@@ -144,6 +144,8 @@ int lamp_engine_new(const struct lamp_engine_cfg *cfg, lamp_conn_fn *ended, void
     }
     e->ended = ended;
     e->arg = arg;
+    e->next_id = cfg->first_id ? cfg->first_id : 1;
+    e->id_step = cfg->id_step ? cfg->id_step : 1;
     *out = e;
     return LAMP_OK;
 }
@@ -327,7 +329,8 @@ static void settle(lamp_engine *e, struct track *k, const struct delivery *d)
     if (!k->conn) {
         k->conn = k->dim ? lamp_opaque_conn(k->dim) : lamp_inspect_conn(k->inspect);
         if (k->conn) {
-            k->conn->id = ++e->next_id;
+            k->conn->id = e->next_id;
+            e->next_id += e->id_step;
             fill_names(e, k->flow, k->conn); /* classify looks the name up */
             k->flow->keep = true;
             e->conns_live++;

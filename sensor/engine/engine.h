@@ -26,6 +26,9 @@ struct lamp_engine_cfg {
     bool no_tunnels;    /* do not open packets in packets: the outer ones count */
     bool vlan_key;      /* the same endpoints in another VLAN are another flow */
     bool keep_twins;    /* count a packet that was captured twice as two (see twin.h) */
+    /* Connections are numbered first_id, first_id + id_step, ..., so that several engines together
+     * give no number twice; 0: from 1, by 1. */
+    uint64_t first_id, id_step;
 };
 
 /* Called once for each connection when it ends (TCP end, idle, eviction, or

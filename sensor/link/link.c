@@ -52,6 +52,7 @@ struct link {
     lamp_delivery *delivery;
     uint64_t connect_at_us, backoff_us; /* no connection before; the next pause */
     bool session_up, capture_gone, spool_failing;
+    bool draining; /* capture has ended for good: we end when all is delivered */
     uint64_t dropped_said;
 
     struct sync sets[N_SETS]; /* in the order of enum lamp_set_kind */
@@ -363,10 +364,17 @@ static void read_events(struct link *l)
         on_event(l, event);
 }
 
+/* What passes on a network cannot wait, so live a full spool gives up its oldest. A file can. */
+static bool holds_back(const struct link *l)
+{
+    return l->conf->replay.files.n > 0 &&
+           lamp_spool_bytes(l->spool) > (uint64_t)l->conf->link.spool_quota_bytes / 2;
+}
+
 /* Takes what capture has to say, up to a whole group of summaries. */
 static void fill_group(struct link *l)
 {
-    while (l->n_group < GROUP_MAX && !l->capture_gone) {
+    while (l->n_group < GROUP_MAX && !l->capture_gone && !holds_back(l)) {
         size_t len;
         struct lamp_msg *m;
         int err = lamp_channel_recv(l->capture_fd, l->buf, &len);
@@ -492,7 +500,8 @@ static void read_enforce(struct link *l)
 static void wait_for_work(const struct link *l)
 {
     struct pollfd p[4] = {
-        { .fd = l->capture_gone || l->spool_failing ? -1 : l->capture_fd, .events = POLLIN },
+        { .fd = l->capture_gone || l->spool_failing || holds_back(l) ? -1 : l->capture_fd,
+          .events = POLLIN },
         { .fd = l->enforce_fd, .events = POLLIN },
         { .fd = -1, .events = POLLIN },
         { .fd = -1, .events = POLLIN },
@@ -617,6 +626,17 @@ static int start(struct link *l)
     return l->buf ? lamp_delivery_new(&cfg, &l->delivery) : LAMP_ENOMEM;
 }
 
+/* Whether the aggregator has all that there will ever be: capture has read its files to their end. */
+static bool has_delivered_all(struct link *l)
+{
+    if (!l->capture_gone || l->n_group > 0)
+        return false;
+    if (!l->draining)
+        lamp_delivery_finish(l->delivery, read_clock());
+    l->draining = true;
+    return lamp_delivery_finished(l->delivery);
+}
+
 int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enforce_fd, int ready_fd)
 {
     struct link l = { .conf = conf,
@@ -628,7 +648,8 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
     int status = LAMP_EXIT_CONFIG;
     if (start(&l) == LAMP_OK) {
         lamp_child_ready(ready_fd);
-        while (!lamp_child_stopping() && !lamp_spool_is_damaged(l.spool)) {
+        while (!lamp_child_stopping() && !lamp_spool_is_damaged(l.spool) &&
+               !has_delivered_all(&l)) {
             turn(&l);
             wait_for_work(&l);
         }

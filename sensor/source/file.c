@@ -40,23 +40,38 @@ static const struct lamp_source_ops file_ops = {
     .next = file_next, .read = file_read, .size = file_size, .close = file_close
 };
 
-int lamp_source_open_file(const char *path, lamp_source **out, char why[LAMP_SOURCE_WHY])
+/* Takes the stream. */
+static int open_stream(lamp_stream *stream, const char *path, lamp_source **out,
+                       char why[LAMP_SOURCE_WHY])
 {
     struct file *f = calloc(1, sizeof(*f));
     char *name = strdup(path);
     if (!f || !name) {
         free(f);
         free(name);
+        lamp_stream_close(stream);
         return lamp_source_fail(LAMP_ENOMEM, why, "%s: %s", path, lamp_strerror(LAMP_ENOMEM));
     }
-    *f = (struct file){ .base = { &file_ops }, .name = name };
-    int err = lamp_stream_open(path, &f->stream, why);
-    if (!err)
-        err = lamp_records_new(f->stream, f->name, &f->records, why);
+    *f = (struct file){ .base = { &file_ops }, .stream = stream, .name = name };
+    const int err = lamp_records_new(stream, f->name, &f->records, why);
     if (err) {
         file_close(&f->base);
         return err;
     }
     *out = &f->base;
     return LAMP_OK;
+}
+
+int lamp_source_open_file(const char *path, lamp_source **out, char why[LAMP_SOURCE_WHY])
+{
+    lamp_stream *stream;
+    const int err = lamp_stream_open(path, &stream, why);
+    return err ? err : open_stream(stream, path, out, why);
+}
+
+int lamp_source_open_fd(int fd, const char *name, lamp_source **out, char why[LAMP_SOURCE_WHY])
+{
+    lamp_stream *stream;
+    const int err = lamp_stream_open_fd(fd, name, &stream, why);
+    return err ? err : open_stream(stream, name, out, why);
 }

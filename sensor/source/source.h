@@ -21,6 +21,10 @@ struct lamp_source_stats {
 LAMP_CHECK int lamp_source_open_file(const char *path, lamp_source **out,
                                      char why[LAMP_SOURCE_WHY]);
 
+/* The same with a descriptor, which it takes, also on failure; name is for messages. */
+LAMP_CHECK int lamp_source_open_fd(int fd, const char *name, lamp_source **out,
+                                   char why[LAMP_SOURCE_WHY]);
+
 /* Opens an interface: TPACKET_V3 through libpcap, non-blocking. filter: pcap-filter(7)
  * expression, "" for all. LAMP_ENOENT: no such interface. LAMP_EAUTH: not permitted. */
 struct lamp_live_cfg {

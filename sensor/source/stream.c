@@ -87,6 +87,11 @@ int lamp_stream_open(const char *path, lamp_stream **out, char why[LAMP_SOURCE_W
         return lamp_source_fail(err == ENOENT ? LAMP_ENOENT : -err, why, "%s: %s", path,
                                 lamp_strerror(-err));
     }
+    return lamp_stream_open_fd(fd, path, out, why);
+}
+
+int lamp_stream_open_fd(int fd, const char *path, lamp_stream **out, char why[LAMP_SOURCE_WHY])
+{
     lamp_stream *s = calloc(1, sizeof(*s));
     if (!s) {
         if (fd != STDIN_FILENO)

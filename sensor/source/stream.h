@@ -11,6 +11,10 @@ typedef struct lamp_stream lamp_stream;
 /* path "-": standard input, which is not closed. LAMP_ENOENT, LAMP_EFORMAT: a folder or empty,
  * LAMP_ENOMEM, negated errno; why names path. */
 LAMP_CHECK int lamp_stream_open(const char *path, lamp_stream **out, char why[LAMP_SOURCE_WHY]);
+
+/* The same with a descriptor, which it takes, also on failure; path is for messages. */
+LAMP_CHECK int lamp_stream_open_fd(int fd, const char *path, lamp_stream **out,
+                                   char why[LAMP_SOURCE_WHY]);
 lamp_stream *lamp_stream_close(lamp_stream *s);
 
 /* Reads what is there, waiting for one byte at least; *out_n is 0 at the end. LAMP_ETRUNC,

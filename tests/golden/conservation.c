@@ -6,7 +6,9 @@
  *
  * conservation shared: every capture of LAMP_CAPTURES (exit 77: none here).
  * conservation poolsim POOLSIM SCRIPT...: the captures that poolsim makes of the scripts; and once
- * more with so few rows that "other" is used. */
+ * more with so few rows that "other" is used.
+ * conservation database FILE PATH...: compares an aggregator's database, into which one sensor has
+ * replayed PATHs and nothing else, with what is in them. */
 #include "aggregator/writer/tracker.h"
 #include "sensor/capture/summarise.h"
 #include "sensor/engine/decode.h"
@@ -102,7 +104,7 @@ static void summarise(struct run *r)
     };
     memcpy(c.decode, e.decode, sizeof(c.decode));
     memcpy(c.decode_bytes, e.decode_bytes, sizeof(c.decode_bytes));
-    lamp_summarise_flush(r->summarise, &c, r->now_us, r->now_us);
+    lamp_summarise_flush(&r->summarise, 1, &c, r->now_us, r->now_us);
 }
 
 static void feed(struct run *r, lamp_source *source)
@@ -154,6 +156,9 @@ static void add(struct sums *to, struct sums s)
 static void compare(struct run *r, const char *file)
 {
     struct sums all = { 0 };
+    const struct sums dropped =
+        ask(r, "SELECT total(rows_dropped), total(bytes_dropped) FROM capture_run WHERE sensor = ?",
+            r->sensor.ref);
     const struct sums conns =
         ask(r,
             "SELECT total(packets_up + packets_down), total(bytes_up + bytes_down) FROM conn"
@@ -179,6 +184,10 @@ static void compare(struct run *r, const char *file)
         printf("FAIL %s: %llu packets, %llu bytes; the database has %llu, %llu\n", file,
                (unsigned long long)r->truth.packets, (unsigned long long)r->truth.bytes,
                (unsigned long long)all.packets, (unsigned long long)all.bytes);
+        r->faults++;
+    }
+    if (dropped.packets || dropped.bytes) {
+        printf("FAIL %s: rows were lost on the way to the database\n", file);
         r->faults++;
     }
     add(&r->in_conns, conns), add(&r->in_rollups, rows), add(&r->in_other, other);
@@ -232,6 +241,52 @@ static void print(const char *what, struct sums s)
            (unsigned long long)s.bytes);
 }
 
+/* -- a database that the programs have filled ---------------------------------------- */
+
+static bool count_file(const char *file, void *arg)
+{
+    struct run *r = arg;
+    char why[LAMP_SOURCE_WHY];
+    lamp_source *source;
+    struct lamp_frame f;
+    if (lamp_source_open_file(file, &source, why) != LAMP_OK)
+        return true; /* as the sensor does */
+    while (lamp_source_next(source, &f, why) == LAMP_OK) {
+        r->truth.packets++;
+        r->truth.bytes += f.orig_len;
+    }
+    lamp_source_close(source);
+    r->files++;
+    return true;
+}
+
+static void print_all(const struct run *r)
+{
+    print("connections", r->in_conns);
+    print("rollups", r->in_rollups);
+    print("other", r->in_other);
+    print("outcomes", r->in_outcomes);
+    print("refused", r->refused);
+    printf("%u captures, %u faults\n", r->files, r->faults);
+}
+
+static int run_database(const char *file, char *const *paths, int n)
+{
+    struct run r = { 0 };
+    if (sqlite3_open_v2(file, &r.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+        return 1;
+    for (int i = 0; i < n; i++)
+        lamp_source_walk(paths[i], count_file, on_walk_error, &r);
+    const struct sums who = ask(&r, "SELECT no, site FROM sensor WHERE no >= ? LIMIT 1", 0);
+    r.sensor.ref = (int64_t)who.packets;
+    r.sensor.site_ref = (int64_t)who.bytes;
+    compare(&r, file);
+    print("sent", r.truth);
+    print_all(&r);
+    sqlite3_close(r.db);
+    return r.faults == 0 && r.truth.packets > 0 ? 0 : 1;
+}
+
 /* Everything below path, in a database of its own; returns whether it adds up. */
 static bool run(const char *path, size_t memory_bytes, size_t top, bool *out_used_other)
 {
@@ -247,12 +302,7 @@ static bool run(const char *path, size_t memory_bytes, size_t top, bool *out_use
     if (sqlite3_open_v2(file, &r.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
         return false;
     lamp_source_walk(path, on_file, on_walk_error, &r);
-    print("connections", r.in_conns);
-    print("rollups", r.in_rollups);
-    print("other", r.in_other);
-    print("outcomes", r.in_outcomes);
-    print("refused", r.refused);
-    printf("%u captures, %u faults\n", r.files, r.faults);
+    print_all(&r);
     sqlite3_close(r.db);
     lamp_store_close(r.store);
     lamp_catalogue_free(catalogue);
@@ -291,6 +341,8 @@ int main(int argc, char **argv)
     bool used_other;
     if (argc >= 4 && streq(argv[1], "poolsim"))
         return run_poolsim(argv[2], argv + 3, argc - 3);
+    if (argc >= 4 && streq(argv[1], "database"))
+        return run_database(argv[2], argv + 3, argc - 3);
     if (argc != 2 || !streq(argv[1], "shared"))
         return 2;
     if (!captures || access(captures, R_OK) != 0) {

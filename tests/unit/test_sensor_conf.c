@@ -12,6 +12,10 @@ static const struct {
 } cases[] = {
     { "good", { GOOD }, NULL },
     { "no interface", { "--link-endpoint=tcp://127.0.0.1:1" }, "capture.interfaces: missing" },
+    { "files in their place",
+      { GOOD, "--capture-interfaces=", "--replay-files=/tmp/a.pcap", "--replay-speed=0" },
+      NULL },
+    { "files besides", { GOOD, "--replay-files=/tmp/a.pcap" }, "replay.files: a sensor reads" },
     { "no endpoint", { "--capture-interfaces=eth0" }, "link.endpoint: missing" },
     { "bad endpoint", { GOOD, "--link-endpoint=udp://x" }, "link.endpoint: expected tcp://" },
     { "bad server key", { GOOD, "--link-server-key=abc" }, "link.server_key: expected 40" },

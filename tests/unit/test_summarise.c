@@ -17,7 +17,7 @@ struct sums {
 struct sink {
     struct sums sums[CONNS + 1];
     size_t records, rows;
-    uint64_t n_bytes;
+    uint64_t n_bytes, from_us, rows_dropped; /* the last two of the newest record */
 };
 
 static void on_record(const uint8_t *data, size_t len, size_t n_rows, uint64_t n_bytes, void *arg)
@@ -33,6 +33,8 @@ static void on_record(const uint8_t *data, size_t len, size_t n_rows, uint64_t n
     assert_int_equal(lamp_batch_unpack(m->u.summary.batch, &b), LAMP_OK);
     assert_int_equal(b->n_conns, n_rows);
     k->records++;
+    k->from_us = b->t_from_us;
+    k->rows_dropped = b->counters.summary_rows_dropped;
     k->rows += n_rows;
     k->n_bytes += m->u.summary.n_bytes;
     for (size_t i = 0; i < b->n_conns; i++) {
@@ -103,7 +105,7 @@ static void run(size_t max_conns)
         for (size_t i = 0; i < CONNS; i++)
             if (!conns[i].ended)
                 lamp_summarise_conn(s, &conns[i]);
-        lamp_summarise_flush(s, &counters, 1000 + round * 1000, round);
+        lamp_summarise_flush(&s, 1, &counters, 1000 + round * 1000, round);
     }
     uint64_t bytes = 0;
     for (size_t i = 0; i < CONNS; i++) {
@@ -152,9 +154,9 @@ static void test_quiet(void **state)
         .id = 1, .family = "stratum-v1", .packets = { 1, 1 }, .workers = { .v = { "rig1" }, .n = 1 }
     };
     lamp_summarise_conn(s, &c);
-    lamp_summarise_flush(s, &counters, 2000, 2);
+    lamp_summarise_flush(&s, 1, &counters, 2000, 2);
     lamp_summarise_conn(s, &c); /* nothing new: no row, but a record */
-    lamp_summarise_flush(s, &counters, 3000, 3);
+    lamp_summarise_flush(&s, 1, &counters, 3000, 3);
     assert_int_equal(k.records, 2);
     assert_int_equal(k.rows, 1);
     lamp_summarise_free(s);
@@ -183,7 +185,7 @@ static void test_change_of_mind(void **state)
                            .shares.submitted = 9,
                            .workers = { .v = { "rig1" }, .n = 1 } };
     lamp_summarise_conn(s, &c);
-    lamp_summarise_flush(s, &counters, 2000, 2);
+    lamp_summarise_flush(&s, 1, &counters, 2000, 2);
     c.client_port = 3333;
     c.server_port = 40000;
     c.bytes[LAMP_UP] = 5100;
@@ -194,7 +196,7 @@ static void test_change_of_mind(void **state)
     c.shares.submitted = 4;
     c.ended = true;
     lamp_summarise_conn(s, &c);
-    lamp_summarise_flush(s, &counters, 3000, 3);
+    lamp_summarise_flush(&s, 1, &counters, 3000, 3);
     assert_int_equal(k.sums[1].bytes[0] + k.sums[1].bytes[1], 5200);
     assert_int_equal(k.sums[1].packets[0] + k.sums[1].packets[1], 52);
     assert_int_equal(k.sums[1].submitted, 9 + 4);
@@ -221,10 +223,47 @@ static void test_one_bad_row(void **state)
                                      .workers = { .v = { "rig1" }, .n = 1 } };
         lamp_summarise_conn(s, &c);
     }
-    lamp_summarise_flush(s, &counters, 2000, 2);
+    lamp_summarise_flush(&s, 1, &counters, 2000, 2);
     assert_int_equal(k.rows, 19);
     assert_int_equal(lamp_summarise_counters(s).lost_rows, 1);
     lamp_summarise_free(s);
+}
+
+/* What several have taken leaves as one record, with what each of them lost in its counters. */
+static void test_together(void **state)
+{
+    (void)state;
+    static struct sink k;
+    memset(&k, 0, sizeof(k));
+    lamp_summarise *all[3] = { NULL };
+    struct lamp_summarise_cfg cfg = {
+        .max_conns = 64, .max_record_bytes = 64 * 1024, .together = 3, .emit = on_record, .arg = &k
+    };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++, cfg.together = 0)
+        assert_int_equal(lamp_summarise_new(&cfg, 1000, 1, &all[i]), LAMP_OK);
+    const struct lamp_sensor_counters counters = { .packets = 1 };
+    for (size_t i = 1; i <= 30; i++) {
+        const struct lamp_conn c = { .id = i,
+                                     .family = "stratum-v1",
+                                     .bytes = { 60 * i, 0 },
+                                     .packets = { i, 0 },
+                                     .work = i == 7 ? (double)INFINITY : 1,
+                                     .workers = { .v = { "rig1" }, .n = 1 } };
+        lamp_summarise_conn(all[i % 3], &c);
+    }
+    lamp_summarise_flush(all, 3, &counters, 2000, 2);
+    assert_int_equal(k.rows, 29);
+    for (size_t i = 1; i <= 30; i++)
+        assert_int_equal(k.sums[i].packets[0], i == 7 ? 0 : i);
+    k.records = 0;
+    for (size_t i = 0; i < 3; i++)
+        lamp_summarise_begin(all[i], 5000, 5);
+    lamp_summarise_flush(all, 3, &counters, 6000, 6);
+    assert_int_equal(k.records, 1);
+    assert_int_equal(k.from_us, 5000);
+    assert_int_equal(k.rows_dropped, 1);
+    for (size_t i = 0; i < 3; i++)
+        lamp_summarise_free(all[i]);
 }
 
 int main(void)
@@ -232,7 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums),        cmocka_unit_test(test_sums_with_small_table),
         cmocka_unit_test(test_quiet),       cmocka_unit_test(test_change_of_mind),
-        cmocka_unit_test(test_one_bad_row),
+        cmocka_unit_test(test_one_bad_row), cmocka_unit_test(test_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
