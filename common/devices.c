@@ -300,9 +300,11 @@ void lamp_devices_estimate(const lamp_devices *d, const struct lamp_rate *rate,
     if (!d || !algorithm || rate->method == LAMP_RATE_NONE || !(rate->value > 0) ||
         !isfinite(rate->value))
         return;
-    struct distribution *q = calloc(1, sizeof(*q));
+    struct distribution *q = malloc(sizeof(*q)); /* large, and filled as far as it is used */
     if (!q)
         return;
+    q->n = 0;
+    q->weight = 0;
     q->n_models = models_of(d, algorithm, q->models);
     for (size_t m = 0; m < q->n_models; m++)
         add_model(q, m, rate, known_count);

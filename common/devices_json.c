@@ -8,9 +8,9 @@ static void range(struct lamp_json *j, const char *key, const struct lamp_range 
         return;
     }
     lamp_json_object(j, key);
-    lamp_json_double(j, "value", r->value);
-    lamp_json_double(j, "low", r->low);
-    lamp_json_double(j, "high", r->high);
+    lamp_json_estimate(j, "value", r->value);
+    lamp_json_estimate(j, "low", r->low);
+    lamp_json_estimate(j, "high", r->high);
     lamp_json_end(j);
 }
 
@@ -20,11 +20,11 @@ static void guess(struct lamp_json *j, const struct lamp_hardware_guess *g)
     lamp_json_str(j, "kind", g->kind);
     lamp_json_str(j, "vendor", g->vendor);
     lamp_json_str(j, "model", g->model);
-    lamp_json_double(j, "rate", g->rate);
-    lamp_json_double(j, "share", g->share);
+    lamp_json_estimate(j, "rate", g->rate);
+    lamp_json_estimate(j, "share", g->share);
     range(j, "count", &g->count);
     range(j, "watts", &g->watts);
-    lamp_json_double(j, "probability", g->probability);
+    lamp_json_estimate(j, "probability", g->probability);
     lamp_json_end(j);
 }
 
@@ -38,7 +38,7 @@ static void devices(struct lamp_json *j, const struct lamp_hardware *h)
     range(j, "count", &h->count);
     lamp_json_object(j, "kinds");
     for (size_t k = 0; k < ARRAY_LEN(h->kinds); k++)
-        lamp_json_double(j, lamp_hardware_kinds[k], h->kinds[k]);
+        lamp_json_estimate(j, lamp_hardware_kinds[k], h->kinds[k]);
     lamp_json_end(j);
     lamp_json_array(j, "models");
     for (size_t i = 0; i < h->n; i++)

@@ -87,6 +87,15 @@ static void put(struct lamp_json *j, const char *s, size_t n)
     j->buf[j->len] = '\0';
 }
 
+/* How many bytes from s on are ASCII that stands for itself in a string. */
+static size_t plain_run(const uint8_t *s, size_t len)
+{
+    size_t n = 0;
+    while (n < len && s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+        n++;
+    return n;
+}
+
 static void put_quoted(struct lamp_json *j, const uint8_t *s, size_t len)
 {
     static const char short_form[] = {
@@ -94,6 +103,12 @@ static void put_quoted(struct lamp_json *j, const uint8_t *s, size_t len)
     };
     put(j, "\"", 1);
     for (size_t i = 0; i < len;) {
+        const size_t run = plain_run(s + i, len - i);
+        if (run > 0) {
+            put(j, (const char *)s + i, run);
+            i += run;
+            continue;
+        }
         size_t n = lamp_utf8_len(s + i, len - i);
         char esc[8];
         if (n == 0)
@@ -212,6 +227,15 @@ void lamp_json_double(struct lamp_json *j, const char *key, double v)
         n = print_double(t, enough, v);
     }
     lamp_json_raw(j, key, t, (size_t)n);
+}
+
+void lamp_json_estimate(struct lamp_json *j, const char *key, double v)
+{
+    char t[DOUBLE_MAX];
+    if (isfinite(v))
+        lamp_json_raw(j, key, t, (size_t)print_double(t, 6, v));
+    else
+        lamp_json_null(j, key);
 }
 
 void lamp_json_time(struct lamp_json *j, const char *key, uint64_t t_us)

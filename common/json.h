@@ -41,7 +41,10 @@ void lamp_json_null(struct lamp_json *j, const char *key);
 void lamp_json_bool(struct lamp_json *j, const char *key, bool v);
 void lamp_json_int(struct lamp_json *j, const char *key, int64_t v);
 void lamp_json_uint(struct lamp_json *j, const char *key, uint64_t v);
+/* The shortest form that reads back as the same number; null for what is not finite. */
 void lamp_json_double(struct lamp_json *j, const char *key, double v);
+/* The same of a value that is known to six digits at best: several times cheaper. */
+void lamp_json_estimate(struct lamp_json *j, const char *key, double v);
 
 /* Seconds with six decimals from microseconds; null for 0. */
 void lamp_json_time(struct lamp_json *j, const char *key, uint64_t t_us);

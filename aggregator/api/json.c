@@ -52,9 +52,9 @@ static void rate(struct lamp_json *j, const struct lamp_rate *r, struct lamp_byt
         return;
     }
     lamp_json_object(j, "hashrate");
-    lamp_json_double(j, "value", r->value);
-    lamp_json_double(j, "low", r->low);
-    lamp_json_double(j, "high", r->high);
+    lamp_json_estimate(j, "value", r->value);
+    lamp_json_estimate(j, "low", r->low);
+    lamp_json_estimate(j, "high", r->high);
     if (unit.len)
         lamp_json_bytes(j, "unit", unit);
     else

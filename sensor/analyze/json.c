@@ -113,9 +113,9 @@ static void hashrate(struct lamp_json *j, const struct lamp_conn *c,
         return;
     }
     lamp_json_object(j, "hashrate");
-    lamp_json_double(j, "value", r.value);
-    lamp_json_double(j, "low", r.low);
-    lamp_json_double(j, "high", r.high);
+    lamp_json_estimate(j, "value", r.value);
+    lamp_json_estimate(j, "low", r.low);
+    lamp_json_estimate(j, "high", r.high);
     lamp_json_str(j, "unit", c->unit ? c->unit : "H/s");
     lamp_json_str(j, "method", lamp_rate_method_name(r.method));
     lamp_json_end(j);
