@@ -12,6 +12,7 @@ enum {
     MAX_COINS = 1024,
     MAX_ALGORITHMS = 1024,
     MAX_POOLS = 16384,
+    MAX_HOST = 256,   /* with its end */
     MAX_WALLET = 160, /* longest address form is Monero's integrated one: 106 */
     DOMINANCE = 3,    /* how many times the pools of any other coin make it "the" coin */
 };
@@ -35,6 +36,8 @@ struct lamp_catalogue {
     struct algorithm *algorithms;
     struct lamp_pool *pools; /* by host name, then port */
     size_t n_coins, n_algorithms, n_pools;
+    uint32_t *hosts; /* by hash of the name: index of the host's first row, and 1; 0: free */
+    size_t n_hosts;  /* places, a power of two, at most half of them taken */
     uint64_t ports[65536 / 64]; /* a bit for each port of a pool */
 };
 
@@ -121,6 +124,44 @@ static int by_host_and_port(const void *a, const void *b)
     return order ? order : (x->port > y->port) - (x->port < y->port);
 }
 
+/* FNV-1a, without regard to case. */
+static uint64_t host_hash(struct lamp_bytes name)
+{
+    uint64_t h = 0xcbf29ce484222325;
+    for (size_t i = 0; i < name.len; i++)
+        h = (h ^ (name.data[i] | 0x20)) * 0x100000001b3;
+    return h ^ h >> 32;
+}
+
+static bool is_host(const struct lamp_pool *p, struct lamp_bytes name)
+{
+    return strncasecmp(p->fqdn, (const char *)name.data, name.len) == 0 && !p->fqdn[name.len];
+}
+
+/* Where in the table of hosts the name is, or would be. */
+static size_t host_place(const lamp_catalogue *c, struct lamp_bytes name)
+{
+    size_t i = host_hash(name) & (c->n_hosts - 1);
+    while (c->hosts[i] && !is_host(&c->pools[c->hosts[i] - 1], name))
+        i = (i + 1) & (c->n_hosts - 1);
+    return i;
+}
+
+static int index_hosts(lamp_catalogue *c)
+{
+    for (c->n_hosts = 2; c->n_hosts < 2 * c->n_pools;)
+        c->n_hosts *= 2;
+    c->hosts = calloc(c->n_hosts, sizeof(*c->hosts));
+    if (!c->hosts)
+        return LAMP_ENOMEM;
+    for (size_t i = 0; i < c->n_pools; i++) {
+        uint32_t *place = &c->hosts[host_place(c, lamp_bytes_of(c->pools[i].fqdn))];
+        if (!*place)
+            *place = (uint32_t)i + 1;
+    }
+    return LAMP_OK;
+}
+
 int lamp_catalogue_load(const char *folder, lamp_catalogue **out, char *why, size_t size)
 {
     int err = LAMP_ENOMEM;
@@ -138,6 +179,11 @@ int lamp_catalogue_load(const char *folder, lamp_catalogue **out, char *why, siz
         if ((err = lamp_csv_load(folder, &tables[i], c, &c->text[i], why, size)))
             goto fail;
     qsort(c->pools, c->n_pools, sizeof(*c->pools), by_host_and_port);
+    err = index_hosts(c);
+    if (err) {
+        snprintf(why, size, "%s", lamp_strerror(err));
+        goto fail;
+    }
     *out = c;
     return LAMP_OK;
 fail:
@@ -157,6 +203,7 @@ lamp_catalogue *lamp_catalogue_free(lamp_catalogue *c)
     free(c->coins);
     free(c->algorithms);
     free(c->pools);
+    free(c->hosts);
     free(c);
     return NULL;
 }
@@ -208,7 +255,7 @@ bool lamp_catalogue_is_pool_port(const lamp_catalogue *c, uint16_t port)
 const struct lamp_pool *lamp_catalogue_pool(const lamp_catalogue *c, struct lamp_bytes fqdn,
                                             uint16_t port)
 {
-    char host[256];
+    char host[MAX_HOST];
     if (fqdn.len == 0 || fqdn.len >= sizeof(host) || memchr(fqdn.data, '\0', fqdn.len))
         return NULL;
     memcpy(host, fqdn.data, fqdn.len);
@@ -241,20 +288,10 @@ const struct lamp_pool *lamp_catalogue_pool_at_port(const lamp_catalogue *c, con
 
 const struct lamp_pool *lamp_catalogue_host(const lamp_catalogue *c, struct lamp_bytes fqdn)
 {
-    char host[256];
-    if (fqdn.len == 0 || fqdn.len >= sizeof(host) || memchr(fqdn.data, '\0', fqdn.len))
+    if (fqdn.len == 0 || fqdn.len >= MAX_HOST || memchr(fqdn.data, '\0', fqdn.len))
         return NULL;
-    memcpy(host, fqdn.data, fqdn.len);
-    host[fqdn.len] = '\0';
-    size_t from = 0, to = c->n_pools; /* the first row of the host */
-    while (from < to) {
-        const size_t mid = from + (to - from) / 2;
-        if (strcasecmp(c->pools[mid].fqdn, host) < 0)
-            from = mid + 1;
-        else
-            to = mid;
-    }
-    return from < c->n_pools && strcasecmp(c->pools[from].fqdn, host) == 0 ? &c->pools[from] : NULL;
+    const uint32_t row = c->hosts[host_place(c, fqdn)];
+    return row ? &c->pools[row - 1] : NULL;
 }
 
 /* Whether a miner of that family may be paid in coins of the catalogue's protocol. The protocols
@@ -319,24 +356,27 @@ static const struct lamp_coin *winner(const struct contest *q)
     return clear ? &q->best->is : NULL;
 }
 
-const struct lamp_coin *lamp_catalogue_coin_of_wallet(const lamp_catalogue *c,
-                                                      struct lamp_bytes wallet, const char *family,
-                                                      const char *algorithm,
-                                                      unsigned *out_candidates)
+struct lamp_wallet_match lamp_catalogue_wallet(const lamp_catalogue *c, struct lamp_bytes wallet,
+                                               const char *family, const char *algorithm)
 {
     char text[MAX_WALLET];
     struct contest all = { 0 }, fitting = { 0 };
+    const struct lamp_algorithm *common = NULL;
+    bool differ = false;
     const struct coin *coin;
     size_t at = 0;
-    while (wallet_text(wallet, text) && (coin = next_match(c, text, family, &at))) {
+    if (!wallet_text(wallet, text))
+        return (struct lamp_wallet_match){ 0 };
+    while ((coin = next_match(c, text, family, &at))) {
         enter(&all, coin, coin->spread);
         if (algorithm && streq(coin->is.algorithm, algorithm))
             enter(&fitting, coin, coin->spread);
+        const struct lamp_algorithm *its = lamp_catalogue_algorithm(c, coin->is.algorithm);
+        differ |= !its || (common && its != common);
+        common = its;
     }
     const struct contest *q = fitting.n ? &fitting : &all;
-    if (out_candidates)
-        *out_candidates = q->n;
-    return winner(q);
+    return (struct lamp_wallet_match){ winner(q), q->n, differ ? NULL : common };
 }
 
 const struct lamp_coin *lamp_catalogue_coin_of_algorithm(const lamp_catalogue *c,
@@ -351,23 +391,4 @@ const struct lamp_coin *lamp_catalogue_coin_of_algorithm(const lamp_catalogue *c
     }
     *out_only = q.n == 1;
     return q.best && q.best->spread > 0 ? winner(&q) : NULL;
-}
-
-const struct lamp_algorithm *lamp_catalogue_algorithm_of_wallet(const lamp_catalogue *c,
-                                                                struct lamp_bytes wallet,
-                                                                const char *family)
-{
-    char text[MAX_WALLET];
-    const struct lamp_algorithm *common = NULL;
-    const struct coin *coin;
-    size_t at = 0;
-    if (!wallet_text(wallet, text))
-        return NULL;
-    while ((coin = next_match(c, text, family, &at))) {
-        const struct lamp_algorithm *a = lamp_catalogue_algorithm(c, coin->is.algorithm);
-        if (!a || (common && a != common))
-            return NULL;
-        common = a;
-    }
-    return common;
 }

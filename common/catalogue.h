@@ -62,14 +62,19 @@ bool lamp_catalogue_is_pool_port(const lamp_catalogue *c, uint16_t port);
 const struct lamp_pool *lamp_catalogue_pool_at_port(const lamp_catalogue *c, const char *pool,
                                                     uint16_t port, bool legacy);
 
+/* What the form of a wallet's address tells. */
+struct lamp_wallet_match {
+    const struct lamp_coin *coin;           /* NULL: none fits, or several that are mined alike */
+    unsigned n;                             /* how many fit */
+    const struct lamp_algorithm *algorithm; /* of all that fit; NULL: none does, or they differ */
+};
+
 /* The coin whose address form the wallet matches among those of the protocol family (NULL:
  * all that share mining.*). Forks share address forms: then only the coins of the algorithm count, if
  * it is given and any of them has it, and it is the one that is mined at three times as many pools as
- * any other, or NULL. *out_candidates (may be NULL): how many match. */
-const struct lamp_coin *lamp_catalogue_coin_of_wallet(const lamp_catalogue *c,
-                                                      struct lamp_bytes wallet, const char *family,
-                                                      const char *algorithm,
-                                                      unsigned *out_candidates);
+ * any other. */
+struct lamp_wallet_match lamp_catalogue_wallet(const lamp_catalogue *c, struct lamp_bytes wallet,
+                                               const char *family, const char *algorithm);
 
 /* The coin mined with an algorithm among those of the family: the only one (*out_only), or the one
  * that is, or was, mined at three times as many pools as any other, or NULL. It has to be mined
@@ -77,9 +82,3 @@ const struct lamp_coin *lamp_catalogue_coin_of_wallet(const lamp_catalogue *c,
 const struct lamp_coin *lamp_catalogue_coin_of_algorithm(const lamp_catalogue *c,
                                                          const char *algorithm, const char *family,
                                                          bool *out_only);
-
-/* The algorithm that all coins whose address form the wallet matches have in common; NULL
- * where none matches or they differ. */
-const struct lamp_algorithm *lamp_catalogue_algorithm_of_wallet(const lamp_catalogue *c,
-                                                                struct lamp_bytes wallet,
-                                                                const char *family);

@@ -83,19 +83,18 @@ static void identify_wallet(struct lamp_session *s)
     s->wallet_looks++;
     const struct lamp_address a = lamp_address_check(lamp_bytes_of(wallet));
     const struct lamp_bytes text = lamp_bytes_of(a.check == LAMP_ADDRESS_RIGHT ? a.text : wallet);
-    unsigned n;
-    const struct lamp_coin *coin =
-        lamp_catalogue_coin_of_wallet(s->catalogue, text, s->wallet_family, s->algorithm_hint, &n);
-    s->wallet_algorithm = lamp_catalogue_algorithm_of_wallet(s->catalogue, text, s->wallet_family);
+    const struct lamp_wallet_match fits =
+        lamp_catalogue_wallet(s->catalogue, text, s->wallet_family, s->algorithm_hint);
+    s->wallet_algorithm = fits.algorithm;
     char check[48], why[LAMP_CONN_DETAIL];
     snprintf(why, sizeof(why), "form of the wallet address, %s%s",
              lamp_address_check_text(&a, check, sizeof(check)),
-             n > 1 ? "; the most mined of several coins with this form" : "");
+             fits.n > 1 ? "; the most mined of several coins with this form" : "");
     const bool right = a.check == LAMP_ADDRESS_RIGHT;
-    lamp_session_coin(s, coin,
-                      n > 1   ? LAMP_COIN_BY_LIKENESS
-                      : right ? LAMP_COIN_BY_ADDRESS
-                              : LAMP_COIN_BY_FORM,
+    lamp_session_coin(s, fits.coin,
+                      fits.n > 1 ? LAMP_COIN_BY_LIKENESS
+                      : right    ? LAMP_COIN_BY_ADDRESS
+                                 : LAMP_COIN_BY_FORM,
                       why);
     /* All coins of the family share Ethereum's address form; while it was mined, it had nearly all
      * of the hash rate. */

@@ -80,9 +80,9 @@ static void test_quoting(void **state)
     assert_string_equal(lamp_catalogue_algorithm(c, "TWO")->unit, "Sol/s");
     assert_null(lamp_catalogue_algorithm(c, "on"));
     assert_null(lamp_catalogue_algorithm(c, ""));
-    assert_non_null(lamp_catalogue_coin_of_wallet(c, lamp_bytes_of("xxx"), "f", NULL, NULL));
-    assert_null(lamp_catalogue_coin_of_wallet(c, lamp_bytes_of("xxx"), "g", NULL, NULL));
-    assert_null(lamp_catalogue_coin_of_wallet(c, lamp_bytes_of("x"), NULL, NULL, NULL));
+    assert_non_null(lamp_catalogue_wallet(c, lamp_bytes_of("xxx"), "f", NULL).coin);
+    assert_null(lamp_catalogue_wallet(c, lamp_bytes_of("xxx"), "g", NULL).coin);
+    assert_null(lamp_catalogue_wallet(c, lamp_bytes_of("x"), NULL, NULL).coin);
     lamp_catalogue_free(c);
 }
 
@@ -102,6 +102,12 @@ static void test_pool_lookup(void **state)
     assert_null(lamp_catalogue_pool(c, lamp_bytes_of("a.example"), 1));
     assert_string_equal(lamp_catalogue_pool(c, lamp_bytes_of("b.example"), 1)->pool, "Any");
     assert_null(lamp_catalogue_pool(c, lamp_bytes_of(""), 1));
+    assert_string_equal(lamp_catalogue_host(c, lamp_bytes_of("A.Example"))->pool, "One");
+    assert_string_equal(lamp_catalogue_host(c, lamp_bytes_of("b.example"))->pool, "Any");
+    assert_null(lamp_catalogue_host(c, lamp_bytes_of("a.exampl")));
+    assert_null(lamp_catalogue_host(c, lamp_bytes_of("a.example.")));
+    assert_null(lamp_catalogue_host(c, (struct lamp_bytes){ (const uint8_t *)"a.example\0x", 11 }));
+    assert_null(lamp_catalogue_host(c, lamp_bytes_of("")));
     lamp_catalogue_free(c);
 }
 
@@ -126,17 +132,19 @@ static void test_shipped(void **state)
         fail_msg("%s", why);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const struct lamp_bytes w = lamp_bytes_of(cases[i].wallet);
-        const struct lamp_coin *coin =
-            lamp_catalogue_coin_of_wallet(c, w, cases[i].family, NULL, NULL);
+        const struct lamp_wallet_match fits = lamp_catalogue_wallet(c, w, cases[i].family, NULL);
+        const struct lamp_coin *coin = fits.coin;
         if (!coin != !cases[i].coin || (coin && !streq(coin->symbol, cases[i].coin)))
             fail_msg("%s: %s", cases[i].wallet, coin ? coin->symbol : "none");
-        const struct lamp_algorithm *a = lamp_catalogue_algorithm_of_wallet(c, w, cases[i].family);
         if (cases[i].algorithm)
-            assert_string_equal(a->name, cases[i].algorithm);
+            assert_string_equal(fits.algorithm->name, cases[i].algorithm);
     }
     assert_string_equal(lamp_catalogue_algorithm(c, "rx/0")->name, "randomx");
     assert_true(lamp_catalogue_algorithm(c, "sha256d")->hashes_per_diff1 == 4294967296.0);
     assert_true(lamp_catalogue_algorithm(c, "scrypt")->hashes_per_diff1 == 65536);
+    const struct lamp_pool *p = lamp_catalogue_host(c, lamp_bytes_of("pool.supportxmr.com"));
+    assert_non_null(p);
+    assert_string_equal(p->fqdn, "pool.supportxmr.com");
     lamp_catalogue_free(c);
 }
 
