@@ -319,14 +319,12 @@ static void choose_recog(lamp_classify *c, lamp_inspect *s, const struct lamp_sa
         note_heads(s);
 }
 
-static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, struct lamp_bytes text,
-                      uint64_t t_us)
+/* Takes the line in c->line. */
+static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, uint64_t t_us)
 {
-    struct lamp_jsonline *line = &c->line;
-    const uint32_t number = ++s->half[dir].n_lines;
-    if (lamp_jsonline_parse(text, line) != LAMP_OK)
-        return;
-    const struct lamp_saying saying = lamp_saying_of(c->registry, line);
+    const struct lamp_jsonline *line = &c->line;
+    const uint32_t number = s->half[dir].n_lines;
+    struct lamp_saying saying = lamp_saying_of(c->registry, line);
     choose_recog(c, s, &saying, dir, t_us);
     if (!s->recog)
         return;
@@ -408,17 +406,19 @@ static size_t take_text(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
                         const struct lamp_unwrapped *u, uint64_t t_us)
 {
     struct half *h = &s->half[dir];
-    struct lamp_bytes bytes = u->bytes, line;
+    struct lamp_bytes bytes = u->bytes;
     if (u->anew)
         lamp_lines_anew(&h->lines, u->message);
     c->line.in_http = u->http;
     while (!h->dead) {
         const enum lamp_lines_event event =
-            lamp_lines_next(&h->lines, lamp_unwrapper_pieces(c->unwrapper), &bytes, &line);
+            lamp_lines_next(&h->lines, lamp_unwrapper_pieces(c->unwrapper), &bytes, &c->line);
         if (event == LAMP_LINES_MORE)
             break;
-        if (event == LAMP_LINES_LINE) {
-            take_line(c, s, dir, line, t_us);
+        if (event == LAMP_LINES_LINE || event == LAMP_LINES_ODD) {
+            h->n_lines++;
+            if (event == LAMP_LINES_LINE)
+                take_line(c, s, dir, t_us);
             h->dead = !s->recog && h->n_lines >= LAMP_PROBE_LINES;
             continue;
         }

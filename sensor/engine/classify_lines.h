@@ -15,15 +15,16 @@ struct lamp_lines {
 
 enum lamp_lines_event {
     LAMP_LINES_MORE,   /* all bytes are used up */
-    LAMP_LINES_LINE,   /* an object is complete */
+    LAMP_LINES_LINE,   /* an object is complete and was read */
+    LAMP_LINES_ODD,    /* an object is complete, but no JSON as we read it, or too long */
     LAMP_LINES_STRAY,  /* a byte that begins no object; it and the rest of its line are skipped */
     LAMP_LINES_BROKEN, /* a byte that cannot stand in an object; the same */
 };
 
 /* Looks through *bytes and moves it past what was used up, until something happens. *out is the
- * object of LAMP_LINES_LINE and lasts until the next call. */
+ * object of LAMP_LINES_LINE and lasts until the next call; its in_http is left alone. */
 enum lamp_lines_event lamp_lines_next(struct lamp_lines *l, lamp_pieces *pieces,
-                                      struct lamp_bytes *bytes, struct lamp_bytes *out);
+                                      struct lamp_bytes *bytes, struct lamp_jsonline *out);
 
 /* Forgets what was begun: a stream or, if so, a whole message begins, which may have line feeds
  * inside its objects. */

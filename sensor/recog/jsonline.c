@@ -3,6 +3,8 @@
 
 #include "common/text.h"
 
+#include <endian.h>
+
 /* ---- one object ---- */
 
 struct level {
@@ -17,6 +19,7 @@ struct parser {
     struct level stack[LAMP_JSONLINE_DEPTH];
     size_t depth;
     struct lamp_bytes key; /* of the value that comes next */
+    bool one_line;         /* a line feed may stand nowhere in the object */
 };
 
 static bool is_blank(uint8_t c)
@@ -26,7 +29,7 @@ static bool is_blank(uint8_t c)
 
 static void skip_blank(struct parser *s)
 {
-    while (s->p < s->end && is_blank(*s->p))
+    while (s->p < s->end && is_blank(*s->p) && !(s->one_line && *s->p == '\n'))
         s->p++;
 }
 
@@ -43,8 +46,10 @@ static const uint8_t *string_special(const uint8_t *p, const uint8_t *end)
 {
     for (uint64_t word; end - p >= (ptrdiff_t)sizeof(word); p += sizeof(word)) {
         memcpy(&word, p, sizeof(word));
-        if (has_byte(word, '"') | has_byte(word, '\\') | has_byte(word, '\n'))
-            break;
+        word = le64toh(word);
+        const uint64_t hit = has_byte(word, '"') | has_byte(word, '\\') | has_byte(word, '\n');
+        if (hit)
+            return p + __builtin_ctzll(hit) / 8;
     }
     while (p < end && *p != '"' && *p != '\\' && *p != '\n')
         p++;
@@ -62,6 +67,8 @@ static int take_string(struct parser *s, struct lamp_bytes *out)
         }
         if (*s->p == '\\' && ++s->p == s->end)
             break;
+        if (s->one_line && *s->p == '\n')
+            return LAMP_EFORMAT;
     }
     return LAMP_ETRUNC;
 }
@@ -95,11 +102,14 @@ static int skip_container(struct parser *s)
         if (s->p == s->end)
             return LAMP_ETRUNC;
         if (*s->p == '"') {
-            if (take_string(s, &text) != LAMP_OK)
-                return LAMP_ETRUNC;
+            const int err = take_string(s, &text);
+            if (err)
+                return err;
             continue;
         }
         const uint8_t c = *s->p++;
+        if (s->one_line && c == '\n')
+            return LAMP_EFORMAT;
         if ((c == '{' || c == '[') && ++depth > LAMP_JSONLINE_DEPTH)
             return LAMP_EFORMAT;
         depth -= c == '}' || c == ']';
@@ -212,6 +222,26 @@ static int take_child(struct parser *s, bool first, bool *out_closed)
     return err ? err : take_value(s);
 }
 
+/* The object that the bytes begin with, but for blanks; s->p is behind it then. */
+static int take_object(struct parser *s)
+{
+    s->out->n = 0;
+    skip_blank(s);
+    if (s->p == s->end)
+        return LAMP_ETRUNC;
+    if (*s->p != '{')
+        return LAMP_EFORMAT;
+    int err = open_container(s, false);
+    for (bool first = true; !err && s->depth > 0;) {
+        const size_t depth = s->depth;
+        bool closed = false;
+        err = take_child(s, first, &closed);
+        first = !closed && s->depth > depth;
+    }
+    s->out->text = s->out->v[0].text;
+    return err;
+}
+
 int lamp_jsonline_parse(struct lamp_bytes text, struct lamp_jsonline *out)
 {
     if (text.len > LAMP_JSONLINE_MAX)
@@ -219,22 +249,19 @@ int lamp_jsonline_parse(struct lamp_bytes text, struct lamp_jsonline *out)
     struct parser s = { .p = text.data,
                         .end = text.data ? text.data + text.len : NULL,
                         .out = out };
-    out->text = text;
-    out->n = 0;
-    skip_blank(&s);
-    if (s.p == s.end)
-        return LAMP_ETRUNC;
-    if (*s.p != '{')
-        return LAMP_EFORMAT;
-    int err = open_container(&s, false);
-    for (bool first = true; !err && s.depth > 0;) {
-        const size_t depth = s.depth;
-        bool closed = false;
-        err = take_child(&s, first, &closed);
-        first = !closed && s.depth > depth;
-    }
+    const int err = take_object(&s);
     skip_blank(&s);
     return err ? err : s.p == s.end ? LAMP_OK : LAMP_EFORMAT;
+}
+
+int lamp_jsonline_first(struct lamp_bytes bytes, bool one_line, struct lamp_jsonline *out,
+                        size_t *out_used)
+{
+    const uint8_t *const end = bytes.data + lamp_min(bytes.len, (size_t)LAMP_JSONLINE_MAX);
+    struct parser s = { .p = bytes.data, .end = end, .out = out, .one_line = one_line };
+    const int err = take_object(&s);
+    *out_used = (size_t)(s.p - bytes.data);
+    return err;
 }
 
 /* ---- look-ups ---- */
@@ -246,7 +273,8 @@ const struct lamp_jsonvalue *lamp_jsonline_find(const struct lamp_jsonline *l,
     if (!in || in->type != LAMP_JSON_OBJECT)
         return NULL;
     for (size_t i = (size_t)(in - l->v) + 1; i < in->after; i = l->v[i].after)
-        if (l->v[i].key.len == key.len && memcmp(l->v[i].key.data, key.data, key.len) == 0)
+        if (l->v[i].key.len == key.len && key.len > 0 && l->v[i].key.data[0] == key.data[0] &&
+            memcmp(l->v[i].key.data, key.data, key.len) == 0)
             return &l->v[i];
     return NULL;
 }
@@ -428,6 +456,11 @@ static const uint8_t *pass_inside(struct lamp_jsonsplit *s, const uint8_t *p, co
     }
     s->depth = (uint8_t)depth;
     return p;
+}
+
+bool lamp_jsonsplit_between(const struct lamp_jsonsplit *s)
+{
+    return s->state == BETWEEN;
 }
 
 enum lamp_jsonsplit_event lamp_jsonsplit_next(struct lamp_jsonsplit *s, struct lamp_bytes bytes,

@@ -35,7 +35,7 @@ struct lamp_jsonvalue {
 };
 
 struct lamp_jsonline {
-    struct lamp_bytes text;
+    struct lamp_bytes text;                        /* of the object */
     struct lamp_jsonvalue v[LAMP_JSONLINE_VALUES]; /* v[0] is the object itself */
     uint16_t n;
     bool in_http; /* the caller's: the body of an HTTP message */
@@ -44,6 +44,11 @@ struct lamp_jsonline {
 /* Reads one object, which has to be all of `text` but for white space. LAMP_ETRUNC: it ends
  * too early. LAMP_EFORMAT: no JSON object, or deeper than the limit. LAMP_EFULL: too long. */
 LAMP_CHECK int lamp_jsonline_parse(struct lamp_bytes text, struct lamp_jsonline *out);
+
+/* The same for an object that the bytes only begin with; *out_used bytes are it and the blanks before
+ * it. one_line: a line feed may stand neither before it nor in it (LAMP_EFORMAT). */
+LAMP_CHECK int lamp_jsonline_first(struct lamp_bytes bytes, bool one_line,
+                                   struct lamp_jsonline *out, size_t *out_used);
 
 /* The member of an object, or item number i of an array; NULL if there is none (also when
  * `in` is NULL or of another type, so that look-ups may be chained). */
@@ -114,6 +119,9 @@ enum lamp_jsonsplit_event lamp_jsonsplit_byte(struct lamp_jsonsplit *s, uint8_t 
  * is then; else *io_at is the end. About two instructions for a byte of a string. */
 enum lamp_jsonsplit_event lamp_jsonsplit_next(struct lamp_jsonsplit *s, struct lamp_bytes bytes,
                                               size_t *io_at);
+
+/* Whether the next object, if any, has not begun. */
+bool lamp_jsonsplit_between(const struct lamp_jsonsplit *s);
 
 /* Starts over in the middle of a stream (bytes are missing): skips to the next line. */
 void lamp_jsonsplit_resync(struct lamp_jsonsplit *s);

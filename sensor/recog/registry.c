@@ -146,17 +146,21 @@ static bool fits(const struct lamp_method *m, const struct lamp_saying *s)
 }
 
 /* The first entry of the recogniser that fits; NULL: none. */
-static const struct lamp_method *method_of(const struct lamp_recog *r, const struct lamp_saying *s)
+static const struct lamp_method *method_of(const struct lamp_recog *r, struct lamp_saying *s)
 {
-    for (size_t i = 0; i < s->run->n; i++) {
+    if (s->asked == r)
+        return s->found;
+    s->asked = r;
+    s->found = NULL;
+    for (size_t i = 0; i < s->run->n && !s->found; i++) {
         const struct entry *e = &s->run->first[i];
         if (e->recog == r && fits(e->method, s))
-            return e->method;
+            s->found = e->method;
     }
-    return NULL;
+    return s->found;
 }
 
-static struct lamp_finding judge_alone(const struct lamp_recog *r, const struct lamp_saying *s)
+static struct lamp_finding judge_alone(const struct lamp_recog *r, struct lamp_saying *s)
 {
     const struct lamp_method *m = method_of(r, s);
     if (m)
@@ -164,7 +168,7 @@ static struct lamp_finding judge_alone(const struct lamp_recog *r, const struct 
     return r->judge ? r->judge(s->line) : (struct lamp_finding){ .grade = LAMP_GRADE_NONE };
 }
 
-struct lamp_finding lamp_saying_judge(const struct lamp_saying *s, const struct lamp_recog *r)
+struct lamp_finding lamp_saying_judge(struct lamp_saying *s, const struct lamp_recog *r)
 {
     struct lamp_finding f = { .grade = LAMP_GRADE_NONE };
     for (; r && f.grade == LAMP_GRADE_NONE; r = r->base)
@@ -216,7 +220,7 @@ const struct lamp_recog *lamp_saying_best(const struct lamp_saying *s, bool wall
     return best.recog;
 }
 
-struct lamp_finding lamp_saying_take(const struct lamp_saying *s, const struct lamp_recog *r,
+struct lamp_finding lamp_saying_take(struct lamp_saying *s, const struct lamp_recog *r,
                                      struct lamp_session *session, enum lamp_dir dir)
 {
     bool is_listed = false;
@@ -257,7 +261,7 @@ enum lamp_probe lamp_recog_probe(const lamp_registry *registry, const struct lam
             lines++;
             if (lamp_jsonline_parse(text, &line) != LAMP_OK)
                 return LAMP_NO_MATCH;
-            const struct lamp_saying saying = lamp_saying_of(registry, &line);
+            struct lamp_saying saying = lamp_saying_of(registry, &line);
             const struct lamp_finding f = lamp_saying_judge(&saying, r);
             if (f.grade == LAMP_GRADE_CERTAIN) {
                 *out_hit = (struct lamp_hit){ f, lines };

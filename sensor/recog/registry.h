@@ -23,12 +23,14 @@ struct lamp_saying {
     const struct lamp_jsonline *line;
     const struct lamp_jsonvalue *params; /* as struct lamp_method has it */
     const struct lamp_registry_run *run; /* registry.c: the entries of its method */
+    const struct lamp_recog *asked;      /* registry.c: whose method was looked for last, */
+    const struct lamp_method *found;     /* and what was found, or NULL */
 };
 
 struct lamp_saying lamp_saying_of(const lamp_registry *r, const struct lamp_jsonline *line);
 
 /* What the line is to a recogniser and, where that says nothing, to its bases. */
-struct lamp_finding lamp_saying_judge(const struct lamp_saying *s, const struct lamp_recog *r);
+struct lamp_finding lamp_saying_judge(struct lamp_saying *s, const struct lamp_recog *r);
 
 /* The recogniser that gives the line the best grade, and among those the one it names most
  * firmly. wallets: whether those of node and wallet traffic are asked as well; any other that is at
@@ -38,7 +40,7 @@ const struct lamp_recog *lamp_saying_best(const struct lamp_saying *s, bool wall
 
 /* Lets the recogniser, or else its bases, take the line into the session. dir: LAMP_UP from the
  * miner. Returns what the line proves given the session, or grade NONE. */
-struct lamp_finding lamp_saying_take(const struct lamp_saying *s, const struct lamp_recog *r,
+struct lamp_finding lamp_saying_take(struct lamp_saying *s, const struct lamp_recog *r,
                                      struct lamp_session *session, enum lamp_dir dir);
 
 enum { LAMP_PROBE_LINES = 16 }; /* lines of a direction that are judged before giving up */
