@@ -14,11 +14,11 @@ enum {
     ZCASH_HEADER = 140,
     ZCASH_NONCE = 108,
     SOLUTION = 1347, /* of n = 200, k = 9, with its length */
+    WAYS = 8,        /* places that a job may have: the oldest of them gives way */
 };
 
 /* What of a job goes into the header of its shares. */
 struct job {
-    uint64_t key;                      /* of session and job */
     crypto_hash_sha256_state coinbase; /* after the part before extranonce2 */
     uint8_t header[ZCASH_HEADER];
     uint8_t end[COINBASE_END], branches[BRANCHES][32];
@@ -26,10 +26,23 @@ struct job {
     uint32_t version;
 };
 
+/* Whose job is at the place of the same number; looked through without touching the jobs. */
+struct owner {
+    uint64_t key; /* of session and job; 0: none */
+    uint64_t made;
+};
+
 struct lamp_proofs {
-    size_t n, next;
+    size_t n;
+    uint64_t made; /* so far */
+    struct owner *owners;
     struct job jobs[];
 };
+
+size_t lamp_proofs_memory(size_t n)
+{
+    return sizeof(lamp_proofs) + n * (sizeof(struct job) + sizeof(struct owner));
+}
 
 int lamp_proofs_new(size_t n, lamp_proofs **out)
 {
@@ -37,6 +50,7 @@ int lamp_proofs_new(size_t n, lamp_proofs **out)
     if (!p)
         return LAMP_ENOMEM;
     p->n = n;
+    p->owners = (struct owner *)(p->jobs + n);
     *out = p;
     return LAMP_OK;
 }
@@ -45,11 +59,6 @@ lamp_proofs *lamp_proofs_free(lamp_proofs *p)
 {
     free(p);
     return NULL;
-}
-
-size_t lamp_proofs_memory(size_t n)
-{
-    return sizeof(lamp_proofs) + n * sizeof(struct job);
 }
 
 /* ---- reading ---- */
@@ -106,23 +115,48 @@ static uint64_t key_of(const struct lamp_session *s, struct lamp_bytes job)
     return lamp_session_hash((struct lamp_bytes){ (const uint8_t *)parts, sizeof(parts) });
 }
 
-static struct job *find_job(const struct lamp_session *s, struct lamp_bytes job)
+/* The first of the WAYS places of a key, or of all where there are not so many. */
+static size_t places_of(const lamp_proofs *p, uint64_t key, size_t *out_n)
 {
+    *out_n = lamp_min(p->n, (size_t)WAYS);
+    return key % (p->n / *out_n) * *out_n;
+}
+
+static const struct job *find_job(const struct lamp_session *s, struct lamp_bytes job)
+{
+    if (!s->proofs)
+        return NULL;
     const uint64_t key = key_of(s, job);
-    for (size_t i = 0; s->proofs && i < s->proofs->n; i++)
-        if (s->proofs->jobs[i].key == key)
+    size_t n;
+    const size_t first = places_of(s->proofs, key, &n);
+    for (size_t i = first; i < first + n; i++)
+        if (s->proofs->owners[i].key == key)
             return &s->proofs->jobs[i];
     return NULL;
 }
 
-/* A place for a job, if shares of the session will be checked. */
-static struct job *new_job(const struct lamp_session *s)
+/* A place for a job, if shares of the session will be checked; to be given to it by own_job() when it
+ * is complete. */
+static struct job *new_job(const struct lamp_session *s, struct lamp_bytes job)
 {
-    if (!s->proofs || s->values.n >= LAMP_PROOF_CHECKS)
+    lamp_proofs *p = s->proofs;
+    if (!p || s->values.n >= LAMP_PROOF_CHECKS)
         return NULL;
-    struct job *j = &s->proofs->jobs[s->proofs->next++ % s->proofs->n];
-    j->key = 0; /* until it is complete */
-    return j;
+    const uint64_t key = key_of(s, job);
+    size_t n;
+    const size_t first = places_of(p, key, &n);
+    size_t place = first; /* of the job itself, sent again, or else of the oldest one */
+    for (size_t i = first; i < first + n && p->owners[place].key != key; i++)
+        if (p->owners[i].key == key || p->owners[i].made < p->owners[place].made)
+            place = i;
+    p->owners[place] = (struct owner){ 0 };
+    return &p->jobs[place];
+}
+
+static void own_job(const struct lamp_session *s, const struct job *j, struct lamp_bytes job)
+{
+    lamp_proofs *p = s->proofs;
+    p->owners[j - p->jobs] = (struct owner){ key_of(s, job), ++p->made };
 }
 
 /* ---- what values tell ---- */
@@ -249,8 +283,8 @@ void lamp_proof_bitcoin_job(struct lamp_session *s, const struct lamp_jsonline *
                             const struct lamp_jsonvalue *params)
 {
     const struct lamp_jsonvalue *id = lamp_jsonline_item(line, params, 0);
-    struct job *j = new_job(s);
-    if (!j || !id || s->extranonce_len == 0)
+    struct job *j = id ? new_job(s, id->text) : NULL;
+    if (!j || s->extranonce_len == 0)
         return;
     uint8_t previous[32], version[4];
     if (!read_exactly(text_at(line, params, 1), previous, sizeof(previous)) ||
@@ -264,10 +298,11 @@ void lamp_proof_bitcoin_job(struct lamp_session *s, const struct lamp_jsonline *
                  (uint32_t)version[2] << 8 | version[3];
     for (size_t i = 0; i < sizeof(previous); i++) /* words of four bytes are turned round */
         j->header[4 + i] = previous[i / 4 * 4 + 3 - i % 4];
-    j->key = key_of(s, id->text);
+    own_job(s, j, id->text);
 }
 
-static void merkle_root(struct job *j, const uint8_t *extranonce2, size_t len, uint8_t root[32])
+static void merkle_root(const struct job *j, const uint8_t *extranonce2, size_t len,
+                        uint8_t root[32])
 {
     uint8_t pair[64];
     crypto_hash_sha256_state coinbase = j->coinbase;
@@ -299,7 +334,7 @@ void lamp_proof_bitcoin_share(struct lamp_session *s, const struct lamp_jsonline
                               const struct lamp_jsonvalue *params)
 {
     const struct lamp_jsonvalue *id = lamp_jsonline_item(line, params, 1);
-    struct job *j = id && !is_enough(s) ? find_job(s, id->text) : NULL;
+    const struct job *j = id && !is_enough(s) ? find_job(s, id->text) : NULL;
     uint8_t extranonce2[16], header[BITCOIN_HEADER], hash[32];
     size_t len;
     if (!j || !read_some(text_at(line, params, 2), extranonce2, sizeof(extranonce2), &len))
@@ -329,8 +364,8 @@ void lamp_proof_zcash_job(struct lamp_session *s, const struct lamp_jsonline *li
 {
     static const uint8_t lengths[] = { 4, 32, 32, 32, 4, 4 }; /* all as they stand in the header */
     const struct lamp_jsonvalue *id = lamp_jsonline_item(line, params, 0);
-    struct job *j = new_job(s);
-    if (!j || !id || s->extranonce_len == 0 || s->extranonce_len > 32)
+    struct job *j = id ? new_job(s, id->text) : NULL;
+    if (!j || s->extranonce_len == 0 || s->extranonce_len > 32)
         return;
     size_t at = 0;
     for (size_t i = 0; i < ARRAY_LEN(lengths); at += lengths[i++])
@@ -338,7 +373,7 @@ void lamp_proof_zcash_job(struct lamp_session *s, const struct lamp_jsonline *li
             return;
     memcpy(j->header + ZCASH_NONCE, s->extranonce, s->extranonce_len);
     j->nonce1_len = s->extranonce_len;
-    j->key = key_of(s, id->text);
+    own_job(s, j, id->text);
 }
 
 void lamp_proof_zcash_share(struct lamp_session *s, const struct lamp_jsonline *line,
