@@ -67,10 +67,18 @@ static bool is_unprintable(const uint8_t *p, size_t n)
     return n == 3 && p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;
 }
 
+/* ASCII that every form leaves as it is. */
+static bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '\\';
+}
+
 static char *escape(const uint8_t *data, size_t len, char *buf, size_t size, bool printable)
 {
     size_t o = 0;
-    for (size_t i = 0; i < len;) {
+    for (; o < len && o + 1 < size && is_plain(data[o]); o++)
+        buf[o] = (char)data[o];
+    for (size_t i = o; i < len;) {
         size_t n = lamp_utf8_len(data + i, len - i);
         const bool hide = n == 0 || data[i] == '\0' || (printable && is_unprintable(data + i, n));
         const size_t step = n ? n : 1;

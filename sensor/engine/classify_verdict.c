@@ -53,8 +53,10 @@ void lamp_verdict_note(struct lamp_conn *conn, struct lamp_findings *all,
 {
     if (f->grade == LAMP_GRADE_NONE)
         return;
-    lamp_grounds_said(&all->grounds, f->dir, f->grade);
+    const bool is_news = lamp_grounds_said(&all->grounds, f->dir, f->grade);
     add_evidence(conn, all, f, line);
+    if (!is_news)
+        return;
     if (all->wallet) {
         if (lamp_verdict_best(all) == LAMP_GRADE_CERTAIN)
             lamp_verdict_raise(conn, LAMP_VERDICT_WALLET, 0.97);

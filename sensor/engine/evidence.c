@@ -57,10 +57,11 @@ void lamp_grounds_add(struct lamp_grounds *g, enum lamp_ground ground, struct la
         best->benign = m.benign;
 }
 
-void lamp_grounds_said(struct lamp_grounds *g, enum lamp_dir dir, enum lamp_grade grade)
+bool lamp_grounds_said(struct lamp_grounds *g, enum lamp_dir dir, enum lamp_grade grade)
 {
-    if (grade > g->side[dir])
-        g->side[dir] = grade;
+    if (grade <= g->side[dir])
+        return false;
+    g->side[dir] = grade;
     const enum lamp_grade up = g->side[LAMP_UP], down = g->side[LAMP_DOWN];
     const enum lamp_grade more = up > down ? up : down, less = up > down ? down : up;
     if (more == LAMP_GRADE_CERTAIN)
@@ -69,6 +70,7 @@ void lamp_grounds_said(struct lamp_grounds *g, enum lamp_dir dir, enum lamp_grad
     else if (more == LAMP_GRADE_STRONG)
         lamp_grounds_add(g, LAMP_GROUND_CONTENT,
                          less == LAMP_GRADE_STRONG ? lamp_mass_strong_both : lamp_mass_strong);
+    return true;
 }
 
 /* What speaks for and what speaks against count as two pieces of evidence of the group. */
@@ -76,8 +78,10 @@ struct lamp_belief lamp_grounds_belief(const struct lamp_grounds *g)
 {
     struct lamp_belief b = lamp_belief_none;
     for (size_t i = 0; i < LAMP_GROUNDS; i++) {
-        b = lamp_belief_with(b, (struct lamp_mass){ g->best[i].mining, 0 });
-        b = lamp_belief_with(b, (struct lamp_mass){ 0, g->best[i].benign });
+        if (g->best[i].mining > 0)
+            b = lamp_belief_with(b, (struct lamp_mass){ g->best[i].mining, 0 });
+        if (g->best[i].benign > 0)
+            b = lamp_belief_with(b, (struct lamp_mass){ 0, g->best[i].benign });
     }
     return b;
 }

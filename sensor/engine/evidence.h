@@ -60,7 +60,7 @@ static inline double lamp_belief_probability(const struct lamp_belief *b)
 void lamp_grounds_add(struct lamp_grounds *g, enum lamp_ground ground, struct lamp_mass m);
 
 /* The same for what a side said (enum lamp_dir relative to the miner). */
-void lamp_grounds_said(struct lamp_grounds *g, enum lamp_dir dir, enum lamp_grade grade);
+bool lamp_grounds_said(struct lamp_grounds *g, enum lamp_dir dir, enum lamp_grade grade);
 
 /* All groups together. */
 struct lamp_belief lamp_grounds_belief(const struct lamp_grounds *g);

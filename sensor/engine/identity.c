@@ -160,53 +160,64 @@ struct lamp_identity lamp_identity_of_name(const lamp_catalogue *catalogue, cons
 
 /* ---- words ---- */
 
-struct word {
-    const char *text;
-    size_t len;
-};
-#define WORD(s)                                                                                    \
-    {                                                                                              \
-        s, sizeof(s) - 1                                                                           \
-    }
+/* Words of three to eleven letters, with zeros behind them. */
+enum { WORD_MIN = 3, WORD_SIZE = 12 };
+typedef char word[WORD_SIZE];
 
-static bool one_of(const char *word, size_t len, const struct word *list, size_t n)
+static const word coins[] = { "btc",  "bitcoin", "eth",  "etc",   "xmr",  "monero", "rvn",
+                              "ltc",  "zec",     "kas",  "kaspa", "ergo", "erg",    "beam",
+                              "grin", "alph",    "zeph", "dash",  "doge", "coin",   "crypto" };
+static const word work[] = { "pool", "pools", "mine", "mining", "miner", "miners" };
+static const word alone[] = { "stratum",   "xmrig",    "nicehash",  "minexmr",
+                              "ethermine", "nanopool", "hashvault", "supportxmr" };
+
+static bool is_one_of(const word w, const word *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (list[i].len == len && list[i].text[0] == (word[0] | 0x20) &&
-            strncasecmp(word, list[i].text, len) == 0)
+        if (list[i][0] == w[0] && memcmp(list[i], w, WORD_SIZE) == 0)
             return true;
     return false;
 }
 
-static bool ends_with(const char *word, size_t len, const char *end, size_t n)
+/* The next word of a name from *io_at on, in lower case and cut to fit; how long it is, 0: none. */
+static size_t next_word(struct lamp_bytes name, size_t *io_at, word out)
 {
-    return len > n && strncasecmp(word + len - n, end, n) == 0;
+    size_t i = *io_at, len = 0;
+    while (i < name.len && !isalpha(name.data[i]))
+        i++;
+    memset(out, 0, WORD_SIZE);
+    for (; i < name.len && isalpha(name.data[i]); i++, len++)
+        if (len < WORD_SIZE - 1)
+            out[len] = (char)(name.data[i] | 0x20);
+    *io_at = i;
+    return len;
+}
+
+static bool has_coin(struct lamp_bytes name)
+{
+    word w;
+    for (size_t at = 0; next_word(name, &at, w);)
+        if (is_one_of(w, coins, ARRAY_LEN(coins)))
+            return true;
+    return false;
+}
+
+static bool ends_with(struct lamp_bytes text, size_t len, const char *end, size_t n)
+{
+    return len > n && strncasecmp((const char *)text.data + text.len - n, end, n) == 0;
 }
 
 bool lamp_identity_hint(struct lamp_bytes name)
 {
-    static const struct word coins[] = {
-        WORD("btc"),  WORD("bitcoin"), WORD("eth"),   WORD("etc"),  WORD("xmr"),   WORD("monero"),
-        WORD("rvn"),  WORD("ltc"),     WORD("zec"),   WORD("kas"),  WORD("kaspa"), WORD("ergo"),
-        WORD("erg"),  WORD("beam"),    WORD("grin"),  WORD("alph"), WORD("zeph"),  WORD("dash"),
-        WORD("doge"), WORD("coin"),    WORD("crypto")
-    };
-    static const struct word work[] = { WORD("pool"),   WORD("pools"), WORD("mine"),
-                                        WORD("mining"), WORD("miner"), WORD("miners") };
-    static const struct word alone[] = { WORD("stratum"),   WORD("xmrig"),     WORD("nicehash"),
-                                         WORD("minexmr"),   WORD("ethermine"), WORD("nanopool"),
-                                         WORD("hashvault"), WORD("supportxmr") };
-    bool coin = false, works = false, sure = false;
-    for (size_t i = 0, len; i < name.len; i += len + 1) {
-        const char *word = (const char *)name.data + i;
-        for (len = 0; i + len < name.len && isalpha((unsigned char)word[len]);)
-            len++;
-        if (len < 3)
+    bool works = false;
+    word w;
+    for (size_t at = 0, len; (len = next_word(name, &at, w)) > 0;) {
+        const struct lamp_bytes so_far = { name.data, at };
+        if (len < WORD_MIN)
             continue;
-        coin |= one_of(word, len, coins, ARRAY_LEN(coins));
-        works |= one_of(word, len, work, ARRAY_LEN(work)) || ends_with(word, len, "mining", 6);
-        /* "herominers": no coin beside it is needed */
-        sure |= one_of(word, len, alone, ARRAY_LEN(alone)) || ends_with(word, len, "miners", 6);
+        if (is_one_of(w, alone, ARRAY_LEN(alone)) || ends_with(so_far, len, "miners", 6))
+            return true; /* "herominers": no coin beside it is needed */
+        works |= is_one_of(w, work, ARRAY_LEN(work)) || ends_with(so_far, len, "mining", 6);
     }
-    return sure || (coin && works);
+    return works && has_coin(name);
 }

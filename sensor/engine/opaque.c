@@ -164,7 +164,8 @@ int lamp_opaque_open(lamp_opaque *o, const struct lamp_flow_facts *facts, const 
         return LAMP_EFULL;
     }
     *d = (struct lamp_dim){ .facts = *facts };
-    snprintf(d->server_name, sizeof(d->server_name), "%s", server_name);
+    const size_t len = strnlen(server_name, sizeof(d->server_name) - 1);
+    memcpy(d->server_name, server_name, len); /* zeros are behind it */
     o->n.opened++;
     *out = d;
     return LAMP_OK;
@@ -458,7 +459,6 @@ static bool on_hello(lamp_opaque *o, lamp_dim *d, struct lamp_bytes message, uin
     if (lamp_tls_hello_message(message, &hello) != LAMP_OK)
         return true;
     d->hello_us = t_us;
-    lamp_text_utf8(hello.sni.data, hello.sni.len, d->sni, sizeof(d->sni));
     if (hello.sni.len > 0)
         identify_name(o, d, "tls-name", hello.sni, t_us);
     d->offers_protocol = hello.alpn.len > 0;
@@ -466,6 +466,7 @@ static bool on_hello(lamp_opaque *o, lamp_dim *d, struct lamp_bytes message, uin
         o->n.browsers++;
         return false;
     }
+    lamp_text_utf8(hello.sni.data, hello.sni.len, d->sni, sizeof(d->sni));
     lamp_tls_offer_of(&hello, &d->offer);
     lamp_grounds_add(&d->grounds, LAMP_GROUND_SHAPE,
                      d->offers_protocol ? lamp_mass_browser : lamp_mass_plain_hello);
