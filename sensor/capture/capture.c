@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "sensor/capture/inbox.h"
 #include "sensor/capture/inside.h"
 #include "sensor/capture/lane.h"
 #include "sensor/capture/queue.h"
@@ -30,6 +31,8 @@ struct capture {
     int fd, statm_fd;
     lamp_catalogue *catalogue;
     lamp_queue *queue;
+    lamp_inbox *inbox;
+    bool summarised; /* since the link was last talked to */
     lamp_lane *lanes[LAMP_LANES_MAX];
     size_t n_lanes;
     lamp_replay *replay; /* NULL: live */
@@ -84,6 +87,7 @@ static void summarise(struct capture *c, uint64_t now_us, uint64_t mono_us)
         all[i] = lamp_lane_collect(c->lanes[i], now_us);
     fill_counters(c, &counters);
     lamp_summarise_flush(all, c->n_lanes, &counters, now_us, mono_us);
+    c->summarised = true;
 }
 
 /* ---- start ---- */
@@ -101,6 +105,12 @@ static int find_inside(const struct capture *c, struct lamp_prefix own[LAMP_INSI
     out->inside = own;
     out->private_too = true;
     return lamp_inside_of_interfaces((const char *const *)list->v, list->n, own, &out->n_inside);
+}
+
+static void on_answer(const char *name, const struct lamp_addr *addr,
+                      const struct lamp_addr *server, uint32_t ttl_s, void *arg)
+{
+    lamp_inbox_answer(arg, name, addr, server, ttl_s);
 }
 
 static int make_lanes(struct capture *c, const struct lamp_rollup_cfg *rollup)
@@ -138,8 +148,12 @@ static int make_lanes(struct capture *c, const struct lamp_rollup_cfg *rollup)
 static int open_lanes(struct capture *c)
 {
     struct lamp_prefix own[LAMP_INSIDE_MAX];
-    struct lamp_rollup_cfg rollup = { 0 };
-    int err = find_inside(c, own, &rollup);
+    struct lamp_rollup_cfg rollup = { .on_answer = on_answer };
+    int err = lamp_inbox_new(c->fd, &c->inbox);
+    if (err)
+        return err;
+    rollup.on_answer_arg = c->inbox;
+    err = find_inside(c, own, &rollup);
     if (err) {
         lamp_log(LAMP_LOG_ERROR, "capture", "capture.inside: cannot list the interfaces: %s",
                  lamp_strerror(err));
@@ -253,6 +267,7 @@ static void stop(struct capture *c)
         lamp_lane_free(c->lanes[i]);
     lamp_replay_free(c->replay);
     lamp_queue_free(c->queue);
+    lamp_inbox_free(c->inbox);
     lamp_catalogue_free(c->catalogue);
     if (c->statm_fd >= 0)
         close(c->statm_fd);
@@ -269,8 +284,7 @@ static uint64_t interval_us(const struct capture *c)
 static void wait_for_work(struct capture *c, uint64_t max_us)
 {
     const int turn_ms = (int)(TURN_US / 1000), ms = lamp_clock_poll_ms(max_us);
-    /* Where nothing waits, only the end of the link is of interest. */
-    const short events = lamp_queue_bytes(c->queue) ? POLLOUT : 0;
+    const short events = (short)(POLLIN | (lamp_queue_bytes(c->queue) ? POLLOUT : 0));
     lamp_lane_wait(c->lanes[0], c->fd, events, ms < turn_ms ? ms : turn_ms);
 }
 
@@ -281,6 +295,21 @@ static int read_lane(struct capture *c, bool *out_more)
     if (err)
         lamp_log(LAMP_LOG_ERROR, "capture", "%s", why);
     return err;
+}
+
+/* Takes in what the link says, tells it what was found and hands it summaries. LAMP_ECLOSED: it is
+ * gone. The watch list changes here, where nobody else uses the lanes. */
+static int talk(struct capture *c)
+{
+    const lamp_watch *watch;
+    int err = lamp_inbox_read(c->inbox);
+    if (!err && lamp_inbox_watch(c->inbox, &watch))
+        for (size_t i = 0; i < c->n_lanes; i++)
+            lamp_lane_watch(c->lanes[i], watch);
+    if (!err)
+        err = lamp_inbox_flush(c->inbox, c->summarised);
+    c->summarised = false;
+    return err ? err : lamp_queue_send(c->queue, c->fd);
 }
 
 static void send_last(struct capture *c)
@@ -306,7 +335,7 @@ static int serve_live(struct capture *c)
                 due_us = lamp_clock_mono_us() + interval_us(c);
         }
         if (!err)
-            err = lamp_queue_send(c->queue, c->fd);
+            err = talk(c);
         const uint64_t now_us = lamp_clock_mono_us();
         if (!err && !more)
             wait_for_work(c, due_us > now_us ? due_us - now_us : 0);
@@ -394,7 +423,7 @@ static int serve_replay(struct capture *c)
     while (err != LAMP_ECLOSED && !lamp_child_stopping()) {
         const bool room = lamp_queue_bytes(c->queue) < LAMP_QUEUE_MAX_BYTES / 4;
         err = room ? read_replay(c) : LAMP_EAGAIN;
-        if (lamp_queue_send(c->queue, c->fd) != LAMP_OK)
+        if (talk(c) != LAMP_OK)
             return LAMP_EIO;
         if (err == LAMP_EAGAIN)
             wait_for_work(c, room ? lamp_replay_wait_us(c->replay, lamp_clock_mono_us()) : TURN_US);

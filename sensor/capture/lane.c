@@ -113,6 +113,11 @@ void lamp_lane_begin(lamp_lane *l, uint64_t now_us)
     lamp_summarise_begin(l->summarise, now_us, now_us);
 }
 
+void lamp_lane_watch(lamp_lane *l, const lamp_watch *watch)
+{
+    lamp_engine_watch(l->engine, watch);
+}
+
 void lamp_lane_finish(lamp_lane *l)
 {
     lamp_engine_finish(l->engine);

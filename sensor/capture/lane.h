@@ -42,6 +42,9 @@ void lamp_lane_frames(lamp_lane *l, const struct lamp_frame *frames, size_t n);
 /* Time has stepped to now_us: the interval that the next lamp_lane_collect() ends begins there. */
 void lamp_lane_begin(lamp_lane *l, uint64_t now_us);
 
+/* The watch list from now on; borrowed until the next call, may be NULL. */
+void lamp_lane_watch(lamp_lane *l, const lamp_watch *watch);
+
 /* Ends every flow. */
 void lamp_lane_finish(lamp_lane *l);
 

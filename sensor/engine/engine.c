@@ -492,7 +492,8 @@ static void look(lamp_engine *e, struct lamp_flow *f, enum lamp_dir dir, const s
     if (pkt->payload.len == 0 || !lamp_rollup_wants(port, f->n_payloads[dir]))
         return;
     struct lamp_rollup_mark mark = { f->name, f->app };
-    lamp_rollup_look(e->rollup, pkt->ip_proto, port, dir, pkt->payload, pkt->t_us, &mark);
+    lamp_rollup_look(e->rollup, pkt->ip_proto, &f->key.addr[!f->client], port, dir, pkt->payload,
+                     pkt->t_us, &mark);
     f->name = mark.name;
     f->app = mark.app;
 }
@@ -594,6 +595,11 @@ void lamp_engine_frame(lamp_engine *e, const struct lamp_frame *frame)
 void lamp_engine_expire(lamp_engine *e, uint64_t now_us)
 {
     lamp_flows_expire(e->flows, now_us);
+}
+
+void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch)
+{
+    lamp_opaque_watch(e->opaque, watch);
 }
 
 void lamp_engine_conns(lamp_engine *e, lamp_conn_fn *fn, void *arg)

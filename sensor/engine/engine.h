@@ -7,6 +7,7 @@
 #include "common/catalogue.h"
 #include "common/err.h"
 #include "sensor/engine/conn.h"
+#include "sensor/engine/identity.h"
 #include "sensor/engine/packet.h"
 #include "sensor/rollup/rollup.h"
 
@@ -64,6 +65,9 @@ void lamp_engine_frames(lamp_engine *e, const struct lamp_frame *frames, size_t 
 
 /* Expires flows that are silent at now_us (live capture on a quiet link). */
 void lamp_engine_expire(lamp_engine *e, uint64_t now_us);
+
+/* The watch list from now on; borrowed until the next call, may be NULL. */
+void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch);
 
 /* Lends every live connection to fn (interval summaries). */
 void lamp_engine_conns(lamp_engine *e, lamp_conn_fn *fn, void *arg);

@@ -39,8 +39,7 @@ int lamp_watch_new(const struct lamp_watch_entry *entries, size_t n, lamp_watch 
         return LAMP_EFULL;
     size_t size = 1;
     for (size_t i = 0; i < n; i++)
-        size +=
-            text_size(entries[i].name) + text_size(entries[i].pool) + text_size(entries[i].coin);
+        size += text_size(entries[i].name);
     lamp_watch *w = calloc(1, sizeof(*w));
     if (w) {
         w->entries = calloc(n + 1, sizeof(*w->entries));
@@ -54,8 +53,6 @@ int lamp_watch_new(const struct lamp_watch_entry *entries, size_t n, lamp_watch 
     for (size_t i = 0; i < n; i++) {
         w->entries[i] = entries[i];
         w->entries[i].name = put_text(&at, entries[i].name);
-        w->entries[i].pool = put_text(&at, entries[i].pool);
-        w->entries[i].coin = put_text(&at, entries[i].coin);
     }
     w->n = n;
     qsort(w->entries, n, sizeof(*w->entries), by_endpoint);

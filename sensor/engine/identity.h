@@ -17,12 +17,12 @@ struct lamp_watch_entry {
     struct lamp_addr addr;   /* all zero: by name */
     const char *name;        /* NULL: by address */
     uint16_t port;           /* 0: any */
-    const char *pool, *coin; /* NULL: unknown */
+    const char *pool, *coin; /* NULL: unknown; borrowed, as what is found by it keeps them */
     bool fresh;              /* verified within a day; else stale */
     bool mute;               /* no evidence, whatever the catalogue says */
 };
 
-/* Copies n entries and what they point to. LAMP_EFULL: more than LAMP_WATCH_MAX. LAMP_ENOMEM. */
+/* Copies n entries and their names. LAMP_EFULL: more than LAMP_WATCH_MAX. LAMP_ENOMEM. */
 LAMP_CHECK int lamp_watch_new(const struct lamp_watch_entry *entries, size_t n, lamp_watch **out);
 lamp_watch *lamp_watch_free(lamp_watch *w);
 

@@ -45,6 +45,8 @@ struct lamp_rollup {
     struct lamp_prefix *inside;
     size_t n_inside;
     bool private_too;
+    lamp_rollup_dns_fn *on_answer;
+    void *on_answer_arg;
     lamp_names *names;
     struct head *heads;
     struct row *rows, **sorted; /* both sets * WAYS */
@@ -68,6 +70,8 @@ int lamp_rollup_new(const struct lamp_rollup_cfg *cfg, lamp_rollup **out)
         goto fail;
     err = LAMP_ENOMEM;
     r->private_too = cfg->private_too || !cfg->inside;
+    r->on_answer = cfg->on_answer;
+    r->on_answer_arg = cfg->on_answer_arg;
     r->top = cfg->top ? cfg->top : LAMP_ROLLUP_TOP;
     r->sets = lamp_pow2_below(
         half / (sizeof(struct head) + WAYS * (sizeof(struct row) + sizeof(struct row *))));
@@ -110,7 +114,8 @@ lamp_rollup *lamp_rollup_free(lamp_rollup *r)
 
 /* -- names --------------------------------------------------------------------------- */
 
-static void look_dns(lamp_rollup *r, struct lamp_bytes message, uint64_t t_us)
+static void look_dns(lamp_rollup *r, const struct lamp_addr *server, struct lamp_bytes message,
+                     uint64_t t_us)
 {
     struct lamp_dns d;
     r->n.dns_messages++;
@@ -121,17 +126,21 @@ static void look_dns(lamp_rollup *r, struct lamp_bytes message, uint64_t t_us)
     if (d.n_addrs == 0)
         return;
     const uint32_t ref = lamp_names_intern(r->names, lamp_bytes_of(d.name), t_us);
-    for (size_t i = 0; i < d.n_addrs; i++)
+    for (size_t i = 0; i < d.n_addrs; i++) {
         lamp_names_bind(r->names, &d.addrs[i].addr, ref, d.addrs[i].ttl_s, t_us);
+        if (r->on_answer)
+            r->on_answer(d.name, &d.addrs[i].addr, server, d.addrs[i].ttl_s, r->on_answer_arg);
+    }
 }
 
-void lamp_rollup_look(lamp_rollup *r, uint8_t ip_proto, uint16_t server_port, enum lamp_dir dir,
-                      struct lamp_bytes payload, uint64_t t_us, struct lamp_rollup_mark *io)
+void lamp_rollup_look(lamp_rollup *r, uint8_t ip_proto, const struct lamp_addr *server,
+                      uint16_t server_port, enum lamp_dir dir, struct lamp_bytes payload,
+                      uint64_t t_us, struct lamp_rollup_mark *io)
 {
     const struct lamp_bytes message = lamp_app_dns(ip_proto, server_port, payload);
     if (message.len > 0) {
         if (dir == LAMP_DOWN) /* the answer repeats the question */
-            look_dns(r, message, t_us);
+            look_dns(r, server, message, t_us);
         return;
     }
     const struct lamp_app_seen seen = lamp_app_look(ip_proto, server_port, dir, payload);

@@ -18,12 +18,18 @@ typedef struct lamp_rollup lamp_rollup;
 
 enum { LAMP_ROLLUP_TOP = 2000 }; /* rows a minute by default */
 
+/* name (lower case) has the address, says the server. */
+typedef void lamp_rollup_dns_fn(const char *name, const struct lamp_addr *addr,
+                                const struct lamp_addr *server, uint32_t ttl_s, void *arg);
+
 struct lamp_rollup_cfg {
     size_t memory_bytes;              /* for rows and names together */
     size_t top;                       /* most rows of one drain; 0: LAMP_ROLLUP_TOP */
     const struct lamp_prefix *inside; /* copied; NULL: private addresses alone are inside */
     size_t n_inside;
-    bool private_too; /* so are private addresses, beside `inside` */
+    bool private_too;              /* so are private addresses, beside `inside` */
+    lamp_rollup_dns_fn *on_answer; /* told of each address in a DNS answer; NULL: nobody is */
+    void *on_answer_arg;
 };
 
 /* What rollup keeps of a flow: the flow owner's memory. All zero at the flow's start. */
@@ -72,9 +78,10 @@ static inline bool lamp_rollup_wants(uint16_t server_port, unsigned n_payloads)
     return n_payloads < 2 || server_port == 53;
 }
 
-/* Looks at a payload for application and names. */
-void lamp_rollup_look(lamp_rollup *r, uint8_t ip_proto, uint16_t server_port, enum lamp_dir dir,
-                      struct lamp_bytes payload, uint64_t t_us, struct lamp_rollup_mark *io);
+/* Looks at a payload between a client and `server` for application and names. */
+void lamp_rollup_look(lamp_rollup *r, uint8_t ip_proto, const struct lamp_addr *server,
+                      uint16_t server_port, enum lamp_dir dir, struct lamp_bytes payload,
+                      uint64_t t_us, struct lamp_rollup_mark *io);
 
 /* Adds a flow's traffic; nothing happens where there is none. */
 void lamp_rollup_add(lamp_rollup *r, const struct lamp_rollup_flow *f);

@@ -18,9 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     uint8_t *copy = guarded_dup(data, size);
     const struct lamp_bytes b = { copy, size };
+    const struct lamp_addr server = { { 0 } };
     struct lamp_rollup_mark mark = { 0 };
     struct lamp_dns d;
-    lamp_rollup_look(r, LAMP_IPPROTO_UDP, 53, LAMP_DOWN, b, 1, &mark);
+    lamp_rollup_look(r, LAMP_IPPROTO_UDP, &server, 53, LAMP_DOWN, b, 1, &mark);
     if (lamp_dns_parse(b, &d) == LAMP_OK) {
         if (strlen(d.name) >= LAMP_DNS_NAME || d.n_addrs > LAMP_DNS_ADDRS)
             abort();

@@ -5,6 +5,8 @@
 #include "tests/support/hello.h"
 #include "tests/support/test.h"
 
+#include <stdio.h>
+
 #define MINUTE_US UINT64_C(60000000)
 
 static struct lamp_addr addr(const char *text)
@@ -146,19 +148,48 @@ static void test_other(void **state)
     }
 }
 
+/* What DNS answers were told of. */
+struct heard {
+    unsigned n;
+    char name[64];
+    struct lamp_addr addr, server;
+    uint32_t ttl_s;
+};
+
+static void on_answer(const char *name, const struct lamp_addr *address,
+                      const struct lamp_addr *server, uint32_t ttl_s, void *arg)
+{
+    struct heard *h = arg;
+    h->n++;
+    snprintf(h->name, sizeof(h->name), "%s", name);
+    h->addr = *address;
+    h->server = *server;
+    h->ttl_s = ttl_s;
+}
+
 static void test_names(void **state)
 {
     (void)state;
     struct hello h;
-    lamp_rollup *r = make(64 << 10, 0);
-    const struct lamp_addr server = addr("203.0.113.7");
+    struct heard heard = { .n = 0 };
+    const struct lamp_rollup_cfg cfg = { .memory_bytes = 64 << 10,
+                                         .on_answer = on_answer,
+                                         .on_answer_arg = &heard };
+    lamp_rollup *r = NULL;
+    assert_int_equal(lamp_rollup_new(&cfg, &r), LAMP_OK);
+    const struct lamp_addr server = addr("203.0.113.7"), resolver = addr("192.0.2.53");
     struct lamp_rollup_mark mark = { 0 };
     make_answer(&h, "pool.example.org", 1);
     put_a(&h, 12, 300, (const uint8_t[]){ 203, 0, 113, 7 });
     const struct lamp_bytes message = { h.b, h.len };
-    lamp_rollup_look(r, LAMP_IPPROTO_UDP, 53, LAMP_UP, message, 1000, &mark);
+    lamp_rollup_look(r, LAMP_IPPROTO_UDP, &resolver, 53, LAMP_UP, message, 1000, &mark);
+    assert_int_equal(heard.n, 0);
     assert_string_equal(lamp_rollup_dns_name(r, &server, 1000), ""); /* a server answers */
-    lamp_rollup_look(r, LAMP_IPPROTO_UDP, 53, LAMP_DOWN, message, 1000, &mark);
+    lamp_rollup_look(r, LAMP_IPPROTO_UDP, &resolver, 53, LAMP_DOWN, message, 1000, &mark);
+    assert_int_equal(heard.n, 1);
+    assert_string_equal(heard.name, "pool.example.org");
+    assert_true(lamp_addr_eq(&heard.addr, &server) && lamp_addr_eq(&heard.server, &resolver));
+    assert_int_equal(heard.ttl_s, 300);
     assert_string_equal(lamp_rollup_dns_name(r, &server, 1000), "pool.example.org");
     assert_string_equal(lamp_rollup_dns_name(r, &server, 359 * UINT64_C(1000000)),
                         "pool.example.org");
@@ -170,7 +201,7 @@ static void test_names(void **state)
     /* what the client asks for by name counts before DNS */
     make_hello(&h, "Other.Example.", "h2", 0);
     const struct lamp_bytes hello = { h.b, h.len };
-    lamp_rollup_look(r, LAMP_IPPROTO_TCP, 443, LAMP_UP, hello, 6000, &mark);
+    lamp_rollup_look(r, LAMP_IPPROTO_TCP, &server, 443, LAMP_UP, hello, 6000, &mark);
     assert_string_equal(lamp_rollup_mark_name(r, &mark), "other.example");
     const struct lamp_addr client = addr("10.0.0.1");
     lamp_rollup_add(r, &(struct lamp_rollup_flow){ .client = &client,
