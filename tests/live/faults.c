@@ -13,10 +13,10 @@
 #include <sodium.h>
 #include <stdio.h>
 
-static const struct scenario *const scenarios[] = { &scenario_kill,  &scenario_restart,
-                                                    &scenario_stop,  &scenario_power,
-                                                    &scenario_full,  &scenario_restore,
-                                                    &scenario_quota, &scenario_outage };
+static const struct scenario *const scenarios[] = {
+    &scenario_kill, &scenario_lossy,   &scenario_restart, &scenario_stop,  &scenario_power,
+    &scenario_full, &scenario_restore, &scenario_quota,   &scenario_outage
+};
 
 static int usage(FILE *to)
 {

@@ -51,8 +51,8 @@ struct scenario {
     void (*run)(struct world *w, unsigned count);
 };
 
-extern const struct scenario scenario_kill, scenario_restart, scenario_stop, scenario_power,
-    scenario_full, scenario_restore, scenario_quota, scenario_outage;
+extern const struct scenario scenario_kill, scenario_lossy, scenario_restart, scenario_stop,
+    scenario_power, scenario_full, scenario_restore, scenario_quota, scenario_outage;
 
 /* Makes the world, runs the scenario in it, clears it away. Returns an exit status. */
 int world_run(const struct world_cfg *cfg, const struct scenario *s, unsigned count);

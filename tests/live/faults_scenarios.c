@@ -100,16 +100,22 @@ static void finish(struct world *w)
 
 /* ---- kill ---- */
 
+/* What it said before reaches the sensors yet. */
+static void kill_aggregator(struct world *w)
+{
+    end(w, &w->aggregator, SIGKILL);
+    wait_ms(w, 20);
+    check_promises(w);
+}
+
 static void kill_one(struct world *w)
 {
     const uint64_t who = below(w, 10);
     struct peer *sensor = any_sensor(w);
     if (who < 6)
         end(w, sensor, SIGKILL);
-    if (who >= 5) {
-        end(w, &w->aggregator, SIGKILL);
-        check_promises(w);
-    }
+    if (who >= 5)
+        kill_aggregator(w);
     if (who == 5)
         go_on(w, 50);
     if (who >= 5)
@@ -143,6 +149,35 @@ const struct scenario scenario_kill = {
     .rate = 10,
     .unsynced = true,
     .run = run_kill,
+};
+
+/* ---- lossy ---- */
+
+/* No connection ends here, so only going back to what was not acknowledged can fill the holes. */
+static void run_lossy(struct world *w, unsigned count)
+{
+    static const struct proxy_faults lossy = { .drop = { 0.05, 1.0 / 3 } };
+    start_all(w);
+    make_batches(w, 20000, UINT64_MAX);
+    wait_until_acknowledged(w, 0, 10, 20000, "at the start");
+    for (unsigned i = 0; i < count; i++) {
+        lamp_proxy_set(w->proxy, &lossy);
+        wait_until_acknowledged(w, 0, 100, 60000, "while messages are lost");
+        drain(w, DRAIN_MS);
+        make_batches(w, 20000, UINT64_MAX);
+    }
+    finish(w);
+}
+
+const struct scenario scenario_lossy = {
+    .name = "lossy",
+    .help = "one message in twenty to the aggregator is lost, and a third of its answers",
+    .count = 3,
+    .long_count = 60,
+    .n_sensors = 2,
+    .rows = 2,
+    .rate = 10,
+    .run = run_lossy,
 };
 
 /* ---- power ---- */
@@ -186,8 +221,7 @@ static void run_restart(struct world *w, unsigned count)
     make_batches(w, 20000, UINT64_MAX);
     for (unsigned i = 0; i < count; i++) {
         wait_until_acknowledged(w, 0, 10, i ? 5500 : 20000, "after a restart of the aggregator");
-        end(w, &w->aggregator, SIGKILL);
-        check_promises(w);
+        kill_aggregator(w);
         start(w, &w->aggregator);
     }
     wait_until_acknowledged(w, 0, 10, 5500, "after a restart of the aggregator");
@@ -287,6 +321,7 @@ static void fill_aggregator(struct world *w)
     atomic_store(&w->aggregator.control->disk_full, false);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 1)
         world_fail(w, "the aggregator ended with status %x on a full disk", (unsigned)status);
+    wait_ms(w, 300); /* what it said before reaches the sensor yet */
     check_promises(w);
     start(w, &w->aggregator);
 }
