@@ -59,6 +59,9 @@ static const struct lamp_opt options[] = {
                 "multicast ones; sensors get the list too, with this machine's own addresses."),
     OPT("block.list_ttl", INT, list_ttl_s, .min = 10, .max = 86400, .def = "7200", .unit = "s",
         .help = "How long sensors hold a block list without hearing from the aggregator."),
+    OPT("block.approvals", BOOL, approvals, .def = "true",
+        .help = "What is unusually wide or one of many is blocked only once a second person has "
+                "approved it."),
     OPT("log.level", ENUM, log_level, .values = "error|warn|info|debug", .def = "info",
         .help = "The least urgent lines shown."),
     OPT("log.format", ENUM, log_format, .values = "text|json", .def = "text",

@@ -23,6 +23,7 @@ struct lamp_aggregator_conf {
     int64_t interval_s;        /* between summaries */
     struct lamp_strlist never; /* prefixes */
     int64_t list_ttl_s;
+    bool approvals;
     int log_level, log_format; /* enum lamp_log_level; 0 text, 1 JSON */
 };
 

@@ -200,6 +200,7 @@ static int start_threads(struct aggregator *g)
         (uint32_t)g->conf.list_ttl_s,
         (uint32_t)g->conf.interval_s * 1000,
         g->catalogue,
+        !g->conf.approvals,
     };
     const int err = lamp_writer_start(&writer, &g->writer);
     if (err != LAMP_OK)

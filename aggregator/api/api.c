@@ -51,6 +51,10 @@ static const struct lamp_route routes[] = {
     { "GET", "/api/v1/geo", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_geo },
     { "GET", "/api/v1/blocks", LAMP_ROLE_VIEWER, false, { "removed" }, lamp_api_get_blocks },
     { "POST", "/api/v1/blocks", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_add_block },
+    { "PATCH", "/api/v1/blocks/{id}", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_decide_block },
+    { "GET", "/api/v1/sites", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_sites },
+    { "POST", "/api/v1/sites", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_hold_site },
+    { "GET", "/api/v1/audit", LAMP_ROLE_OPERATOR, false, { NULL }, lamp_api_get_audit },
     { "DELETE", "/api/v1/blocks/{id}", LAMP_ROLE_OPERATOR, false, { NULL }, lamp_api_remove_block },
     { "GET", "/api/v1/events", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_events },
 };

@@ -5,6 +5,7 @@
 #include "aggregator/api/json.h"
 #include "common/text.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ enum {
     TTL_MIN_S = 60,
     TTL_MAX_S = 31536000,
     TTL_DEFAULT_S = 86400,
+    AUDITS = 500,
 };
 
 /* ---- bodies ---- */
@@ -141,9 +143,16 @@ void lamp_api_get_blocks(void *app, const struct lamp_request *req, struct lamp_
 
 static void read_target(struct lamp_body *b, struct lamp_command *cmd)
 {
-    const char *target = lamp_body_str(b, "target", LAMP_PREFIX_STRLEN, true);
+    const bool domain = cmd->block_kind == LAMP_BLOCK_DOMAIN;
+    const char *target =
+        lamp_body_str(b, "target", domain ? sizeof(cmd->name) - 1 : LAMP_PREFIX_STRLEN, true);
     if (!target)
         return;
+    if (domain) {
+        for (size_t i = 0; target[i]; i++)
+            cmd->name[i] = (char)tolower((unsigned char)target[i]);
+        return;
+    }
     const int err = lamp_prefix_parse(target, &cmd->prefix);
     if (err == LAMP_ECANON)
         body_fail(b, "target", "The bits of the address past the prefix length must be zero.");
@@ -165,6 +174,19 @@ static void read_choice(struct lamp_body *b, const char *name, const char *zero,
     body_fail(b, name, message);
 }
 
+static void read_kind(struct lamp_body *b, struct lamp_command *cmd)
+{
+    static const char *const kinds[] = { "remote", "host", "domain" };
+    const char *text = lamp_body_str(b, "kind", 16, false);
+    size_t i = 0;
+    while (text && i < ARRAY_LEN(kinds) && !streq(text, kinds[i]))
+        i++;
+    if (i == ARRAY_LEN(kinds))
+        body_fail(b, "kind", "This must be remote, host or domain.");
+    else
+        cmd->block_kind = (enum lamp_block_kind)i;
+}
+
 /* The body of POST /blocks; false after answering what is wrong. */
 static bool read_block(const struct lamp_request *req, struct lamp_reply *reply,
                        struct lamp_command *cmd)
@@ -172,10 +194,10 @@ static bool read_block(const struct lamp_request *req, struct lamp_reply *reply,
     static const char *const names[] = { "kind", "target", "port", "transport",
                                          "site", "reason", "ttl" };
     struct lamp_body b = { req->body, reply, false };
-    bool host, udp;
+    bool udp;
     lamp_body_known(&b, names, ARRAY_LEN(names));
-    read_choice(&b, "kind", "remote", "host", &host);
-    cmd->block_kind = host ? LAMP_BLOCK_HOST : LAMP_BLOCK_REMOTE;
+    read_kind(&b, cmd);
+    const bool host = cmd->block_kind == LAMP_BLOCK_HOST;
     read_target(&b, cmd);
     cmd->port = (uint16_t)lamp_body_int(&b, "port", 1, UINT16_MAX, 0);
     read_choice(&b, "transport", "tcp", "udp", &udp);
@@ -200,8 +222,9 @@ static const struct {
 } refusals[] = {
     { LAMP_EPROTECTED, 409, "protected", "target" }, { LAMP_EOVERLAP, 409, "conflict", "target" },
     { LAMP_EEXIST, 409, "conflict", "target" },      { LAMP_EPOLICY, 409, "conflict", "target" },
-    { LAMP_EFULL, 409, "conflict", NULL },           { LAMP_ESITE, 400, "invalid", "site" },
-    { LAMP_EINVAL, 400, "invalid", "target" },       { LAMP_ENOENT, 404, "not_found", NULL },
+    { LAMP_EAUTH, 403, "forbidden", NULL },          { LAMP_EFULL, 409, "conflict", NULL },
+    { LAMP_ESITE, 400, "invalid", "site" },          { LAMP_EINVAL, 400, "invalid", "target" },
+    { LAMP_ENOENT, 404, "not_found", NULL },
 };
 
 bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
@@ -216,7 +239,7 @@ bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_rep
                              : "Too many changes are waiting: try again.");
         return false;
     }
-    if (!result->err)
+    if (!result->err || result->err == LAMP_EAGAIN)
         return true;
     const char *why = *result->why ? result->why : lamp_strerror(result->err);
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
@@ -246,6 +269,110 @@ void lamp_api_add_block(void *app, const struct lamp_request *req, struct lamp_r
     else
         reply->status = 201;
     lamp_api_reader_done(api, s);
+}
+
+/* true or false; answers 400 where it is anything else or missing. */
+static bool read_bool(struct lamp_body *b, const char *name)
+{
+    const json_t *v = json_object_get(b->object, name);
+    if (!json_is_boolean(v))
+        body_fail(b, name, "This must be true or false.");
+    return json_is_true(v);
+}
+
+void lamp_api_decide_block(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    static const char *const names[] = { "approve" };
+    struct lamp_command cmd = { .kind = LAMP_CMD_DECIDE, .block_id = req->id };
+    struct lamp_command_result result;
+    struct lamp_body b = { req->body, reply, false };
+    lamp_body_known(&b, names, ARRAY_LEN(names));
+    cmd.approve = read_bool(&b, "approve");
+    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
+    if (b.failed || !lamp_api_run(app, &cmd, reply, &result))
+        return;
+    lamp_store *s = lamp_api_reader(app);
+    if (lamp_api_write_block(s, req->id, req->now_us, &reply->json) != LAMP_OK)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}
+
+/* ---- sites that are held ---- */
+
+struct site_list {
+    struct lamp_json *j;
+    const char *name; /* NULL: all */
+};
+
+static bool add_site(const struct lamp_site_view *v, void *arg)
+{
+    const struct site_list *l = arg;
+    if (!l->name || streq(l->name, v->name))
+        lamp_api_json_site(l->j, v);
+    return true;
+}
+
+void lamp_api_get_sites(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    lamp_store *s = lamp_api_reader(app);
+    struct site_list l = { .j = &reply->json };
+    (void)req;
+    lamp_json_object(&reply->json, NULL);
+    lamp_json_array(&reply->json, "sites");
+    const int err = lamp_store_sites(s, add_site, &l);
+    lamp_json_end(&reply->json);
+    lamp_json_end(&reply->json);
+    if (err)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}
+
+/* Holding is done at once; so is a release, unless so much would come that another person has to ask
+ * for it too: then the answer is 202, and says who asked. */
+void lamp_api_hold_site(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    static const char *const names[] = { "site", "hold" };
+    lamp_api *api = app;
+    struct lamp_command cmd = { .kind = LAMP_CMD_HOLD };
+    struct lamp_command_result result;
+    struct lamp_body b = { req->body, reply, false };
+    lamp_body_known(&b, names, ARRAY_LEN(names));
+    const char *site = lamp_body_str(&b, "site", sizeof(cmd.site) - 1, true);
+    cmd.approve = read_bool(&b, "hold");
+    if (b.failed)
+        return;
+    snprintf(cmd.site, sizeof(cmd.site), "%s", site);
+    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
+    if (!lamp_api_run(api, &cmd, reply, &result))
+        return;
+    lamp_store *s = lamp_api_reader(api);
+    struct site_list l = { &reply->json, site };
+    reply->status = result.err == LAMP_EAGAIN ? 202 : 200;
+    if (lamp_store_sites(s, add_site, &l) != LAMP_OK)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(api, s);
+}
+
+/* ---- what operators did ---- */
+
+static bool add_audit(const struct lamp_audit_view *v, void *arg)
+{
+    lamp_api_json_audit(arg, v);
+    return true;
+}
+
+void lamp_api_get_audit(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    lamp_store *s = lamp_api_reader(app);
+    (void)req;
+    lamp_json_object(&reply->json, NULL);
+    lamp_json_array(&reply->json, "audit");
+    const int err = lamp_store_audits(s, AUDITS, add_audit, &reply->json);
+    lamp_json_end(&reply->json);
+    lamp_json_end(&reply->json);
+    if (err)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
 }
 
 void lamp_api_remove_block(void *app, const struct lamp_request *req, struct lamp_reply *reply)

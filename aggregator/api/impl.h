@@ -35,7 +35,8 @@ void lamp_api_store_failed(const lamp_store *s, struct lamp_reply *reply);
 lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_api_logout,
     lamp_api_get_status, lamp_api_get_sensors, lamp_api_get_miners, lamp_api_get_miner,
     lamp_api_get_connections, lamp_api_get_traffic, lamp_api_get_blocks, lamp_api_add_block,
-    lamp_api_remove_block, lamp_api_get_events, lamp_api_get_addresses, lamp_api_get_geo,
+    lamp_api_remove_block, lamp_api_decide_block, lamp_api_get_sites, lamp_api_hold_site,
+    lamp_api_get_audit, lamp_api_get_events, lamp_api_get_addresses, lamp_api_get_geo,
     lamp_api_mark_miner;
 
 /* Has the writer carry the command out; false after answering why not. */

@@ -12,6 +12,8 @@ static const char *const list_state_names[] = { "none",        "empty",     "sta
                                                 "applied",     "confirmed", "refused",
                                                 "rolled-back", "expired",   "off" };
 
+static const char *const approvals[] = { "none", "waiting", "approved", "refused" };
+
 static const char *name_of(const char *const *names, size_t n, unsigned i)
 {
     return names[i < n ? i : 0];
@@ -341,10 +343,12 @@ static const char *transport_name(uint8_t ip_proto)
 void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_view *v,
                                 uint64_t now_us)
 {
+    static const char *const kinds[] = { "remote", "host", "domain" };
     char target[LAMP_PREFIX_STRLEN];
     lamp_json_int(j, "id", v->id);
-    lamp_json_str(j, "kind", v->kind == LAMP_BLOCK_HOST ? "host" : "remote");
-    lamp_json_str(j, "target", lamp_prefix_str(&v->prefix, target));
+    lamp_json_str(j, "kind", name_of(kinds, ARRAY_LEN(kinds), v->kind));
+    lamp_json_str(j, "target",
+                  v->kind == LAMP_BLOCK_DOMAIN ? v->name : lamp_prefix_str(&v->prefix, target));
     if (v->port)
         lamp_json_uint(j, "port", v->port);
     else
@@ -357,7 +361,49 @@ void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_vie
     lamp_json_time(j, "expires", v->expires_us);
     lamp_json_str(j, "removed_by", v->removed_by);
     lamp_json_time(j, "removed", v->removed_us);
-    lamp_json_bool(j, "active", v->removed_us == 0 && v->expires_us > now_us);
+    lamp_json_bool(j, "active",
+                   v->removed_us == 0 && v->expires_us > now_us &&
+                       v->approval != LAMP_APPROVAL_WAITING);
+    if (v->approval == LAMP_APPROVAL_NONE) {
+        lamp_json_null(j, "approval");
+        return;
+    }
+    lamp_json_object(j, "approval");
+    lamp_json_str(j, "state", name_of(approvals, ARRAY_LEN(approvals), v->approval));
+    lamp_json_str(j, "needs", v->needs);
+    lamp_json_str(j, "by", v->decided_by);
+    lamp_json_time(j, "at", v->decided_us);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v)
+{
+    lamp_json_object(j, NULL);
+    text(j, "site", v->name);
+    lamp_json_uint(j, "sensors", v->sensors);
+    if (v->held_us > 0) {
+        lamp_json_object(j, "held");
+        text(j, "by", v->held_by);
+        lamp_json_time(j, "at", v->held_us);
+        lamp_json_uint(j, "serial", v->hold_serial);
+        lamp_json_str(j, "release_asked_by", v->release_by);
+        lamp_json_end(j);
+    } else {
+        lamp_json_null(j, "held");
+    }
+    lamp_json_end(j);
+}
+
+void lamp_api_json_audit(struct lamp_json *j, const struct lamp_audit_view *v)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_int(j, "no", v->no);
+    lamp_json_time(j, "at", v->at_us);
+    text(j, "actor", v->actor);
+    text(j, "action", v->action);
+    text(j, "object", v->object);
+    text(j, "detail", v->detail);
+    lamp_json_end(j);
 }
 
 void lamp_api_json_block_sensor(struct lamp_json *j, const struct lamp_block_sensor_view *v)

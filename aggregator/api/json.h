@@ -33,6 +33,8 @@ void lamp_api_json_traffic_total(struct lamp_json *j, const char *key,
 /* The same for a block, whose sensors the caller adds. */
 void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_view *v,
                                 uint64_t now_us);
+void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v);
+void lamp_api_json_audit(struct lamp_json *j, const struct lamp_audit_view *v);
 void lamp_api_json_block_sensor(struct lamp_json *j, const struct lamp_block_sensor_view *v);
 void lamp_api_json_status(struct lamp_json *j, const struct lamp_status_view *v,
                           uint64_t started_us, uint64_t now_us, bool sample_mode);

@@ -7,6 +7,7 @@
 #include "common/text.h"
 #include "common/version.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -41,38 +42,47 @@ struct command {
 
 static void print_help(void)
 {
-    fputs("Usage: davylamp [OPTION]... COMMAND\n"
-          "Shows what a Davylamp aggregator sees, and blocks.\n"
-          "\n"
-          "Commands:\n"
-          "  status              the fleet in figures\n"
-          "  sensors             every sensor: last word, drops, block list\n"
-          "  miners [ID]         inside hosts that mine; one of them with its connections\n"
-          "  traffic             what else the hosts do, the last hour, largest first\n"
-          "  lookup ADDRESS...   where addresses are, whose, and what they are called\n"
-          "  blocks              blocks and their state at the sensors\n"
-          "  block TARGET        block an address or prefix outside (203.0.113.7)\n"
-          "  unblock ID          lift a block\n"
-          "  mark ID WHAT        sanctioned or dismissed: keeps a miner quiet; none: no more\n"
-          "\n"
-          "Options of block:\n"
-          "  --port N            only this port of the target\n"
-          "  --site SITE         only at this site\n"
-          "  --host              the target is an inside host; needs --site\n"
-          "  --ttl SECONDS       how long (default 86400)\n"
-          "  --reason TEXT       why, for whoever reads the list (of mark, too)\n"
-          "\n"
-          "Options:\n"
-          "  --url URL           the aggregator (default " DEFAULT_URL ";\n"
-          "                      environment: DAVYLAMP_URL)\n"
-          "  --token-file FILE   the API token (default " DEFAULT_TOKEN_FILE ";\n"
-          "                      environment: DAVYLAMP_TOKEN_FILE)\n"
-          "  --json              one JSON object a line instead of tables\n"
-          "  -h, --help          this text\n"
-          "  -V, --version       the version\n"
-          "\n"
-          "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n",
-          stdout);
+    fputs(
+        "Usage: davylamp [OPTION]... COMMAND\n"
+        "Shows what a Davylamp aggregator sees, and blocks.\n"
+        "\n"
+        "Commands:\n"
+        "  status              the fleet in figures\n"
+        "  sensors             every sensor: last word, drops, block list\n"
+        "  miners [ID]         inside hosts that mine; one of them with its connections\n"
+        "  traffic             what else the hosts do, the last hour, largest first\n"
+        "  lookup ADDRESS...   where addresses are, whose, and what they are called\n"
+        "  blocks              blocks and their state at the sensors\n"
+        "  block TARGET        block an address or prefix outside (203.0.113.7), or a domain\n"
+        "                      and all below it (pool.example)\n"
+        "  approve ID          approve a block that another person entered and that is unusually\n"
+        "                      wide or one of many\n"
+        "  refuse ID           refuse it\n"
+        "  sites               sites, and whether their block lists are held\n"
+        "  hold SITE           let the block list of a site as it is\n"
+        "  release SITE        end that\n"
+        "  audit               what operators did\n"
+        "  unblock ID          lift a block\n"
+        "  mark ID WHAT        sanctioned or dismissed: keeps a miner quiet; none: no more\n"
+        "\n"
+        "Options of block:\n"
+        "  --port N            only this port of the target\n"
+        "  --site SITE         only at this site\n"
+        "  --host              the target is an inside host; needs --site\n"
+        "  --ttl SECONDS       how long (default 86400)\n"
+        "  --reason TEXT       why, for whoever reads the list (of mark, too)\n"
+        "\n"
+        "Options:\n"
+        "  --url URL           the aggregator (default " DEFAULT_URL ";\n"
+        "                      environment: DAVYLAMP_URL)\n"
+        "  --token-file FILE   the API token (default " DEFAULT_TOKEN_FILE ";\n"
+        "                      environment: DAVYLAMP_TOKEN_FILE)\n"
+        "  --json              one JSON object a line instead of tables\n"
+        "  -h, --help          this text\n"
+        "  -V, --version       the version\n"
+        "\n"
+        "Exit status: 0 done, 1 refused or failed, 2 wrong usage.\n",
+        stdout);
 }
 
 __attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
@@ -116,21 +126,6 @@ static int run_status(lamp_client *c, const struct options *o, char **args, int 
         print_json(answer);
     else
         lamp_show_status(answer);
-    json_decref(answer);
-    return EXIT_GOOD;
-}
-
-static int run_sensors(lamp_client *c, const struct options *o, char **args, int n)
-{
-    (void)args, (void)n;
-    json_t *answer = NULL;
-    if (lamp_client_call(c, "GET", "/sensors", NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    const json_t *list = json_object_get(answer, "sensors");
-    if (o->json)
-        print_json_lines(list);
-    else
-        lamp_show_sensors(list, now_s());
     json_decref(answer);
     return EXIT_GOOD;
 }
@@ -240,24 +235,19 @@ static int run_traffic(lamp_client *c, const struct options *o, char **args, int
     return EXIT_GOOD;
 }
 
-static int run_blocks(lamp_client *c, const struct options *o, char **args, int n)
+/* What has a letter and a dot, and neither slash nor colon, is the name of a domain. */
+static const char *kind_of(const struct options *o, const char *target)
 {
-    (void)args, (void)n;
-    json_t *answer = NULL;
-    if (lamp_client_call(c, "GET", "/blocks", NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    const json_t *list = json_object_get(answer, "blocks");
-    if (o->json)
-        print_json_lines(list);
-    else
-        lamp_show_blocks(list, now_s());
-    json_decref(answer);
-    return EXIT_GOOD;
+    bool letter = false;
+    for (const char *c = target; *c; c++)
+        letter |= isalpha((unsigned char)*c) != 0;
+    const bool name = letter && strchr(target, '.') && !strpbrk(target, "/:");
+    return o->host ? "host" : name ? "domain" : "remote";
 }
 
 static json_t *block_request(const struct options *o, const char *target)
 {
-    json_t *body = json_pack("{s:s, s:s}", "kind", o->host ? "host" : "remote", "target", target);
+    json_t *body = json_pack("{s:s, s:s}", "kind", kind_of(o, target), "target", target);
     if (o->port)
         json_object_set_new(body, "port", json_integer(o->port));
     if (o->site)
@@ -284,8 +274,7 @@ static int run_block(lamp_client *c, const struct options *o, char **args, int n
     if (o->json)
         print_json(answer);
     else
-        printf("block %" PRId64 " entered; 'davylamp blocks' shows when the sensors have it\n",
-               (int64_t)json_integer_value(json_object_get(answer, "id")));
+        lamp_show_entered(answer);
     json_decref(answer);
     return EXIT_GOOD;
 }
@@ -334,7 +323,116 @@ static int run_mark(lamp_client *c, const struct options *o, char **args, int n)
     return EXIT_GOOD;
 }
 
+static int decide(lamp_client *c, const struct options *o, const char *id_text, bool approve)
+{
+    char path[64];
+    int64_t id;
+    if (lamp_text_int(id_text, 1, INT64_MAX, &id) != LAMP_OK)
+        return usage("'%.40s' is not the number of a block", id_text);
+    snprintf(path, sizeof(path), "/blocks/%" PRId64, id);
+    json_t *answer = NULL, *body = json_pack("{s:b}", "approve", approve);
+    const int err = lamp_client_call(c, "PATCH", path, body, &answer);
+    json_decref(body);
+    if (err)
+        return EXIT_FAILED;
+    if (o->json)
+        print_json(answer);
+    else
+        printf("block %" PRId64 " %s\n", id, approve ? "approved" : "refused");
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int run_approve(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)n;
+    return decide(c, o, args[0], true);
+}
+
+static int run_refuse(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)n;
+    return decide(c, o, args[0], false);
+}
+
+static int hold(lamp_client *c, const struct options *o, const char *site, bool on)
+{
+    json_t *answer = NULL, *body = json_pack("{s:s, s:b}", "site", site, "hold", on);
+    if (!body)
+        return usage("SITE is not UTF-8");
+    const int err = lamp_client_call(c, "POST", "/sites", body, &answer);
+    json_decref(body);
+    if (err)
+        return EXIT_FAILED;
+    const bool held = json_is_object(json_object_get(answer, "held"));
+    if (o->json)
+        print_json(answer);
+    else
+        puts(on     ? "held"
+             : held ? "so much would come at once that another person has to release it too"
+                    : "released");
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int run_hold(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)n;
+    return hold(c, o, args[0], true);
+}
+
+static int run_release(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)n;
+    return hold(c, o, args[0], false);
+}
+
+/* One list: the JSON objects, or a table. */
+static int run_list(lamp_client *c, const struct options *o, const char *name,
+                    void (*show)(const json_t *list, double now))
+{
+    char path[32];
+    json_t *answer = NULL;
+    snprintf(path, sizeof(path), "/%s", name);
+    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    const json_t *list = json_object_get(answer, name);
+    if (o->json)
+        print_json_lines(list);
+    else
+        show(list, now_s());
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int run_sensors(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)args, (void)n;
+    return run_list(c, o, "sensors", lamp_show_sensors);
+}
+
+static int run_blocks(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)args, (void)n;
+    return run_list(c, o, "blocks", lamp_show_blocks);
+}
+
+static int run_sites(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)args, (void)n;
+    return run_list(c, o, "sites", lamp_show_sites);
+}
+
+static int run_audit(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)args, (void)n;
+    return run_list(c, o, "audit", lamp_show_audit);
+}
+
 static const struct command commands[] = {
+    { "approve", 1, 1, run_approve },     { "refuse", 1, 1, run_refuse },
+    { "hold", 1, 1, run_hold },           { "release", 1, 1, run_release },
+    { "sites", 0, 0, run_sites },         { "audit", 0, 0, run_audit },
     { "status", 0, 0, run_status },       { "sensors", 0, 0, run_sensors },
     { "miners", 0, 1, run_miners },       { "traffic", 0, 0, run_traffic },
     { "lookup", 1, LOOKUPS, run_lookup }, { "blocks", 0, 0, run_blocks },

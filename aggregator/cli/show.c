@@ -448,6 +448,67 @@ static double hits(const json_t *block)
     return n;
 }
 
+static bool waits(const json_t *block)
+{
+    const char *state =
+        json_string_value(json_object_get(json_object_get(block, "approval"), "state"));
+    return state && streq(state, "waiting");
+}
+
+void lamp_show_entered(const json_t *block)
+{
+    char needs[CELL];
+    if (waits(block))
+        printf("block %" PRId64 " waits for the approval of another person: %s\n", num(block, "id"),
+               str(json_object_get(block, "approval"), "needs", needs));
+    else
+        printf("block %" PRId64 " entered; 'davylamp blocks' shows when the sensors have it\n",
+               num(block, "id"));
+}
+
+void lamp_show_sites(const json_t *list, double now)
+{
+    static const char *const heads[] = { "SITE", "SENSORS", "HELD", "BY", "RELEASE ASKED BY" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char site[CELL], sensors[CELL], since[CELL], by[CELL], release[CELL];
+        const json_t *held = json_object_get(v, "held");
+        snprintf(sensors, CELL, "%" PRId64, num(v, "sensors"));
+        const char *const cells[] = {
+            str(v, "site", site),
+            sensors,
+            json_is_object(held) ? age(held, "at", now, since) : "no",
+            str(held, "by", by),
+            str(held, "release_asked_by", release),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
+void lamp_show_audit(const json_t *list, double now)
+{
+    static const char *const heads[] = { "AGE", "WHO", "DID", "TO", "DETAIL" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char at[CELL], actor[CELL], action[CELL], object[CELL], detail[CELL];
+        const char *const cells[] = {
+            age(v, "at", now, at),    str(v, "actor", actor),   str(v, "action", action),
+            str(v, "object", object), str(v, "detail", detail),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
 void lamp_show_blocks(const json_t *list, double now)
 {
     static const char *const heads[] = { "ID", "KIND",    "TARGET",  "PORT",    "SITE",
@@ -472,7 +533,9 @@ void lamp_show_blocks(const json_t *list, double now)
             port_no ? port : "any",
             json_is_string(json_object_get(b, "site")) ? str(b, "site", site) : "all",
             str(b, "created_by", by),
-            active ? span(now, json_number_value(json_object_get(b, "expires")), ends) : "ended",
+            waits(b) ? "waits"
+            : active ? span(now, json_number_value(json_object_get(b, "expires")), ends)
+                     : "ended",
             sensors,
             dropped,
             str(b, "reason", reason),

@@ -7,7 +7,13 @@
 
 typedef struct lamp_commands lamp_commands;
 
-enum lamp_command_kind { LAMP_CMD_BLOCK, LAMP_CMD_UNBLOCK, LAMP_CMD_MARK };
+enum lamp_command_kind {
+    LAMP_CMD_BLOCK,
+    LAMP_CMD_UNBLOCK,
+    LAMP_CMD_MARK,
+    LAMP_CMD_DECIDE,
+    LAMP_CMD_HOLD
+};
 
 struct lamp_command {
     enum lamp_command_kind kind;
@@ -16,14 +22,16 @@ struct lamp_command {
     /* BLOCK */
     enum lamp_block_kind block_kind;
     struct lamp_prefix prefix;
+    char name[254]; /* of a domain */
     uint16_t port;
     uint8_t ip_proto;
-    char site[65];    /* "" every site */
+    char site[65];    /* "" every site; of HOLD too */
     char reason[257]; /* of MARK too */
     uint32_t ttl_s;
 
-    /* UNBLOCK */
+    /* UNBLOCK, DECIDE */
     int64_t block_id;
+    bool approve; /* DECIDE; HOLD: hold the site, else release it */
 
     /* MARK */
     int64_t miner_id;

@@ -20,10 +20,12 @@ int lamp_sqlite_op_block_add(lamp_store *s, struct lamp_block *b)
     const int err = LAMP_EXEC(
         q,
         "INSERT INTO block (kind, addr, len, port, ip_proto, site, reason, created_by,"
-        " created_us, expires_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " created_us, expires_us, name, approval, needs)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         lamp_int((int64_t)b->kind), lamp_addr_blob(&b->prefix.addr), lamp_int(b->prefix.len),
         lamp_int(b->port), lamp_int(b->ip_proto), lamp_str(b->site), lamp_str(b->reason),
-        lamp_str(b->created_by), lamp_uint(b->created_us), lamp_uint(b->expires_us));
+        lamp_str(b->created_by), lamp_uint(b->created_us), lamp_uint(b->expires_us),
+        lamp_str(b->name), lamp_int((int64_t)b->approval), lamp_str(b->needs));
     if (err != LAMP_OK)
         return err;
     b->id = sqlite3_last_insert_rowid(q->db);
@@ -52,16 +54,74 @@ int lamp_sqlite_op_block_end(lamp_store *s, int64_t id, const char *by, uint64_t
     return err;
 }
 
+int lamp_sqlite_op_block_decide(lamp_store *s, int64_t id, bool approve, const char *by,
+                                uint64_t now_us)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    const int err =
+        LAMP_EXEC(q,
+                  "UPDATE block SET approval = ?2, decided_by = ?3, decided_us = ?4"
+                  " WHERE id = ?1 AND removed_us = 0 AND approval < 2",
+                  lamp_int(id), lamp_int(approve ? LAMP_APPROVAL_GIVEN : LAMP_APPROVAL_REFUSED),
+                  lamp_str(by), lamp_uint(now_us));
+    if (err == LAMP_OK && sqlite3_changes(q->db) == 0)
+        return LAMP_ENOENT;
+    return err || approve ? err : lamp_sqlite_op_block_end(s, id, by, now_us);
+}
+
+static int count(struct lamp_sqlite *q, sqlite3_stmt *st, uint32_t *out)
+{
+    const int got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got ? got : LAMP_ESTORE;
+    *out = (uint32_t)sqlite3_column_int64(st, 0);
+    sqlite3_reset(st);
+    return LAMP_OK;
+}
+
+int lamp_sqlite_op_blocks_since(lamp_store *s, const char *site, uint64_t from_us, uint32_t *out)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    return count(q,
+                 LAMP_QUERY(q,
+                            "SELECT coalesce(max(iif(site = '', 0, n)), 0)"
+                            " + coalesce(sum(iif(site = '', n, 0)), 0) FROM"
+                            " (SELECT site, count(*) AS n FROM block WHERE created_us > ?1"
+                            " AND approval = 0 AND (?2 = '' OR site = '' OR site = ?2)"
+                            " GROUP BY site)",
+                            lamp_uint(from_us), lamp_str(site)),
+                 out);
+}
+
+int lamp_sqlite_op_site_hosts(lamp_store *s, const char *site, uint64_t from_us, uint32_t *out)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    return count(q,
+                 LAMP_QUERY(q,
+                            "SELECT count(DISTINCT r.inside) FROM rollup_minute r"
+                            " JOIN site t ON t.no = r.site WHERE r.minute >= ?1 AND t.name = ?2"
+                            " AND r.inside <> zeroblob(16)",
+                            lamp_uint(from_us / 60000000), lamp_str(site)),
+                 out);
+}
+
 int lamp_sqlite_op_blocks(lamp_store *s, const struct lamp_block_filter *f, lamp_block_view_fn *fn,
                           void *arg)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
 #define BLOCK_SELECT                                                                               \
     "SELECT id, kind, addr, len, port, ip_proto, site, reason, created_by, created_us,"            \
-    " expires_us, removed_by, removed_us FROM block WHERE "
+    " expires_us, removed_by, removed_us, name, approval, needs, decided_by, decided_us"           \
+    " FROM block WHERE "
     sqlite3_stmt *st;
     if (f->id)
         st = LAMP_QUERY(q, BLOCK_SELECT "id = ?", lamp_int(f->id));
+    else if (f->in_list)
+        st = LAMP_QUERY(q,
+                        BLOCK_SELECT "add_serial > 0 AND add_serial <= ?1"
+                                     " AND (end_serial = 0 OR end_serial > ?1)"
+                                     " AND (site = '' OR site = ?2) ORDER BY id",
+                        lamp_uint(f->in_list), lamp_str(f->site));
     else if (f->with_removed)
         st = LAMP_QUERY(q,
                         BLOCK_SELECT "removed_us = 0 OR id IN (SELECT id FROM block"
@@ -85,6 +145,11 @@ int lamp_sqlite_op_blocks(lamp_store *s, const struct lamp_block_filter *f, lamp
             .expires_us = lamp_col_uint(st, 10),
             .removed_by = lamp_col_str(st, 11),
             .removed_us = lamp_col_uint(st, 12),
+            .name = lamp_col_str(st, 13),
+            .approval = (enum lamp_approval)sqlite3_column_int(st, 14),
+            .needs = lamp_col_str(st, 15),
+            .decided_by = lamp_col_str(st, 16),
+            .decided_us = lamp_col_uint(st, 17),
         };
         if (!fn(&v, arg)) {
             sqlite3_reset(st);
@@ -150,12 +215,14 @@ static int note_blocks(struct lamp_sqlite *q, const char *site, uint64_t serial)
 {
     int err = LAMP_EXEC(q,
                         "UPDATE block SET end_serial = ?2 WHERE removed_us > 0 AND end_serial = 0"
-                        " AND (site = ?1 OR site = '')",
+                        " AND (site = ?1 OR site = '') AND NOT EXISTS"
+                        " (SELECT 1 FROM site WHERE name = ?1 AND held_us > 0)",
                         lamp_str(site), lamp_uint(serial));
     if (err == LAMP_OK)
         err = LAMP_EXEC(q,
                         "UPDATE block SET add_serial = ?2 WHERE add_serial = 0"
-                        " AND (site = ?1 OR site = '')",
+                        " AND approval IN (0, 2) AND (site = ?1 OR site = '') AND NOT EXISTS"
+                        " (SELECT 1 FROM site WHERE name = ?1 AND held_us > 0)",
                         lamp_str(site), lamp_uint(serial));
     return err;
 }
@@ -265,11 +332,26 @@ static int note_hits(const struct report *r)
     return err;
 }
 
+/* The serial of the list in force; where the site is held, the one whose blocks the list still has. */
+static uint64_t in_list(const struct report *r)
+{
+    const uint64_t serial = r->st->head.serial;
+    sqlite3_stmt *st = LAMP_QUERY(r->q,
+                                  "SELECT t.hold_serial FROM site t JOIN sensor s ON s.site = t.no"
+                                  " WHERE s.no = ? AND t.held_us > 0",
+                                  lamp_int(r->sensor));
+    if (lamp_sqlite_step(r->q, st) <= 0)
+        return serial;
+    const uint64_t held = lamp_col_uint(st, 0);
+    sqlite3_reset(st);
+    return held < serial ? held : serial;
+}
+
 /* The list of that serial is in force: what it ended is removed, what its never list keeps out
  * failed, the rest is applied (in a dry run with a word about it). */
 static int note_applied(const struct report *r)
 {
-    const uint64_t serial = r->st->head.serial;
+    const uint64_t serial = in_list(r);
     int err = changed(r->q,
                       LAMP_QUERY(r->q,
                                  "UPDATE block_sensor SET state = 4, error = '', serial = ?2,"
@@ -445,6 +527,88 @@ int lamp_sqlite_op_sensor_sets(lamp_store *s, const char *id, lamp_sensor_set_vi
             .serial = lamp_col_uint(st, 3),
             .at_us = lamp_col_uint(st, 4),
             .error = lamp_col_str(st, 5),
+        };
+        if (!fn(&v, arg)) {
+            sqlite3_reset(st);
+            return LAMP_OK;
+        }
+    }
+    return got;
+}
+
+/* ---- sites that are held, and what operators did ---- */
+
+int lamp_sqlite_op_site_hold(lamp_store *s, const char *site, const char *by, uint64_t serial,
+                             uint64_t now_us)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    const int err = LAMP_EXEC(q,
+                              "UPDATE site SET held_by = ?2, hold_serial = ?3, held_us = ?4,"
+                              " release_by = '' WHERE name = ?1",
+                              lamp_str(site), lamp_str(by ? by : ""), lamp_uint(by ? serial : 0),
+                              lamp_uint(by ? now_us : 0));
+    return err == LAMP_OK && sqlite3_changes(q->db) == 0 ? LAMP_ENOENT : err;
+}
+
+int lamp_sqlite_op_site_release_asked(lamp_store *s, const char *site, const char *by)
+{
+    return LAMP_EXEC((struct lamp_sqlite *)s, "UPDATE site SET release_by = ?2 WHERE name = ?1",
+                     lamp_str(site), lamp_str(by));
+}
+
+int lamp_sqlite_op_sites(lamp_store *s, lamp_site_view_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st = lamp_sqlite_bind(
+        q,
+        "SELECT t.name, t.held_by, t.release_by, t.held_us, t.hold_serial, count(*) FROM site t"
+        " JOIN sensor s ON s.site = t.no WHERE s.enrolled = 1 GROUP BY t.no ORDER BY t.name",
+        NULL, 0);
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        const struct lamp_site_view v = {
+            .name = lamp_col_str(st, 0),
+            .held_by = lamp_col_str(st, 1),
+            .release_by = lamp_col_str(st, 2),
+            .held_us = lamp_col_uint(st, 3),
+            .hold_serial = lamp_col_uint(st, 4),
+            .sensors = (uint32_t)sqlite3_column_int64(st, 5),
+        };
+        if (!fn(&v, arg)) {
+            sqlite3_reset(st);
+            return LAMP_OK;
+        }
+    }
+    return got;
+}
+
+int lamp_sqlite_op_audit(lamp_store *s, const char *actor, const char *action, const char *object,
+                         const char *detail, uint64_t now_us)
+{
+    return LAMP_EXEC((struct lamp_sqlite *)s,
+                     "INSERT INTO audit (at_us, actor, action, object, detail)"
+                     " VALUES (?, ?, ?, ?, ?)",
+                     lamp_uint(now_us), lamp_str(actor), lamp_str(action), lamp_str(object),
+                     lamp_str(detail));
+}
+
+int lamp_sqlite_op_audits(lamp_store *s, uint32_t limit, lamp_audit_view_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st =
+        LAMP_QUERY(q,
+                   "SELECT no, at_us, actor, action, object, detail FROM audit ORDER BY no DESC"
+                   " LIMIT ?",
+                   lamp_int(limit));
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        const struct lamp_audit_view v = {
+            .no = sqlite3_column_int64(st, 0),
+            .at_us = lamp_col_uint(st, 1),
+            .actor = lamp_col_str(st, 2),
+            .action = lamp_col_str(st, 3),
+            .object = lamp_col_str(st, 4),
+            .detail = lamp_col_str(st, 5),
         };
         if (!fn(&v, arg)) {
             sqlite3_reset(st);

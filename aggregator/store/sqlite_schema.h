@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 8 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 9 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
-#define LAMP_SCHEMA_LATEST 8
+#define LAMP_SCHEMA_LATEST 9
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -197,8 +197,26 @@ static const char lamp_schema_8[] =
     " epoch INTEGER NOT NULL, serial INTEGER NOT NULL, at_us INTEGER NOT NULL,"
     " error TEXT NOT NULL, PRIMARY KEY (sensor, kind)) STRICT, WITHOUT ROWID;";
 
+/* What version 9 adds: blocks by name; those that wait for a second person (approval: enum
+ * lamp_approval; needs: why); sites that get no changes (hold_serial: the list they keep; release_by:
+ * who asked to end it); and what operators did. */
+static const char lamp_schema_9[] =
+    "ALTER TABLE block ADD COLUMN name TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE block ADD COLUMN approval INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE block ADD COLUMN needs TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE block ADD COLUMN decided_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE block ADD COLUMN decided_us INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX block_created ON block (created_us);"
+    "ALTER TABLE site ADD COLUMN held_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE site ADD COLUMN held_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE site ADD COLUMN hold_serial INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE site ADD COLUMN release_by TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE audit ("
+    " no INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, actor TEXT NOT NULL,"
+    " action TEXT NOT NULL, object TEXT NOT NULL, detail TEXT NOT NULL) STRICT;";
+
 /* What leads from each version to the next. */
 static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
-    lamp_schema,   lamp_schema_2, lamp_schema_3, lamp_schema_4,
-    lamp_schema_5, lamp_schema_6, lamp_schema_7, lamp_schema_8,
+    lamp_schema,   lamp_schema_2, lamp_schema_3, lamp_schema_4, lamp_schema_5,
+    lamp_schema_6, lamp_schema_7, lamp_schema_8, lamp_schema_9,
 };

@@ -98,17 +98,29 @@ struct lamp_minute_view {
     struct lamp_rate rate; /* of the minute's shares */
 };
 
-enum lamp_block_kind { LAMP_BLOCK_REMOTE, LAMP_BLOCK_HOST };
+enum lamp_block_kind { LAMP_BLOCK_REMOTE, LAMP_BLOCK_HOST, LAMP_BLOCK_DOMAIN };
+
+/* What a second person says to a block that is unusually wide or one of many. */
+enum lamp_approval {
+    LAMP_APPROVAL_NONE, /* none is needed */
+    LAMP_APPROVAL_WAITING,
+    LAMP_APPROVAL_GIVEN,
+    LAMP_APPROVAL_REFUSED,
+};
 
 struct lamp_block_view {
     int64_t id;
-    enum lamp_block_kind kind; /* a remote address, or an inside host of one site */
+    enum lamp_block_kind kind; /* a remote address, an inside host of one site, a domain */
     struct lamp_prefix prefix;
+    const char *name; /* of a domain; else "" */
     uint16_t port;
     uint8_t ip_proto;
     const char *site; /* "" every site */
     const char *reason, *created_by, *removed_by;
-    uint64_t created_us, expires_us, removed_us; /* removed_us 0: in force */
+    uint64_t created_us, expires_us, removed_us; /* removed_us 0: in force, or waiting */
+    enum lamp_approval approval;
+    const char *needs, *decided_by; /* why it needs an approval; "" none */
+    uint64_t decided_us;
 };
 
 struct lamp_block_sensor_view {
@@ -166,9 +178,27 @@ typedef bool lamp_traffic_view_fn(const struct lamp_traffic_view *v, void *arg);
 enum { LAMP_BLOCKS_ENDED_MAX = 1000 };
 
 struct lamp_block_filter {
-    int64_t id;        /* 0: any; else this one, in force or not */
+    int64_t id;       /* 0: any; else this one, in force or not */
+    uint64_t in_list; /* 0: any; else those that the list of this serial has for `site` */
+    const char *site;
     bool with_removed; /* also the LAMP_BLOCKS_ENDED_MAX newest of those not in force any more */
 };
+
+/* A site, and whether its block list is held. */
+struct lamp_site_view {
+    const char *name, *held_by, *release_by; /* "" not held; nobody asked to release it */
+    uint64_t held_us, hold_serial;
+    uint32_t sensors; /* enrolled */
+};
+typedef bool lamp_site_view_fn(const struct lamp_site_view *v, void *arg);
+
+/* What an operator did. */
+struct lamp_audit_view {
+    int64_t no;
+    uint64_t at_us;
+    const char *actor, *action, *object, *detail;
+};
+typedef bool lamp_audit_view_fn(const struct lamp_audit_view *v, void *arg);
 
 typedef bool lamp_sensor_view_fn(const struct lamp_sensor_view *v, void *arg);
 typedef bool lamp_sensor_set_view_fn(const struct lamp_sensor_set_view *v, void *arg);
@@ -194,6 +224,10 @@ LAMP_CHECK int lamp_store_blocks(lamp_store *s, const struct lamp_block_filter *
                                  lamp_block_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_block_sensors(lamp_store *s, int64_t block_id,
                                         lamp_block_sensor_view_fn *fn, void *arg);
+
+/* By name; and the newest deeds, newest first. */
+LAMP_CHECK int lamp_store_sites(lamp_store *s, lamp_site_view_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_audits(lamp_store *s, uint32_t limit, lamp_audit_view_fn *fn, void *arg);
 
 /* Largest first; the total of all rows that fit the filter, whatever its limit, has no keys. */
 LAMP_CHECK int lamp_store_traffic(lamp_store *s, const struct lamp_traffic_filter *f,

@@ -250,8 +250,11 @@ struct lamp_block {
     int64_t id;
     enum lamp_block_kind kind;
     struct lamp_prefix prefix;
+    char name[254]; /* of a domain, lower case */
     uint16_t port;
     uint8_t ip_proto;
+    enum lamp_approval approval;
+    char needs[160];
     char site[LAMP_NAME_MAX]; /* "" every site */
     char reason[257], created_by[LAMP_NAME_MAX];
     uint64_t created_us, expires_us;
@@ -259,6 +262,28 @@ struct lamp_block {
 
 /* Inserts (sets id), with a "pending" state for each enrolled sensor it is meant for. */
 LAMP_CHECK int lamp_store_block_add(lamp_store *s, struct lamp_block *b);
+
+/* Notes what a second person says to a block; refused: it is ended. LAMP_ENOENT: none of that id is in
+ * force or waits, or somebody has said so before. */
+LAMP_CHECK int lamp_store_block_decide(lamp_store *s, int64_t id, bool approve, const char *by,
+                                       uint64_t now_us);
+
+/* How many blocks that nobody had to approve were added since from_us, those that ended included: in
+ * the busiest site of those that a block for `site` ("": every one) would be for. */
+LAMP_CHECK int lamp_store_blocks_since(lamp_store *s, const char *site, uint64_t from_us,
+                                       uint32_t *out);
+
+/* How many hosts of a site had any traffic since from_us. */
+LAMP_CHECK int lamp_store_site_hosts(lamp_store *s, const char *site, uint64_t from_us,
+                                     uint32_t *out);
+
+/* Holds the list of a site at a serial, notes who asks to end that, or ends it (by NULL). */
+LAMP_CHECK int lamp_store_site_hold(lamp_store *s, const char *site, const char *by,
+                                    uint64_t serial, uint64_t now_us);
+LAMP_CHECK int lamp_store_site_release_asked(lamp_store *s, const char *site, const char *by);
+
+LAMP_CHECK int lamp_store_audit(lamp_store *s, const char *actor, const char *action,
+                                const char *object, const char *detail, uint64_t now_us);
 
 /* Ends a block; `by` is an account or "expired". LAMP_ENOENT: not in force. */
 LAMP_CHECK int lamp_store_block_end(lamp_store *s, int64_t id, const char *by, uint64_t now_us);
@@ -272,8 +297,8 @@ struct lamp_store_list {
 LAMP_CHECK int lamp_store_list(lamp_store *s, enum lamp_set_kind kind, const char *site,
                                struct lamp_store_list *out);
 
-/* Publishes a list: keeps it and its line in set_history; a block list gives its serial to the
- * blocks of the site that were added or ended since. */
+/* Publishes a list: keeps it and its line in set_history; a block list of a site that is not held gives
+ * its serial to the blocks of the site that were added or ended since. */
 LAMP_CHECK int lamp_store_list_put(lamp_store *s, enum lamp_set_kind kind, const char *site,
                                    const struct lamp_store_list *l, uint32_t count,
                                    uint64_t now_us);

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* blocklist: which blocks are in force, and what of them is for a site's sensors: canonical, a
- * narrower entry gives way to a wider one. At most 10,000 over all sites. The writer thread's. */
+ * narrower entry gives way to a wider one. At most 10,000 over all sites. The writer thread's.
+ *
+ * What is unusually wide or one of many waits for a second person's approval before it is on any
+ * list, and is then marked as approved there, which sensors ask for as well: a prefix wider than
+ * /24 (IPv6 /48; never wider than /16, /32), more than LAMP_BLOCKLIST_HOUR blocks (or a twentieth of
+ * those in force) within an hour for a site, more than LAMP_BLOCKLIST_HOSTS of a site's hosts, or more
+ * than a tenth of those that were seen within an hour. Twice what may come in an hour is within what
+ * a sensor takes, whenever its hours begin.
+ *
+ * A site that is held keeps the blocks that it has, as long as they last. */
 #pragma once
 
 #include "aggregator/store/write.h"
@@ -14,7 +23,8 @@ struct lamp_blocklist_cfg {
     lamp_store *store;               /* borrowed */
     const struct lamp_prefix *never; /* copied; on top of what is never blocked anyway */
     size_t n_never;
-    uint32_t ttl_s; /* of lists, and the longest of an entry */
+    uint32_t ttl_s;    /* of lists, and the longest of an entry */
+    bool no_approvals; /* one person is enough: what is unusual counts as approved */
     lamp_blocklist_fn *changed;
     void *arg;
 };
@@ -23,15 +33,31 @@ struct lamp_blocklist_cfg {
 LAMP_CHECK int lamp_blocklist_open(const struct lamp_blocklist_cfg *cfg, lamp_blocklist **out);
 lamp_blocklist *lamp_blocklist_close(lamp_blocklist *l);
 
-/* Makes a site known, so that blocks may be for it. LAMP_ENOMEM. */
+enum { LAMP_BLOCKLIST_HOUR = 25, LAMP_BLOCKLIST_HOSTS = 5 };
+
+/* Makes a site known, so that blocks may be for it. LAMP_ENOMEM, LAMP_ESTORE. */
 LAMP_CHECK int lamp_blocklist_site(lamp_blocklist *l, const char *site);
 
-/* Adds a block (sets id) or ends one. `why` gets a sentence for a person when it is refused.
+/* Adds a block (sets id and approval) or ends one. `why` gets a sentence for a person when it is refused.
  * add: LAMP_EPROTECTED (never list), LAMP_EPOLICY (too wide), LAMP_EEXIST, LAMP_ENOENT (no such
  * site), LAMP_ECANON (host bits), LAMP_EFULL, LAMP_EINVAL. end: LAMP_ENOENT. Both LAMP_ESTORE. */
 LAMP_CHECK int lamp_blocklist_add(lamp_blocklist *l, struct lamp_block *b, char *why, size_t size);
 LAMP_CHECK int lamp_blocklist_end(lamp_blocklist *l, int64_t id, const char *by, uint64_t now_us,
                                   char *why, size_t size);
+
+/* A second person approves or refuses a block that waits. LAMP_ENOENT: none waits under that id.
+ * LAMP_EAUTH: whoever entered it may not approve it. LAMP_ESTORE. */
+LAMP_CHECK int lamp_blocklist_decide(lamp_blocklist *l, int64_t id, bool approve, const char *by,
+                                     uint64_t now_us, char *why, size_t size);
+
+/* Holds a site at the list of a serial. LAMP_ENOENT: no such site; LAMP_EEXIST: it is held. */
+LAMP_CHECK int lamp_blocklist_hold(lamp_blocklist *l, const char *site, uint64_t serial,
+                                   const char *by, uint64_t now_us, char *why, size_t size);
+
+/* Ends that. LAMP_ENOENT: it is not held. LAMP_EAGAIN: so much comes at once that another person has
+ * to ask as well; that this one did is noted. LAMP_ESTORE, LAMP_ENOMEM. */
+LAMP_CHECK int lamp_blocklist_release(lamp_blocklist *l, const char *site, const char *by,
+                                      uint64_t now_us, char *why, size_t size);
 
 /* Whether a block in force covers what goes between the host and the server. */
 bool lamp_blocklist_covers(const lamp_blocklist *l, const struct lamp_miner_target *t);

@@ -146,8 +146,13 @@ static void close_lists(lamp_writer *w)
 static int open_lists(lamp_writer *w)
 {
     const uint64_t now_us = lamp_clock_real_us();
-    const struct lamp_blocklist_cfg blocks = { w->store,          w->cfg.never, w->cfg.n_never,
-                                               w->cfg.list_ttl_s, on_blocks,    w };
+    const struct lamp_blocklist_cfg blocks = { .store = w->store,
+                                               .never = w->cfg.never,
+                                               .n_never = w->cfg.n_never,
+                                               .ttl_s = w->cfg.list_ttl_s,
+                                               .no_approvals = w->cfg.no_approvals,
+                                               .changed = on_blocks,
+                                               .arg = w };
     close_lists(w);
     int err = lamp_blocklist_open(&blocks, &w->blocks);
     if (err == LAMP_OK)
@@ -314,12 +319,83 @@ static int on_block(lamp_writer *w, const struct lamp_command *c, uint64_t now_u
         .created_us = now_us,
         .expires_us = now_us + c->ttl_s * SECOND_US,
     };
+    snprintf(b.name, sizeof(b.name), "%s", c->name);
     snprintf(b.site, sizeof(b.site), "%s", c->site);
     snprintf(b.reason, sizeof(b.reason), "%s", c->reason);
     snprintf(b.created_by, sizeof(b.created_by), "%s", c->actor);
     const int err = lamp_blocklist_add(w->blocks, &b, r->why, sizeof(r->why));
     r->block_id = err == LAMP_OK ? b.id : 0;
     return err;
+}
+
+static int on_hold(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
+                   struct lamp_command_result *r)
+{
+    struct lamp_set_head head = { .serial = 0 };
+    if (!c->approve)
+        return lamp_blocklist_release(w->blocks, c->site, c->actor, now_us, r->why, sizeof(r->why));
+    const int err = lamp_sets_head(w->sets, LAMP_SET_BLOCK, c->site, &head);
+    if (err == LAMP_ENOENT)
+        snprintf(r->why, sizeof(r->why), "no list was published for site %s", c->site);
+    return err ? err
+               : lamp_blocklist_hold(w->blocks, c->site, head.serial, c->actor, now_us, r->why,
+                                     sizeof(r->why));
+}
+
+static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
+                     struct lamp_command_result *r)
+{
+    r->block_id = c->block_id;
+    switch (c->kind) {
+    case LAMP_CMD_BLOCK:
+        return on_block(w, c, now_us, r);
+    case LAMP_CMD_UNBLOCK:
+        return lamp_blocklist_end(w->blocks, c->block_id, c->actor, now_us, r->why, sizeof(r->why));
+    case LAMP_CMD_DECIDE:
+        return lamp_blocklist_decide(w->blocks, c->block_id, c->approve, c->actor, now_us, r->why,
+                                     sizeof(r->why));
+    case LAMP_CMD_HOLD:
+        return on_hold(w, c, now_us, r);
+    case LAMP_CMD_MARK:
+        return lamp_store_miner_mark(w->store, c->miner_id, c->mark, c->actor, c->reason, now_us);
+    }
+    return LAMP_EINVAL;
+}
+
+/* Who did what to what. */
+static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp_command_result *r,
+                 uint64_t now_us)
+{
+    static const char *const actions[] = { "block", "unblock", "mark", "refuse", "release" };
+    char object[LAMP_NAME_MAX + 16], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];
+    const char *action = c->kind == LAMP_CMD_DECIDE && c->approve ? "approve"
+                         : c->kind == LAMP_CMD_HOLD && c->approve ? "hold"
+                         : r->err == LAMP_EAGAIN                  ? "ask to release"
+                                                                  : actions[c->kind];
+    if (c->kind == LAMP_CMD_HOLD)
+        snprintf(object, sizeof(object), "site %s", c->site);
+    else if (c->kind == LAMP_CMD_MARK)
+        snprintf(object, sizeof(object), "miner %lld", (long long)c->miner_id);
+    else
+        snprintf(object, sizeof(object), "block %lld", (long long)r->block_id);
+    if (c->kind == LAMP_CMD_BLOCK)
+        snprintf(detail, sizeof(detail), "%s%s%s",
+                 c->block_kind == LAMP_BLOCK_DOMAIN ? c->name : lamp_prefix_str(&c->prefix, prefix),
+                 *c->site ? " at " : "", c->site);
+    else
+        snprintf(detail, sizeof(detail), "%s", c->kind == LAMP_CMD_MARK ? c->reason : "");
+    return lamp_store_audit(w->store, c->actor, action, object, detail, now_us);
+}
+
+static void touch(lamp_writer *w, const struct lamp_command *c, const struct lamp_command_result *r)
+{
+    if (c->kind == LAMP_CMD_MARK) {
+        lamp_touched_add(w->touched, LAMP_EVENT_MINER, c->miner_id, "");
+    } else if (c->kind != LAMP_CMD_HOLD) {
+        w->blocks_changed = true;
+        lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, r->block_id, "");
+    }
+    lamp_touched_add(w->touched, LAMP_EVENT_STATUS, 0, "");
 }
 
 /* Carries out the commands that wait. Returns an error only where the transaction is spoilt. */
@@ -331,28 +407,17 @@ static int take_commands(lamp_writer *w)
         *r = (struct lamp_command_result){ 0 };
         const uint64_t now_us = lamp_clock_real_us();
         r->err = begin(w);
-        if (r->err == LAMP_OK && c.kind == LAMP_CMD_BLOCK) {
-            r->err = on_block(w, &c, now_us, r);
-        } else if (r->err == LAMP_OK && c.kind == LAMP_CMD_MARK) {
-            r->err = lamp_store_miner_mark(w->store, c.miner_id, c.mark, c.actor, c.reason, now_us);
-        } else if (r->err == LAMP_OK) {
-            r->block_id = c.block_id;
-            r->err =
-                lamp_blocklist_end(w->blocks, c.block_id, c.actor, now_us, r->why, sizeof(r->why));
-        }
-        if (r->err == LAMP_ESTORE || r->err == LAMP_ENOMEM) {
-            const int err = r->err;
+        if (r->err == LAMP_OK)
+            r->err = carry_out(w, &c, now_us, r);
+        const bool done = r->err == LAMP_OK || r->err == LAMP_EAGAIN;
+        const int err = done ? audit(w, &c, r, now_us) : r->err;
+        if (err == LAMP_ESTORE || err == LAMP_ENOMEM) {
+            r->err = err;
             snprintf(r->why, sizeof(r->why), "the database refused; see the aggregator's log");
             return err;
         }
-        if (r->err == LAMP_OK && c.kind == LAMP_CMD_MARK) {
-            lamp_touched_add(w->touched, LAMP_EVENT_MINER, c.miner_id, "");
-        } else if (r->err == LAMP_OK) {
-            w->blocks_changed = true;
-            lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, r->block_id, "");
-        }
         if (r->err == LAMP_OK)
-            lamp_touched_add(w->touched, LAMP_EVENT_STATUS, 0, "");
+            touch(w, &c, r);
     }
     return LAMP_OK;
 }

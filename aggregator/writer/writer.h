@@ -26,6 +26,7 @@ struct lamp_writer_cfg {
     uint32_t list_ttl_s;
     uint32_t interval_ms;            /* between summaries, told to sensors */
     const lamp_catalogue *catalogue; /* for the watch list; may be NULL */
+    bool no_approvals;               /* one person is enough for any block */
 };
 
 /* Enrols the sensors of the allow list, loads the lists and starts the thread.

@@ -30,6 +30,8 @@ void fake_store_add_block(const struct lamp_command *cmd, int64_t id)
         *b = blank;
         b->id = id;
         b->kind = cmd->block_kind;
+        static char names[BLOCKS_MAX][sizeof(cmd->name)];
+        b->name = memcpy(names[n_blocks - 1], cmd->name, sizeof(cmd->name));
         b->prefix = cmd->prefix;
         b->port = cmd->port;
         b->ip_proto = cmd->ip_proto;
@@ -139,6 +141,22 @@ bool fake_store_mark(const struct lamp_command *cmd)
         mark = cmd->mark;
     pthread_mutex_unlock(&lock);
     return cmd->miner_id == 3;
+}
+
+int lamp_store_sites(lamp_store *s, lamp_site_view_fn *fn, void *arg)
+{
+    (void)s;
+    const struct lamp_site_view v = { FAKE_SITE, "admin", "", FAKE_NOW_US, 7, 2 };
+    fn(&v, arg);
+    return LAMP_OK;
+}
+
+int lamp_store_audits(lamp_store *s, uint32_t limit, lamp_audit_view_fn *fn, void *arg)
+{
+    (void)s, (void)limit;
+    const struct lamp_audit_view v = { 1, FAKE_NOW_US, "admin", "hold", "site x", "" };
+    fn(&v, arg);
+    return LAMP_OK;
 }
 
 int lamp_store_sensor_sets(lamp_store *s, const char *id, lamp_sensor_set_view_fn *fn, void *arg)

@@ -139,6 +139,12 @@ static void *play_writer(void *arg)
             if (cmd.kind == LAMP_CMD_MARK) {
                 if (!fake_store_mark(&cmd))
                     r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "No such miner." };
+            } else if (cmd.kind == LAMP_CMD_HOLD) {
+                r.err = cmd.approve ? LAMP_OK : LAMP_EAGAIN;
+            } else if (cmd.kind == LAMP_CMD_DECIDE && cmd.block_id == 998) {
+                r = (struct lamp_command_result){ .err = LAMP_EAUTH, .why = "You entered it." };
+            } else if (cmd.kind == LAMP_CMD_DECIDE) {
+                r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "No such block." };
             } else if (cmd.kind == LAMP_CMD_UNBLOCK) {
                 if (!fake_store_remove_block(cmd.block_id))
                     r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "No such block." };
@@ -260,7 +266,7 @@ static const struct {
     { "GET", "/api/v1/miners/77", 404, NULL },
     { "POST", "/api/v1/miners", 405, "GET" },
     { "PUT", "/api/v1/blocks", 405, "GET, POST" },
-    { "GET", "/api/v1/blocks/1", 405, "DELETE" },
+    { "GET", "/api/v1/blocks/1", 405, "PATCH, DELETE" },
     { "POST", "/", 405, "GET, HEAD" },
     { "HEAD", "/api/v1/status", 200, NULL },
     { "HEAD", "/api/v1/events", 200, NULL },
@@ -702,6 +708,16 @@ static const struct {
     { "miners 77", 1, "There is no miner 77." },
     { "block nowhere", 1, "target: This must be an address" },
     { "unblock 999", 1, "No such block." },
+    { "block Pool.example", 0, " entered" },
+    { "blocks", 0, "pool.example" },
+    { "approve 999", 1, "No such block." },
+    { "refuse 999", 1, "No such block." },
+    { "approve 998", 1, "You entered it." },
+    { "approve x", 2, "not the number of a block" },
+    { "sites", 0, "berlin" },
+    { "hold berlin", 0, "held" },
+    { "release berlin", 0, "another person" },
+    { "audit", 0, "site x" },
     { "", 2, "no command given" },
     { "fly", 2, "there is no command 'fly'" },
     { "mark 3 dismissed", 0, "miner 3 is marked dismissed" },

@@ -13,6 +13,8 @@ struct fixture {
     struct lamp_prefix never;
     uint64_t serial; /* newest announced */
     size_t entries;  /* in the last answer */
+    size_t approved; /* of them */
+    char name[64];   /* of the last one that has one */
     int64_t expired;
 };
 
@@ -25,7 +27,9 @@ static void changed(const char *site, void *arg)
 
 static void open_lists(struct fixture *f, uint64_t now_us)
 {
-    const struct lamp_blocklist_cfg cfg = { f->s, &f->never, 1, 7200, changed, f };
+    const struct lamp_blocklist_cfg cfg = {
+        .store = f->s, .never = &f->never, .n_never = 1, .ttl_s = 7200, .changed = changed, .arg = f
+    };
     ok(f->s, lamp_blocklist_open(&cfg, &f->l));
     const struct lamp_sets_cfg sets = {
         .store = f->s,
@@ -108,14 +112,22 @@ static uint64_t due_us(const struct fixture *f, uint64_t now_us)
 static int count_entries(const struct lamp_msg *m, void *arg)
 {
     struct fixture *f = arg;
-    if (m->type == LAMP_MSG_SET_CHUNK)
-        f->entries += m->u.set_chunk.n_entries;
+    if (m->type != LAMP_MSG_SET_CHUNK)
+        return LAMP_OK;
+    const struct lamp_set_chunk *c = &m->u.set_chunk;
+    f->entries += c->n_entries;
+    for (size_t i = 0; i < c->n_entries; i++) {
+        f->approved += c->entries[i].approved;
+        if (c->entries[i].name.len > 0)
+            snprintf(f->name, sizeof(f->name), "%.*s", (int)c->entries[i].name.len,
+                     (const char *)c->entries[i].name.data);
+    }
     return LAMP_OK;
 }
 
 static size_t entries(struct fixture *f)
 {
-    f->entries = 0;
+    f->entries = f->approved = 0;
     const struct lamp_set_query whole = { .have.kind = LAMP_SET_BLOCK };
     ok(f->s, lamp_sets_answer(f->sets, "north", &whole, count_entries, f));
     return f->entries;
@@ -132,8 +144,8 @@ static const struct {
     { "224.0.0.1", LAMP_BLOCK_REMOTE, "", LAMP_EPROTECTED },
     { "fe80::1", LAMP_BLOCK_REMOTE, "", LAMP_EPROTECTED },
     { "198.51.100.7", LAMP_BLOCK_REMOTE, "", LAMP_EPROTECTED },
-    { "203.0.112.0/23", LAMP_BLOCK_REMOTE, "", LAMP_EPOLICY },
-    { "2001:db8::/47", LAMP_BLOCK_REMOTE, "", LAMP_EPOLICY },
+    { "203.0.0.0/15", LAMP_BLOCK_REMOTE, "", LAMP_EPOLICY },
+    { "2001:db8::/31", LAMP_BLOCK_REMOTE, "", LAMP_EPOLICY },
     { "::/0", LAMP_BLOCK_REMOTE, "", LAMP_EPROTECTED },
     { "203.0.113.1", LAMP_BLOCK_REMOTE, "nowhere", LAMP_ENOENT },
     { "10.1.2.3", LAMP_BLOCK_HOST, "", LAMP_EINVAL },
@@ -237,6 +249,185 @@ static void test_restart(void **state)
     assert_int_equal(entries(f), 1);
 }
 
+static struct lamp_block add(struct fixture *f, struct lamp_block b, const char *by)
+{
+    char why[256] = "";
+    snprintf(b.created_by, sizeof(b.created_by), "%s", by);
+    const int err = lamp_blocklist_add(f->l, &b, why, sizeof(why));
+    if (err)
+        fail_msg("%s", why);
+    return b;
+}
+
+static struct lamp_block numbered(unsigned i)
+{
+    struct lamp_block b = block("192.0.2.0", 0, LAMP_BLOCK_REMOTE, "");
+    b.prefix.addr.b[14] = (uint8_t)(100 + i / 256);
+    b.prefix.addr.b[15] = (uint8_t)i;
+    return b;
+}
+
+/* What is unusual waits for a second person; the rest goes on meanwhile. */
+static void test_approvals(void **state)
+{
+    struct fixture *f = *state;
+    char why[256] = "";
+    const struct lamp_block wide = add(f, block("203.0.112.0/23", 0, LAMP_BLOCK_REMOTE, ""), "a");
+    assert_int_equal(wide.approval, LAMP_APPROVAL_WAITING);
+    assert_true(wide.needs[0] != '\0');
+    for (unsigned i = 0; i < LAMP_BLOCKLIST_HOUR; i++)
+        assert_int_equal(add(f, numbered(i), "a").approval, LAMP_APPROVAL_NONE);
+    const struct lamp_block many = add(f, numbered(99), "a");
+    assert_int_equal(many.approval, LAMP_APPROVAL_WAITING);
+    publish(f, TEST_NOW_US);
+    assert_int_equal(entries(f), LAMP_BLOCKLIST_HOUR);
+
+    struct lamp_miner_target t = { .site = "north",
+                                   .host = test_addr("10.0.0.1"),
+                                   .server_addr = test_addr("203.0.113.77") };
+    assert_false(lamp_blocklist_covers(f->l, &t));
+    assert_int_equal(lamp_blocklist_decide(f->l, wide.id, true, "a", TEST_NOW_US, why, 256),
+                     LAMP_EAUTH);
+    ok(f->s, lamp_blocklist_decide(f->l, wide.id, true, "b", TEST_NOW_US, why, sizeof(why)));
+    assert_int_equal(lamp_blocklist_decide(f->l, wide.id, true, "b", TEST_NOW_US, why, 256),
+                     LAMP_ENOENT);
+    assert_true(lamp_blocklist_covers(f->l, &t));
+    ok(f->s, lamp_blocklist_decide(f->l, many.id, false, "b", TEST_NOW_US, why, sizeof(why)));
+    publish(f, TEST_NOW_US);
+    assert_int_equal(entries(f), LAMP_BLOCKLIST_HOUR + 1);
+    assert_int_equal(lamp_blocklist_decide(f->l, 1000, true, "b", TEST_NOW_US, why, 256),
+                     LAMP_ENOENT);
+
+    /* What was said is there after a restart. */
+    lamp_sets_close(f->sets);
+    lamp_blocklist_close(f->l);
+    f->sets = NULL;
+    open_lists(f, TEST_NOW_US);
+    assert_true(lamp_blocklist_covers(f->l, &t));
+    /* An hour later there is room again. */
+    struct lamp_block later = numbered(100);
+    later.created_us += 3601 * UINT64_C(1000000);
+    assert_int_equal(add(f, later, "a").approval, LAMP_APPROVAL_NONE);
+}
+
+/* Of a site's hosts two, then as many as a tenth of those seen, and no more than five. */
+static void test_hosts(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_store_sensor sensor;
+    struct lamp_store_stream stream;
+    ok(f->s, lamp_store_sensor(f->s, "s1", &sensor));
+    ok(f->s, lamp_store_stream_add(f->s, sensor.ref, &(struct lamp_stream_id){ { 1 } }, TEST_NOW_US,
+                                   &stream));
+    const struct lamp_block_hosts {
+        const char *host;
+        unsigned seen; /* from then on */
+        enum lamp_approval want;
+    } steps[] = {
+        { "10.0.0.1", 0, LAMP_APPROVAL_NONE },    { "10.0.0.2", 0, LAMP_APPROVAL_NONE },
+        { "10.0.0.3", 0, LAMP_APPROVAL_WAITING }, { "10.0.0.4", 40, LAMP_APPROVAL_NONE },
+        { "10.0.0.5", 0, LAMP_APPROVAL_WAITING }, { "10.0.0.6", 90, LAMP_APPROVAL_WAITING },
+    };
+    uint32_t index = 0;
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        for (; index < steps[i].seen; index++) {
+            struct lamp_rollup_row row = { .minute = TEST_NOW_US / 60000000,
+                                           .inside_addr = test_addr("10.1.0.0"),
+                                           .remote_addr = test_addr("198.18.0.1") };
+            row.inside_addr.b[15] = (uint8_t)(index + 1);
+            ok(f->s, lamp_store_rollup(f->s, sensor.site_ref, stream.ref, 1, index, &row));
+        }
+        const struct lamp_block b = add(f, block(steps[i].host, 0, LAMP_BLOCK_HOST, "north"), "a");
+        if (b.approval != steps[i].want)
+            fail_msg("%s: %d (%s)", steps[i].host, b.approval, b.needs);
+    }
+}
+
+/* A held site keeps its blocks, whatever is added and lifted, over a restart; what ends by itself
+ * ends. Many at once need a second person. */
+static void test_hold(void **state)
+{
+    struct fixture *f = *state;
+    char why[256] = "";
+    const uint64_t s = 1000000;
+    struct lamp_block kept = numbered(0), brief = numbered(1);
+    kept.expires_us = TEST_NOW_US + 86400 * s;
+    kept = add(f, kept, "a");
+    brief.expires_us = TEST_NOW_US + 600 * s;
+    (void)add(f, brief, "a");
+    publish(f, TEST_NOW_US);
+    ok(f->s, lamp_blocklist_hold(f->l, "north", f->serial, "a", TEST_NOW_US, why, sizeof(why)));
+    assert_int_equal(lamp_blocklist_hold(f->l, "north", 1, "a", TEST_NOW_US, why, 256),
+                     LAMP_EEXIST);
+    assert_int_equal(lamp_blocklist_hold(f->l, "nowhere", 1, "a", TEST_NOW_US, why, 256),
+                     LAMP_ENOENT);
+    ok(f->s, lamp_blocklist_end(f->l, kept.id, "a", TEST_NOW_US + s, why, sizeof(why)));
+    for (unsigned i = 0; i < 20; i++)
+        (void)add(f, numbered(10 + i), "a");
+    publish(f, TEST_NOW_US + s);
+    assert_int_equal(entries(f), 2);
+    lamp_sets_close(f->sets);
+    lamp_blocklist_close(f->l);
+    f->sets = NULL;
+    open_lists(f, TEST_NOW_US + 2 * s);
+    publish(f, TEST_NOW_US + 2 * s);
+    assert_int_equal(entries(f), 2);
+    for (unsigned i = 0; i < 10; i++) {
+        struct lamp_block b = numbered(40 + i);
+        b.created_us = TEST_NOW_US + 3700 * s;
+        b.expires_us = b.created_us + 7200 * s;
+        assert_int_equal(add(f, b, "a").approval, LAMP_APPROVAL_NONE);
+    }
+    publish(f, TEST_NOW_US + 3000 * s);
+    assert_int_equal(entries(f), 1); /* the brief one is over */
+
+    /* 30 more at once. */
+    const uint64_t now = TEST_NOW_US + 3000 * s;
+    assert_int_equal(lamp_blocklist_release(f->l, "north", "a", now, why, sizeof(why)),
+                     LAMP_EAGAIN);
+    assert_int_equal(lamp_blocklist_release(f->l, "north", "a", now, why, sizeof(why)),
+                     LAMP_EAGAIN);
+    ok(f->s, lamp_blocklist_release(f->l, "north", "b", now, why, sizeof(why)));
+    publish(f, now);
+    assert_int_equal(entries(f), 30);
+    assert_int_equal(f->approved, 30);
+    assert_int_equal(lamp_blocklist_release(f->l, "north", "b", now, why, sizeof(why)),
+                     LAMP_ENOENT);
+}
+
+static void test_domains(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *name;
+        int want;
+    } table[] = {
+        { "pool.example", LAMP_OK },
+        { "pool.example", LAMP_EEXIST },
+        { "a-b_c.1.example", LAMP_OK },
+        { "example", LAMP_EINVAL },
+        { "", LAMP_EINVAL },
+        { ".example", LAMP_EINVAL },
+        { "pool..x", LAMP_EINVAL },
+        { "pool.example.", LAMP_EINVAL },
+        { "Pool.example", LAMP_EINVAL },
+        { "p ol.example", LAMP_EINVAL },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        struct lamp_block b = { .kind = LAMP_BLOCK_DOMAIN,
+                                .created_us = TEST_NOW_US,
+                                .expires_us = TEST_NOW_US + 3600 * UINT64_C(1000000) };
+        char why[256];
+        snprintf(b.name, sizeof(b.name), "%s", table[i].name);
+        const int got = lamp_blocklist_add(f->l, &b, why, sizeof(why));
+        if (got != table[i].want)
+            fail_msg("'%s': %s", table[i].name, lamp_strerror(got));
+    }
+    publish(f, TEST_NOW_US);
+    assert_int_equal(entries(f), 2);
+    assert_string_equal(f->name, "pool.example");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +435,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_canonical, setup, teardown),
         cmocka_unit_test_setup_teardown(test_serials, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_approvals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hosts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hold, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_domains, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -595,7 +595,9 @@ static bool count_block(const struct lamp_block_view *v, void *arg)
 static int n_blocks(lamp_store *s, int64_t id, bool with_removed)
 {
     int n = 0;
-    ok(s, lamp_store_blocks(s, &(struct lamp_block_filter){ id, with_removed }, count_block, &n));
+    ok(s,
+       lamp_store_blocks(s, &(struct lamp_block_filter){ .id = id, .with_removed = with_removed },
+                         count_block, &n));
     return n;
 }
 
