@@ -226,6 +226,7 @@ static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_r
         .catalogue = c->cfg.catalogue,
         .proofs = c->proofs,
         .web = &s->web,
+        .now_us = t_us,
     };
     set_recog(s, r, f->firm);
     struct lamp_conn *conn = &s->session.conn;

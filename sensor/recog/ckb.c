@@ -36,7 +36,16 @@ static struct lamp_finding judge(const struct lamp_jsonline *line)
     return (struct lamp_finding){ .grade = LAMP_GRADE_NONE };
 }
 
+static bool is_user(const struct lamp_jsonline *line, const struct lamp_jsonvalue *params)
+{
+    return lamp_begins_with(lamp_jsonline_string(lamp_jsonline_item(line, params, 0)), "ckb1");
+}
+
 static const struct lamp_method methods[] = {
+    { LAMP_TELLS("mining.authorize", "mining.authorize with an address of CKB", CERTAIN, UP, ASKED),
+      .fits = is_user },
+    { LAMP_TELLS("mining.submit", "mining.submit with an address of CKB", CERTAIN, UP, ASKED),
+      .fits = is_user },
     { LAMP_TELLS("mining.notify", "method mining.notify, CKB form", CERTAIN, DOWN, OWN),
       .shape = ".HnHb" },
     { LAMP_SAYS("ckb_submitLogin", CERTAIN, UP, OWN), .take = on_login },

@@ -59,10 +59,9 @@ static void follow_miner(struct lamp_session *s, const struct lamp_jsonline *lin
 static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
                                   enum lamp_dir dir)
 {
-    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL, LAMP_FIRM_OWN };
     if (dir == LAMP_UP) {
         follow_miner(s, line);
-        return f;
+        return (struct lamp_finding){ LAMP_GRADE_NONE, dir, NULL, LAMP_FIRM_OWN };
     }
     const struct lamp_jsonvalue *block = template_of(line);
     if (block) {
@@ -70,13 +69,7 @@ static struct lamp_finding follow(struct lamp_session *s, const struct lamp_json
                                            lamp_jsonline_member(line, block, "target"))) };
         lamp_session_job(s, (struct lamp_bytes){ NULL, 0 }, &w);
     }
-    enum lamp_outcome outcome = LAMP_OUTCOME_NONE;
-    f.what = lamp_session_answer(s, line, &outcome);
-    if (f.what && lamp_is_stratum_error(line))
-        f.grade = LAMP_GRADE_CERTAIN;
-    else if (f.what && outcome == LAMP_OUTCOME_ACCEPTED)
-        f.grade = LAMP_GRADE_SUPPORT;
-    return f;
+    return lamp_judge_http_answer(s, line);
 }
 
 const struct lamp_recog lamp_recog_getblocktemplate = {

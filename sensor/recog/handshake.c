@@ -5,7 +5,17 @@
  * bits, time, clean] (the hstratum specification). */
 #include "sensor/recog/stratum.h"
 
+static bool is_user(const struct lamp_jsonline *line, const struct lamp_jsonvalue *params)
+{
+    return lamp_begins_with(lamp_jsonline_string(lamp_jsonline_item(line, params, 0)), "hs1");
+}
+
 static const struct lamp_method methods[] = {
+    { LAMP_TELLS("mining.authorize", "mining.authorize with an address of Handshake", CERTAIN, UP,
+                 ASKED),
+      .fits = is_user },
+    { LAMP_TELLS("mining.submit", "mining.submit with an address of Handshake", CERTAIN, UP, ASKED),
+      .fits = is_user },
     { LAMP_TELLS("mining.notify", "method mining.notify, Handshake form", CERTAIN, DOWN, OWN),
       .shape = ".HHHHHwww*" },
     { LAMP_TELLS("mining.notify", "method mining.notify, hstratum form", CERTAIN, DOWN, OWN),

@@ -84,19 +84,14 @@ static void on_template(struct lamp_session *s, const struct lamp_jsonline *line
 static struct lamp_finding follow(struct lamp_session *s, const struct lamp_jsonline *line,
                                   enum lamp_dir dir)
 {
-    struct lamp_finding f = { LAMP_GRADE_NONE, dir, NULL, LAMP_FIRM_OWN };
     if (dir == LAMP_UP) {
         follow_miner(s, line);
-        return f;
+        return (struct lamp_finding){ LAMP_GRADE_NONE, dir, NULL, LAMP_FIRM_OWN };
     }
     const struct lamp_jsonvalue *block = template_of(line);
     if (block)
         on_template(s, line, block);
-    enum lamp_outcome outcome = LAMP_OUTCOME_NONE;
-    f.what = lamp_session_answer(s, line, &outcome);
-    if (f.what && outcome == LAMP_OUTCOME_ACCEPTED)
-        f.grade = LAMP_GRADE_SUPPORT;
-    return f;
+    return lamp_judge_http_answer(s, line);
 }
 
 const struct lamp_recog lamp_recog_monerorpc = {

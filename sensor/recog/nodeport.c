@@ -16,8 +16,8 @@ static const struct {
     { "BTC", 38333, true },                          /* signet */
     { "LTC", 9333, false },  { "DASH", 9999, false }, { "DOGE", 22556, false },
     { "ZEC", 8233, false },  { "XMR", 18080, false }, { "ETH", 30303, false },
-    { "KAS", 16111, false }, { "ERG", 9030, false },  { "RVN", 8767, false },
-    { "DGB", 12024, false }, { "GRIN", 3414, false }, { "XCH", 8444, false },
+    { "ERG", 9030, false },  { "RVN", 8767, false },  { "DGB", 12024, false },
+    { "GRIN", 3414, false }, { "XCH", 8444, false },
 };
 
 static size_t find(uint16_t port)

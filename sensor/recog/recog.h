@@ -113,5 +113,10 @@ bool lamp_is_hex(struct lamp_bytes text, size_t n);
  * (20 to 25), a text and at most a trace, beside no result. */
 bool lamp_is_stratum_error(const struct lamp_jsonline *line);
 
+/* Books what a server answers a miner in HTTP, and judges it: one of Stratum's refusals is a pool's, a yes
+ * is what any server may say to a request that was seen. */
+struct lamp_finding lamp_judge_http_answer(struct lamp_session *s,
+                                           const struct lamp_jsonline *line);
+
 /* Whether the agent names known mining software. */
 bool lamp_is_miner_agent(struct lamp_bytes agent);

@@ -156,12 +156,24 @@ static struct lamp_finding follow(struct lamp_session *s, const struct lamp_json
     return f;
 }
 
+/* Bitcoin's form, [user, job, extranonce2, time, nonce(, version bits)]: miners on CPUs count the nonce up,
+ * hardware scatters it, and no layout fits then. Each nonce is a hash. */
+static void on_submit(struct lamp_session *s, const struct lamp_jsonline *line,
+                      const struct lamp_jsonvalue *params)
+{
+    const struct lamp_jsonvalue *job = lamp_jsonline_item(line, params, 1);
+    const uint32_t shares = s->conn.shares.submitted;
+    lamp_stratum_on_submit(s, line, params);
+    if (s->conn.shares.submitted > shares && lamp_is_hex(string_at(line, params, 4), 8))
+        lamp_session_nonce(s, job->text, string_at(line, params, 4), true);
+}
+
 static const struct lamp_method methods[] = {
     { LAMP_SAYS("mining.subscribe", CERTAIN, UP, COMMON), .take = on_subscribe },
     { LAMP_SAYS("mining.authorize", CERTAIN, UP, COMMON), .take = on_authorize },
     { LAMP_SAYS("mining.auth", CERTAIN, UP, COMMON), .take = on_authorize },
     { LAMP_SAYS("mining.configure", CERTAIN, UP, COMMON), .take = on_configure },
-    { LAMP_SAYS("mining.submit", CERTAIN, UP, COMMON), .take = lamp_stratum_on_submit },
+    { LAMP_SAYS("mining.submit", CERTAIN, UP, COMMON), .take = on_submit },
     { LAMP_SAYS("mining.extranonce.subscribe", CERTAIN, UP, COMMON),
       .take = lamp_stratum_on_request },
     { LAMP_SAYS("mining.suggest_difficulty", CERTAIN, UP, COMMON),

@@ -47,6 +47,18 @@ const struct lamp_method *lamp_method_find(const struct lamp_method *table, size
     return NULL;
 }
 
+struct lamp_finding lamp_judge_http_answer(struct lamp_session *s, const struct lamp_jsonline *line)
+{
+    struct lamp_finding f = { LAMP_GRADE_NONE, LAMP_DOWN, NULL, LAMP_FIRM_OWN };
+    enum lamp_outcome outcome = LAMP_OUTCOME_NONE;
+    f.what = lamp_session_answer(s, line, &outcome);
+    if (f.what && lamp_is_stratum_error(line))
+        f.grade = LAMP_GRADE_CERTAIN;
+    else if (f.what && outcome == LAMP_OUTCOME_ACCEPTED)
+        f.grade = LAMP_GRADE_SUPPORT;
+    return f;
+}
+
 bool lamp_is_miner_agent(struct lamp_bytes agent)
 {
     static const char *const names[] = {

@@ -40,7 +40,11 @@ static void on_submit(struct lamp_session *s, const struct lamp_jsonline *line,
 {
     if (!s->algorithm_hint) /* Verus' solutions have the size of Zcash's */
         s->algorithm_hint = algorithm_of(solution_of(line, params));
+    const uint32_t shares = s->conn.shares.submitted;
     lamp_stratum_on_submit(s, line, params);
+    if (s->conn.shares.submitted > shares) /* a nonce has several solutions or none */
+        lamp_session_nonce(s, lamp_jsonline_item(line, params, 1)->text,
+                           lamp_jsonline_string(lamp_jsonline_item(line, params, 3)), false);
 }
 
 static void on_verus_job(struct lamp_session *s, const struct lamp_jsonline *line,

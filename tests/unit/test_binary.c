@@ -22,6 +22,8 @@ struct part {
 #define VERSION "version\0\0\0\0\0\x66\0\0\0\x01\x02\x03\x04"
 #define LEVIN "\x01\x21\x01\x01\x01\x01\x01\x01"
 #define LEVIN_REST "\xe4\0\0\0\0\0\0\0\x01\xe9\x03\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0"
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#define SETTINGS "\0\0\x06\x04\0\0\0\0\0"
 #define MONERO "\x12\x30\xf1\x71\x61\x04\x41\x61\x17\x31\0\x82\x16\xa1\xa1\x10"
 
 static const struct {
@@ -46,6 +48,28 @@ static const struct {
     { "signet", 6, 38333, { UP("\x0a\x03\xcf\x40" VERSION, 126) }, "bitcoin-p2p", "BTC", false },
     { "Namecoin", 6, 8334, { UP("\xf9\xbe\xb4\xfe" VERSION, 126) }, "bitcoin-p2p", "NMC", false },
     { "Dash", 6, 9999, { UP("\xbf\x0c\x6b\xbd" VERSION, 126) }, "bitcoin-p2p", "DASH", false },
+    { "Kaspa's gRPC",
+      6,
+      16110,
+      { UP(PREFACE, 60), DOWN(SETTINGS, 40) },
+      "kaspa-grpc",
+      "KAS",
+      false },
+    { "between Kaspa's nodes",
+      6,
+      16111,
+      { UP(PREFACE, 24), DOWN(SETTINGS, 9) },
+      "kaspa-grpc",
+      "KAS",
+      false },
+    { "gRPC elsewhere", 6, 50051, { UP(PREFACE, 60), DOWN(SETTINGS, 40) }, NULL, NULL, false },
+    { "HTTP/2 that is not taken up",
+      6,
+      16110,
+      { UP(PREFACE, 60), DOWN("HTTP/1.1 400 Bad Request\r\n", 60) },
+      NULL,
+      NULL,
+      false },
     { "a network nobody knows",
       6,
       4444,
