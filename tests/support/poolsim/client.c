@@ -4,7 +4,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "tests/support/poolsim/commands.h"
-#include "tests/support/poolsim/net.h"
+#include "tests/support/poolsim/wrap.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,7 +24,8 @@ enum state {
 
 struct miner {
     struct sim_endpoint connect;
-    const char *family_name, *user, *agent, *password, *bind;
+    const char *family_name, *wrap_name, *user, *agent, *password, *bind, *host;
+    enum sim_wrap_kind kind;
     const struct sim_family *family;
     double hashrate, share_every, duration, idle_every, claim, timeout;
     uint64_t shares, seed;
@@ -36,6 +37,7 @@ struct miner {
     struct sim_client session;
     struct sim_lines in;
     struct sim_out out;
+    struct sim_wrap wrap;
     struct lamp_rng pace;
     uint64_t since_us; /* of the state; monotonic, as all below */
     uint64_t end_us, share_us, idle_us, heard_us, waiting_us;
@@ -129,6 +131,15 @@ static void finish_connect(struct miner *m, uint64_t now_us)
     m->share_us = 0;
     m->heard_us = now_us;
     m->idle_us = now_us + (uint64_t)(m->idle_every * 1e6);
+    m->wrap = (struct sim_wrap){ .kind = m->kind,
+                                 .host = m->host,
+                                 .port = m->connect.port,
+                                 .user = m->user,
+                                 .password = m->password,
+                                 .agent = m->agent,
+                                 .family = m->family_name,
+                                 .rng = { m->seed ^ m->connections << 8 } };
+    sim_wrap_begin(&m->wrap);
     sim_client_hello(&m->session, &m->out);
 }
 
@@ -147,7 +158,7 @@ static void hear(struct miner *m, uint64_t now_us)
     const struct sim_shares before = counted(m);
     const char *line;
     size_t len;
-    const int err = sim_lines_read(&m->in, m->fd);
+    const int err = sim_wrap_read(&m->wrap, m->fd, &m->in);
     if (err) {
         leave(m, now_us, err == LAMP_ECLOSED ? "closed" : "lost");
         return;
@@ -222,7 +233,8 @@ static void step(struct miner *m, short revents, uint64_t now_us)
     else if (m->state == TALKING)
         work(m, now_us);
 
-    if ((m->state == TALKING || m->state == DRAINING) && sim_flush(&m->out, m->fd, &m->bytes_up)) {
+    if ((m->state == TALKING || m->state == DRAINING) &&
+        sim_wrap_flush(&m->wrap, &m->out, m->fd, &m->bytes_up)) {
         leave(m, now_us, "lost");
         return;
     }
@@ -246,7 +258,7 @@ static int run(struct miner *m, int signal_fd)
 {
     while (m->state != DONE) {
         uint64_t now_us = lamp_clock_mono_us();
-        const bool writing = m->state == CONNECTING || m->out.len > 0;
+        const bool writing = m->state == CONNECTING || sim_wrap_waits(&m->wrap, &m->out);
         struct pollfd p[2] = { { .fd = signal_fd, .events = POLLIN },
                                { .fd = m->fd, .events = writing ? POLLIN | POLLOUT : POLLIN } };
         if (poll(p, 2, sim_poll_ms(now_us, next_moment(m, now_us))) < 0 && errno != EINTR)
@@ -301,6 +313,9 @@ static int parse(struct miner *m, int argc, char **argv, char why[SIM_WHY], bool
         { "connect", SIM_OPT_ENDPOINT, &m->connect, "the pool" },
         { "bind", SIM_OPT_STR, &m->bind, "own address to connect from" },
         { "family", SIM_OPT_STR, &m->family_name, "stratum-v1, cryptonote, eth-proxy, kaspa, ..." },
+        { "wrap", SIM_OPT_STR, &m->wrap_name,
+          "none, http, websocket, socks4a, socks5, http-connect, proxy-protocol, sv2" },
+        { "host", SIM_OPT_STR, &m->host, "name of the pool in the wrapper (pool.example.org)" },
         { "user", SIM_OPT_STR, &m->user, "WALLET.WORKER" },
         { "agent", SIM_OPT_STR, &m->agent, "mining software as it names itself" },
         { "password", SIM_OPT_STR, &m->password, "password field (x)" },
@@ -326,6 +341,11 @@ static int parse(struct miner *m, int argc, char **argv, char why[SIM_WHY], bool
     if (bad)
         return bad;
     m->family = m->family_name ? sim_family_find(m->family_name) : NULL;
+    m->kind = m->family_name ? sim_wrap_of(m->family_name) : SIM_WRAP_NONE;
+    if (m->wrap_name && sim_wrap_parse(m->wrap_name, &m->kind)) {
+        snprintf(why, SIM_WHY, "--wrap: there is no %.100s", m->wrap_name);
+        return LAMP_ENOENT;
+    }
     if (!m->connect.port || !m->family || (m->hashrate <= 0 && m->share_every <= 0)) {
         snprintf(why, SIM_WHY, "give --connect, a known --family, --hashrate or --share-every");
         return LAMP_EINVAL;
@@ -343,6 +363,7 @@ int sim_cmd_client(int argc, char **argv)
                               .user = "account.worker",
                               .agent = "miner/1.0",
                               .password = "x",
+                              .host = "pool.example.org",
                               .timeout = 20,
                               .seed = 1 };
     bool help = false;

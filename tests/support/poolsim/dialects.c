@@ -41,7 +41,10 @@ struct dialect {
     const char *idle;                                /* what a miner says now and then; or NULL */
     const char *job_method, *job_at, *difficulty_in; /* where a miner finds these */
     const char *difficulty_at, *submit_method;
-    const char *answer; /* method of an answer to a share; NULL: it has none */
+    const char *answer;    /* method of an answer to a share; NULL: it has none */
+    const char *polled_at; /* what an answer with work has, and the job's name; NULL: see job_at */
+    const char *on, *then; /* what a miner says to a message of that name; or NULL */
+    bool null_is_yes;
     enum unit unit;
 };
 
@@ -171,11 +174,13 @@ static const json_t *at(const json_t *v, const char *path)
     return v;
 }
 
-/* The method, or the id where a family has none. */
+/* The method or type, or the id where a family has none. */
 static void method_of(const json_t *msg, char out[SIM_TEXT])
 {
     const json_t *id = json_object_get(msg, "id");
     snprintf(out, SIM_TEXT, "%s", sim_str(msg, "method"));
+    if (!*out)
+        snprintf(out, SIM_TEXT, "%s", sim_str(msg, "type"));
     if (!*out && json_is_integer(id) && !json_object_get(msg, "result"))
         snprintf(out, SIM_TEXT, "%lld", (long long)json_integer_value(id));
 }
@@ -222,7 +227,10 @@ static void pool_line(struct sim_pool *p, const json_t *msg, struct sim_out *out
     const struct dialect *d = dialect_of(p->family);
     char method[SIM_TEXT], job[32];
     method_of(msg, method);
-    if (streq(method, d->submit_method)) {
+    /* getwork asks and submits by the same name */
+    const bool submits = streq(method, d->submit_method) &&
+                         (!d->poll || !streq(method, d->poll) || at(msg, "params.0"));
+    if (submits) {
         pool_submit(p, msg, out);
         return;
     }
@@ -304,9 +312,11 @@ static void take_job(struct sim_client *c, const json_t *job)
 }
 
 /* true, "ok", ["true"], Beam's code 1, or nothing but an id. */
-static bool is_yes(const json_t *msg)
+static bool is_yes(const struct dialect *d, const json_t *msg)
 {
     const json_t *result = json_object_get(msg, "result");
+    if (d->null_is_yes)
+        return json_is_null(result);
     const json_t *code = json_object_get(msg, "code");
     const json_t *body = json_object_get(msg, "body");
     if (body)
@@ -316,6 +326,8 @@ static bool is_yes(const json_t *msg)
     const char *word = json_string_value(result);
     if (code)
         return json_integer_value(code) == 1;
+    if (json_is_object(result))
+        return streq(sim_str(result, "status"), "OK");
     if (!result)
         return !json_object_get(msg, "error");
     return json_is_true(result) || (word && (streq(word, "ok") || streq(word, "true")));
@@ -324,8 +336,10 @@ static bool is_yes(const json_t *msg)
 static bool is_answer(const struct dialect *d, const json_t *msg)
 {
     const json_t *id = json_object_get(msg, "id");
+    char method[SIM_TEXT];
+    method_of(msg, method);
     if (d->answer)
-        return streq(sim_str(msg, "method"), d->answer) && !streq(sim_str(msg, "id"), "login");
+        return streq(method, d->answer) && !streq(sim_str(msg, "id"), "login");
     return !json_object_get(msg, "method") &&
            (json_integer_value(id) >= ID_FIRST_SHARE ||
             (*d->submit_method == '4' && json_integer_value(id) == 4));
@@ -334,12 +348,18 @@ static bool is_answer(const struct dialect *d, const json_t *msg)
 static void client_line(struct sim_client *c, const json_t *msg, struct sim_out *out)
 {
     const struct dialect *d = dialect_of(c->family);
-    (void)out;
     char method[SIM_TEXT];
     method_of(msg, method);
     c->logged_in = true;
+    const json_t *work = d->polled_at ? at(msg, d->polled_at) : NULL;
+    if (work) {
+        take_job(c, work);
+        return;
+    }
+    if (d->on && streq(method, d->on))
+        say(d->then, client_values(c), out);
     if (is_answer(d, msg)) {
-        sim_client_answered(c, is_yes(msg));
+        sim_client_answered(c, is_yes(d, msg));
         return;
     }
     const bool polled = d->poll && streq(method, d->poll);
@@ -418,6 +438,17 @@ static double work_2_32(double difficulty)
 #define BITCOIN_ANSWER                                                                             \
     "{\"id\":%i,\"result\":[[[\"mining.set_difficulty\",\"1\"],[\"mining.notify\",\"1\"]],"        \
     "\"%8h\",4],\"error\":null}"
+
+/* The miner asks; work comes in the answer. */
+#define BY_ASKING .family.asks = true, .job_method = ""
+#define TEMPLATE                                                                                   \
+    "{\"id\":%i,\"method\":\"getblocktemplate\",\"params\":[{\"capabilities\":[\"coinbasetxn\","   \
+    "\"workid\",\"coinbase/append\"],\"rules\":[\"segwit\"]}]}"
+#define DAEMON_TEMPLATE                                                                            \
+    "{\"id\":%i,\"jsonrpc\":\"2.0\",\"method\":\"getblocktemplate\",\"params\":{\"wallet_"         \
+    "address\":"                                                                                   \
+    "\"%U\",\"extra_nonce\":\"%16h\"}}"
+#define GET_WORK "{\"id\":%i,\"jsonrpc\":\"2.0\",\"method\":\"eth_getWork\",\"params\":[]}"
 
 static const struct dialect dialects[] = {
     { ENDS("ethereum-stratum", 1, work_2_32), .hello = SUBSCRIBE_ES AUTHORIZE,
@@ -555,6 +586,77 @@ static const struct dialect dialects[] = {
       .no = "{\"id\":4,\"result\":false,\"error\":\"wrong solution\"}",
       .submit = "{\"id\":4,\"nonce\":\"%64h\",\"seed\":\"%j\",\"computorId\":"
                 "\"DAVYLAMPCOMPUTORAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}" },
+
+    /* in HTTP, a request each; the account stands in the head */
+    { ENDS("getwork", 1, NULL), BY_ASKING,
+      .hello = "{\"id\":%i,\"method\":\"getwork\",\"params\":[]}", .login = "getwork",
+      .poll = "getwork",
+      .polled_job =
+          "{\"id\":%i,\"error\":null,\"result\":{\"midstate\":\"%64h\",\"data\":\"%256h\","
+          "\"hash1\":\"%128h\",\"target\":\"ffffffffffffffffffffffffffffffffffffffffffff"
+          "ffffffffffff00000000\"}}",
+      .polled_at = "result.data", .idle = "{\"id\":%i,\"method\":\"getwork\",\"params\":[]}",
+      .submit = "{\"id\":%i,\"method\":\"getwork\",\"params\":[\"%256h\"]}",
+      .submit_method = "getwork", .yes = YES, .no = "{\"id\":%i,\"result\":false,\"error\":null}" },
+    { ENDS("getblocktemplate", 1e9, NULL), BY_ASKING, .hello = TEMPLATE,
+      .login = "getblocktemplate", .poll = "getblocktemplate",
+      .polled_job = "{\"id\":%i,\"error\":null,\"result\":{\"version\":536870912,"
+                    "\"previousblockhash\":\"%64h\",\"transactions\":[],\"coinbaseaux\":{},"
+                    "\"coinbasevalue\":312500000,\"target\":\"%t\",\"mintime\":1700000000,"
+                    "\"mutable\":[\"time\",\"transactions\",\"prevblock\"],"
+                    "\"noncerange\":\"00000000ffffffff\",\"curtime\":1700000100,\"bits\":\"%8h\","
+                    "\"height\":840000}}",
+      .polled_at = "result.previousblockhash", .idle = TEMPLATE,
+      .submit = "{\"id\":%i,\"method\":\"submitblock\",\"params\":[\"00000020%312h\"]}",
+      .submit_method = "submitblock", .yes = "{\"id\":%i,\"result\":null,\"error\":null}",
+      .no = "{\"id\":%i,\"result\":\"high-hash\",\"error\":null}", .null_is_yes = true },
+    { ENDS("monero-rpc", 3e5, NULL), BY_ASKING, .hello = DAEMON_TEMPLATE,
+      .login = "getblocktemplate", .user_at = "params.wallet_address", .poll = "getblocktemplate",
+      .polled_job =
+          "{\"id\":%i,\"jsonrpc\":\"2.0\",\"result\":{\"blockhashing_blob\":\"1010%148h\","
+          "\"blocktemplate_blob\":\"1010%596h\",\"difficulty\":%d,\"height\":3100000,"
+          "\"prev_hash\":\"%64h\",\"reserved_offset\":130,\"seed_hash\":\"%64h\","
+          "\"status\":\"OK\"}}",
+      .polled_at = "result.prev_hash", .idle = DAEMON_TEMPLATE,
+      .submit =
+          "{\"id\":%i,\"jsonrpc\":\"2.0\",\"method\":\"submitblock\",\"params\":[\"1010%596h\"]}",
+      .submit_method = "submitblock",
+      .yes = "{\"id\":%i,\"jsonrpc\":\"2.0\",\"result\":{\"status\":\"OK\"}}",
+      .no = "{\"id\":%i,\"jsonrpc\":\"2.0\",\"error\":{\"code\":-7,\"message\":\"Block not "
+            "accepted\"}}" },
+    { ENDS("eth-getwork", 4e9, NULL), BY_ASKING, .hello = GET_WORK, .login = "eth_getWork",
+      .poll = "eth_getWork",
+      .polled_job = "{\"id\":%i,\"jsonrpc\":\"2.0\",\"result\":[\"0x%64h\",\"0x%64h\",\"0x%t\"]}",
+      .polled_at = "result.2", .idle = GET_WORK,
+      .submit =
+          "{\"id\":%i,\"jsonrpc\":\"2.0\",\"method\":\"eth_submitWork\",\"params\":[\"0x%16h\","
+          "\"0x%64h\",\"0x%64h\"]}",
+      .submit_method = "eth_submitWork", .yes = "{\"id\":%i,\"jsonrpc\":\"2.0\",\"result\":true}",
+      .no = "{\"id\":%i,\"jsonrpc\":\"2.0\",\"result\":false}" },
+
+    /* in WebSocket messages */
+    { ENDS("websocket-miner", 256, NULL),
+      .hello =
+          "{\"type\":\"auth\",\"params\":{\"site_key\":\"%U\",\"type\":\"user\",\"user\":\"%W\","
+          "\"goal\":0}}",
+      .login = "auth", .user_at = "params.site_key",
+      .replies = { { "auth", "{\"type\":\"authed\",\"params\":{\"token\":\"\",\"hashes\":0}}" } },
+      .job = "{\"type\":\"job\",\"params\":{\"blob\":\"1010%148h\",\"job_id\":\"%j\","
+             "\"target\":\"ffffff00\"}}",
+      .job_method = "job", .job_at = "params.job_id", .submit_method = "submit",
+      .submit = "{\"type\":\"submit\",\"params\":{\"job_id\":\"%j\",\"nonce\":\"%8h\","
+                "\"result\":\"%64h\"}}",
+      .answer = "hash_accepted", .yes = "{\"type\":\"hash_accepted\",\"params\":{\"hashes\":256}}",
+      .no = "{\"type\":\"hash_accepted\",\"error\":\"low\",\"params\":{\"hashes\":256}}" },
+
+    /* Stratum V2's messages by name: wrap.c sends bytes of their lengths instead */
+    { ENDS("stratum-v2", 1, NULL), .hello = "{\"method\":\"setup\"}", .login = "open",
+      .replies = { { "setup", "{\"method\":\"setup.success\"}" },
+                   { "open", "{\"method\":\"open.success\"}\n{\"method\":\"target\"}" } },
+      .on = "setup.success", .then = "{\"method\":\"open\"}",
+      .job = "{\"method\":\"job\",\"params\":[\"%j\"]}", .job_method = "job", .job_at = "params.0",
+      .submit_method = "submit", .submit = "{\"method\":\"submit\"}", .answer = "submit.success",
+      .yes = "{\"method\":\"submit.success\"}", .no = "{\"method\":\"submit.success\"}" },
 };
 
 const struct sim_family *sim_dialect_find(const char *name)

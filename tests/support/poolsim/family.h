@@ -9,6 +9,7 @@
 struct sim_family {
     const char *name;
     double default_difficulty;
+    bool asks; /* the miner asks for work; the pool pushes none */
 
     void (*pool_line)(struct sim_pool *p, const json_t *msg, struct sim_out *out);
     void (*pool_job)(struct sim_pool *p, bool clean, struct sim_out *out);

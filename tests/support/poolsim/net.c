@@ -121,23 +121,6 @@ int sim_signals(int *out_fd)
     return LAMP_OK;
 }
 
-int sim_lines_read(struct sim_lines *l, int fd)
-{
-    memmove(l->buf, l->buf + l->used, l->len - l->used);
-    l->len -= l->used;
-    l->used = 0;
-    if (l->len == sizeof(l->buf))
-        return LAMP_EFULL;
-    const ssize_t n = read(fd, l->buf + l->len, sizeof(l->buf) - l->len);
-    if (n == 0)
-        return LAMP_ECLOSED;
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR ? LAMP_OK : -errno;
-    l->len += (size_t)n;
-    l->bytes += (uint64_t)n;
-    return LAMP_OK;
-}
-
 bool sim_lines_next(struct sim_lines *l, const char **out_line, size_t *out_len)
 {
     const char *start = l->buf + l->used;
@@ -148,19 +131,6 @@ bool sim_lines_next(struct sim_lines *l, const char **out_line, size_t *out_len)
     *out_len = (size_t)(end - start);
     l->used += *out_len + 1;
     return true;
-}
-
-int sim_flush(struct sim_out *out, int fd, uint64_t *bytes)
-{
-    if (out->len == 0)
-        return LAMP_OK;
-    const ssize_t n = write(fd, out->buf, out->len);
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR ? LAMP_OK : -errno;
-    *bytes += (uint64_t)n;
-    out->len -= (size_t)n;
-    memmove(out->buf, out->buf + n, out->len);
-    return LAMP_OK;
 }
 
 int sim_poll_ms(uint64_t now_us, uint64_t until_us)

@@ -26,22 +26,15 @@ void sim_abort(int fd);
 /* A descriptor that becomes readable at SIGINT or SIGTERM, which no longer end the process. */
 LAMP_CHECK int sim_signals(int *out_fd);
 
-/* Received bytes that are not whole lines yet. */
+/* Received lines that wait to be read (wrap.h puts them there). */
 struct sim_lines {
     char buf[SIM_LINE_BYTES];
     size_t len, used;
     uint64_t bytes; /* received in all */
 };
 
-/* Reads what is there. LAMP_ECLOSED: end. LAMP_EFULL: a line is too long. Negated errno. */
-LAMP_CHECK int sim_lines_read(struct sim_lines *l, int fd);
-
 /* The next whole line without its LF, valid until the next read; false: none. */
 bool sim_lines_next(struct sim_lines *l, const char **out_line, size_t *out_len);
-
-/* Writes as much as the socket takes and keeps the rest in out. Adds what was written to
- * *bytes. Negated errno. */
-LAMP_CHECK int sim_flush(struct sim_out *out, int fd, uint64_t *bytes);
 
 /* Milliseconds for poll() from now_us to a moment, at most 1000; 0 when it has passed. */
 int sim_poll_ms(uint64_t now_us, uint64_t until_us);

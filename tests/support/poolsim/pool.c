@@ -4,7 +4,8 @@
 #include "common/json.h"
 #include "common/text.h"
 #include "tests/support/poolsim/commands.h"
-#include "tests/support/poolsim/net.h"
+#include "tests/support/poolsim/family.h"
+#include "tests/support/poolsim/wrap.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +19,7 @@ struct miner {
     struct sim_pool pool;
     struct sim_lines in;
     struct sim_out out;
+    struct sim_wrap wrap;
     uint64_t next_job_us, bytes_down;
 };
 
@@ -28,8 +30,9 @@ struct totals {
 
 struct server {
     struct sim_endpoint listen;
-    const char *family_name;
+    const char *family_name, *wrap_name;
     const struct sim_family *family;
+    enum sim_wrap_kind wrap;
     double difficulty, job_every, reject;
     uint64_t seed;
     bool events;
@@ -86,6 +89,10 @@ static void admit(struct server *s)
         return;
     }
     m->fd = fd;
+    m->wrap = (struct sim_wrap){ .kind = s->wrap,
+                                 .is_pool = true,
+                                 .family = s->family_name,
+                                 .rng = { s->seed ^ s->totals.connections } };
     sim_give_up_after(fd, GIVE_UP_MS);
     sim_pool_init(&m->pool, s->family, s->difficulty, s->reject, s->seed + s->totals.connections++);
     s->miners[s->n_miners++] = m;
@@ -95,7 +102,7 @@ static int hear(struct server *s, struct miner *m, uint64_t now_us)
 {
     const char *line;
     size_t len;
-    int err = sim_lines_read(&m->in, m->fd);
+    int err = sim_wrap_read(&m->wrap, m->fd, &m->in);
     if (err)
         return err;
     const uint64_t shares = m->pool.shares.submitted;
@@ -116,11 +123,11 @@ static int serve_miner(struct server *s, struct miner *m, short revents, uint64_
     int err = LAMP_OK;
     if (revents & (POLLIN | POLLHUP | POLLERR))
         err = hear(s, m, now_us);
-    if (!err && m->pool.authorised && now_us >= m->next_job_us) {
+    if (!err && m->pool.authorised && !s->family->asks && now_us >= m->next_job_us) {
         sim_pool_job(&m->pool, m->pool.jobs % 8 == 0, &m->out);
         m->next_job_us += (uint64_t)(s->job_every * 1e6);
     }
-    return err ? err : sim_flush(&m->out, m->fd, &m->bytes_down);
+    return err ? err : sim_wrap_flush(&m->wrap, &m->out, m->fd, &m->bytes_down);
 }
 
 static void serve(struct server *s)
@@ -135,8 +142,9 @@ static void serve(struct server *s)
         for (size_t i = 0; i < n; i++) {
             const struct miner *m = s->miners[i];
             p[POLL_FIRST + i].fd = m->fd;
-            p[POLL_FIRST + i].events = m->out.len ? POLLIN | POLLOUT : POLLIN;
-            if (m->pool.authorised && m->next_job_us < next_us)
+            p[POLL_FIRST + i].events =
+                sim_wrap_waits(&m->wrap, &m->out) ? POLLIN | POLLOUT : POLLIN;
+            if (m->pool.authorised && !s->family->asks && m->next_job_us < next_us)
                 next_us = m->next_job_us;
         }
         if (poll(p, POLL_FIRST + n, sim_poll_ms(now_us, next_us)) < 0 && errno != EINTR)
@@ -185,6 +193,8 @@ int sim_cmd_pool(int argc, char **argv)
     const struct sim_opt opts[] = {
         { "listen", SIM_OPT_ENDPOINT, &s.listen, "where miners connect" },
         { "family", SIM_OPT_STR, &s.family_name, "stratum-v1, cryptonote, eth-proxy, kaspa, ..." },
+        { "wrap", SIM_OPT_STR, &s.wrap_name,
+          "none, http, websocket, socks4a, socks5, http-connect, proxy-protocol, sv2" },
         { "difficulty", SIM_OPT_DOUBLE, &s.difficulty,
           "as announced, or hashes per share where that is a target" },
         { "job-every", SIM_OPT_DOUBLE, &s.job_every, "seconds between jobs (30)" },
@@ -201,8 +211,11 @@ int sim_cmd_pool(int argc, char **argv)
         return 0;
     }
     s.family = s.family_name ? sim_family_find(s.family_name) : NULL;
-    if (bad || !s.listen.port || !s.family || s.job_every <= 0) {
-        fprintf(stderr, "poolsim pool: %s\n", bad ? why : "give --listen and a known --family");
+    s.wrap = s.family_name ? sim_wrap_of(s.family_name) : SIM_WRAP_NONE;
+    const int odd = s.wrap_name ? sim_wrap_parse(s.wrap_name, &s.wrap) : LAMP_OK;
+    if (bad || odd || !s.listen.port || !s.family || s.job_every <= 0) {
+        fprintf(stderr, "poolsim pool: %s\n",
+                bad ? why : "give --listen, a known --family and --wrap");
         return 2;
     }
     int err = sim_signals(&s.signal_fd);
