@@ -57,7 +57,6 @@ struct lamp_conn {
     uint16_t vlans[LAMP_VLAN_DEPTH];
     bool midstream; /* no SYN was seen */
     bool ended;
-    bool recalled; /* the verdict is that of an earlier connection of the pair (known.h) */
 
     uint64_t first_us, last_us;    /* first and newest packet */
     uint64_t bytes[2], packets[2]; /* by enum lamp_dir; frames and their orig_len */
@@ -73,6 +72,7 @@ struct lamp_conn {
     struct lamp_conn_names wallets, workers; /* the last one is the current one */
     lamp_conn_text agent, server_name, sni, ja4;
     bool tls;
+    bool recalled; /* the verdict is that of an earlier connection of the pair (known.h) */
     struct lamp_tunnel tunnel;
 
     uint32_t jobs;             /* messages that handed out work */
@@ -84,9 +84,9 @@ struct lamp_conn {
         work_method;             /* SHARES, or HASH_VALUE where their own hashes tell the work */
     uint32_t work_shares;        /* how many shares `work` covers */
     uint32_t hash_values;        /* of HASH_VALUE: how many hashes the difficulty was read from */
+    uint16_t devices;            /* how many devices the nonces tell of; 0 unknown */
     uint64_t work_from_us;       /* since when shares could have been seen */
     struct lamp_rate other_rate; /* by NONCE or TIMING; method NONE: neither tells */
-    uint16_t devices;            /* how many devices the nonces tell of; 0 unknown */
     double self_rate;            /* last self-reported hashes/s; 0 none */
 
     struct lamp_conn_evidence evidence[LAMP_CONN_EVIDENCE];
