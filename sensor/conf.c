@@ -58,6 +58,8 @@ static const struct lamp_opt options[] = {
       "Keep the same addresses and ports in different VLANs apart." },
     INT("capture.memory", capture.memory_bytes, 1048576, 17179869184, "67108864", "bytes",
         "Memory for flows, reassembly and inspection together."),
+    INT("capture.threads", capture.threads, 1, 16, "1", NULL,
+        "Threads that share the packets of every interface, and capture.memory and capture.ring."),
     INT("capture.interval", capture.interval_s, 1, 300, "10", "s", "Time between summaries."),
 
     LIST("replay.files", replay.files,
@@ -209,6 +211,8 @@ int lamp_sensor_conf_check(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
     if (c->replay.files.n > 0 && c->capture.interfaces.n > 0)
         return wrong(why, "replay.files",
                      "a sensor reads files or watches capture.interfaces, not both");
+    if (c->capture.memory_bytes / c->capture.threads < 1048576)
+        return wrong(why, "capture.memory", "less than 1 MiB for each of capture.threads");
     if (strncmp(c->link.endpoint, "tcp://", 6) != 0 || !strchr(c->link.endpoint + 6, ':'))
         return wrong(why, "link.endpoint",
                      c->link.endpoint[0] ? "expected tcp://HOST:PORT"

@@ -13,7 +13,7 @@ struct lamp_sensor_conf {
     struct {
         struct lamp_strlist interfaces, inside;
         char *filter;
-        int64_t traffic_rows, snaplen, ring_bytes, memory_bytes, interval_s;
+        int64_t traffic_rows, snaplen, ring_bytes, memory_bytes, threads, interval_s;
         bool promiscuous, tunnels, duplicates, vlan_key;
     } capture;
     struct {

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "sensor/capture/crew.h"
 #include "sensor/capture/inbox.h"
 #include "sensor/capture/inside.h"
 #include "sensor/capture/lane.h"
@@ -13,17 +14,27 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <time.h>
 
 enum {
     RECORD_MAX_BYTES = 192 * 1024,        /* fits a channel message and the link's MAXMSGSIZE */
     GROWTH_MAX_BYTES = 32 * 1024 * 1024,  /* private memory after the start: the queue and rows */
     UNPACK_MAX_BYTES = 136 * 1024 * 1024, /* more for a replay: the largest window of zstd */
+    RING_MIN_BYTES = 256 * 1024,
     CONNS_MAX = 16384,
     READS_PER_TURN = 16, /* of a replay, before anything else is looked at */
     TURN_US = 200 * 1000,
+    LAST_TURNS = 64, /* of a lane that is told to end */
     LAST_TRIES = 50, /* to hand over what waits when told to end */
+};
+
+/* Why a lane reads no more; `why` is written before err. */
+struct lane_end {
+    atomic_int err;
+    char why[LAMP_SOURCE_WHY];
 };
 
 struct capture {
@@ -35,6 +46,8 @@ struct capture {
     bool summarised; /* since the link was last talked to */
     lamp_lane *lanes[LAMP_LANES_MAX];
     size_t n_lanes;
+    struct lane_end ends[LAMP_LANES_MAX];
+    lamp_crew *crew; /* a thread for each lane but the first, which is ours; NULL: no other lane */
     lamp_replay *replay; /* NULL: live */
     uint64_t due_us;     /* of the replay: end of the interval in its time; 0: none has begun */
     unsigned files_failed;
@@ -116,7 +129,7 @@ static void on_answer(const char *name, const struct lamp_addr *addr,
 static int make_lanes(struct capture *c, const struct lamp_rollup_cfg *rollup)
 {
     struct lamp_lane_cfg cfg = {
-        .n = 1,
+        .n = c->replay ? 1 : (unsigned)c->conf->capture.threads,
         .engine = { .catalogue = c->catalogue,
                     .memory_bytes = (size_t)c->conf->capture.memory_bytes,
                     .rollup = rollup,
@@ -168,26 +181,42 @@ static int open_lanes(struct capture *c)
     return make_lanes(c, &rollup);
 }
 
+/* Opens an interface for every lane. */
 static int open_interface(struct capture *c, const char *name)
 {
-    char why[LAMP_SOURCE_WHY];
+    char why[LAMP_SOURCE_WHY] = "more than there is room for";
+    const int ring = (int)c->conf->capture.ring_bytes / (int)c->n_lanes;
+    struct lamp_fanout fanout = { .id = -1, .key = randombytes_random() };
     const struct lamp_live_cfg live = {
         .interface = name,
         .filter = c->conf->capture.filter,
         .snaplen = (int)c->conf->capture.snaplen,
-        .ring_bytes = (int)c->conf->capture.ring_bytes,
+        .ring_bytes = ring > RING_MIN_BYTES ? ring : RING_MIN_BYTES,
         .promiscuous = c->conf->capture.promiscuous,
+        .fanout = c->n_lanes > 1 ? &fanout : NULL,
     };
-    lamp_source *source;
-    int err = lamp_source_open_live(&live, &source, why);
-    if (err) {
-        lamp_log(LAMP_LOG_ERROR, "capture", "capture.interfaces: %s", why);
-        return err;
+    int err = LAMP_OK;
+    for (size_t i = 0; !err && i < c->n_lanes; i++) {
+        lamp_source *source;
+        err = lamp_source_open_live(&live, &source, why);
+        if (err)
+            break;
+        err = lamp_lane_add(c->lanes[i], source);
+        if (err)
+            lamp_source_close(source);
     }
-    err = lamp_lane_add(c->lanes[0], source);
     if (err)
-        lamp_source_close(source);
+        lamp_log(LAMP_LOG_ERROR, "capture", "capture.interfaces: %s", why);
     return err;
+}
+
+/* From now on every frame reaches one lane: what came before may be in several. On the kernel's clock. */
+static void begin_sharing(struct capture *c)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    for (size_t i = 0; i < c->n_lanes && c->n_lanes > 1; i++)
+        lamp_lane_skip(c->lanes[i], (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000);
 }
 
 static int open_interfaces(struct capture *c)
@@ -202,8 +231,10 @@ static int open_interfaces(struct capture *c)
         const int err = open_interface(c, list->v[i]);
         if (err)
             return err;
-        lamp_log(LAMP_LOG_INFO, "capture", "watching interface=%s", list->v[i]);
+        lamp_log(LAMP_LOG_INFO, "capture", "watching interface=%s threads=%zu", list->v[i],
+                 c->n_lanes);
     }
+    begin_sharing(c);
     return LAMP_OK;
 }
 
@@ -241,11 +272,39 @@ static int confine(struct capture *c, int ready_fd)
 {
     const struct lamp_sandbox sandbox = {
         .kind = LAMP_SANDBOX_CAPTURE,
-        .write_fds = { STDERR_FILENO, ready_fd, c->fd, -1 },
+        .write_fds = { STDERR_FILENO, ready_fd, c->fd, lamp_crew_bell(c->crew) },
+        .threads = (unsigned)(c->n_lanes - 1),
         .memory_bytes = GROWTH_MAX_BYTES + (c->replay ? UNPACK_MAX_BYTES : 0),
     };
     const int err = lamp_child_drop("capture", c->conf->user, 0);
     return err ? err : lamp_child_confine("capture", &sandbox);
+}
+
+/* Reads a lane's sources for a turn; false: nothing more for now. */
+static bool read_lane(struct capture *c, size_t i)
+{
+    struct lane_end *e = &c->ends[i];
+    bool more = false;
+    if (atomic_load(&e->err) == LAMP_OK) {
+        const int err = lamp_lane_read(c->lanes[i], &more, e->why);
+        if (err)
+            atomic_store(&e->err, err);
+        more = more && !err;
+    }
+    return more;
+}
+
+/* What a helper does: the lane after its own number. */
+static void work(size_t helper, int bell_fd, void *arg)
+{
+    struct capture *c = arg;
+    const size_t i = helper + 1;
+    if (read_lane(c, i))
+        return;
+    if (atomic_load(&c->ends[i].err) == LAMP_OK)
+        lamp_lane_wait(c->lanes[i], bell_fd, POLLIN, (int)(TURN_US / 1000));
+    else
+        (void)poll(&(struct pollfd){ .fd = bell_fd, .events = POLLIN }, 1, (int)(TURN_US / 1000));
 }
 
 static int start(struct capture *c, int ready_fd)
@@ -258,11 +317,20 @@ static int start(struct capture *c, int ready_fd)
     if (err)
         return err;
     c->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    return confine(c, ready_fd);
+    if (c->n_lanes > 1)
+        err = lamp_crew_new(c->n_lanes - 1, work, c, &c->crew);
+    if (!err)
+        err = confine(c, ready_fd);
+    if (!err) /* now, so that the threads have no more than this one */
+        err = lamp_crew_start(c->crew);
+    if (err)
+        lamp_log(LAMP_LOG_ERROR, "capture", "cannot start: %s", lamp_strerror(err));
+    return err;
 }
 
 static void stop(struct capture *c)
 {
+    lamp_crew_free(c->crew);
     for (size_t i = 0; i < c->n_lanes; i++)
         lamp_lane_free(c->lanes[i]);
     lamp_replay_free(c->replay);
@@ -288,28 +356,37 @@ static void wait_for_work(struct capture *c, uint64_t max_us)
     lamp_lane_wait(c->lanes[0], c->fd, events, ms < turn_ms ? ms : turn_ms);
 }
 
-static int read_lane(struct capture *c, bool *out_more)
+/* Whether some lane can read no more: the first that says why. */
+static int lane_error(const struct capture *c)
 {
-    char why[LAMP_SOURCE_WHY];
-    const int err = lamp_lane_read(c->lanes[0], out_more, why);
-    if (err)
-        lamp_log(LAMP_LOG_ERROR, "capture", "%s", why);
-    return err;
+    for (size_t i = 0; i < c->n_lanes; i++) {
+        const int err = atomic_load(&c->ends[i].err);
+        if (err) {
+            lamp_log(LAMP_LOG_ERROR, "capture", "%s", c->ends[i].why);
+            return err;
+        }
+    }
+    return LAMP_OK;
 }
 
 /* Takes in what the link says, tells it what was found and hands it summaries. LAMP_ECLOSED: it is
- * gone. The watch list changes here, where nobody else uses the lanes. */
+ * gone. */
 static int talk(struct capture *c)
 {
-    const lamp_watch *watch;
     int err = lamp_inbox_read(c->inbox);
-    if (!err && lamp_inbox_watch(c->inbox, &watch))
-        for (size_t i = 0; i < c->n_lanes; i++)
-            lamp_lane_watch(c->lanes[i], watch);
     if (!err)
         err = lamp_inbox_flush(c->inbox, c->summarised);
     c->summarised = false;
     return err ? err : lamp_queue_send(c->queue, c->fd);
+}
+
+/* Has all lanes, which nobody else uses meanwhile, look into the newest watch list. */
+static void renew_watch(struct capture *c)
+{
+    const lamp_watch *watch;
+    if (lamp_inbox_watch(c->inbox, &watch))
+        for (size_t i = 0; i < c->n_lanes; i++)
+            lamp_lane_watch(c->lanes[i], watch);
 }
 
 static void send_last(struct capture *c)
@@ -321,15 +398,44 @@ static void send_last(struct capture *c)
     }
 }
 
+/* A summary of the interval that ends now, while everybody stands still. */
+static void close_interval(struct capture *c)
+{
+    lamp_crew_halt(c->crew);
+    summarise(c, lamp_clock_real_us(), lamp_clock_mono_us());
+    for (size_t i = 0; i < c->n_lanes; i++)
+        lamp_lane_skip(c->lanes[i], 0);
+    renew_watch(c);
+    lamp_crew_resume(c->crew);
+}
+
+/* What the interfaces still hold, then the rest of every connection: also where an interface
+ * went away, since nobody else knows of it. */
+static void finish_live(struct capture *c)
+{
+    c->crew = lamp_crew_free(c->crew);
+    for (size_t i = 0; i < c->n_lanes; i++) {
+        for (unsigned turns = 0; turns < LAST_TURNS && read_lane(c, i); turns++)
+            ;
+        struct lamp_sensor_counters counters = { 0 };
+        lamp_lane_finish(c->lanes[i]);
+        lamp_lane_count(c->lanes[i], &counters);
+        lamp_log(LAMP_LOG_DEBUG, "capture", "thread=%zu packets=%llu flows=%llu", i,
+                 (unsigned long long)counters.packets, (unsigned long long)counters.flows_new);
+    }
+    summarise(c, lamp_clock_real_us(), lamp_clock_mono_us());
+    send_last(c);
+}
+
 static int serve_live(struct capture *c)
 {
     uint64_t due_us = lamp_clock_mono_us() + interval_us(c);
     int err = LAMP_OK;
     while (!err && !lamp_child_stopping()) {
-        bool more = true;
-        err = read_lane(c, &more);
+        const bool more = read_lane(c, 0);
+        err = lane_error(c);
         if (!err && lamp_clock_mono_us() >= due_us) {
-            summarise(c, lamp_clock_real_us(), lamp_clock_mono_us());
+            close_interval(c);
             due_us += interval_us(c);
             if (due_us < lamp_clock_mono_us()) /* suspended, or a scaled clock */
                 due_us = lamp_clock_mono_us() + interval_us(c);
@@ -340,15 +446,7 @@ static int serve_live(struct capture *c)
         if (!err && !more)
             wait_for_work(c, due_us > now_us ? due_us - now_us : 0);
     }
-    /* What the interfaces still hold, then the rest of every connection: also where an interface
-     * went away, since nobody else knows of it. */
-    bool more = !err;
-    for (unsigned turns = 0; more && turns < 64; turns++)
-        if (read_lane(c, &more) != LAMP_OK)
-            break;
-    lamp_lane_finish(c->lanes[0]);
-    summarise(c, lamp_clock_real_us(), lamp_clock_mono_us());
-    send_last(c);
+    finish_live(c);
     return err;
 }
 
@@ -425,6 +523,7 @@ static int serve_replay(struct capture *c)
         err = room ? read_replay(c) : LAMP_EAGAIN;
         if (talk(c) != LAMP_OK)
             return LAMP_EIO;
+        renew_watch(c);
         if (err == LAMP_EAGAIN)
             wait_for_work(c, room ? lamp_replay_wait_us(c->replay, lamp_clock_mono_us()) : TURN_US);
     }

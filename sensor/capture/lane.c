@@ -73,6 +73,12 @@ int lamp_lane_add(lamp_lane *l, lamp_source *source)
     return LAMP_OK;
 }
 
+void lamp_lane_skip(lamp_lane *l, uint64_t t_us)
+{
+    for (size_t i = 0; i < l->n_sources; i++)
+        lamp_source_skip(l->sources[i], t_us);
+}
+
 int lamp_lane_read(lamp_lane *l, bool *out_more, char why[LAMP_SOURCE_WHY])
 {
     *out_more = false;

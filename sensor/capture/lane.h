@@ -29,6 +29,9 @@ lamp_lane *lamp_lane_free(lamp_lane *l);
 /* Adds a source, which the lane takes. LAMP_EFULL: it has LAMP_LANE_SOURCES. */
 LAMP_CHECK int lamp_lane_add(lamp_lane *l, lamp_source *source);
 
+/* lamp_source_skip() of every source. */
+void lamp_lane_skip(lamp_lane *l, uint64_t t_us);
+
 /* Reads what is there, at most a turn's worth of each source; *out_more: some had more. An error is that of
  * a source (lamp_source_read()). */
 LAMP_CHECK int lamp_lane_read(lamp_lane *l, bool *out_more, char why[LAMP_SOURCE_WHY]);

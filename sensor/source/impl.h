@@ -14,6 +14,7 @@ struct lamp_source_ops {
     int (*fd)(const lamp_source *s);                              /* NULL: no fd */
     uint64_t (*size)(const lamp_source *s);                       /* NULL: not known */
     void (*stats)(lamp_source *s, struct lamp_source_stats *out); /* NULL: all zero */
+    void (*skip)(lamp_source *s, uint64_t t_us);                  /* NULL: nothing to do */
     void (*close)(lamp_source *s);                                /* frees s */
 };
 

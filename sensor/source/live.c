@@ -28,6 +28,7 @@ struct live {
     int lost_fds[2];      /* counters of the interface in /sys; -1: it has none */
     uint64_t lost_before; /* their sum when last read */
     struct lamp_source_stats sums;
+    uint64_t skip_us; /* frames before are not ours */
 };
 
 static void live_close(lamp_source *s)
@@ -52,8 +53,11 @@ struct gathering {
 static void gather(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
 {
     struct gathering *g = (struct gathering *)user;
-    struct lamp_frame *frame = &g->frames[g->n++];
+    struct lamp_frame *frame = &g->frames[g->n];
     lamp_source_frame(header, g->live->batch + g->used, g->live->linktype, frame);
+    if (frame->t_us < g->live->skip_us)
+        return;
+    g->n++;
     frame->cap_len = (uint32_t)lamp_min(frame->cap_len, g->live->snaplen);
     memcpy(g->live->batch + g->used, data, frame->cap_len);
     g->used += frame->cap_len;
@@ -118,6 +122,17 @@ static void live_stats(lamp_source *s, struct lamp_source_stats *out)
     *out = l->sums;
 }
 
+static void live_skip(lamp_source *s, uint64_t t_us)
+{
+    struct live *l = (struct live *)s;
+    struct lamp_source_stats before;
+    l->skip_us = t_us;
+    if (t_us == 0)
+        return;
+    live_stats(s, &before);
+    l->sums = (struct lamp_source_stats){ 0 };
+}
+
 static void open_lost(struct live *l)
 {
     static const char *const names[] = { "rx_missed_errors", "rx_fifo_errors" };
@@ -130,9 +145,12 @@ static void open_lost(struct live *l)
     l->lost_before = lost_by_interface(l);
 }
 
-static const struct lamp_source_ops live_ops = {
-    .next = live_next, .read = live_read, .fd = live_fd, .stats = live_stats, .close = live_close
-};
+static const struct lamp_source_ops live_ops = { .next = live_next,
+                                                 .read = live_read,
+                                                 .fd = live_fd,
+                                                 .stats = live_stats,
+                                                 .skip = live_skip,
+                                                 .close = live_close };
 
 /* pcap_activate() with our options. */
 static int activate(struct live *l, const struct lamp_live_cfg *cfg, char why[LAMP_SOURCE_WHY])
@@ -195,6 +213,7 @@ int lamp_source_open_live(const struct lamp_live_cfg *cfg, lamp_source **out,
                                 lamp_strerror(LAMP_ENOMEM));
     }
     *l = (struct live){ .base = { &live_ops }, .interface = interface, .lost_fds = { -1, -1 } };
+    const bool is_first = !cfg->fanout || cfg->fanout->id < 0;
     int err = activate(l, cfg, why);
     if (err == LAMP_OK)
         err = lamp_source_check_linktype(lamp_source_linktype(pcap_datalink(l->pcap)),
@@ -204,6 +223,12 @@ int lamp_source_open_live(const struct lamp_live_cfg *cfg, lamp_source **out,
     char text[PCAP_ERRBUF_SIZE] = "";
     if (err == LAMP_OK && pcap_setnonblock(l->pcap, 1, text))
         err = lamp_source_fail(LAMP_EIO, why, "interface %s: %s", cfg->interface, text);
+    if (err == LAMP_OK && cfg->fanout) {
+        err = lamp_fanout_join(cfg->fanout, pcap_fileno(l->pcap));
+        if (err)
+            lamp_source_fail(err, why, "interface %s: cannot be shared by threads: %s",
+                             cfg->interface, lamp_strerror(err));
+    }
     if (err != LAMP_OK) {
         live_close(&l->base);
         return err;
@@ -216,7 +241,8 @@ int lamp_source_open_live(const struct lamp_live_cfg *cfg, lamp_source **out,
         return lamp_source_fail(LAMP_ENOMEM, why, "interface %s: %s", cfg->interface,
                                 lamp_strerror(LAMP_ENOMEM));
     }
-    open_lost(l);
+    if (is_first)
+        open_lost(l);
     *out = &l->base;
     return LAMP_OK;
 }

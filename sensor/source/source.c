@@ -39,6 +39,12 @@ void lamp_source_stats(lamp_source *s, struct lamp_source_stats *out)
         s->ops->stats(s, out);
 }
 
+void lamp_source_skip(lamp_source *s, uint64_t t_us)
+{
+    if (s->ops->skip)
+        s->ops->skip(s, t_us);
+}
+
 lamp_source *lamp_source_close(lamp_source *s)
 {
     if (s)

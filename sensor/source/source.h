@@ -6,6 +6,7 @@
 
 #include "common/err.h"
 #include "sensor/engine/packet.h"
+#include "sensor/source/fanout.h"
 
 typedef struct lamp_source lamp_source;
 
@@ -32,6 +33,9 @@ struct lamp_live_cfg {
     int snaplen;
     int ring_bytes;
     bool promiscuous;
+    /* Where several sources share the interface: the group, which the first makes; NULL: alone. What
+     * the interface itself lost is counted by the first. */
+    struct lamp_fanout *fanout;
 };
 LAMP_CHECK int lamp_source_open_live(const struct lamp_live_cfg *cfg, lamp_source **out,
                                      char why[LAMP_SOURCE_WHY]);
@@ -53,6 +57,10 @@ int lamp_source_fd(const lamp_source *s);
 /* Bytes of the file that it was opened with; UINT64_MAX: not known (live, compressed, a pipe). */
 uint64_t lamp_source_size(const lamp_source *s);
 void lamp_source_stats(lamp_source *s, struct lamp_source_stats *out);
+
+/* Live: hands over no frame from before t_us, and forgets what was dropped so far. Before all sources of
+ * an interface have joined their group each gets every frame. 0: no more need of that. */
+void lamp_source_skip(lamp_source *s, uint64_t t_us);
 lamp_source *lamp_source_close(lamp_source *s);
 
 /* Calls fn for every capture file under path (itself if it is a file), folders in order of

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the kernel drops is counted: a sensor that cannot keep up (its capture process is stopped)
 # reports, when it goes on, as many drops as the kernel had to make between the wire and its ring
-# (PACKET_STATISTICS); with the packets that it saw that is what was sent, to the packet.
+# (PACKET_STATISTICS); with the packets that it saw that is what was sent, to the packet. With one thread, and
+# with three, each of which has a ring of its own.
 . "$(dirname "$0")/topology.sh"
 
 frames=100000 # several times what the ring holds
@@ -27,8 +28,6 @@ lamp_allow_sensor "$LAMP_RUN/aggregator/sensors" "$LAMP_RUN/sensor-north.conf" n
     fail "the sensor has no key"
 start_aggregator
 wait_for $patience "the aggregator serves" api_is 'length > 0' status
-start_sensor north
-wait_for $patience "the sensor is online" api_is 'any(.[]; .online and .batches > 0)' sensors
 
 # figure NAME: of the sensor, as headquarters knows it.
 figure() {
@@ -61,21 +60,40 @@ all_accounted() {
     [ $(($(figure packets) + $(figure drops))) -eq "$1" ]
 }
 
-send 500 --rate 1000
-wait_for $patience "what was sent while it ran was seen" all_accounted 500
-check "nothing was dropped" [ "$(figure drops)" -eq 0 ]
+# More than COUNT batches, of a sensor that is there.
+heard_again() { api_is "any(.[]; .online and .batches > $1)" sensors; }
 
-pid=$(capture)
-kill -STOP "$pid"
-send $frames
-kill -CONT "$pid"
-total=$((frames + 500))
-check "the wire carried all" [ "$(received)" -eq $total ]
-wait_for $patience "packets seen and dropped are what was sent" all_accounted $total
-say "seen $(figure packets), dropped $(figure drops)"
-check "some were seen" [ "$(figure packets)" -gt 500 ]
-check "some were dropped" [ "$(figure drops)" -gt 0 ]
-check "the drops are what the kernel received and capture did not see" \
-    [ "$(figure drops)" -eq $(($(received) - $(figure packets))) ]
-lamp_stop sensor-north
+# run THREADS
+total=0
+run() {
+    local pid seen dropped before
+    sed -i "s/ threads = [0-9]*;//; s/^capture = {/& threads = $1;/" "$LAMP_RUN/sensor-north.conf"
+    seen=$(figure packets) dropped=$(figure drops) before=$(received)
+    pid=$(figure batches)
+    start_sensor north
+    wait_for $patience "the sensor is online with $1 threads" heard_again "$pid"
+
+    send 500 --rate 1000
+    total=$((total + 500))
+    wait_for $patience "what was sent while it ran was seen" all_accounted $total
+    check "nothing was dropped" [ "$(figure drops)" -eq "$dropped" ]
+
+    pid=$(capture)
+    kill -STOP "$pid"
+    send $frames
+    kill -CONT "$pid"
+    total=$((total + frames))
+    check "the wire carried all" [ "$(received)" -eq $total ]
+    wait_for $patience "packets seen and dropped are what was sent" all_accounted $total
+    seen=$(($(figure packets) - seen)) dropped=$(($(figure drops) - dropped))
+    say "$1 threads: seen $seen, dropped $dropped"
+    check "some were seen" [ "$seen" -gt 500 ]
+    check "some were dropped" [ "$dropped" -gt 0 ]
+    check "the drops are what the kernel received and capture did not see" \
+        [ "$dropped" -eq $(($(received) - before - seen)) ]
+    lamp_stop sensor-north
+}
+
+run 1
+run 3
 passed
