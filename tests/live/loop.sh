@@ -101,6 +101,12 @@ block_is() {
 check "two sites, a pool and headquarters stand" build_topology
 start_fleet
 
+has_sets() {
+    api_is 'all(.[]; [.sets[] | select(.state == "confirmed") | .kind] | contains(["watch", "never"]))' \
+        sensors
+}
+wait_for 30 "both sensors hold watch and never list" has_sets
+
 start_pool btc $btc_pool stratum-v1 0.002
 start_pool xmr $xmr_pool cryptonote 1000
 start_pool etc $etc_pool eth-proxy 1000000
