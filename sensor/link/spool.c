@@ -127,6 +127,15 @@ static int check_is(lamp_spool *s, const char *sql, const char *want)
     return err ? err : same ? LAMP_OK : LAMP_ESTORE;
 }
 
+/* Damage is found every time: a read that failed once, or a lack of memory, is none. */
+static int check_whole(lamp_spool *s)
+{
+    int err = LAMP_ESTORE;
+    for (int i = 0; i < 2 && err; i++)
+        err = check_is(s, "PRAGMA quick_check(1)", "ok");
+    return err && err != LAMP_ENOMEM ? LAMP_EFORMAT : err;
+}
+
 /* Spools of version 0.1 before retention lack the column. */
 static int add_finished(lamp_spool *s)
 {
@@ -155,12 +164,10 @@ static int open_database(lamp_spool *s, const char *path)
                       "PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=4194304;");
     if (!err)
         err = check_is(s, "PRAGMA synchronous", "2");
-    if (err)
-        return err;
-    err = check_is(s, "PRAGMA quick_check(1)", "ok");
-    if (err)
-        return LAMP_EFORMAT;
-    err = exec(s, schema);
+    if (!err)
+        err = check_whole(s);
+    if (!err)
+        err = exec(s, schema);
     return err ? err : add_finished(s);
 }
 
@@ -168,8 +175,10 @@ static int set_aside(const char *path, uint64_t now_us, char damaged[PATH_MAX])
 {
     if (snprintf(damaged, PATH_MAX, "%s.damaged-%" PRIu64, path, now_us / 1000000) >= PATH_MAX)
         return -ENAMETOOLONG;
-    if (rename(path, damaged) < 0)
+    if (rename(path, damaged) < 0) {
+        damaged[0] = '\0';
         return -errno;
+    }
     static const char *const parts[] = { "-wal", "-shm" };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         char from[PATH_MAX], to[PATH_MAX];
