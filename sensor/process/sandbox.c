@@ -58,8 +58,6 @@ static int limit_memory(const struct lamp_sandbox *s)
 static int set_limits(const struct lamp_sandbox *s)
 {
     int err = limit(RLIMIT_CORE, 0);
-    if (!err)
-        err = limit(RLIMIT_NOFILE, DESCRIPTORS);
     /* The kernel counts the threads of all processes of a user, and link has some. */
     if (!err && s->kind != LAMP_SANDBOX_LINK && s->threads == 0)
         err = limit(RLIMIT_NPROC, 0);
@@ -156,6 +154,10 @@ int lamp_sandbox_enter(const struct lamp_sandbox *s, bool *out_landlock)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
     const bool landlock = close_files(s);
+    /* After the last descriptor of our own: what a replay has opened may be more than this. */
+    err = limit(RLIMIT_NOFILE, DESCRIPTORS);
+    if (err)
+        return err;
     switch (s->kind) {
     case LAMP_SANDBOX_CAPTURE:
         err = lamp_filter_capture(s->write_fds, s->threads > 0);

@@ -65,12 +65,10 @@ static int begin(lamp_stream *s)
     }
     if (s->end >= MAGIC && memcmp(s->buf, gzip, sizeof(gzip)) == 0) {
         s->packing = GZIP;
-        s->size = UINT64_MAX;
         return inflateInit2(&s->gzip, GZIP_WINDOW) == Z_OK ? LAMP_OK : LAMP_ENOMEM;
     }
     if (s->end >= MAGIC && memcmp(s->buf, zstd, sizeof(zstd)) == 0) {
         s->packing = ZSTD;
-        s->size = UINT64_MAX;
         s->zstd = ZSTD_createDStream();
         if (!s->zstd)
             return LAMP_ENOMEM;
@@ -87,7 +85,16 @@ int lamp_stream_open(const char *path, lamp_stream **out, char why[LAMP_SOURCE_W
         return lamp_source_fail(err == ENOENT ? LAMP_ENOENT : -err, why, "%s: %s", path,
                                 lamp_strerror(-err));
     }
-    return lamp_stream_open_fd(fd, path, out, why);
+    struct stat st;
+    const bool known = fstat(fd, &st) == 0;
+    if (known && S_ISDIR(st.st_mode)) {
+        close(fd);
+        return lamp_source_fail(LAMP_EFORMAT, why, "%s: a folder, not a capture file", path);
+    }
+    const int err = lamp_stream_open_fd(fd, path, out, why);
+    if (!err && known && S_ISREG(st.st_mode) && (*out)->packing == PLAIN)
+        (*out)->size = (uint64_t)st.st_size;
+    return err;
 }
 
 int lamp_stream_open_fd(int fd, const char *path, lamp_stream **out, char why[LAMP_SOURCE_WHY])
@@ -100,16 +107,7 @@ int lamp_stream_open_fd(int fd, const char *path, lamp_stream **out, char why[LA
     }
     s->fd = fd;
     s->size = UINT64_MAX;
-    struct stat st;
-    const bool known = fstat(fd, &st) == 0;
-    int err = LAMP_OK;
-    if (known && S_ISDIR(st.st_mode)) {
-        err = lamp_source_fail(LAMP_EFORMAT, why, "%s: a folder, not a capture file", path);
-        goto fail;
-    }
-    if (known && S_ISREG(st.st_mode))
-        s->size = (uint64_t)st.st_size;
-    err = begin(s);
+    int err = begin(s);
     if (err) {
         lamp_source_fail(err, why, "%s: %s", path, lamp_strerror(err));
         goto fail;

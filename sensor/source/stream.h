@@ -12,7 +12,8 @@ typedef struct lamp_stream lamp_stream;
  * LAMP_ENOMEM, negated errno; why names path. */
 LAMP_CHECK int lamp_stream_open(const char *path, lamp_stream **out, char why[LAMP_SOURCE_WHY]);
 
-/* The same with a descriptor, which it takes, also on failure; path is for messages. */
+/* The same with a descriptor of a file, which it takes, also on failure; path is for messages. It does not
+ * ask for the size, since a process in its sandbox may not. */
 LAMP_CHECK int lamp_stream_open_fd(int fd, const char *path, lamp_stream **out,
                                    char why[LAMP_SOURCE_WHY]);
 lamp_stream *lamp_stream_close(lamp_stream *s);

@@ -6,10 +6,10 @@
 #
 # replay.sh CONSERVATION BIN poolsim POOLSIM SCRIPT   the captures that poolsim makes; besides, the times
 #     that come to the aggregator are the capture's, and a replay at a speed takes as long as it should
-# replay.sh CONSERVATION BIN shared FOLDER            150 captures of the folder, the same each time; all of
+# replay.sh CONSERVATION BIN shared FOLDER            300 captures of the folder, the same each time; all of
 #     them with LAMP_LONG=1 (exit 77: no such folder)
 set -u
-conservation=$1 LAMP_BIN=$2 what=$3 seed=20261127 sample=150
+conservation=$1 LAMP_BIN=$2 what=$3 seed=20261127 sample=300 # more than a sandboxed process may open
 LAMP_SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
 . "$LAMP_SOURCE/deploy/lib/namespaces.sh"
 . "$LAMP_SOURCE/deploy/lib/processes.sh"
