@@ -83,6 +83,9 @@ static int16_t add_value(struct parser *s, enum lamp_json_type type, struct lamp
         return -1;
     if (in)
         in->children++;
+    const int known = s->depth == 1 ? lamp_jsonline_known(s->key) : -1;
+    if (known >= 0 && s->out->top[known] == 0)
+        s->out->top[known] = s->out->n;
     s->out->v[s->out->n] = (struct lamp_jsonvalue){
         .key = s->key,
         .text = text,
@@ -226,6 +229,7 @@ static int take_child(struct parser *s, bool first, bool *out_closed)
 static int take_object(struct parser *s)
 {
     s->out->n = 0;
+    memset(s->out->top, 0, sizeof(s->out->top));
     skip_blank(s);
     if (s->p == s->end)
         return LAMP_ETRUNC;

@@ -38,7 +38,8 @@ struct lamp_jsonline {
     struct lamp_bytes text;                        /* of the object */
     struct lamp_jsonvalue v[LAMP_JSONLINE_VALUES]; /* v[0] is the object itself */
     uint16_t n;
-    bool in_http; /* the caller's: the body of an HTTP message */
+    uint16_t top[5]; /* of members often asked for, by lamp_jsonline_known(); 0: not there */
+    bool in_http;    /* the caller's: the body of an HTTP message */
 };
 
 /* Reads one object, which has to be all of `text` but for white space. LAMP_ETRUNC: it ends
@@ -67,11 +68,27 @@ const struct lamp_jsonvalue *lamp_jsonline_item(const struct lamp_jsonline *l,
 /* How many items or members the table holds of a container. */
 size_t lamp_jsonline_count(const struct lamp_jsonline *l, const struct lamp_jsonvalue *in);
 
+/* The place in `top` of a key; -1: it has none. With a literal the compiler knows. */
+static inline int lamp_jsonline_known(struct lamp_bytes key)
+{
+#define LAMP_IS(s) (key.len == sizeof(s) - 1 && memcmp(key.data, s, sizeof(s) - 1) == 0)
+    return LAMP_IS("id")       ? 0
+           : LAMP_IS("method") ? 1
+           : LAMP_IS("params") ? 2
+           : LAMP_IS("result") ? 3
+           : LAMP_IS("error")  ? 4
+                               : -1;
+#undef LAMP_IS
+}
+
 /* A member of the line's object. */
 static inline const struct lamp_jsonvalue *lamp_jsonline_top(const struct lamp_jsonline *l,
                                                              const char *key)
 {
-    return lamp_jsonline_member(l, &l->v[0], key);
+    const int known = lamp_jsonline_known(lamp_bytes_of(key));
+    if (known < 0)
+        return lamp_jsonline_member(l, &l->v[0], key);
+    return l->top[known] ? &l->v[l->top[known]] : NULL;
 }
 
 /* The text of a string, empty for NULL and other types. */
