@@ -469,7 +469,9 @@ static void test_walk(void **state)
 static void test_unknown_interface(void **state)
 {
     (void)state;
-    struct lamp_live_cfg cfg = { "lamp-none0", "", 2048, 1 << 20, false };
+    struct lamp_live_cfg cfg = {
+        .interface = "lamp-none0", .filter = "", .snaplen = 2048, .ring_bytes = 1 << 20
+    };
     lamp_source *s = NULL;
     char why[LAMP_SOURCE_WHY] = "";
     int err = lamp_source_open_live(&cfg, &s, why);
