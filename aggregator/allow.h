@@ -1,33 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* allow: the sensors that may connect, from a file of lines `KEY SITE NAME`: the sensor's CURVE
- * public key (40 characters Z85 or 64 hex digits), the site it stands at and the name it goes
- * by. Lines that begin with '#' are comments (unless they are KEY SITE NAME: Z85 has '#' too).
- * Site and name: letters, digits, '.', '_', '-', at most 64. At most 16,384 sensors.
- * Thread-safe. */
+/* allow: the keys that the database knows, and whether they may connect, in memory, for those who
+ * must know at once: the ZAP thread at each handshake, ingest at each message. The writer thread
+ * changes it, after the database did. At most 16,384 keys. Thread-safe. */
 #pragma once
 
 #include "common/err.h"
 #include "common/util.h"
 
-#include <stdio.h>
+enum { LAMP_ALLOW_MAX = 16384 };
 
 struct lamp_allowed {
     char key[41]; /* Z85 */
     char site[65], id[65];
+    bool active; /* else refused for good: rejected, revoked, retired */
 };
 
 typedef struct lamp_allow lamp_allow;
 
-/* Reads the list; a file that is not there is an empty list. Each bad line is told on `errors`
- * as FILE:LINE: what. LAMP_EFORMAT: there was one. LAMP_ENOMEM, LAMP_EFULL, negated errno. */
-LAMP_CHECK int lamp_allow_load(const char *path, FILE *errors, lamp_allow **out);
+LAMP_CHECK int lamp_allow_new(lamp_allow **out);
 lamp_allow *lamp_allow_free(lamp_allow *a);
 
-/* Reads the file again; after an error the list stays as it was. */
-LAMP_CHECK int lamp_allow_reload(lamp_allow *a, const char *path, FILE *errors);
+/* Adds a key, or replaces what is known of it. LAMP_EFULL, LAMP_ENOMEM. */
+LAMP_CHECK int lamp_allow_put(lamp_allow *a, const struct lamp_allowed *k);
 
-/* The sensor with a key. LAMP_ENOENT. */
+/* Forgets a key. */
+void lamp_allow_remove(lamp_allow *a, const char *key);
+
+/* A key that may connect. LAMP_ENOENT. */
 LAMP_CHECK int lamp_allow_find(lamp_allow *a, const char *key, struct lamp_allowed *out);
 
-/* A copy of the whole list, free() it. LAMP_ENOMEM. */
+/* A key that is known, whether it may connect or not. LAMP_ENOENT. */
+LAMP_CHECK int lamp_allow_known(lamp_allow *a, const char *key, struct lamp_allowed *out);
+
+/* How many keys are known, and how many may connect. */
+size_t lamp_allow_count(lamp_allow *a);
+size_t lamp_allow_active(lamp_allow *a);
+
+/* A copy of those that may connect, free() it. LAMP_ENOMEM. */
 LAMP_CHECK int lamp_allow_copy(lamp_allow *a, struct lamp_allowed **out, size_t *out_n);
+
+/* Whether a sensor or site may be called that: letters, digits, '.', '_', '-', at most 64. */
+bool lamp_allow_is_name(const char *text);

@@ -21,6 +21,9 @@ enum {
 static const struct lamp_opt options[] = {
     OPT("listen.sensors", STR, listen_sensors, .def = "tcp://0.0.0.0:5667",
         .help = "Where sensors connect to: a ZeroMQ endpoint."),
+    OPT("listen.enroll", STR, listen_enroll, .def = "",
+        .help = "Where sensors that are not enrolled ask to be: a ZeroMQ endpoint; empty: the port "
+                "after the one of listen.sensors; off: nowhere."),
     OPT("listen.http", STR, listen_http, .def = "127.0.0.1:8080",
         .help = "Where the API and the dashboard are served: address:port."),
     OPT("http.plain_ok", BOOL, http_plain_ok, .def = "false",
@@ -30,8 +33,10 @@ static const struct lamp_opt options[] = {
     OPT("state_dir", STR, state_dir, .def = "/var/lib/davylamp-aggregator",
         .help = "Folder of the database, the keys and the token of the command line."),
     OPT("sensors", STR, sensors, .def = "/etc/davylamp/sensors",
-        .help = "File of the sensors that may connect, a line KEY SITE NAME each; read again on "
-                "SIGHUP."),
+        .help = "File of keys to let in, a line KEY SITE NAME each; need not exist. Keys that are "
+                "not known yet go into the database at the start and on SIGHUP."),
+    OPT("keys.overlap", INT, overlap_s, .min = 1, .max = 86400, .def = "3600", .unit = "s",
+        .help = "How long a sensor's old key holds after the first session with its new one."),
     OPT("store.backend", STR, store_backend, .def = "sqlite", .help = "How history is kept."),
     OPT("store.path", STR, store_path, .def = "",
         .help = "Database; empty: davylamp.db in state_dir."),
@@ -71,10 +76,12 @@ static const struct lamp_opt options[] = {
 const struct lamp_conf_spec lamp_aggregator_spec = {
     .program = "davylamp-aggregator",
     .usage = "davylamp-aggregator [OPTION...]\n"
-             "       davylamp-aggregator [OPTION...] keys",
+             "       davylamp-aggregator [OPTION...] keys|rotate-key|switch-key",
     .about = "Receives what the sensors of all sites see, keeps history, serves the API and the "
-             "dashboard,\nand sends block lists back. `keys` prints the public keys that a "
-             "sensor's configuration needs.",
+             "dashboard,\nand sends block lists back.\n"
+             "  keys        print the public keys that a sensor's configuration needs\n"
+             "  rotate-key  make the key that this aggregator will have next; SIGHUP announces it\n"
+             "  switch-key  use that key from the next start on",
     .default_file = "/etc/davylamp/aggregator.conf",
     .opts = options,
     .n_opts = ARRAY_LEN(options),

@@ -7,10 +7,11 @@
 
 struct lamp_aggregator_conf {
     char *listen_sensors; /* ZeroMQ endpoint */
+    char *listen_enroll;  /* likewise; "" or "off" */
     char *listen_http;    /* address:port */
     bool http_plain_ok, http_behind_tls;
     char *state_dir;                  /* database, keys, token */
-    char *sensors;                    /* allow list, lamp_allow_load() */
+    char *sensors;                    /* keys to let in, lamp_sensors_file_read() */
     char *store_backend, *store_path; /* path "": state_dir/davylamp.db */
     char *web;                        /* folder of the built dashboard */
     struct lamp_strlist geo_files;    /* .mmdb */
@@ -20,6 +21,7 @@ struct lamp_aggregator_conf {
     char *catalogue;     /* folder of devices.csv */
     double price;        /* of a kWh */
     bool sample_mode;
+    int64_t overlap_s;         /* of two keys of a sensor */
     int64_t interval_s;        /* between summaries */
     struct lamp_strlist never; /* prefixes */
     int64_t list_ttl_s;

@@ -71,8 +71,9 @@ static int load_curve(const char *path, struct lamp_keys *k)
     const int err = read_key(path, make_curve, text);
     if (err != LAMP_OK)
         return err;
-    const bool good =
-        strlen(text) == LAMP_Z85_KEY - 1 && zmq_curve_public(k->curve_public, text) == 0;
+    const bool good = strlen(text) == LAMP_Z85_KEY - 1 &&
+                      zmq_curve_public(k->curve_public, text) == 0 &&
+                      zmq_z85_decode(k->curve_public_raw, k->curve_public);
     if (good)
         memcpy(k->curve_secret, text, LAMP_Z85_KEY);
     sodium_memzero(text, sizeof(text));
@@ -94,6 +95,87 @@ static int load_list(const char *path, struct lamp_keys *k)
     return err;
 }
 
+/* ---- the next pair: its secret and its serial ---- */
+
+static int read_next(const char *folder, char secret[LAMP_Z85_KEY], uint64_t *out_serial)
+{
+    char path[4096], *text = NULL;
+    size_t len = 0;
+    int64_t serial = 0;
+    snprintf(path, sizeof(path), "%.4000s/server.next", folder);
+    const int err = lamp_io_read_file(path, KEY_FILE_MAX - 1, &text, &len);
+    if (err != LAMP_OK)
+        return err == -ENOENT ? LAMP_ENOENT : err;
+    text[strcspn(text, "\n")] = '\0';
+    char *space = strchr(text, ' ');
+    const bool good = space && space - text == LAMP_Z85_KEY - 1 &&
+                      lamp_text_int(space + 1, 1, INT64_MAX, &serial) == LAMP_OK;
+    if (good)
+        snprintf(secret, LAMP_Z85_KEY, "%.40s", text);
+    *out_serial = (uint64_t)serial;
+    sodium_memzero(text, len);
+    free(text);
+    return good ? LAMP_OK : LAMP_EFORMAT;
+}
+
+static int load_next(const char *folder, struct lamp_keys *k)
+{
+    char secret[LAMP_Z85_KEY], public[LAMP_Z85_KEY];
+    uint8_t text[LAMP_SERVER_KEY_SIGNED];
+    const int err = read_next(folder, secret, &k->next.serial);
+    if (err != LAMP_OK)
+        return err == LAMP_ENOENT ? LAMP_OK : err;
+    const bool good =
+        zmq_curve_public(public, secret) == 0 && zmq_z85_decode(k->next.public_key, public) != NULL;
+    sodium_memzero(secret, sizeof(secret));
+    if (!good)
+        return LAMP_EFORMAT;
+    lamp_server_key_signed(&k->next, text);
+    crypto_sign_detached(k->next.signature, NULL, text, sizeof(text), k->list_secret);
+    return LAMP_OK;
+}
+
+int lamp_keys_make_next(const char *folder, uint64_t now_s)
+{
+    char path[4096], text[LAMP_Z85_KEY + 32], public[LAMP_Z85_KEY], secret[LAMP_Z85_KEY];
+    snprintf(path, sizeof(path), "%.4000s/server.next", folder);
+    if (zmq_curve_keypair(public, secret) != 0)
+        return LAMP_EIO;
+    snprintf(text, sizeof(text), "%s %llu\n", secret, (unsigned long long)now_s);
+    const int err = write_key(path, text);
+    sodium_memzero(secret, sizeof(secret));
+    sodium_memzero(text, sizeof(text));
+    return err == -EEXIST ? LAMP_EEXIST : err;
+}
+
+int lamp_keys_switch(const char *folder)
+{
+    char in_use[4096], next[4096], old[4096], secret[LAMP_Z85_KEY];
+    uint64_t serial;
+    snprintf(in_use, sizeof(in_use), "%.4000s/server.key", folder);
+    snprintf(next, sizeof(next), "%.4000s/server.next", folder);
+    snprintf(old, sizeof(old), "%.4000s/server.old", folder);
+    int err = read_next(folder, secret, &serial);
+    if (err != LAMP_OK)
+        return err;
+    /* A crash in between leaves the former pair in use, or both files with the next one, from which
+     * the same call goes on. */
+    char *former = NULL;
+    size_t len = 0;
+    err = lamp_io_read_file(in_use, KEY_FILE_MAX, &former, &len);
+    if (err == LAMP_OK && strncmp(former, secret, strlen(secret)) != 0)
+        err = lamp_io_replace_file(old, former, len, 0400);
+    if (err == LAMP_OK)
+        err = lamp_io_replace_file(in_use, secret, strlen(secret), 0400);
+    if (err == LAMP_OK && unlink(next) != 0)
+        err = -errno;
+    if (former)
+        sodium_memzero(former, len);
+    free(former);
+    sodium_memzero(secret, sizeof(secret));
+    return err;
+}
+
 int lamp_keys_load(const char *folder, struct lamp_keys *out, char *why, size_t size)
 {
     struct lamp_keys k = { 0 };
@@ -107,6 +189,10 @@ int lamp_keys_load(const char *folder, struct lamp_keys *out, char *why, size_t 
     if (err == LAMP_OK) {
         snprintf(path, sizeof(path), "%.4000s/list.key", folder);
         err = load_list(path, &k);
+    }
+    if (err == LAMP_OK) {
+        snprintf(path, sizeof(path), "%.4000s/server.next", folder);
+        err = load_next(folder, &k);
     }
     if (err == LAMP_OK)
         *out = k;

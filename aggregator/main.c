@@ -3,9 +3,14 @@
  * ingest, HTTP), waits for signals, and ends them in the order that loses nothing. */
 #include "aggregator/api/api.h"
 #include "aggregator/conf.h"
+#include "aggregator/ingest/door.h"
 #include "aggregator/ingest/ingest.h"
+#include "aggregator/sensors_file.h"
+#include "aggregator/writer/keyring.h"
 #include "aggregator/writer/writer.h"
 #include "common/clock.h"
+#include "common/enroll.h"
+#include "common/fingerprint.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "common/version.h"
@@ -22,6 +27,7 @@ enum {
     INBOX_BYTES = 64 * 1024 * 1024,
     OUTBOX_BYTES = 64 * 1024 * 1024,
     DESCRIPTORS = 16384,
+    COMMAND_WAIT_MS = 10000,
 };
 
 struct aggregator {
@@ -38,10 +44,12 @@ struct aggregator {
     lamp_names *names;
     lamp_mailbox *inbox, *outbox;
     lamp_commands *commands;
+    lamp_pending *pending;
     lamp_events *events;
     lamp_auth *auth;
     lamp_writer *writer;
     lamp_ingest *ingest;
+    lamp_door *door;
     lamp_api *api;
 };
 
@@ -88,11 +96,43 @@ static int load_keys(struct aggregator *g)
     return 0;
 }
 
-static int print_keys(const struct aggregator *g)
+static int print_keys(struct aggregator *g)
 {
-    char hex[2 * LAMP_LIST_PUBLIC + 1];
-    printf("server %s\nlist %s\n", g->keys.curve_public,
-           lamp_hex_encode(g->keys.list_public, sizeof(g->keys.list_public), hex));
+    char hex[2 * LAMP_LIST_PUBLIC + 1], print[LAMP_FINGERPRINT];
+    printf("server %s\nlist %s\nfingerprint %s\n", g->keys.curve_public,
+           lamp_hex_encode(g->keys.list_public, sizeof(g->keys.list_public), hex),
+           lamp_fingerprint_z85(g->keys.curve_public, print));
+    if (g->keys.next.serial)
+        printf("next fingerprint %s\n", lamp_fingerprint(g->keys.next.public_key, print));
+    return 0;
+}
+
+static int rotate_key(struct aggregator *g)
+{
+    const int err = lamp_keys_make_next(g->conf.state_dir, lamp_clock_real_us() / 1000000);
+    if (err && err != LAMP_EEXIST)
+        return complain(lamp_strerror(err));
+    if (load_keys(g) != 0)
+        return 1;
+    (void)print_keys(g);
+    fputs(
+        "The next key is made. SIGHUP to the running aggregator has sensors told of it; when all\n"
+        "have it (davylamp sensors keys), `davylamp-aggregator switch-key` and a restart.\n",
+        stderr);
+    return 0;
+}
+
+static int switch_key(struct aggregator *g)
+{
+    const int err = lamp_keys_switch(g->conf.state_dir);
+    if (err)
+        return complain(err == LAMP_ENOENT ? "there is no next key: rotate-key makes one"
+                                           : lamp_strerror(err));
+    if (load_keys(g) != 0)
+        return 1;
+    (void)print_keys(g);
+    fputs("The next key is in use from the next start on; the former is kept as server.old.\n",
+          stderr);
     return 0;
 }
 
@@ -121,13 +161,86 @@ static void open_catalogue(struct aggregator *g)
         lamp_log(LAMP_LOG_WARN, "main", "catalogue: %s; its pools are not on the watch list", why);
 }
 
+/* ---- the sensors file ---- */
+
+/* Lets a key in: at the start through a keyring of main's own, later through the writer. */
+static bool let_in(struct aggregator *g, lamp_keyring *ring, const struct lamp_allowed *k)
+{
+    struct lamp_command c = { .kind = LAMP_CMD_ADMIT, .actor = "file" };
+    struct lamp_command_result r = { 0 };
+    memcpy(c.key, k->key, sizeof(c.key));
+    memcpy(c.site, k->site, sizeof(c.site));
+    snprintf(c.name, sizeof(c.name), "%s", k->id);
+    int err = ring ? lamp_keyring_command(ring, &c, lamp_clock_real_us(), &r)
+                   : lamp_commands_run(g->commands, &c, COMMAND_WAIT_MS, &r);
+    if (!err)
+        err = r.err;
+    if (err)
+        lamp_log(LAMP_LOG_WARN, "main", "sensors file: %s of site %s was not let in: %s", k->id,
+                 k->site, *r.why ? r.why : lamp_strerror(err));
+    return !err;
+}
+
+/* The database says who may connect; the file only adds to it. A line that tells another story than
+ * the database is pointed out, since taking a key out of the file does not revoke it. */
+static void take_sensors_file(struct aggregator *g, lamp_keyring *ring)
+{
+    struct lamp_allowed *v = NULL, known;
+    size_t n = 0, n_new = 0, n_ended = 0;
+    if (lamp_sensors_file_read(g->conf.sensors, stderr, &v, &n) != LAMP_OK) {
+        lamp_log(LAMP_LOG_WARN, "main", "the sensors file has mistakes, ignoring it path=%s",
+                 g->conf.sensors);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (lamp_allow_known(g->allow, v[i].key, &known) != LAMP_OK)
+            n_new += let_in(g, ring, &v[i]);
+        else if (!known.active)
+            n_ended++;
+        else if (!streq(known.id, v[i].id) || !streq(known.site, v[i].site))
+            lamp_log(LAMP_LOG_WARN, "main",
+                     "sensors file: the key of %s at %s belongs to %s at %s, ignoring the line",
+                     v[i].id, v[i].site, known.id, known.site);
+    }
+    if (n)
+        lamp_log(LAMP_LOG_INFO, "main", "sensors file read path=%s lines=%zu new=%zu ended=%zu",
+                 g->conf.sensors, n, n_new, n_ended);
+    free(v);
+}
+
+static void nobody_is_connected(const char *sensor, void *arg)
+{
+    (void)sensor, (void)arg;
+}
+
+/* Who may connect, before anybody does: what the database knows, and what the file adds. */
+static int load_sensors(struct aggregator *g)
+{
+    lamp_keyring *ring = NULL;
+    int err = lamp_allow_new(&g->allow);
+    if (!err)
+        err = lamp_keyring_load(g->store, g->allow);
+    if (!err)
+        err = lamp_keyring_new(g->store, g->allow, (uint32_t)g->conf.overlap_s, &ring);
+    if (!err)
+        err = lamp_store_begin(g->store);
+    if (!err) {
+        take_sensors_file(g, ring);
+        err = lamp_store_commit(g->store);
+    }
+    if (!err)
+        lamp_keyring_committed(ring, nobody_is_connected, NULL);
+    lamp_keyring_free(ring);
+    if (err)
+        return complain(err == LAMP_ESTORE ? lamp_store_why(g->store) : lamp_strerror(err));
+    return 0;
+}
+
 static int open_files(struct aggregator *g)
 {
     char why[WHY];
     if (lamp_aggregator_never(&g->conf, &g->never, &g->n_never) != LAMP_OK)
         return 2;
-    if (lamp_allow_load(g->conf.sensors, stderr, &g->allow) != LAMP_OK)
-        return complain("the sensors file has mistakes");
     if (*g->conf.store_path)
         snprintf(g->database, sizeof(g->database), "%s", g->conf.store_path);
     else
@@ -144,7 +257,7 @@ static int open_files(struct aggregator *g)
     (void)umask(0077);
     if (lamp_store_open(g->conf.store_backend, g->database, false, &g->store, why) != LAMP_OK)
         return complain(why);
-    return 0;
+    return load_sensors(g);
 }
 
 static int open_accounts(struct aggregator *g)
@@ -172,12 +285,28 @@ static int open_names(struct aggregator *g)
     return err ? complain(lamp_strerror(err)) : 0;
 }
 
+static int open_door(struct aggregator *g)
+{
+    char endpoint[256], why[WHY];
+    if (streq(g->conf.listen_enroll, "off"))
+        return 0;
+    snprintf(endpoint, sizeof(endpoint), "%s", g->conf.listen_enroll);
+    if (!*endpoint &&
+        lamp_enroll_endpoint(g->conf.listen_sensors, endpoint, sizeof(endpoint)) != LAMP_OK)
+        return complain("listen.enroll: listen.sensors has no port to follow: say where, or off");
+    const struct lamp_door_cfg cfg = { endpoint, &g->keys, g->allow, g->pending, g->commands };
+    if (lamp_door_start(&cfg, &g->door, why, sizeof(why)) != LAMP_OK)
+        return complain(why);
+    return 0;
+}
+
 static int start_threads(struct aggregator *g)
 {
     char why[WHY];
     if (lamp_mailbox_new(INBOX_BYTES, &g->inbox) != LAMP_OK ||
         lamp_mailbox_new(OUTBOX_BYTES, &g->outbox) != LAMP_OK ||
-        lamp_commands_new(&g->commands) != LAMP_OK || lamp_events_new(&g->events) != LAMP_OK)
+        lamp_commands_new(&g->commands) != LAMP_OK || lamp_pending_new(&g->pending) != LAMP_OK ||
+        lamp_events_new(&g->events) != LAMP_OK)
         return complain("out of memory");
     /* The port first: a second aggregator stops here, before it changes accounts or lists. */
     const struct lamp_ingest_cfg ingest = { g->conf.listen_sensors, &g->keys, g->allow, g->inbox,
@@ -201,11 +330,15 @@ static int start_threads(struct aggregator *g)
         (uint32_t)g->conf.interval_s * 1000,
         g->catalogue,
         !g->conf.approvals,
+        (uint32_t)g->conf.overlap_s,
+        g->keys.next,
     };
     const int err = lamp_writer_start(&writer, &g->writer);
     if (err != LAMP_OK)
         return complain(err == LAMP_ESTORE ? lamp_store_why(g->store) : lamp_strerror(err));
     code = open_names(g);
+    if (!code)
+        code = open_door(g);
     if (code)
         return code;
     const struct lamp_api_cfg api = {
@@ -225,31 +358,45 @@ static int start_threads(struct aggregator *g)
         .auth = g->auth,
         .events = g->events,
         .commands = g->commands,
+        .pending = g->pending,
+        .server_key = g->keys.curve_public_raw,
     };
     if (lamp_api_start(&api, &g->api, why) != LAMP_OK)
         return complain(why);
     return 0;
 }
 
-/* Reads the sensors file again and lets the writer know. */
-static void reload_sensors(struct aggregator *g)
+/* Looks for a next key of ours that `rotate-key` made, and has sensors told of it. */
+static void announce_next_key(struct aggregator *g)
 {
-    if (lamp_allow_reload(g->allow, g->conf.sensors, stderr) != LAMP_OK) {
-        lamp_log(LAMP_LOG_WARN, "main", "the sensors file has mistakes, keeping the old list");
+    struct lamp_keys k;
+    char why[WHY], print[LAMP_FINGERPRINT];
+    struct lamp_command c = { .kind = LAMP_CMD_ANNOUNCE, .actor = "aggregator" };
+    struct lamp_command_result r;
+    if (lamp_keys_load(g->conf.state_dir, &k, why, sizeof(why)) != LAMP_OK) {
+        lamp_log(LAMP_LOG_WARN, "main", "keys: %s", why);
         return;
     }
-    struct lamp_letter *l = calloc(1, sizeof(*l));
-    if (l && lamp_mailbox_put(g->inbox, &l) == LAMP_OK)
-        lamp_log(LAMP_LOG_INFO, "main", "sensors file read again path=%s", g->conf.sensors);
-    else
-        lamp_log(LAMP_LOG_WARN, "main", "too busy to take over the sensors file, try again");
-    lamp_letter_free(l);
+    c.server_key = k.next;
+    lamp_keys_wipe(&k);
+    if (c.server_key.serial == 0 || c.server_key.serial == g->keys.next.serial)
+        return;
+    const int err = lamp_commands_run(g->commands, &c, COMMAND_WAIT_MS, &r);
+    if (err || r.err) {
+        lamp_log(LAMP_LOG_WARN, "main", "the next key was not announced: %s",
+                 lamp_strerror(err ? err : r.err));
+        return;
+    }
+    g->keys.next = c.server_key;
+    lamp_log(LAMP_LOG_INFO, "main", "sensors are told of the next key fingerprint=%s",
+             lamp_fingerprint(c.server_key.public_key, print));
 }
 
 /* In this order nothing is lost: no more input, what waits is committed, its acks go out. */
 static void stop(struct aggregator *g)
 {
     lamp_api_stop(g->api);
+    lamp_door_stop(g->door);
     if (g->ingest)
         lamp_ingest_quiesce(g->ingest);
     lamp_writer_stop(g->writer);
@@ -260,6 +407,7 @@ static void stop(struct aggregator *g)
     lamp_geo_free(g->geo);
     lamp_auth_close(g->auth);
     lamp_commands_free(g->commands);
+    lamp_pending_free(g->pending);
     lamp_events_free(g->events);
     lamp_mailbox_free(g->inbox);
     lamp_mailbox_free(g->outbox);
@@ -289,12 +437,34 @@ static int serve(struct aggregator *g)
     notify("READY=1");
     int sig = 0;
     while (sigwait(&set, &sig) == 0 && sig == SIGHUP) {
-        reload_sensors(g);
+        take_sensors_file(g, NULL);
+        announce_next_key(g);
         open_geo(g);
     }
     notify("STOPPING=1");
     lamp_log(LAMP_LOG_INFO, "main", "stopping");
     return lamp_writer_failed(g->writer) ? 1 : 0;
+}
+
+static const struct {
+    const char *name;
+    int (*fn)(struct aggregator *g);
+} commands[] = { { "serve", serve },
+                 { "keys", print_keys },
+                 { "rotate-key", rotate_key },
+                 { "switch-key", switch_key } };
+
+static int run_command(struct aggregator *g, const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (!streq(commands[i].name, name))
+            continue;
+        raise_limits();
+        const int code = load_keys(g);
+        return code ? code : commands[i].fn(g);
+    }
+    complain("there is no such command (see --help)");
+    return 2;
 }
 
 int main(int argc, char **argv)
@@ -308,16 +478,11 @@ int main(int argc, char **argv)
         return action == LAMP_CONF_EXIT_OK ? 0 : 2;
     }
     lamp_log_setup((enum lamp_log_level)g.conf.log_level, g.conf.log_format == 1);
-    const bool keys_only = first < argc && streq(argv[first], "keys") && first + 1 == argc;
     int code = 2;
-    if (first < argc && !keys_only) {
-        complain("there is no such command (see --help)");
-    } else {
-        raise_limits();
-        code = load_keys(&g);
-        if (code == 0)
-            code = keys_only ? print_keys(&g) : serve(&g);
-    }
+    if (argc - first > 1)
+        complain("a command takes no argument (see --help)");
+    else
+        code = run_command(&g, first < argc ? argv[first] : "serve");
     stop(&g);
     return code;
 }

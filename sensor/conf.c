@@ -26,8 +26,9 @@
 
 static const struct lamp_opt options[] = {
     STR("sensor.name", name, "", "Name for people, in log lines; empty: the host name."),
-    STR("sensor.site", site, "default",
-        "Site (branch) of this sensor; lists signed for another site are refused."),
+    STR("sensor.site", site, "",
+        "Site (branch) of this sensor; lists signed for another site are refused. Empty: as "
+        "enrolled."),
     STR("sensor.state_dir", state_dir, "/var/lib/davylamp-sensor",
         "Folder for the key, the spool and the list in force."),
     STR("sensor.user", user, "davylamp",
@@ -70,10 +71,16 @@ static const struct lamp_opt options[] = {
         "How many times faster than they were captured; 0: as fast as they can be read."),
 
     STR("link.endpoint", link.endpoint, "", "The aggregator: tcp://HOST:PORT."),
+    STR("link.enroll", link.enroll, "",
+        "Where the aggregator takes sensors that are not enrolled: tcp://HOST:PORT; empty: the "
+        "port "
+        "after the one of link.endpoint; off: this sensor does not ask to be enrolled."),
     STR("link.server_key", link.server_key, "",
-        "The aggregator's public CURVE key, 40 characters Z85 or 64 hexadecimal digits."),
+        "The aggregator's public CURVE key, 40 characters Z85 or 64 hexadecimal digits; empty: as "
+        "enrolled."),
     STR("link.list_key", link.list_key, "",
-        "Public Ed25519 key that block lists must be signed with, 64 hexadecimal digits."),
+        "Public Ed25519 key that block lists must be signed with, 64 hexadecimal digits; empty: as "
+        "enrolled."),
     STR("link.key_file", link.key_file, "",
         "This sensor's key pair; empty: sensor.key in sensor.state_dir."),
     ENUM("link.spool", link.spool, "disk", "disk|memory",
@@ -114,15 +121,21 @@ static int check(void *conf, char why[LAMP_CONF_WHY])
 const struct lamp_conf_spec lamp_sensor_conf_spec = {
     .program = "davylamp-sensor",
     .usage = "davylamp-sensor [OPTION]... [run]\n"
+             "       davylamp-sensor [OPTION]... enroll [TOKEN]\n"
              "       davylamp-sensor [OPTION]... key\n"
              "       davylamp-sensor [OPTION]... panic|resume\n"
              "       davylamp-sensor analyze [--json|--csv|--html FILE] PATH...",
-    .about = "Watches a branch for cryptocurrency mining and enforces block lists.\n"
-             "  run      the daemon (default)\n"
-             "  key      make this sensor's key pair if there is none, and print the public key\n"
-             "  panic    take every block off this router and keep it off until `resume`\n"
-             "  resume   end a panic\n"
-             "  analyze  look for mining in capture files and folders; no daemon, no network",
+    .about =
+        "Watches a branch for cryptocurrency mining and enforces block lists.\n"
+        "  run      the daemon (default)\n"
+        "  enroll   ask the aggregator to take this sensor in: with the token of `davylamp "
+        "enroll`\n"
+        "           ('-' reads it from standard input), or, with link.server_key set, until an\n"
+        "           operator approves\n"
+        "  key      make this sensor's key pair if there is none, and print the public key\n"
+        "  panic    take every block off this router and keep it off until `resume`\n"
+        "  resume   end a panic\n"
+        "  analyze  look for mining in capture files and folders; no daemon, no network",
     .default_file = "/etc/davylamp/sensor.conf",
     .opts = options,
     .n_opts = ARRAY_LEN(options),
@@ -135,7 +148,7 @@ static int wrong(char why[LAMP_CONF_WHY], const char *key, const char *what)
     return LAMP_EINVAL;
 }
 
-static int check_server_key(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
+int lamp_sensor_server_key(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
 {
     const char *text = c->link.server_key;
     const size_t len = strlen(text);
@@ -151,7 +164,8 @@ static int check_server_key(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
     }
     return wrong(why, "link.server_key",
                  len ? "expected 40 characters Z85 or 64 hexadecimal digits"
-                     : "missing: the aggregator prints its public key at start");
+                     : "missing: enroll this sensor (davylamp-sensor enroll TOKEN), or set the key "
+                       "that `davylamp-aggregator keys` prints");
 }
 
 static int check_list_key(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
@@ -165,8 +179,8 @@ static int check_list_key(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
         return LAMP_OK;
     return wrong(why, "link.list_key",
                  *text ? "expected 64 hexadecimal digits"
-                       : "missing: the aggregator prints its list key at start (or set "
-                         "enforce.mode = \"off\")");
+                       : "missing: enroll this sensor, or set the key that `davylamp-aggregator "
+                         "keys` prints (or enforce.mode = \"off\")");
 }
 
 static int check_prefixes(const struct lamp_strlist *list, const char *key,
@@ -200,8 +214,14 @@ int lamp_sensor_conf_check(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
         if (!c->name)
             return LAMP_ENOMEM;
     }
-    if (!c->site[0] || strlen(c->site) > 64)
-        return wrong(why, "sensor.site", "expected 1 to 64 characters");
+    if (!c->site[0]) { /* neither configured nor told at an enrolment */
+        free(c->site);
+        c->site = strdup("default");
+        if (!c->site)
+            return LAMP_ENOMEM;
+    }
+    if (strlen(c->site) > 64)
+        return wrong(why, "sensor.site", "expected at most 64 characters");
     if (!c->state_dir[0])
         return wrong(why, "sensor.state_dir", "missing: name a folder this sensor may write to");
     if (c->replay.files.n == 0 && c->capture.interfaces.n == 0)
@@ -217,7 +237,7 @@ int lamp_sensor_conf_check(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
         return wrong(why, "link.endpoint",
                      c->link.endpoint[0] ? "expected tcp://HOST:PORT"
                                          : "missing: the aggregator's address, tcp://HOST:PORT");
-    int err = check_server_key(c, why);
+    int err = lamp_sensor_server_key(c, why);
     if (!err)
         err = check_list_key(c, why);
     if (!err)

@@ -21,7 +21,7 @@ struct lamp_sensor_conf {
         int64_t speed;
     } replay;
     struct {
-        char *endpoint, *server_key, *list_key, *key_file;
+        char *endpoint, *enroll, *server_key, *list_key, *key_file;
         int spool; /* enum lamp_spool_place */
         int64_t spool_quota_bytes, refresh_s;
     } link;
@@ -49,6 +49,9 @@ extern const struct lamp_conf_spec lamp_sensor_conf_spec;
 /* Checks what `run` needs and fills the derived fields. LAMP_EINVAL: why says which option is
  * wrong and what to do about it. LAMP_ENOMEM. */
 LAMP_CHECK int lamp_sensor_conf_check(struct lamp_sensor_conf *conf, char why[LAMP_CONF_WHY]);
+
+/* Fills server_key_z85 alone. Errors as above. */
+LAMP_CHECK int lamp_sensor_server_key(struct lamp_sensor_conf *conf, char why[LAMP_CONF_WHY]);
 
 /* Fills key_path alone (the `key` command needs nothing else). LAMP_ENOMEM. */
 LAMP_CHECK int lamp_sensor_key_path(struct lamp_sensor_conf *conf);

@@ -3,49 +3,46 @@
 #include "common/log.h"
 #include "sensor/analyze/analyze.h"
 #include "sensor/enforce/enforce.h"
-#include "sensor/link/key.h"
+#include "sensor/link/enroll.h"
 #include "sensor/supervisor.h"
 
 #include <sodium.h>
 #include <stdio.h>
 
-static int run(struct lamp_sensor_conf *conf)
+/* What the configuration leaves open, the enrolment may have told. */
+static int check(void *arg, char why[LAMP_CONF_WHY])
 {
+    struct lamp_sensor_conf *conf = arg;
+    const int err = lamp_enroll_fill(conf);
+    return err ? err : lamp_sensor_conf_check(conf, why);
+}
+
+static int run(struct lamp_sensor_conf *conf, const char *argument)
+{
+    (void)argument;
     char why[LAMP_CONF_WHY] = "out of memory";
-    if (lamp_sensor_conf_check(conf, why) != LAMP_OK) {
+    if (check(conf, why) != LAMP_OK) {
         fprintf(stderr, "davylamp-sensor: %s\n", why);
         return 2;
     }
     if (access(conf->key_path, F_OK) != 0) {
         fprintf(stderr,
-                "davylamp-sensor: link.key_file: no key in %s: run `davylamp-sensor key` "
-                "and add the key it prints at the aggregator\n",
+                "davylamp-sensor: link.key_file: no key in %s: run `davylamp-sensor enroll`\n",
                 conf->key_path);
         return 2;
     }
     return lamp_supervise(conf);
 }
 
-static int key(struct lamp_sensor_conf *conf)
+static int key(struct lamp_sensor_conf *conf, const char *argument)
 {
-    struct lamp_key k;
-    int err = lamp_sensor_key_path(conf);
-    if (!err)
-        err = lamp_key_create(conf->key_path, &k);
-    if (err == LAMP_EEXIST)
-        err = lamp_key_load(conf->key_path, &k);
-    if (err) {
-        fprintf(stderr, "davylamp-sensor: link.key_file: %s: %s\n", conf->key_path,
-                err == LAMP_EAUTH ? "others may read it: chmod 600" : lamp_strerror(err));
-        return 1;
-    }
-    printf("%s\n", k.public_z85);
-    sodium_memzero(&k, sizeof(k));
-    return 0;
+    (void)argument;
+    return lamp_enroll_show_key(conf);
 }
 
-static int panic(struct lamp_sensor_conf *conf)
+static int panic(struct lamp_sensor_conf *conf, const char *argument)
 {
+    (void)argument;
     char why[LAMP_NFT_WHY] = "";
     const int err = lamp_enforce_panic(conf->state_dir, why);
     if (err) {
@@ -57,8 +54,9 @@ static int panic(struct lamp_sensor_conf *conf)
     return 0;
 }
 
-static int resume(struct lamp_sensor_conf *conf)
+static int resume(struct lamp_sensor_conf *conf, const char *argument)
 {
+    (void)argument;
     const int err = lamp_enforce_resume(conf->state_dir);
     if (err) {
         fprintf(stderr, "davylamp-sensor: resume: %s: %s\n", conf->state_dir, lamp_strerror(err));
@@ -70,20 +68,27 @@ static int resume(struct lamp_sensor_conf *conf)
 
 static const struct {
     const char *name;
-    int (*fn)(struct lamp_sensor_conf *conf);
-} commands[] = { { "run", run }, { "key", key }, { "panic", panic }, { "resume", resume } };
+    bool takes_argument;
+    int (*fn)(struct lamp_sensor_conf *conf, const char *argument);
+} commands[] = {
+    { "run", false, run },     { "enroll", true, lamp_enroll_run }, { "key", false, key },
+    { "panic", false, panic }, { "resume", false, resume },
+};
 
 static int dispatch(struct lamp_sensor_conf *conf, int argc, char **argv, int first)
 {
     const char *name = first < argc ? argv[first] : "run";
-    if (first + 1 < argc) {
-        fprintf(stderr, "davylamp-sensor: %s takes no argument '%s' (see --help)\n", name,
-                argv[first + 1]);
+    const char *argument = first + 1 < argc ? argv[first + 1] : NULL;
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (!streq(name, commands[i].name))
+            continue;
+        const int most = commands[i].takes_argument ? 2 : 1;
+        if (argc - first <= most)
+            return commands[i].fn(conf, argument);
+        fprintf(stderr, "davylamp-sensor: '%s' is one argument too many for %s (see --help)\n",
+                argv[first + most], name);
         return 2;
     }
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        if (streq(name, commands[i].name))
-            return commands[i].fn(conf);
     fprintf(stderr, "davylamp-sensor: no command '%s' (see --help)\n", name);
     return 2;
 }
@@ -98,8 +103,10 @@ int main(int argc, char **argv)
         return lamp_analyze_main(argc - 1, argv + 1);
 
     struct lamp_sensor_conf conf = { 0 };
+    struct lamp_conf_spec spec = lamp_sensor_conf_spec;
+    spec.check = check;
     int first = argc, status = 0;
-    switch (lamp_conf_load(&lamp_sensor_conf_spec, argc, argv, &conf, &first)) {
+    switch (lamp_conf_load(&spec, argc, argv, &conf, &first)) {
     case LAMP_CONF_RUN:
         lamp_log_setup((enum lamp_log_level)conf.log_level, conf.log_format == 1);
         status = dispatch(&conf, argc, argv, first);

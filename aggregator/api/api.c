@@ -56,6 +56,10 @@ static const struct lamp_route routes[] = {
     { "POST", "/api/v1/sites", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_hold_site },
     { "GET", "/api/v1/audit", LAMP_ROLE_OPERATOR, false, { NULL }, lamp_api_get_audit },
     { "DELETE", "/api/v1/blocks/{id}", LAMP_ROLE_OPERATOR, false, { NULL }, lamp_api_remove_block },
+    { "GET", "/api/v1/keys", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_keys },
+    { "POST", "/api/v1/keys/{id}", LAMP_ROLE_ADMIN, true, { NULL }, lamp_api_change_key },
+    { "POST", "/api/v1/pending/{id}", LAMP_ROLE_ADMIN, true, { NULL }, lamp_api_decide_pending },
+    { "POST", "/api/v1/enrollments", LAMP_ROLE_ADMIN, true, { NULL }, lamp_api_add_enrollment },
     { "GET", "/api/v1/events", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_events },
 };
 /* clang-format on */
@@ -283,7 +287,8 @@ static int open_parts(lamp_api *api, char why[LAMP_STORE_WHY])
  * threads of the web server and the ticker inherit, is full while they start. */
 int lamp_api_start(const struct lamp_api_cfg *cfg, lamp_api **out, char why[LAMP_STORE_WHY])
 {
-    assert(cfg && cfg->auth && cfg->events && cfg->commands && out && why);
+    assert(cfg && cfg->auth && cfg->events && cfg->commands && cfg->pending && cfg->server_key &&
+           out && why);
     lamp_api *api = calloc(1, sizeof(*api));
     if (!api) {
         snprintf(why, LAMP_STORE_WHY, "out of memory");

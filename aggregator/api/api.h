@@ -6,6 +6,7 @@
 
 #include "aggregator/handover/command.h"
 #include "aggregator/handover/events.h"
+#include "aggregator/handover/pending.h"
 #include "aggregator/http/auth.h"
 #include "aggregator/http/http.h"
 #include "aggregator/places/geo.h"
@@ -31,6 +32,8 @@ struct lamp_api_cfg {
     lamp_auth *auth;
     lamp_events *events;
     lamp_commands *commands;
+    lamp_pending *pending;     /* who waits to be let in */
+    const uint8_t *server_key; /* the public one that sensors must find, 32 bytes */
 };
 
 /* Starts the server. `why` says what failed. LAMP_EINVAL, LAMP_EIO (the port is taken),

@@ -224,7 +224,7 @@ static const struct {
     { LAMP_EEXIST, 409, "conflict", "target" },      { LAMP_EPOLICY, 409, "conflict", "target" },
     { LAMP_EAUTH, 403, "forbidden", NULL },          { LAMP_EFULL, 409, "conflict", NULL },
     { LAMP_ESITE, 400, "invalid", "site" },          { LAMP_EINVAL, 400, "invalid", "target" },
-    { LAMP_ENOENT, 404, "not_found", NULL },
+    { LAMP_EREJECTED, 409, "conflict", NULL },       { LAMP_ENOENT, 404, "not_found", NULL },
 };
 
 bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,

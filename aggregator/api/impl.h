@@ -37,9 +37,10 @@ lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_ap
     lamp_api_get_connections, lamp_api_get_traffic, lamp_api_get_blocks, lamp_api_add_block,
     lamp_api_remove_block, lamp_api_decide_block, lamp_api_get_sites, lamp_api_hold_site,
     lamp_api_get_audit, lamp_api_get_events, lamp_api_get_addresses, lamp_api_get_geo,
-    lamp_api_mark_miner;
+    lamp_api_mark_miner, lamp_api_get_keys, lamp_api_add_enrollment, lamp_api_change_key,
+    lamp_api_decide_pending;
 
-/* Has the writer carry the command out; false after answering why not. */
+/* Has the writer carry a command out; false after answering why not. */
 bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
                   struct lamp_command_result *result);
 

@@ -2,6 +2,7 @@
 #include "aggregator/api/json.h"
 
 #include "common/devices_json.h"
+#include "common/fingerprint.h"
 #include "common/version.h"
 
 #include <netinet/in.h>
@@ -129,6 +130,8 @@ void lamp_api_json_sensor_fields(struct lamp_json *j, const struct lamp_sensor_v
     lamp_json_uint(j, "memory_bytes", v->memory_bytes);
     lamp_json_double(j, "cpu_seconds", (double)v->cpu_us / 1e6);
     lamp_json_uint(j, "uplink_bytes", v->uplink_bytes);
+    lamp_json_time(j, "shared_key", v->shared_key_us);
+    lamp_json_uint(j, "server_key_serial", v->server_key_serial);
     lamp_json_object(j, "enforcement");
     lamp_json_str(j, "mode", name_of(mode_names, ARRAY_LEN(mode_names), v->mode));
     lamp_json_str(j, "state",
@@ -534,5 +537,60 @@ void lamp_api_json_address(struct lamp_json *j, const struct lamp_address_view *
     }
     lamp_json_str(j, "host_name", v->host_name);
     lamp_json_str(j, "host_name_state", lamp_name_state_name(v->host_name_state));
+    lamp_json_end(j);
+}
+
+/* ---- keys ---- */
+
+static void fingerprint(struct lamp_json *j, const char *key)
+{
+    char print[LAMP_FINGERPRINT];
+    lamp_json_str(j, "key", key);
+    lamp_json_str(j, "fingerprint", lamp_fingerprint_z85(key, print));
+}
+
+void lamp_api_json_key(struct lamp_json *j, const struct lamp_sensor_key *k)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_int(j, "id", k->id);
+    lamp_json_str(j, "sensor", k->sensor);
+    lamp_json_str(j, "site", k->site);
+    fingerprint(j, k->key);
+    lamp_json_str(j, "state", lamp_key_state_name(k->state));
+    lamp_json_time(j, "added", k->added_us);
+    lamp_json_str(j, "added_by", k->added_by);
+    lamp_json_time(j, "used", k->used_us);
+    lamp_json_time(j, "expires", k->expires_us);
+    lamp_json_time(j, "ended", k->ended_us);
+    lamp_json_str(j, "ended_by", k->ended_by);
+    lamp_json_time(j, "replace", k->replace_us);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_pending(struct lamp_json *j, const struct lamp_pending_row *r)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_int(j, "id", r->id);
+    fingerprint(j, r->key);
+    lamp_json_str(j, "name", r->name);
+    lamp_json_str(j, "site", r->site);
+    lamp_json_str(j, "version", r->version);
+    address(j, "address", &r->from);
+    lamp_json_time(j, "first", r->first_us);
+    lamp_json_time(j, "last", r->last_us);
+    lamp_json_uint(j, "asks", r->asks);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_token(struct lamp_json *j, const struct lamp_enroll_token *t, const char *token)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_int(j, "id", t->id);
+    lamp_json_str(j, "token", token);
+    lamp_json_str(j, "site", t->site);
+    lamp_json_str(j, "name", t->name);
+    lamp_json_time(j, "created", t->created_us);
+    lamp_json_str(j, "created_by", t->created_by);
+    lamp_json_time(j, "expires", t->expires_us);
     lamp_json_end(j);
 }

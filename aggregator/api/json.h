@@ -2,6 +2,7 @@
 /* json: the views of store and places as the JSON objects of docs/api/openapi.yaml. Pure. */
 #pragma once
 
+#include "aggregator/handover/pending.h"
 #include "aggregator/places/geo.h"
 #include "aggregator/places/names.h"
 #include "aggregator/store/store.h"
@@ -47,3 +48,9 @@ struct lamp_address_view {
     enum lamp_name_state host_name_state;
 };
 void lamp_api_json_address(struct lamp_json *j, const struct lamp_address_view *v);
+
+void lamp_api_json_key(struct lamp_json *j, const struct lamp_sensor_key *k);
+void lamp_api_json_pending(struct lamp_json *j, const struct lamp_pending_row *r);
+
+/* token: its text, shown once; NULL: not shown. */
+void lamp_api_json_token(struct lamp_json *j, const struct lamp_enroll_token *t, const char *token);

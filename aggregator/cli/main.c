@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* davylamp: the operator's command line. */
 #include "aggregator/cli/client.h"
+#include "aggregator/cli/keys.h"
 #include "aggregator/cli/show.h"
 #include "common/addr.h"
 #include "common/clock.h"
@@ -30,13 +31,24 @@ struct options {
     const char *url, *token_file;
     bool json, host;
     int64_t port, ttl_s; /* 0: not given */
-    const char *site, *reason;
-    bool block_option; /* one that only `block` takes was given */
+    const char *site, *reason, *name;
+    unsigned given; /* bits of enum option_bit */
+};
+
+/* The options that only some commands take. */
+enum option_bit {
+    TAKES_PORT = 1 << 0,
+    TAKES_SITE = 1 << 1,
+    TAKES_REASON = 1 << 2,
+    TAKES_TTL = 1 << 3,
+    TAKES_HOST = 1 << 4,
+    TAKES_NAME = 1 << 5,
 };
 
 struct command {
     const char *name;
     int min_args, max_args;
+    unsigned takes; /* bits of enum option_bit */
     int (*run)(lamp_client *c, const struct options *o, char **args, int n);
 };
 
@@ -48,7 +60,13 @@ static void print_help(void)
         "\n"
         "Commands:\n"
         "  status              the fleet in figures\n"
-        "  sensors             every sensor: last word, drops, block list\n"
+        "  sensors [list]      every sensor: last word, drops, block list\n"
+        "  sensors keys        keys of sensors, strangers that wait, open tokens\n"
+        "  sensors approve KEY let a stranger in; needs --site\n"
+        "  sensors reject KEY  keep a stranger out for good\n"
+        "  sensors revoke KEY  end a key, or all keys of a sensor, at once\n"
+        "  sensors rotate KEY  have a sensor make a new key\n"
+        "  enroll              make a token that lets one sensor in; needs --site\n"
         "  miners [ID]         inside hosts that mine; one of them with its connections\n"
         "  traffic             what else the hosts do, the last hour, largest first\n"
         "  lookup ADDRESS...   where addresses are, whose, and what they are called\n"
@@ -65,12 +83,17 @@ static void print_help(void)
         "  unblock ID          lift a block\n"
         "  mark ID WHAT        sanctioned or dismissed: keeps a miner quiet; none: no more\n"
         "\n"
-        "Options of block:\n"
-        "  --port N            only this port of the target\n"
-        "  --site SITE         only at this site\n"
-        "  --host              the target is an inside host; needs --site\n"
-        "  --ttl SECONDS       how long (default 86400)\n"
-        "  --reason TEXT       why, for whoever reads the list (of mark, too)\n"
+        "KEY is a number of 'sensors keys', a fingerprint or its first eight digits, or the\n"
+        "name of a sensor.\n"
+        "\n"
+        "Options of block, enroll and sensors approve:\n"
+        "  --port N            block: only this port of the target\n"
+        "  --site SITE         block: only at this site; else: where the sensor belongs\n"
+        "  --host              block: the target is an inside host; needs --site\n"
+        "  --ttl SECONDS       how long (default: block 86400, enroll 900)\n"
+        "  --reason TEXT       block, mark: why, for whoever reads the list\n"
+        "  --name NAME         enroll, approve: what the sensor is called; without it enroll\n"
+        "                      lets a new sensor choose, approve takes what it asks for\n"
         "\n"
         "Options:\n"
         "  --url URL           the aggregator (default " DEFAULT_URL ";\n"
@@ -178,7 +201,6 @@ static int run_miners(lamp_client *c, const struct options *o, char **args, int 
     return result;
 }
 
-/* The last hour; in JSON the rows come one a line and the total last. */
 /* Joins the addresses with commas and asks, again while a host name is on its way. */
 static int run_lookup(lamp_client *c, const struct options *o, char **args, int n)
 {
@@ -216,6 +238,7 @@ static int run_lookup(lamp_client *c, const struct options *o, char **args, int 
     return EXIT_GOOD;
 }
 
+/* The last hour; in JSON the rows come one a line and the total last. */
 static int run_traffic(lamp_client *c, const struct options *o, char **args, int n)
 {
     (void)args, (void)n;
@@ -405,10 +428,153 @@ static int run_list(lamp_client *c, const struct options *o, const char *name,
     return EXIT_GOOD;
 }
 
+/* ---- who may connect ---- */
+
+static int list_keys(lamp_client *c, const struct options *o)
+{
+    json_t *answer = NULL;
+    if (lamp_client_call(c, "GET", "/keys", NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    json_t *sensors = NULL;
+    int result = EXIT_GOOD;
+    if (o->json) {
+        print_json(answer);
+    } else if (lamp_client_call(c, "GET", "/sensors", NULL, &sensors) == LAMP_OK) {
+        lamp_show_keys(answer, json_object_get(sensors, "sensors"), now_s());
+        json_decref(sensors);
+    } else {
+        result = EXIT_FAILED;
+    }
+    json_decref(answer);
+    return result;
+}
+
+/* Sends the body (taken) and says what came of it. */
+static int change_key(lamp_client *c, const struct options *o, const char *kind, const json_t *key,
+                      json_t *body, const char *done)
+{
+    char path[64];
+    json_t *answer = NULL;
+    snprintf(path, sizeof(path), "/%s/%" PRId64, kind,
+             (int64_t)json_integer_value(json_object_get(key, "id")));
+    const int err = body ? lamp_client_call(c, "POST", path, body, &answer) : LAMP_ENOMEM;
+    json_decref(body);
+    if (err)
+        return EXIT_FAILED;
+    if (o->json)
+        print_json(answer);
+    else
+        lamp_show_key(done, answer);
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+struct key_command {
+    const char *name;
+    const char *list;    /* where the key is: pending or keys */
+    const char *said;    /* the member that may name it too */
+    const char *done;    /* for people */
+    bool all_that_match; /* else exactly one must */
+    unsigned takes;
+};
+
+static const struct key_command key_commands[] = {
+    { "approve", "pending", "name", "let in", false, TAKES_SITE | TAKES_NAME },
+    { "reject", "pending", "name", "kept out", false, 0 },
+    { "revoke", "keys", "sensor", "revoked", true, 0 },
+    { "rotate", "keys", "sensor", "asked for a new key", false, 0 },
+};
+
+static json_t *key_body(const struct key_command *k, const struct options *o)
+{
+    json_t *body = json_pack("{s:s}", "action", k->name);
+    if (body && o->site)
+        json_object_set_new(body, "site", json_string(o->site));
+    if (body && o->name)
+        json_object_set_new(body, "name", json_string(o->name));
+    return body;
+}
+
+/* Whether a key of the list can be meant: one that holds, and (to rotate) is not on its way out. */
+static bool may_be_meant(const struct key_command *k, const json_t *key)
+{
+    const char *state = json_string_value(json_object_get(key, "state"));
+    return !state || (streq(state, "active") &&
+                      (!streq(k->name, "rotate") || json_is_null(json_object_get(key, "expires"))));
+}
+
+static int run_key_command(lamp_client *c, const struct options *o, const struct key_command *k,
+                           const char *text)
+{
+    json_t *answer = NULL, *key, *found[16] = { NULL };
+    size_t i, n = 0;
+    int result = EXIT_GOOD;
+    if (lamp_client_call(c, "GET", "/keys", NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    json_array_foreach(json_object_get(answer, k->list), i, key)
+    {
+        if (n < ARRAY_LEN(found) && may_be_meant(k, key) && lamp_cli_names(key, text, k->said))
+            found[n++] = key;
+    }
+    if (n == 0 || (n > 1 && !k->all_that_match)) {
+        fprintf(stderr, "davylamp: %s '%.64s' (see davylamp sensors keys)\n",
+                n ? "more than one key is meant by" : "no key is called", text);
+        result = EXIT_FAILED;
+        n = 0;
+    }
+    for (i = 0; i < n && result == EXIT_GOOD; i++)
+        result = change_key(c, o, k->list, found[i], key_body(k, o), k->done);
+    json_decref(answer);
+    return result;
+}
+
 static int run_sensors(lamp_client *c, const struct options *o, char **args, int n)
 {
+    const char *what = n > 0 ? args[0] : "list";
+    const bool list = streq(what, "list");
+    if ((list || streq(what, "keys")) && (n > 1 || o->given))
+        return usage("'sensors %s' takes nothing more", what);
+    if (list)
+        return run_list(c, o, "sensors", lamp_show_sensors);
+    if (streq(what, "keys"))
+        return list_keys(c, o);
+    for (size_t i = 0; i < ARRAY_LEN(key_commands); i++) {
+        const struct key_command *k = &key_commands[i];
+        if (!streq(k->name, what))
+            continue;
+        if (n != 2)
+            return usage("'sensors %s' needs one key", what);
+        if (o->given & ~k->takes)
+            return usage("'sensors %s' does not take that option", what);
+        if ((k->takes & TAKES_SITE) && !o->site)
+            return usage("'sensors %s' needs --site", what);
+        return run_key_command(c, o, k, args[1]);
+    }
+    return usage("there is no 'sensors %.40s'", what);
+}
+
+static int run_enroll(lamp_client *c, const struct options *o, char **args, int n)
+{
     (void)args, (void)n;
-    return run_list(c, o, "sensors", lamp_show_sensors);
+    if (!o->site)
+        return usage("'enroll' needs --site");
+    json_t *answer = NULL, *body = json_pack("{s:s}", "site", o->site);
+    if (!body)
+        return usage("SITE is not UTF-8");
+    if (o->name)
+        json_object_set_new(body, "name", json_string(o->name));
+    if (o->ttl_s)
+        json_object_set_new(body, "ttl", json_integer(o->ttl_s));
+    const int err = lamp_client_call(c, "POST", "/enrollments", body, &answer);
+    json_decref(body);
+    if (err)
+        return EXIT_FAILED;
+    if (o->json)
+        print_json(answer);
+    else
+        lamp_show_token(answer, now_s());
+    json_decref(answer);
+    return EXIT_GOOD;
 }
 
 static int run_blocks(lamp_client *c, const struct options *o, char **args, int n)
@@ -430,14 +596,22 @@ static int run_audit(lamp_client *c, const struct options *o, char **args, int n
 }
 
 static const struct command commands[] = {
-    { "approve", 1, 1, run_approve },     { "refuse", 1, 1, run_refuse },
-    { "hold", 1, 1, run_hold },           { "release", 1, 1, run_release },
-    { "sites", 0, 0, run_sites },         { "audit", 0, 0, run_audit },
-    { "status", 0, 0, run_status },       { "sensors", 0, 0, run_sensors },
-    { "miners", 0, 1, run_miners },       { "traffic", 0, 0, run_traffic },
-    { "lookup", 1, LOOKUPS, run_lookup }, { "blocks", 0, 0, run_blocks },
-    { "block", 1, 1, run_block },         { "unblock", 1, 1, run_unblock },
-    { "mark", 2, 2, run_mark },
+    { "status", 0, 0, 0, run_status },
+    { "sensors", 0, 2, TAKES_SITE | TAKES_NAME, run_sensors },
+    { "enroll", 0, 0, TAKES_SITE | TAKES_NAME | TAKES_TTL, run_enroll },
+    { "approve", 1, 1, 0, run_approve },
+    { "refuse", 1, 1, 0, run_refuse },
+    { "hold", 1, 1, 0, run_hold },
+    { "release", 1, 1, 0, run_release },
+    { "sites", 0, 0, 0, run_sites },
+    { "audit", 0, 0, 0, run_audit },
+    { "miners", 0, 1, 0, run_miners },
+    { "traffic", 0, 0, 0, run_traffic },
+    { "lookup", 1, LOOKUPS, 0, run_lookup },
+    { "blocks", 0, 0, 0, run_blocks },
+    { "block", 1, 1, TAKES_PORT | TAKES_SITE | TAKES_REASON | TAKES_TTL | TAKES_HOST, run_block },
+    { "unblock", 1, 1, 0, run_unblock },
+    { "mark", 2, 2, TAKES_REASON, run_mark },
 };
 
 static const struct command *find_command(const char *name)
@@ -448,7 +622,17 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-enum { OPT_URL = 256, OPT_TOKEN_FILE, OPT_JSON, OPT_PORT, OPT_SITE, OPT_REASON, OPT_TTL, OPT_HOST };
+enum {
+    OPT_URL = 256,
+    OPT_TOKEN_FILE,
+    OPT_JSON,
+    OPT_PORT,
+    OPT_SITE,
+    OPT_REASON,
+    OPT_TTL,
+    OPT_HOST,
+    OPT_NAME
+};
 
 static const struct option long_options[] = {
     { "help", no_argument, NULL, 'h' },
@@ -461,15 +645,22 @@ static const struct option long_options[] = {
     { "reason", required_argument, NULL, OPT_REASON },
     { "ttl", required_argument, NULL, OPT_TTL },
     { "host", no_argument, NULL, OPT_HOST },
+    { "name", required_argument, NULL, OPT_NAME },
     { NULL, 0, NULL, 0 },
 };
 
 /* Reads the options; -1 to go on, else the exit status. */
 static int read_options(int argc, char **argv, struct options *o)
 {
+    static const struct {
+        int option;
+        unsigned bit;
+    } bits[] = { { OPT_PORT, TAKES_PORT }, { OPT_SITE, TAKES_SITE }, { OPT_REASON, TAKES_REASON },
+                 { OPT_TTL, TAKES_TTL },   { OPT_HOST, TAKES_HOST }, { OPT_NAME, TAKES_NAME } };
     int c;
     while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
-        o->block_option = o->block_option || (c >= OPT_PORT && c != OPT_REASON);
+        for (size_t i = 0; i < ARRAY_LEN(bits); i++)
+            o->given |= bits[i].option == c ? bits[i].bit : 0;
         switch (c) {
         case 'h':
             print_help();
@@ -500,6 +691,9 @@ static int read_options(int argc, char **argv, struct options *o)
         case OPT_REASON:
             o->reason = optarg;
             break;
+        case OPT_NAME:
+            o->name = optarg;
+            break;
         case OPT_HOST:
             o->host = true;
             break;
@@ -528,10 +722,8 @@ int main(int argc, char **argv)
         return usage("'%s' needs an argument", cmd->name);
     if (n > cmd->max_args)
         return usage("'%.40s' is one argument too many", argv[optind + 1 + cmd->max_args]);
-    if (o.block_option && !streq(cmd->name, "block"))
-        return usage("'%s' takes none of the options of block", cmd->name);
-    if (o.reason && !streq(cmd->name, "block") && !streq(cmd->name, "mark"))
-        return usage("'%s' takes no reason", cmd->name);
+    if (o.given & ~cmd->takes)
+        return usage("'%s' does not take that option", cmd->name);
 
     lamp_client *client = NULL;
     if (lamp_client_open(o.url, o.token_file, &client) != LAMP_OK)

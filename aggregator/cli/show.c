@@ -221,6 +221,13 @@ void lamp_show_status(const json_t *s)
     printf("database     %s\n", bytes((double)num(s, "database_bytes"), a));
 }
 
+/* Whether another sensor was seen to use its key within the last hour. */
+static bool shares_key(const json_t *s, double now)
+{
+    const json_t *t = json_object_get(s, "shared_key");
+    return json_is_number(t) && now - json_number_value(t) < 3600;
+}
+
 /* "confirmed 41", "rolled-back 42, holds 41". */
 static void list_state(const json_t *e, char buf[CELL])
 {
@@ -274,7 +281,9 @@ void lamp_show_sensors(const json_t *list, double now)
         const char *const cells[] = {
             str(s, "site", site),
             str(s, "id", id),
-            json_is_true(json_object_get(s, "online")) ? "online" : "silent",
+            shares_key(s, now)                           ? "shared key"
+            : json_is_true(json_object_get(s, "online")) ? "online"
+                                                         : "silent",
             age(s, "last_seen", now, seen),
             str(s, "version", version),
             bytes((double)num(s, "bytes"), watched),
@@ -291,6 +300,115 @@ void lamp_show_sensors(const json_t *list, double now)
             add_row(t, cells);
     }
     print_table(t);
+}
+
+static void show_known_keys(const json_t *list, double now)
+{
+    static const char *const heads[] = { "ID",   "SITE",  "SENSOR", "STATE",
+                                         "USED", "ADDED", "BY",     "FINGERPRINT" };
+    size_t i;
+    json_t *k;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, k)
+    {
+        char id[CELL], site[CELL], sensor[CELL], state[CELL], used[CELL], added[CELL], by[CELL],
+            print[CELL];
+        snprintf(id, CELL, "%" PRId64, num(k, "id"));
+        const char *const cells[] = { id,
+                                      str(k, "site", site),
+                                      str(k, "sensor", sensor),
+                                      json_is_null(json_object_get(k, "expires")) ||
+                                              !json_is_null(json_object_get(k, "ended"))
+                                          ? str(k, "state", state)
+                                          : "being replaced",
+                                      age(k, "used", now, used),
+                                      age(k, "added", now, added),
+                                      str(k, "added_by", by),
+                                      str(k, "fingerprint", print) };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
+static void show_pending(const json_t *list, double now)
+{
+    static const char *const heads[] = { "ID",   "ASKS AS", "OF SITE", "FROM",
+                                         "LAST", "ASKED",   "VERSION", "FINGERPRINT" };
+    size_t i;
+    json_t *p;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, p)
+    {
+        char id[CELL], name[CELL], site[CELL], from[CELL], last[CELL], asks[CELL], version[CELL],
+            print[CELL];
+        snprintf(id, CELL, "%" PRId64, num(p, "id"));
+        snprintf(asks, CELL, "%" PRId64, num(p, "asks"));
+        const char *const cells[] = { id,
+                                      str(p, "name", name),
+                                      str(p, "site", site),
+                                      str(p, "address", from),
+                                      age(p, "last", now, last),
+                                      asks,
+                                      str(p, "version", version),
+                                      str(p, "fingerprint", print) };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
+/* How many sensors hold the newest key that the aggregator announced. */
+static void show_announced(const json_t *sensors)
+{
+    int64_t newest = 0;
+    size_t i, n = 0;
+    json_t *s;
+    json_array_foreach(sensors, i, s)
+    {
+        const int64_t serial = num(s, "server_key_serial");
+        n = serial > newest ? 1 : n + (serial == newest);
+        newest = serial > newest ? serial : newest;
+    }
+    if (newest)
+        printf("The newest key that the aggregator announced is held by %zu of %zu sensors.\n", n,
+               json_array_size(sensors));
+}
+
+void lamp_show_keys(const json_t *answer, const json_t *sensors, double now)
+{
+    const json_t *pending = json_object_get(answer, "pending");
+    const int64_t refused = num(answer, "pending_refused");
+    show_known_keys(json_object_get(answer, "keys"), now);
+    if (json_array_size(pending) > 0) {
+        puts("\nWaiting to be let in. Compare the fingerprint with what `davylamp-sensor key` says "
+             "there:");
+        show_pending(pending, now);
+    }
+    if (refused)
+        printf("%" PRId64 " questions of strangers found the list of those who wait full.\n",
+               refused);
+    if (json_array_size(json_object_get(answer, "enrollments")) > 0)
+        printf("%zu tokens of `davylamp enroll` can still be used.\n",
+               json_array_size(json_object_get(answer, "enrollments")));
+    show_announced(sensors);
+}
+
+void lamp_show_key(const char *done, const json_t *key)
+{
+    char sensor[CELL], site[CELL], print[CELL];
+    printf("%s: sensor %s of site %s, fingerprint %s\n", done, str(key, "sensor", sensor),
+           str(key, "site", site), str(key, "fingerprint", print));
+}
+
+void lamp_show_token(const json_t *token, double now)
+{
+    char text[CELL], left[CELL];
+    puts(str(token, "token", text));
+    fprintf(stderr,
+            "Good for one sensor and %s. On it: davylamp-sensor --link-endpoint tcp://HOST:PORT "
+            "enroll TOKEN\n",
+            span(now, json_number_value(json_object_get(token, "expires")), left));
 }
 
 void lamp_show_miners(const json_t *list, double now)

@@ -7,6 +7,9 @@
 
 void lamp_show_status(const json_t *status);
 void lamp_show_sensors(const json_t *list, double now);
+void lamp_show_keys(const json_t *answer, const json_t *sensors, double now);
+void lamp_show_key(const char *done, const json_t *key);
+void lamp_show_token(const json_t *token, double now);
 void lamp_show_miners(const json_t *list, double now);
 void lamp_show_miner(const json_t *miner, double now);
 void lamp_show_traffic(const json_t *answer);

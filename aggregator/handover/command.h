@@ -12,7 +12,14 @@ enum lamp_command_kind {
     LAMP_CMD_UNBLOCK,
     LAMP_CMD_MARK,
     LAMP_CMD_DECIDE,
-    LAMP_CMD_HOLD
+    LAMP_CMD_HOLD,
+    LAMP_CMD_TOKEN,    /* makes a token: digest, site, name (or ""), ttl_s */
+    LAMP_CMD_ENROLL,   /* a key shows a token: key, digest, name (which it would like) */
+    LAMP_CMD_ADMIT,    /* lets a key in: key, site, name */
+    LAMP_CMD_REJECT,   /* keeps one out for good: key */
+    LAMP_CMD_REVOKE,   /* ends one: key_id */
+    LAMP_CMD_ROTATE,   /* asks its sensor for another: key_id */
+    LAMP_CMD_ANNOUNCE, /* tells sensors of our next key: server_key */
 };
 
 struct lamp_command {
@@ -22,7 +29,7 @@ struct lamp_command {
     /* BLOCK */
     enum lamp_block_kind block_kind;
     struct lamp_prefix prefix;
-    char name[254]; /* of a domain */
+    char name[254]; /* of a domain; of a sensor */
     uint16_t port;
     uint8_t ip_proto;
     char site[65];    /* "" every site; of HOLD too */
@@ -36,12 +43,21 @@ struct lamp_command {
     /* MARK */
     int64_t miner_id;
     enum lamp_mark mark;
+
+    /* keys and tokens, with site and ttl_s above */
+    int64_t key_id;
+    char key[41]; /* Z85 */
+    uint8_t digest[LAMP_WIRE_DIGEST_LEN];
+    struct lamp_server_key server_key;
 };
 
 struct lamp_command_result {
     int err;       /* LAMP_OK, LAMP_EPROTECTED, LAMP_EEXIST, LAMP_ENOENT, ... */
     char why[256]; /* a sentence for the caller; "" on success */
     int64_t block_id;
+    int64_t key_id;          /* of the key or token */
+    char site[65], name[65]; /* of its sensor */
+    uint64_t expires_us;     /* of the token */
 };
 
 LAMP_CHECK int lamp_commands_new(lamp_commands **out);

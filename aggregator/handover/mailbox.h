@@ -9,16 +9,17 @@
  * to ingest). */
 struct lamp_letter {
     struct lamp_letter *next;
-    char sensor[65]; /* to ingest: "" means every sensor of the site */
-    char site[65];   /* and "" here: of every site */
-    struct lamp_session_id session;
-    uint64_t at_us;         /* when it arrived */
-    uint64_t session_bytes; /* received in the session up to here */
-    uint64_t credit_bytes;  /* to ingest: what the session may send from now on; 0: as before */
-    bool shared_key;        /* to the writer: another sensor with this key was just pushed out */
-    size_t cost;            /* bytes on the wire */
-    struct lamp_msg *msg;   /* from a sensor; NULL: the allow list has changed */
-    uint8_t *data;          /* for a sensor; len bytes */
+    char sensor[65];                /* to ingest: "" means every sensor of the site */
+    char site[65];                  /* to ingest: "" and no sensor means every sensor */
+    char key[41];                   /* to the writer: that its session has */
+    struct lamp_session_id session; /* to ingest: all zero means whichever the sensor has */
+    uint64_t at_us;                 /* when it arrived */
+    uint64_t session_bytes;         /* received in the session up to here */
+    uint64_t credit_bytes; /* to ingest: what the session may send from now on; 0: as before */
+    bool shared_key;       /* to the writer: another sensor with this key was just pushed out */
+    size_t cost;           /* bytes on the wire */
+    struct lamp_msg *msg;  /* from a sensor */
+    uint8_t *data;         /* for a sensor; len bytes, 0: see whether its key still holds */
     size_t len;
 };
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/ingest/ingest.h"
 
+#include "aggregator/ingest/router.h"
 #include "aggregator/ingest/sessions.h"
 #include "aggregator/ingest/zap.h"
 #include "common/clock.h"
+#include "common/fingerprint.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include <zmq.h>
 
 #define SECOND_US UINT64_C(1000000)
+#define ZAP_DOMAIN "sensors"
 
 enum {
     BURST = 256,      /* messages taken before answers get their turn */
@@ -87,7 +90,8 @@ static void send_letter(lamp_ingest *i, struct lamp_session *s, const struct lam
     if (lamp_allow_find(i->allow, s->who.key, &now) != LAMP_OK || !streq(now.id, s->who.id)) {
         s->live = false;
         send_bye(i, s->routing, s->routing_len, &s->id, LAMP_BYE_REVOKED);
-    } else if (send_to(i, s->routing, s->routing_len, l->data, l->len) == LAMP_ECLOSED) {
+    } else if (l->len > 0 &&
+               send_to(i, s->routing, s->routing_len, l->data, l->len) == LAMP_ECLOSED) {
         s->live = false;
     } else if (l->credit_bytes > s->credit) {
         s->credit = l->credit_bytes;
@@ -109,10 +113,13 @@ static void send_to_site(struct lamp_session *s, void *arg)
 static void deliver(lamp_ingest *i)
 {
     for (struct lamp_letter *l; (l = lamp_mailbox_take(i->from_writer)) != NULL;) {
+        static const struct lamp_session_id any;
         struct lamp_session *s = l->sensor[0] ? lamp_sessions_find(i->sessions, l->sensor) : NULL;
         if (!l->sensor[0])
             lamp_sessions_each(i->sessions, send_to_site, &(struct fan){ i, l });
-        else if (s && s->live && memcmp(&s->id, &l->session, sizeof(s->id)) == 0)
+        else if (s && s->live &&
+                 (memcmp(&l->session, &any, sizeof(any)) == 0 ||
+                  memcmp(&s->id, &l->session, sizeof(s->id)) == 0))
             send_letter(i, s, l);
         lamp_letter_free(l);
     }
@@ -150,6 +157,7 @@ static void post(lamp_ingest *i, const struct arrival *a, const struct lamp_sess
         return; /* not acknowledged, so it comes again */
     memcpy(l->sensor, s->who.id, sizeof(l->sensor));
     memcpy(l->site, s->who.site, sizeof(l->site));
+    memcpy(l->key, s->who.key, sizeof(l->key));
     l->session = s->id;
     l->at_us = a->now_us;
     l->session_bytes = s->bytes;
@@ -241,8 +249,9 @@ static void dispatch(lamp_ingest *i, const struct arrival *a, struct lamp_msg **
     case LAMP_MSG_CLOSE:
         id = &(*msg)->u.close.session;
         break;
-    case LAMP_MSG_SET_QUERY: /* these two belong to the connection's session */
+    case LAMP_MSG_SET_QUERY: /* these belong to the connection's session */
     case LAMP_MSG_SET_STATUS:
+    case LAMP_MSG_KEY_ROTATE:
         break;
     default:
         atomic_fetch_add(&i->unknown_type, 1);
@@ -253,8 +262,10 @@ static void dispatch(lamp_ingest *i, const struct arrival *a, struct lamp_msg **
         post(i, a, s, msg);
 }
 
-static void handle(lamp_ingest *i, zmq_msg_t *routing, zmq_msg_t *payload)
+/* False: the message makes no sense. */
+static bool handle(zmq_msg_t *routing, zmq_msg_t *payload, void *arg)
 {
+    lamp_ingest *i = arg;
     struct arrival a = { .routing = zmq_msg_data(routing),
                          .routing_len = zmq_msg_size(routing),
                          .len = zmq_msg_size(payload),
@@ -263,50 +274,32 @@ static void handle(lamp_ingest *i, zmq_msg_t *routing, zmq_msg_t *payload)
     const char *user = zmq_msg_gets(payload, "User-Id");
     if (!user || !*user) {
         atomic_fetch_add(&i->no_user, 1);
-        return;
+        return true;
     }
     if (lamp_allow_find(i->allow, user, &a.who) != LAMP_OK) {
         atomic_fetch_add(&i->revoked, 1);
         send_bye(i, a.routing, a.routing_len, NULL, LAMP_BYE_REVOKED);
-        return;
+        return true;
     }
     struct lamp_msg *msg = NULL;
     const int err = lamp_msg_unpack(zmq_msg_data(payload), a.len, &msg);
     if (err != LAMP_OK) {
-        atomic_fetch_add(&i->malformed, 1);
         lamp_log_limited(LAMP_LOG_WARN, "ingest",
                          "a message makes no sense, ignoring sensor=%s bytes=%zu error=\"%s\"",
                          a.who.id, a.len, lamp_strerror(err));
-        return;
+        return false;
     }
     dispatch(i, &a, &msg);
     lamp_msg_free(msg);
+    return true;
 }
 
-/* Receives one message of exactly two frames; false when there is none. */
 static bool receive(lamp_ingest *i)
 {
-    zmq_msg_t routing, payload;
-    zmq_msg_init(&routing);
-    zmq_msg_init(&payload);
-    bool got = zmq_msg_recv(&routing, i->router, ZMQ_DONTWAIT) >= 0;
-    bool whole =
-        got && zmq_msg_more(&routing) && zmq_msg_recv(&payload, i->router, ZMQ_DONTWAIT) >= 0;
-    bool more = whole && zmq_msg_more(&payload);
-    whole = whole && !more;
-    while (more) { /* extra frames: drop the message as a whole */
-        zmq_msg_t extra;
-        zmq_msg_init(&extra);
-        more = zmq_msg_recv(&extra, i->router, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&extra);
-        zmq_msg_close(&extra);
-    }
-    if (whole)
-        handle(i, &routing, &payload);
-    else if (got)
+    const enum lamp_router_got got = lamp_router_receive(i->router, handle, i);
+    if (got == LAMP_ROUTER_MALFORMED)
         atomic_fetch_add(&i->malformed, 1);
-    zmq_msg_close(&routing);
-    zmq_msg_close(&payload);
-    return got;
+    return got != LAMP_ROUTER_EMPTY;
 }
 
 static void *run(void *arg)
@@ -343,53 +336,37 @@ static void *run(void *arg)
 
 /* ---- starting and stopping ---- */
 
-/* The options of the ROUTER; docs/WIRE.md says why each. */
-static int set_options(void *router, const struct lamp_keys *keys)
+/* A stranger is a counter; that somebody knocks is worth a line now and then. */
+static bool admit(const char *key, const char *address, void *arg)
 {
-    static const struct {
-        int option, value;
-    } ints[] = {
-        { ZMQ_ROUTER_MANDATORY, 1 },
-        { ZMQ_ROUTER_HANDOVER, 0 },
+    const lamp_ingest *i = arg;
+    struct lamp_allowed who;
+    if (lamp_allow_find(i->allow, key, &who) == LAMP_OK)
+        return true;
+    char print[LAMP_FINGERPRINT];
+    lamp_log_limited(LAMP_LOG_WARN, "ingest",
+                     "a sensor whose key is not enrolled was refused fingerprint=%s address=%s",
+                     lamp_fingerprint_z85(key, print), address);
+    return false;
+}
+
+static int bind_router(lamp_ingest *i, const struct lamp_ingest_cfg *cfg, char *why, size_t size)
+{
+    static const struct lamp_router_opt opts[] = {
         { ZMQ_LINGER, LINGER_MS },
         { ZMQ_SNDHWM, 64 },
         { ZMQ_RCVHWM, 256 },
         { ZMQ_HEARTBEAT_IVL, 5000 },
         { ZMQ_HEARTBEAT_TIMEOUT, 15000 },
         { ZMQ_HEARTBEAT_TTL, 15000 },
-        { ZMQ_HANDSHAKE_IVL, 3000 },
-        { ZMQ_TCP_MAXRT, 20000 },
-        { ZMQ_TCP_KEEPALIVE, 1 },
-        { ZMQ_TCP_KEEPALIVE_IDLE, 30 },
-        { ZMQ_TCP_KEEPALIVE_INTVL, 10 },
-        { ZMQ_TCP_KEEPALIVE_CNT, 3 },
-        { ZMQ_CURVE_SERVER, 1 },
-        { ZMQ_IPV6, 1 },
     };
-    const int64_t longest = LAMP_WIRE_MSG_MAX;
-    for (size_t k = 0; k < ARRAY_LEN(ints); k++)
-        if (zmq_setsockopt(router, ints[k].option, &ints[k].value, sizeof(int)) != 0)
-            return LAMP_EIO;
-    if (zmq_setsockopt(router, ZMQ_MAXMSGSIZE, &longest, sizeof(longest)) != 0 ||
-        zmq_setsockopt(router, ZMQ_ZAP_DOMAIN, LAMP_ZAP_DOMAIN, strlen(LAMP_ZAP_DOMAIN)) != 0 ||
-        zmq_setsockopt(router, ZMQ_CURVE_PUBLICKEY, keys->curve_public, 41) != 0 ||
-        zmq_setsockopt(router, ZMQ_CURVE_SECRETKEY, keys->curve_secret, 41) != 0)
-        return LAMP_EIO;
-    return LAMP_OK;
-}
-
-static int bind_router(lamp_ingest *i, const struct lamp_ingest_cfg *cfg, char *why, size_t size)
-{
-    i->router = zmq_socket(i->context, ZMQ_ROUTER);
-    int err = i->router ? set_options(i->router, cfg->keys) : LAMP_EIO;
-    if (err == LAMP_OK && zmq_bind(i->router, cfg->listen) != 0) {
-        err = zmq_errno() == EADDRINUSE ? LAMP_EEXIST : LAMP_EINVAL;
+    const struct lamp_router_cfg router = { i->context,        cfg->keys, ZAP_DOMAIN,
+                                            LAMP_WIRE_MSG_MAX, opts,      ARRAY_LEN(opts) };
+    const int err = lamp_router_bind(&router, cfg->listen, &i->router);
+    if (err != LAMP_OK)
         snprintf(why, size, "listen.sensors: %s: %s", cfg->listen,
                  err == LAMP_EEXIST ? "something listens there already (another aggregator?)"
                                     : zmq_strerror(zmq_errno()));
-    } else if (err != LAMP_OK) {
-        snprintf(why, size, "ZeroMQ: %s", zmq_strerror(zmq_errno()));
-    }
     return err;
 }
 
@@ -411,7 +388,8 @@ int lamp_ingest_start(const struct lamp_ingest_cfg *cfg, lamp_ingest **out, char
     if (err == LAMP_OK) {
         /* Connections count against this limit before they are let in. */
         (void)zmq_ctx_set(i->context, ZMQ_MAX_SOCKETS, 32768);
-        err = lamp_zap_start(i->context, i->allow, &i->zap); /* before the ROUTER binds */
+        /* Before the ROUTER binds. */
+        err = lamp_zap_start(i->context, ZAP_DOMAIN, admit, i, &i->zap);
         snprintf(why, size, "authentication: %s", lamp_strerror(err));
     }
     if (err == LAMP_OK)

@@ -25,7 +25,7 @@ lamp_sessions *lamp_sessions_free(lamp_sessions *s)
     return NULL;
 }
 
-/* FNV-1a: names come from the operator's file, so no seed is needed. */
+/* FNV-1a: names come from operators and from whom they gave a token, so no seed is needed. */
 static struct lamp_session **slot(lamp_sessions *s, const char *sensor)
 {
     uint64_t h = 14695981039346656037U;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sessions: the newest session of each sensor and the connection it came over. One sensor has
  * one session: the newest HELLO wins. As many entries as sensors ever connected, which the
- * allow list bounds (16,384). The ingest thread's. */
+ * allow table bounds (16,384). The ingest thread's. */
 #pragma once
 
 #include "aggregator/allow.h"

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <zmq.h>
 
@@ -13,7 +14,9 @@
 enum { VERSION, REQUEST, DOMAIN, ADDRESS, IDENTITY, MECHANISM, KEY, FRAMES, FRAME_MAX = 256 };
 
 struct lamp_zap {
-    lamp_allow *allow;
+    char domain[32];
+    lamp_zap_admit_fn *admit;
+    void *arg;
     void *socket;
     int stop_fd;
     pthread_t thread;
@@ -60,19 +63,14 @@ static void answer(void *socket, const struct frame *request, const char *code, 
 static void decide(lamp_zap *z, const struct frame f[FRAMES])
 {
     char key[41] = "";
-    struct lamp_allowed who;
-    if (!streq(f[DOMAIN].data, LAMP_ZAP_DOMAIN) || !streq(f[MECHANISM].data, "CURVE") ||
+    if (!streq(f[DOMAIN].data, z->domain) || !streq(f[MECHANISM].data, "CURVE") ||
         f[KEY].len != 32 || !zmq_z85_encode(key, (const uint8_t *)f[KEY].data, 32)) {
         answer(z->socket, &f[REQUEST], "400", "CURVE only", "");
-    } else if (lamp_allow_find(z->allow, key, &who) == LAMP_OK) {
+    } else if (z->admit(key, f[ADDRESS].data, z->arg)) {
         answer(z->socket, &f[REQUEST], "200", "", key);
         return;
     } else {
-        lamp_log_limited(LAMP_LOG_WARN, "ingest",
-                         "a sensor with an unknown key was refused; to admit it, add the line "
-                         "\"%s SITE NAME\" to the sensors file and reload key=%s address=%s",
-                         key, key, f[ADDRESS].data);
-        answer(z->socket, &f[REQUEST], "400", "unknown key", "");
+        answer(z->socket, &f[REQUEST], "400", "not admitted", "");
     }
     atomic_fetch_add(&z->refused, 1);
 }
@@ -101,12 +99,15 @@ static void *run(void *arg)
     abort();
 }
 
-int lamp_zap_start(void *context, lamp_allow *allow, lamp_zap **out)
+int lamp_zap_start(void *context, const char *domain, lamp_zap_admit_fn *admit, void *arg,
+                   lamp_zap **out)
 {
     lamp_zap *z = calloc(1, sizeof(*z));
     if (!z)
         return LAMP_ENOMEM;
-    z->allow = allow;
+    snprintf(z->domain, sizeof(z->domain), "%s", domain);
+    z->admit = admit;
+    z->arg = arg;
     z->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     z->socket = zmq_socket(context, ZMQ_REP);
     const int zero = 0;

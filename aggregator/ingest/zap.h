@@ -4,14 +4,18 @@
  * answers. The User-Id of an accepted connection is its CURVE public key as Z85. */
 #pragma once
 
-#include "aggregator/allow.h"
-
-#define LAMP_ZAP_DOMAIN "sensors"
+#include "common/err.h"
+#include "common/util.h"
 
 typedef struct lamp_zap lamp_zap;
 
-/* Starts answering for the sockets of a ZeroMQ context. LAMP_EIO, LAMP_ENOMEM. */
-LAMP_CHECK int lamp_zap_start(void *context, lamp_allow *allow, lamp_zap **out);
+/* Whether a key (Z85) may connect from an address (text). On the thread of the zap. */
+typedef bool lamp_zap_admit_fn(const char *key, const char *address, void *arg);
+
+/* Starts answering for the sockets of a ZeroMQ context that are of the domain; those of another are
+ * refused. LAMP_EIO, LAMP_ENOMEM. */
+LAMP_CHECK int lamp_zap_start(void *context, const char *domain, lamp_zap_admit_fn *admit,
+                              void *arg, lamp_zap **out);
 
 /* Stops the thread. Accepts NULL. Returns NULL. */
 lamp_zap *lamp_zap_stop(lamp_zap *z);

@@ -582,16 +582,6 @@ int lamp_sqlite_op_sites(lamp_store *s, lamp_site_view_fn *fn, void *arg)
     return got;
 }
 
-int lamp_sqlite_op_audit(lamp_store *s, const char *actor, const char *action, const char *object,
-                         const char *detail, uint64_t now_us)
-{
-    return LAMP_EXEC((struct lamp_sqlite *)s,
-                     "INSERT INTO audit (at_us, actor, action, object, detail)"
-                     " VALUES (?, ?, ?, ?, ?)",
-                     lamp_uint(now_us), lamp_str(actor), lamp_str(action), lamp_str(object),
-                     lamp_str(detail));
-}
-
 int lamp_sqlite_op_audits(lamp_store *s, uint32_t limit, lamp_audit_view_fn *fn, void *arg)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;

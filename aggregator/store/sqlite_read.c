@@ -240,7 +240,8 @@ int lamp_sqlite_op_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *
         " s.memory_bytes, s.list_mode, s.list_state, s.list_epoch, s.list_serial, s.list_at_us,"
         " s.list_error, s.list_elements, s.list_repairs, s.list_flows_cut, s.list_about_epoch,"
         " s.list_about_serial, total(r.packets), total(r.bytes), total(r.kernel_drops),"
-        " total(r.interface_drops), total(r.flows_evicted), total(r.cpu_us)"
+        " total(r.interface_drops), total(r.flows_evicted), total(r.cpu_us), s.shared_key_us,"
+        " s.server_key_serial"
         " FROM sensor s JOIN site t ON t.no = s.site LEFT JOIN capture_run r ON r.sensor = s.no"
         " WHERE s.enrolled = 1 GROUP BY s.no ORDER BY t.name, s.id",
         NULL, 0);
@@ -278,6 +279,8 @@ int lamp_sqlite_op_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *
             .interface_drops = lamp_col_uint(st, 27),
             .flows_evicted = lamp_col_uint(st, 28),
             .cpu_us = lamp_col_uint(st, 29),
+            .shared_key_us = lamp_col_uint(st, 30),
+            .server_key_serial = lamp_col_uint(st, 31),
         };
         if (!fn(&v, arg)) {
             sqlite3_reset(st);

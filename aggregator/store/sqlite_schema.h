@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 9 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 10 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
-#define LAMP_SCHEMA_LATEST 9
+#define LAMP_SCHEMA_LATEST 10
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -215,8 +215,23 @@ static const char lamp_schema_9[] =
     " no INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, actor TEXT NOT NULL,"
     " action TEXT NOT NULL, object TEXT NOT NULL, detail TEXT NOT NULL) STRICT;";
 
+/* What version 10 adds: who may connect (states: enum lamp_sensor_key_state), tokens that let one key in (see sqlite_keys.c). */
+static const char lamp_schema_10[] =
+    "CREATE TABLE sensor_key ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, sensor TEXT NOT NULL,"
+    " site TEXT NOT NULL, state INTEGER NOT NULL, added_by TEXT NOT NULL,"
+    " added_us INTEGER NOT NULL, used_us INTEGER NOT NULL, expires_us INTEGER NOT NULL,"
+    " ended_us INTEGER NOT NULL, ended_by TEXT NOT NULL, replace_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX sensor_key_of ON sensor_key (sensor);"
+    "CREATE TABLE enroll_token ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, site TEXT NOT NULL,"
+    " name TEXT NOT NULL, created_by TEXT NOT NULL, created_us INTEGER NOT NULL,"
+    " expires_us INTEGER NOT NULL, used_us INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "ALTER TABLE audit ADD COLUMN hash BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE sensor ADD COLUMN server_key_serial INTEGER NOT NULL DEFAULT 0;";
+
 /* What leads from each version to the next. */
 static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema,   lamp_schema_2, lamp_schema_3, lamp_schema_4, lamp_schema_5,
-    lamp_schema_6, lamp_schema_7, lamp_schema_8, lamp_schema_9,
+    lamp_schema_6, lamp_schema_7, lamp_schema_8, lamp_schema_9, lamp_schema_10,
 };

@@ -11,6 +11,12 @@ int lamp_sqlite_op_unenroll_all(lamp_store *s)
     return lamp_sqlite_exec((struct lamp_sqlite *)s, "UPDATE sensor SET enrolled = 0", NULL, 0);
 }
 
+int lamp_sqlite_op_unenroll(lamp_store *s, const char *id)
+{
+    return LAMP_EXEC((struct lamp_sqlite *)s, "UPDATE sensor SET enrolled = 0 WHERE id = ?",
+                     lamp_str(id));
+}
+
 int lamp_sqlite_op_enroll(lamp_store *s, const char *id, const char *site, uint64_t now_us)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
@@ -79,6 +85,11 @@ int lamp_sqlite_op_sensor_add(lamp_store *s, int64_t sensor_ref, const struct la
     if (err == LAMP_OK && d->shared_key_us)
         err = LAMP_EXEC(q, "UPDATE sensor SET shared_key_us = ?2 WHERE no = ?1",
                         lamp_int(sensor_ref), lamp_uint(d->shared_key_us));
+    if (err == LAMP_OK && d->has_server_key_serial)
+        err = LAMP_EXEC(q,
+                        "UPDATE sensor SET server_key_serial = ?2 WHERE no = ?1"
+                        " AND server_key_serial <> ?2",
+                        lamp_int(sensor_ref), lamp_uint(d->server_key_serial));
     if (err == LAMP_OK && d->has_clock_offset)
         err = LAMP_EXEC(q, "UPDATE sensor SET clock_offset_us = ?2 WHERE no = ?1",
                         lamp_int(sensor_ref), lamp_int(d->clock_offset_us));

@@ -56,6 +56,12 @@ const char *lamp_miner_state_name(enum lamp_miner_state s)
     return names[s];
 }
 
+const char *lamp_key_state_name(enum lamp_sensor_key_state s)
+{
+    static const char *const names[] = { "unknown", "active", "retired", "revoked", "rejected" };
+    return names[(size_t)s < ARRAY_LEN(names) ? s : 0];
+}
+
 #define LAMP_OP(name, params, args)                                                                \
     int lamp_store_##name params                                                                   \
     {                                                                                              \

@@ -32,6 +32,8 @@ struct lamp_sensor_view {
     uint64_t list_elements;                /* in the kernel */
     uint64_t list_repairs, list_flows_cut; /* since its enforce process started */
     uint64_t about_epoch, about_serial;    /* the list it refused or rolled back; serial 0: none */
+    uint64_t shared_key_us;     /* when two sensors were last seen to use its key; 0: never */
+    uint64_t server_key_serial; /* of the aggregator's next key that it holds; 0: none */
 };
 
 /* What a sensor says of a set that is no block list. */
@@ -208,6 +210,43 @@ typedef bool lamp_minute_view_fn(const struct lamp_minute_view *v, void *arg);
 typedef bool lamp_block_view_fn(const struct lamp_block_view *v, void *arg);
 typedef bool lamp_block_sensor_view_fn(const struct lamp_block_sensor_view *v, void *arg);
 
+/* ---- who may connect, and what operators did ---- */
+
+enum lamp_sensor_key_state {
+    LAMP_KEY_ACTIVE = 1,
+    LAMP_KEY_RETIRED,  /* another key of the sensor took its place */
+    LAMP_KEY_REVOKED,  /* by an operator */
+    LAMP_KEY_REJECTED, /* asked to be let in, and was not */
+};
+const char *lamp_key_state_name(enum lamp_sensor_key_state s);
+
+enum { LAMP_KEY_Z85 = 41 }; /* a CURVE public key as Z85 (ZeroMQ RFC 32) with NUL */
+
+/* A key that is known. One sensor may have two active ones while one takes the other's place. */
+struct lamp_sensor_key {
+    int64_t id; /* 0: not in the store yet */
+    char key[LAMP_KEY_Z85];
+    char sensor[65], site[65]; /* "" of a key that was rejected */
+    enum lamp_sensor_key_state state;
+    char added_by[65], ended_by[65]; /* an account, "token N", "file", "rotation", "expired" */
+    uint64_t added_us;
+    uint64_t used_us;    /* first session with it; 0: none yet */
+    uint64_t expires_us; /* when it ends by itself; 0: never */
+    uint64_t ended_us;   /* 0: active */
+    uint64_t replace_us; /* since when the sensor is asked to make another; 0: it is not */
+};
+typedef bool lamp_sensor_key_fn(const struct lamp_sensor_key *k, void *arg);
+
+/* A token that lets one key in, once. Of the token itself only the digest is kept. */
+struct lamp_enroll_token {
+    int64_t id; /* 0: not in the store yet */
+    uint8_t digest[LAMP_WIRE_DIGEST_LEN];
+    char site[65], name[65]; /* name "": a new sensor may choose its own */
+    char created_by[65];
+    uint64_t created_us, expires_us, used_us; /* used_us 0: not used */
+};
+typedef bool lamp_enroll_token_fn(const struct lamp_enroll_token *t, void *arg);
+
 /* All return LAMP_ESTORE where the database refused (lamp_store_why() says what). */
 LAMP_CHECK int lamp_store_status(lamp_store *s, uint64_t now_us, struct lamp_status_view *out);
 LAMP_CHECK int lamp_store_sensors(lamp_store *s, uint64_t now_us, lamp_sensor_view_fn *fn,
@@ -234,6 +273,22 @@ LAMP_CHECK int lamp_store_traffic(lamp_store *s, const struct lamp_traffic_filte
                                   lamp_traffic_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_traffic_total(lamp_store *s, const struct lamp_traffic_filter *f,
                                         struct lamp_traffic_view *out);
+
+/* Known keys by sensor, newest first; of one sensor, or (NULL) all. */
+LAMP_CHECK int lamp_store_keys(lamp_store *s, const char *sensor, lamp_sensor_key_fn *fn,
+                               void *arg);
+
+/* A key by its text, or (key NULL) by its number. LAMP_ENOENT. */
+LAMP_CHECK int lamp_store_key_find(lamp_store *s, const char *key, int64_t id,
+                                   struct lamp_sensor_key *out);
+
+/* Tokens that can still be used, newest first. */
+LAMP_CHECK int lamp_store_tokens(lamp_store *s, uint64_t now_us, lamp_enroll_token_fn *fn,
+                                 void *arg);
+
+/* Goes through the chain of hashes. *out_bad_no: the first row that was changed, or before which
+ * one is missing; 0: the chain holds. */
+LAMP_CHECK int lamp_store_audit_check(lamp_store *s, int64_t *out_bad_no);
 
 /* ---- opening ---- */
 

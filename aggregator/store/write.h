@@ -46,11 +46,15 @@ struct lamp_sensor_delta {
     uint64_t data_us; /* end of the newest interval it reported */
     uint64_t batches, rows, duplicates, lost_records, uplink_bytes;
     uint64_t shared_key_us; /* when two sensors were seen to use its key */
+    bool has_server_key_serial;
+    uint64_t server_key_serial;
 };
 
 /* Marks every sensor as not enrolled; lamp_store_enroll() brings back those of the allow list. */
 LAMP_CHECK int lamp_store_unenroll_all(lamp_store *s);
 LAMP_CHECK int lamp_store_enroll(lamp_store *s, const char *id, const char *site, uint64_t now_us);
+
+LAMP_CHECK int lamp_store_unenroll(lamp_store *s, const char *id);
 
 /* LAMP_ENOENT: not enrolled. */
 LAMP_CHECK int lamp_store_sensor(lamp_store *s, const char *id, struct lamp_store_sensor *out);
@@ -97,6 +101,18 @@ struct lamp_store_gap {
     const char *reason;
 };
 LAMP_CHECK int lamp_store_gap(lamp_store *s, const struct lamp_store_gap *g);
+
+/* ---- who may connect ---- */
+
+/* Inserts (id 0, sets it) or replaces. */
+LAMP_CHECK int lamp_store_key_save(lamp_store *s, struct lamp_sensor_key *k);
+
+LAMP_CHECK int lamp_store_token_add(lamp_store *s, struct lamp_enroll_token *t);
+
+/* A token by its digest, whether it can still be used or not. LAMP_ENOENT. */
+LAMP_CHECK int lamp_store_token_find(lamp_store *s, const uint8_t digest[LAMP_WIRE_DIGEST_LEN],
+                                     struct lamp_enroll_token *out);
+LAMP_CHECK int lamp_store_token_use(lamp_store *s, int64_t id, uint64_t now_us);
 
 /* ---- connections and miners ---- */
 
@@ -282,6 +298,7 @@ LAMP_CHECK int lamp_store_site_hold(lamp_store *s, const char *site, const char 
                                     uint64_t serial, uint64_t now_us);
 LAMP_CHECK int lamp_store_site_release_asked(lamp_store *s, const char *site, const char *by);
 
+/* Appends a row to the audit log and links it to the one before. */
 LAMP_CHECK int lamp_store_audit(lamp_store *s, const char *actor, const char *action,
                                 const char *object, const char *detail, uint64_t now_us);
 

@@ -11,16 +11,17 @@ void lamp_answers_init(struct lamp_answers *a)
 static void put(struct lamp_answers *a, const struct lamp_letter *address, const struct lamp_msg *m)
 {
     struct lamp_letter *l = calloc(1, sizeof(*l));
-    if (!l || lamp_msg_pack(m, &l->data, &l->len) != LAMP_OK) {
+    if (!l || (m && lamp_msg_pack(m, &l->data, &l->len) != LAMP_OK)) {
         free(l);
         return;
     }
     memcpy(l->sensor, address->sensor, sizeof(l->sensor));
     memcpy(l->site, address->site, sizeof(l->site));
     l->session = address->session;
-    l->credit_bytes = m->type == LAMP_MSG_ACK       ? m->u.ack.credit_bytes
-                      : m->type == LAMP_MSG_WELCOME ? m->u.welcome.credit_bytes
-                                                    : 0;
+    if (m && m->type == LAMP_MSG_ACK)
+        l->credit_bytes = m->u.ack.credit_bytes;
+    else if (m && m->type == LAMP_MSG_WELCOME)
+        l->credit_bytes = m->u.welcome.credit_bytes;
     l->cost = l->len;
     *a->last = l;
     a->last = &l->next;
@@ -39,6 +40,18 @@ void lamp_answers_add_site(struct lamp_answers *a, const char *site, const struc
     struct lamp_letter address = { 0 };
     snprintf(address.site, sizeof(address.site), "%s", site);
     put(a, &address, m);
+}
+
+void lamp_answers_add_sensor(struct lamp_answers *a, const char *sensor, const struct lamp_msg *m)
+{
+    struct lamp_letter address = { 0 };
+    snprintf(address.sensor, sizeof(address.sensor), "%s", sensor);
+    put(a, &address, m);
+}
+
+void lamp_answers_add_all(struct lamp_answers *a, const struct lamp_msg *m)
+{
+    put(a, &(struct lamp_letter){ 0 }, m);
 }
 
 void lamp_answers_ack(struct lamp_answers *a, const struct lamp_letter *to,

@@ -38,6 +38,11 @@ void lamp_answers_add(struct lamp_answers *a, const struct lamp_letter *to,
                       const struct lamp_msg *m);
 void lamp_answers_add_site(struct lamp_answers *a, const char *site, const struct lamp_msg *m);
 
+/* Adds a message for whichever session a sensor has, or (m NULL) ends the session if its key is not
+ * allowed any more. And one for every sensor. */
+void lamp_answers_add_sensor(struct lamp_answers *a, const char *sensor, const struct lamp_msg *m);
+void lamp_answers_add_all(struct lamp_answers *a, const struct lamp_msg *m);
+
 /* Notes an acknowledgement; the newest one of a stream stands for all before it. */
 void lamp_answers_ack(struct lamp_answers *a, const struct lamp_letter *to,
                       const struct lamp_stream_next *next, uint64_t credit_bytes);

@@ -114,6 +114,42 @@ static int close_forgotten(const struct lamp_merge *m, struct work *k,
     return err;
 }
 
+/* ---- keys ---- */
+
+static void announce(const struct lamp_merge *m, struct work *k, uint64_t known_serial)
+{
+    k->delta.has_server_key_serial = true;
+    k->delta.server_key_serial = known_serial;
+    if (known_serial < m->next_server_key->serial)
+        lamp_answers_add(
+            m->answers, k->letter,
+            &(struct lamp_msg){ .type = LAMP_MSG_SERVER_KEY, .u.server_key = *m->next_server_key });
+}
+
+/* The key of a session that begins. */
+static int note_key(const struct lamp_merge *m, struct work *k)
+{
+    bool replace;
+    const int err = lamp_keyring_used(m->keyring, k->letter->key, k->letter->at_us, &replace);
+    if (err == LAMP_OK && replace)
+        lamp_answers_add(m->answers, k->letter,
+                         &(struct lamp_msg){ .type = LAMP_MSG_KEY_STATE,
+                                             .u.key_state.order = LAMP_KEY_ORDER_REPLACE });
+    announce(m, k, k->letter->msg->u.hello.server_key_serial);
+    return err;
+}
+
+static int on_key_rotate(const struct lamp_merge *m, struct work *k)
+{
+    const struct lamp_key_rotate *r = &k->letter->msg->u.key_rotate;
+    struct lamp_msg answer = { .type = LAMP_MSG_KEY_STATE };
+    const int err = lamp_keyring_next(m->keyring, k->letter->key, r->public_key, k->letter->at_us,
+                                      &answer.u.key_state.order);
+    memcpy(answer.u.key_state.public_key, r->public_key, sizeof(r->public_key));
+    lamp_answers_add(m->answers, k->letter, &answer);
+    return err;
+}
+
 static int on_hello(const struct lamp_merge *m, struct work *k)
 {
     const struct lamp_hello *h = &k->letter->msg->u.hello;
@@ -149,6 +185,9 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
         .n_sets = n_heads,
     };
     lamp_answers_add(m->answers, k->letter, &welcome);
+    const int used = note_key(m, k);
+    if (used != LAMP_OK)
+        return used;
     k->delta.version = lamp_text_utf8(h->build.data, h->build.len, k->version, sizeof(k->version));
     note_clock(k, h->t_real_us, k->letter->at_us);
     if (k->letter->shared_key)
@@ -156,9 +195,10 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
     return LAMP_OK;
 }
 
-static void on_ping(struct work *k)
+static void on_ping(const struct lamp_merge *m, struct work *k)
 {
     const struct lamp_ping *p = &k->letter->msg->u.ping;
+    announce(m, k, p->server_key_serial);
     note_clock(k, p->t_us, p->rtt_us ? p->t_agg_us : k->letter->at_us);
 }
 
@@ -414,8 +454,10 @@ static int dispatch(const struct lamp_merge *m, struct work *k)
         return on_query(m, k);
     case LAMP_MSG_SET_STATUS:
         return on_status(m, k);
+    case LAMP_MSG_KEY_ROTATE:
+        return on_key_rotate(m, k);
     case LAMP_MSG_PING:
-        on_ping(k);
+        on_ping(m, k);
         return LAMP_OK;
     default:
         return LAMP_OK;

@@ -7,6 +7,7 @@
 #include "aggregator/handover/events.h"
 #include "aggregator/writer/answers.h"
 #include "aggregator/writer/blocklist.h"
+#include "aggregator/writer/keyring.h"
 #include "aggregator/writer/sets.h"
 #include "aggregator/writer/touched.h"
 #include "aggregator/writer/watchlist.h"
@@ -18,11 +19,13 @@ struct lamp_merge {
     lamp_sets *sets;
     lamp_watchlist *watch;
     bool *watch_changed; /* set where a record adds to the watch list */
+    lamp_keyring *keyring;
     lamp_touched *touched;
     struct lamp_answers *answers;
-    uint64_t epoch;        /* of the database */
-    uint32_t interval_ms;  /* between summaries, told to sensors */
-    uint64_t window_bytes; /* what a sensor may have under way */
+    uint64_t epoch;                                /* of the database */
+    uint32_t interval_ms;                          /* between summaries, told to sensors */
+    uint64_t window_bytes;                         /* what a sensor may have under way */
+    const struct lamp_server_key *next_server_key; /* serial 0: none is announced */
 };
 
 /* Takes a letter of a sensor into the transaction at hand. One of a sensor that is not enrolled

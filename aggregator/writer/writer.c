@@ -29,13 +29,13 @@ struct lamp_writer {
     struct lamp_writer_cfg cfg;
     lamp_store *store;
     lamp_blocklist *blocks;
+    lamp_keyring *keyring;
     lamp_watchlist *watch;
     lamp_sets *sets;
     uint64_t
         watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
     lamp_touched *touched;
     uint64_t epoch;
-    size_t n_sensors; /* enrolled */
     pthread_t thread;
     int stop_fd;
     _Atomic bool failed;
@@ -191,9 +191,9 @@ static int publish(lamp_writer *w, uint64_t now_us)
     return err == LAMP_OK ? lamp_sets_publish(w->sets, now_us, on_list, w) : err;
 }
 
-/* ---- the allow list ---- */
+/* ---- the allow table ---- */
 
-/* The allow list as it stands becomes the enrolled sensors and the sites that have lists. */
+/* The allow table as it stands becomes the enrolled sensors and the sites that have lists. */
 static int enroll(lamp_writer *w, uint64_t now_us)
 {
     LAMP_AUTO_FREE struct lamp_allowed *v = NULL;
@@ -209,7 +209,6 @@ static int enroll(lamp_writer *w, uint64_t now_us)
             err = lamp_sets_site(w->sets, v[i].site, now_us);
     }
     lamp_touched_add(w->touched, LAMP_EVENT_STATUS, 0, "");
-    w->n_sensors = err == LAMP_OK ? n : w->n_sensors;
     return err;
 }
 
@@ -218,7 +217,8 @@ static int enroll(lamp_writer *w, uint64_t now_us)
  * not keep the others out. Less credit is the only brake: nothing that came is thrown away. */
 static uint64_t window_bytes(const lamp_writer *w)
 {
-    const size_t share = lamp_mailbox_room(w->cfg.inbox) / (w->n_sensors ? w->n_sensors : 1);
+    const size_t n = lamp_allow_active(w->cfg.allow);
+    const size_t share = lamp_mailbox_room(w->cfg.inbox) / (n ? n : 1);
     return share > WINDOW_MAX ? WINDOW_MAX : share < WINDOW_MIN ? WINDOW_MIN : share;
 }
 
@@ -246,6 +246,7 @@ static void undo(lamp_writer *w, int why)
     lamp_store_rollback(w->store);
     w->open = false;
     lamp_answers_drop(&w->answers);
+    lamp_keyring_dropped(w->keyring);
     for (size_t i = 0; i < w->n_results; i++) {
         struct lamp_command_result *r = &w->results[i];
         if (r->err == LAMP_OK) {
@@ -276,6 +277,13 @@ static void answer_commands(lamp_writer *w)
     w->n_results = 0;
 }
 
+/* A session that goes on with a key that ended is ended now, not at its next message. */
+static void on_key_lost(const char *sensor, void *arg)
+{
+    lamp_writer *w = arg;
+    lamp_answers_add_sensor(&w->answers, sensor, NULL);
+}
+
 /* Publishes lists, commits, and only then lets answers and events go. err: of the work so far. */
 static void finish(lamp_writer *w, int err)
 {
@@ -289,6 +297,11 @@ static void finish(lamp_writer *w, int err)
         if (err == LAMP_OK)
             err = publish(w, now_us);
     }
+    if (err == LAMP_OK && lamp_keyring_due_us(w->keyring) <= now_us) {
+        err = begin(w);
+        if (err == LAMP_OK)
+            err = lamp_keyring_expire(w->keyring, now_us);
+    }
     if (err == LAMP_OK && w->blocks_changed)
         err = begin(w);
     if (err == LAMP_OK && w->blocks_changed)
@@ -298,6 +311,7 @@ static void finish(lamp_writer *w, int err)
     if (err == LAMP_OK) {
         w->open = false;
         w->failures = 0;
+        lamp_keyring_committed(w->keyring, on_key_lost, w);
         lamp_answers_send(&w->answers, w->cfg.outbox, now_us);
     } else {
         undo(w, err);
@@ -342,6 +356,32 @@ static int on_hold(lamp_writer *w, const struct lamp_command *c, uint64_t now_us
                                      sizeof(r->why));
 }
 
+/* A command about keys. A sensor that is let in needs its site's list; one that is asked for a new
+ * key is told at once where it has a session. */
+static int on_key_command(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
+                          struct lamp_command_result *r)
+{
+    int err = lamp_keyring_command(w->keyring, c, now_us, r);
+    if (err == LAMP_OK && (c->kind == LAMP_CMD_ADMIT || c->kind == LAMP_CMD_ENROLL))
+        err = lamp_blocklist_site(w->blocks, r->site);
+    if (err == LAMP_OK && (c->kind == LAMP_CMD_ADMIT || c->kind == LAMP_CMD_ENROLL))
+        err = lamp_sets_site(w->sets, r->site, now_us);
+    if (err == LAMP_OK && c->kind == LAMP_CMD_ROTATE) {
+        const struct lamp_msg m = { .type = LAMP_MSG_KEY_STATE,
+                                    .u.key_state.order = LAMP_KEY_ORDER_REPLACE };
+        lamp_answers_add_sensor(&w->answers, r->name, &m);
+    }
+    if (err == LAMP_OK && c->kind == LAMP_CMD_ANNOUNCE) {
+        const struct lamp_msg m = { .type = LAMP_MSG_SERVER_KEY, .u.server_key = c->server_key };
+        w->cfg.next_server_key = c->server_key;
+        lamp_answers_add_all(&w->answers, &m);
+    } else if (err == LAMP_OK) {
+        lamp_touched_add(w->touched, LAMP_EVENT_SENSOR, 0, r->name);
+        lamp_touched_add(w->touched, LAMP_EVENT_STATUS, 0, "");
+    }
+    return err;
+}
+
 static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
                      struct lamp_command_result *r)
 {
@@ -358,14 +398,17 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
         return on_hold(w, c, now_us, r);
     case LAMP_CMD_MARK:
         return lamp_store_miner_mark(w->store, c->miner_id, c->mark, c->actor, c->reason, now_us);
+    default:
+        return on_key_command(w, c, now_us, r);
     }
-    return LAMP_EINVAL;
 }
 
 /* Who did what to what. */
 static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp_command_result *r,
                  uint64_t now_us)
 {
+    if (c->kind >= LAMP_CMD_TOKEN)
+        return LAMP_OK; /* the keyring has said it */
     static const char *const actions[] = { "block", "unblock", "mark", "refuse", "release" };
     char object[LAMP_NAME_MAX + 16], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];
     const char *action = c->kind == LAMP_CMD_DECIDE && c->approve ? "approve"
@@ -389,6 +432,8 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
 
 static void touch(lamp_writer *w, const struct lamp_command *c, const struct lamp_command_result *r)
 {
+    if (c->kind >= LAMP_CMD_TOKEN)
+        return;
     if (c->kind == LAMP_CMD_MARK) {
         lamp_touched_add(w->touched, LAMP_EVENT_MINER, c->miner_id, "");
     } else if (c->kind != LAMP_CMD_HOLD) {
@@ -430,6 +475,7 @@ static int take_letters(lamp_writer *w)
     bool watch_changed = false;
     const struct lamp_merge merge = { .store = w->store,
                                       .blocks = w->blocks,
+                                      .keyring = w->keyring,
                                       .sets = w->sets,
                                       .watch = w->watch,
                                       .watch_changed = &watch_changed,
@@ -437,7 +483,9 @@ static int take_letters(lamp_writer *w)
                                       .answers = &w->answers,
                                       .epoch = w->epoch,
                                       .interval_ms = w->cfg.interval_ms,
-                                      .window_bytes = window_bytes(w) };
+                                      .window_bytes = window_bytes(w),
+                                      .next_server_key = &w->cfg.next_server_key };
+    struct lamp_allowed who;
     int err = LAMP_OK;
     while (err == LAMP_OK && w->letters < GROUP_MAX &&
            (!w->open || lamp_clock_mono_us() - w->opened_us < GROUP_US)) {
@@ -445,8 +493,9 @@ static int take_letters(lamp_writer *w)
         if (!l)
             break;
         err = begin(w);
-        if (err == LAMP_OK)
-            err = l->msg ? lamp_merge_letter(&merge, l) : enroll(w, lamp_clock_real_us());
+        /* What came before its key was revoked and waited here since does not count. */
+        if (err == LAMP_OK && lamp_allow_find(w->cfg.allow, l->key, &who) == LAMP_OK)
+            err = lamp_merge_letter(&merge, l);
         w->letters++;
         lamp_letter_free(l);
     }
@@ -471,8 +520,10 @@ static int wait_ms(const lamp_writer *w)
     const uint64_t lists = left_us(lists_due_us(w, now_us), now_us);
     const uint64_t events = left_us(lamp_touched_due_us(w->touched), mono_us);
     const uint64_t watch = left_us(watch_due_us(w), mono_us);
+    const uint64_t keys = left_us(lamp_keyring_due_us(w->keyring), now_us);
     const uint64_t first = lists < events ? lists : events;
-    return lamp_clock_poll_ms(first < watch ? first : watch);
+    const uint64_t second = watch < keys ? watch : keys;
+    return lamp_clock_poll_ms(first < second ? first : second);
 }
 
 static void *run(void *arg)
@@ -501,6 +552,7 @@ static void free_writer(lamp_writer *w)
 {
     lamp_answers_drop(&w->answers);
     close_lists(w);
+    lamp_keyring_free(w->keyring);
     lamp_touched_free(w->touched);
     if (w->stop_fd >= 0)
         close(w->stop_fd);
@@ -516,11 +568,15 @@ static int prepare(lamp_writer *w)
     if (err == LAMP_OK)
         err = open_lists(w);
     if (err == LAMP_OK)
+        err = lamp_keyring_new(w->store, w->cfg.allow, w->cfg.overlap_s, &w->keyring);
+    if (err == LAMP_OK)
         err = lamp_store_begin(w->store);
     if (err == LAMP_OK)
         err = lamp_store_set_interval(w->store, w->cfg.interval_ms * UINT64_C(1000));
     if (err == LAMP_OK)
         err = enroll(w, now_us);
+    if (err == LAMP_OK)
+        err = lamp_keyring_note_server(w->keyring, w->cfg.keys->curve_public, now_us);
     if (err == LAMP_OK)
         err = publish(w, now_us);
     if (err == LAMP_OK)

@@ -10,6 +10,7 @@
 #include "aggregator/handover/command.h"
 #include "aggregator/handover/events.h"
 #include "aggregator/handover/mailbox.h"
+#include "aggregator/writer/keyring.h"
 #include "common/catalogue.h"
 
 typedef struct lamp_writer lamp_writer;
@@ -27,9 +28,12 @@ struct lamp_writer_cfg {
     uint32_t interval_ms;            /* between summaries, told to sensors */
     const lamp_catalogue *catalogue; /* for the watch list; may be NULL */
     bool no_approvals;               /* one person is enough for any block */
+    uint32_t overlap_s;              /* how long a sensor's old key holds beside its new one */
+    struct lamp_server_key next_server_key; /* serial 0: none is announced */
 };
 
-/* Enrols the sensors of the allow list, loads the lists and starts the thread.
+/* Enrols the sensors of the allow table (lamp_keyring_load()), loads the lists and starts the
+ * thread.
  * LAMP_ESTORE (lamp_store_why()), LAMP_ENOMEM, LAMP_EIO. */
 LAMP_CHECK int lamp_writer_start(const struct lamp_writer_cfg *cfg, lamp_writer **out);
 

@@ -56,7 +56,7 @@ TEXT
 # lets it in at the aggregator (which reads the file at its start and on SIGHUP).
 lamp_allow_sensor() {
     local key
-    key=$("$LAMP_BIN/davylamp-sensor" -c "$2" key) || return 1
+    key=$("$LAMP_BIN/davylamp-sensor" -c "$2" key | head -n 1) && [ -n "$key" ] || return 1
     grep -qsF -- "$key $3 " "$1" || echo "$key $3 router-$3" >>"$1"
 }
 

@@ -33,6 +33,7 @@ struct lamp_delivery {
     uint64_t credit, sent_bytes;
     uint64_t rx_us, ping_us, hello_us, hello_wait_us, progress_us;
     unsigned go_backs, hellos;
+    uint64_t server_key_serial;
     uint64_t hello_real_us; /* of the last HELLO */
     uint64_t agg_ahead_us;  /* the aggregator's clock minus ours, wrapping; */
     uint64_t rtt_us;        /* found by an exchange that took this long; 0: not known */
@@ -111,7 +112,8 @@ static int send_hello(lamp_delivery *d, struct lamp_now now)
                      .spool_quota_bytes = lamp_spool_quota(d->cfg.spool),
                      .memory_only = lamp_spool_memory_only(d->cfg.spool),
                      .more_streams = d->more,
-                     .agg_epoch = lamp_spool_known_epoch(d->cfg.spool) },
+                     .agg_epoch = lamp_spool_known_epoch(d->cfg.spool),
+                     .server_key_serial = d->server_key_serial },
     };
     for (size_t i = 0; i < d->n; i++) {
         const struct lamp_spool_stream *s = &d->streams[i].s;
@@ -144,6 +146,11 @@ void lamp_delivery_start(lamp_delivery *d, const struct lamp_set_head *head, str
     d->hello_us = 0; /* due at the next tick */
 }
 
+void lamp_delivery_server_key(lamp_delivery *d, uint64_t serial)
+{
+    d->server_key_serial = serial;
+}
+
 void lamp_delivery_stop(lamp_delivery *d)
 {
     d->state = LAMP_DELIVERY_IDLE;
@@ -155,7 +162,7 @@ static int send_ping(lamp_delivery *d, struct lamp_now now)
     const struct lamp_msg m = { .type = LAMP_MSG_PING,
                                 .u.ping = { d->session, now.real_us,
                                             d->rtt_us ? now.real_us + d->agg_ahead_us : 0,
-                                            d->rtt_us } };
+                                            d->rtt_us, d->server_key_serial } };
     return tolerate(send_msg(d, &m, NULL));
 }
 

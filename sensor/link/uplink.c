@@ -62,6 +62,12 @@ const char *lamp_uplink_public_key(const lamp_uplink *u)
     return u->key.public_z85;
 }
 
+void lamp_uplink_set_keys(lamp_uplink *u, const struct lamp_key *key, const char *server_key_z85)
+{
+    u->key = *key;
+    snprintf(u->server_key, sizeof(u->server_key), "%s", server_key_z85);
+}
+
 /* The reasons stand in docs/WIRE.md: the spool is the queue, so nothing waits in libzmq. */
 static int set_options(lamp_uplink *u)
 {

@@ -21,6 +21,9 @@ LAMP_CHECK int lamp_uplink_new(const struct lamp_key *key, const char *endpoint,
 lamp_uplink *lamp_uplink_free(lamp_uplink *u);
 const char *lamp_uplink_public_key(const lamp_uplink *u);
 
+/* Whose keys the next lamp_uplink_open() uses: ours, and the aggregator's (Z85). */
+void lamp_uplink_set_keys(lamp_uplink *u, const struct lamp_key *key, const char *server_key_z85);
+
 /* Makes the socket; the connection comes up by itself later. Negated errno of libzmq. */
 LAMP_CHECK int lamp_uplink_open(lamp_uplink *u);
 void lamp_uplink_close(lamp_uplink *u);

@@ -366,7 +366,8 @@ static void make_files(struct world *w)
         fprintf(f,
                 "state_dir = \"%s\";\nsensors = \"%s/sensors\";\nweb = \"%s/web\";\n"
                 "catalogue = \"%s\";\nsample_mode = true;\n"
-                "listen = { sensors = \"tcp://127.0.0.1:%u\"; http = \"127.0.0.1:%u\"; };\n",
+                "listen = { sensors = \"tcp://127.0.0.1:%u\"; enroll = \"off\"; http = "
+                "\"127.0.0.1:%u\"; };\n",
                 w->aggregator.dir, w->dir, w->dir, LAMP_DATA, w->port, free_port());
     if (!f || fclose(f) != 0)
         world_fail(w, "cannot write %s", path);

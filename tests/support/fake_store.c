@@ -315,3 +315,45 @@ int lamp_store_block_sensors(lamp_store *s, int64_t block_id, lamp_block_sensor_
     fn(&v, arg);
     return LAMP_OK;
 }
+
+const char *lamp_key_state_name(enum lamp_sensor_key_state s)
+{
+    return s == LAMP_KEY_ACTIVE ? "active" : "revoked";
+}
+
+static struct lamp_sensor_key fake_key(int64_t id)
+{
+    return (struct lamp_sensor_key){ .id = id,
+                                     .key = FAKE_KEY,
+                                     .sensor = FAKE_SENSOR,
+                                     .site = FAKE_SITE,
+                                     .state = id == 1 ? LAMP_KEY_ACTIVE : LAMP_KEY_REVOKED,
+                                     .added_by = "admin",
+                                     .added_us = FAKE_NOW_US };
+}
+
+int lamp_store_keys(lamp_store *s, const char *sensor, lamp_sensor_key_fn *fn, void *arg)
+{
+    (void)s, (void)sensor;
+    for (int64_t id = 1; id <= 2; id++) {
+        const struct lamp_sensor_key k = fake_key(id);
+        if (!fn(&k, arg))
+            break;
+    }
+    return broken ? LAMP_ESTORE : LAMP_OK;
+}
+
+int lamp_store_key_find(lamp_store *s, const char *key, int64_t id, struct lamp_sensor_key *out)
+{
+    (void)s, (void)key;
+    *out = fake_key(id);
+    return LAMP_OK;
+}
+
+int lamp_store_tokens(lamp_store *s, uint64_t now_us, lamp_enroll_token_fn *fn, void *arg)
+{
+    (void)s, (void)now_us;
+    const struct lamp_enroll_token t = { .id = 5, .site = FAKE_SITE, .expires_us = FAKE_FAR_US };
+    fn(&t, arg);
+    return LAMP_OK;
+}

@@ -7,6 +7,7 @@
 #include "aggregator/store/store.h"
 
 #define FAKE_SITE "berlin"
+#define FAKE_KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7" /* of RFC 32 */
 #define FAKE_SENSOR "sensor-berlin"
 #define FAKE_NOW_US UINT64_C(1700000000000000)
 #define FAKE_FAR_US UINT64_C(4000000000000000)

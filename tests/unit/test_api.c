@@ -3,6 +3,7 @@
  * commands as the writer would. */
 #include "aggregator/api/api.h"
 #include "common/clock.h"
+#include "common/enroll.h"
 #include "common/io.h"
 #include "tests/support/fake_store.h"
 #include "tests/support/test.h"
@@ -23,6 +24,8 @@ static struct {
     lamp_auth *auth;
     lamp_events *events;
     lamp_commands *commands;
+    lamp_pending *pending;
+    struct lamp_command last; /* that was not about blocks */
     lamp_api *api;
     pthread_t writer;
     atomic_bool stop;
@@ -124,6 +127,8 @@ static void want_error(struct answer *a, long status, const char *code, const ch
 
 /* ---- set-up ---- */
 
+static const uint8_t server_key[32] = { 1, 2, 3 };
+
 static void *play_writer(void *arg)
 {
     (void)arg;
@@ -136,7 +141,16 @@ static void *play_writer(void *arg)
             struct lamp_command_result r = { 0 };
             char target[LAMP_PREFIX_STRLEN];
             lamp_prefix_str(&cmd.prefix, target);
-            if (cmd.kind == LAMP_CMD_MARK) {
+            if (cmd.kind >= LAMP_CMD_TOKEN) {
+                t.last = cmd;
+                r.key_id = cmd.kind == LAMP_CMD_REVOKE ? 2 : 1;
+                r.expires_us = FAKE_FAR_US;
+                snprintf(r.site, sizeof(r.site), "%s", cmd.site);
+                if (streq(cmd.site, "nowhere"))
+                    r = (struct lamp_command_result){ .err = LAMP_ESITE, .why = "No such site." };
+                if (cmd.key_id == 99)
+                    r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "No such key." };
+            } else if (cmd.kind == LAMP_CMD_MARK) {
                 if (!fake_store_mark(&cmd))
                     r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "No such miner." };
             } else if (cmd.kind == LAMP_CMD_HOLD) {
@@ -180,6 +194,7 @@ static int set_up(void **state)
     free(text);
     assert_int_equal(lamp_events_new(&t.events), LAMP_OK);
     assert_int_equal(lamp_commands_new(&t.commands), LAMP_OK);
+    assert_int_equal(lamp_pending_new(&t.pending), LAMP_OK);
     const struct lamp_api_cfg cfg = { .listen = "127.0.0.1:0",
                                       .web_folder = "/nonexistent",
                                       .backend = "fake",
@@ -188,7 +203,9 @@ static int set_up(void **state)
                                       .started_us = FAKE_NOW_US,
                                       .auth = t.auth,
                                       .events = t.events,
-                                      .commands = t.commands };
+                                      .commands = t.commands,
+                                      .pending = t.pending,
+                                      .server_key = server_key };
     const int err = lamp_api_start(&cfg, &t.api, why);
     if (err)
         fail_msg("%s", why);
@@ -204,6 +221,7 @@ static int tear_down(void **state)
     pthread_join(t.writer, NULL);
     lamp_auth_close(t.auth);
     lamp_commands_free(t.commands);
+    lamp_pending_free(t.pending);
     lamp_events_free(t.events);
     unlink(t.database);
     unlink(t.token_file);
@@ -727,7 +745,21 @@ static const struct {
     { "unblock x", 2, "not the number of a block" },
     { "status now", 2, "one argument too many" },
     { "--port 0 block 1.2.3.4", 2, "--port needs a number" },
-    { "--site berlin status", 2, "none of the options of block" },
+    { "--site berlin status", 2, "does not take that option" },
+    { "--port 1 --site berlin enroll", 2, "does not take that option" },
+    { "enroll", 2, "needs --site" },
+    { "sensors list", 0, FAKE_SENSOR },
+    { "sensors keys", 0, "FINGERPRINT" },
+    { "sensors keys more", 2, "takes nothing more" },
+    { "sensors frob", 2, "there is no 'sensors frob'" },
+    { "sensors approve 1", 2, "needs --site" },
+    { "sensors revoke", 2, "needs one key" },
+    { "sensors revoke 1 --site a", 2, "does not take that option" },
+    { "sensors revoke nobody", 1, "no key is called 'nobody'" },
+    { "sensors revoke " FAKE_SENSOR, 0, "revoked: sensor " FAKE_SENSOR },
+    { "sensors rotate 1", 0, "asked for a new key" },
+    { "sensors rotate 2", 1, "no key is called '2'" },
+    { "enroll --site berlin", 0, "lamp1-" },
     { "block --host 10.0.0.1", 2, "--host needs --site" },
     { "--colour status", 2, "--colour" },
     { "--help", 0, "Usage: davylamp" },
@@ -951,6 +983,111 @@ static void test_addresses(void **state)
     done(&a);
 }
 
+/* ---- who may connect ---- */
+
+/* A stranger who asks to be let in; returns its number. */
+static int64_t knock(const char *key, const char *name)
+{
+    static struct lamp_pending_row rows[LAMP_PENDING_MAX];
+    struct lamp_pending_row r = { .from = { { 0 } } };
+    uint64_t refused;
+    bool fresh;
+    snprintf(r.key, sizeof(r.key), "%s", key);
+    snprintf(r.name, sizeof(r.name), "%s", name);
+    assert_int_equal(lamp_pending_ask(t.pending, &r, FAKE_NOW_US, &fresh), LAMP_OK);
+    const size_t n = lamp_pending_copy(t.pending, rows, &refused);
+    return rows[n - 1].id;
+}
+
+static size_t count_pending(void)
+{
+    static struct lamp_pending_row rows[LAMP_PENDING_MAX];
+    uint64_t refused;
+    return lamp_pending_copy(t.pending, rows, &refused);
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    struct answer a;
+    const int64_t id = knock(FAKE_KEY, "<b>router</b>");
+    call("GET", "/api/v1/keys", NULL, NULL, &a);
+    assert_int_equal(a.status, 200);
+    const json_t *key = json_array_get(json_object_get(a.json, "keys"), 0);
+    const json_t *pending = json_array_get(json_object_get(a.json, "pending"), 0);
+    const json_t *open = json_array_get(json_object_get(a.json, "enrollments"), 0);
+    const char *print = json_string_value(json_object_get(key, "fingerprint"));
+    assert_string_equal(json_string_value(json_object_get(key, "state")), "active");
+    assert_int_equal(strlen(print), 39);
+    assert_string_equal(json_string_value(json_object_get(pending, "fingerprint")), print);
+    assert_string_equal(json_string_value(json_object_get(pending, "name")), "<b>router</b>");
+    assert_true(json_is_null(json_object_get(open, "token")));
+    done(&a);
+
+    char path[64];
+    snprintf(path, sizeof(path), "/api/v1/pending/%lld", (long long)id);
+    static const struct {
+        const char *body, *field;
+    } bad[] = {
+        { "{}", "action" },
+        { "{\"action\":\"revoke\",\"site\":\"a\"}", "action" },
+        { "{\"action\":\"approve\"}", "site" },
+        { "{\"action\":\"approve\",\"site\":7}", "site" },
+        { "{\"action\":\"approve\",\"site\":\"a\",\"key\":\"b\"}", "key" },
+        { "{\"action\":\"approve\",\"site\":\"nowhere\"}", "site" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        call("POST", path, NULL, bad[i].body, &a);
+        want_error(&a, 400, "invalid", bad[i].field);
+        done(&a);
+    }
+    assert_int_equal(count_pending(), 1);
+    call("POST", "/api/v1/pending/4711", NULL, "{\"action\":\"reject\"}", &a);
+    want_error(&a, 404, "not_found", "");
+    done(&a);
+    call("POST", path, NULL, "{\"action\":\"approve\",\"site\":\"berlin\",\"name\":\"r1\"}", &a);
+    assert_int_equal(a.status, 200);
+    assert_int_equal(t.last.kind, LAMP_CMD_ADMIT);
+    assert_string_equal(t.last.key, FAKE_KEY);
+    assert_string_equal(t.last.site, "berlin");
+    assert_string_equal(t.last.name, "r1");
+    assert_string_equal(t.last.actor, "cli");
+    assert_int_equal(count_pending(), 0); /* decided about */
+    done(&a);
+
+    call("POST", "/api/v1/keys/1", NULL, "{\"action\":\"revoke\"}", &a);
+    assert_int_equal(a.status, 200);
+    assert_int_equal(t.last.kind, LAMP_CMD_REVOKE);
+    assert_int_equal(t.last.key_id, 1);
+    assert_string_equal(json_string_value(json_object_get(a.json, "state")), "revoked");
+    done(&a);
+    call("POST", "/api/v1/keys/99", NULL, "{\"action\":\"rotate\"}", &a);
+    want_error(&a, 404, "not_found", "");
+    done(&a);
+}
+
+/* The answer carries the aggregator's key and a secret whose digest alone goes on. */
+static void test_enrollment(void **state)
+{
+    (void)state;
+    struct answer a;
+    struct lamp_token token;
+    uint8_t digest[32];
+    call("POST", "/api/v1/enrollments", NULL, "{\"site\":\"berlin\",\"ttl\":60}", &a);
+    assert_int_equal(a.status, 201);
+    const char *text = json_string_value(json_object_get(a.json, "token"));
+    assert_non_null(text);
+    assert_int_equal(lamp_token_decode(text, &token), LAMP_OK);
+    assert_memory_equal(token.server_key, server_key, sizeof(server_key));
+    lamp_token_digest(token.secret, digest);
+    assert_memory_equal(t.last.digest, digest, sizeof(digest));
+    assert_int_equal(t.last.ttl_s, 60);
+    done(&a);
+    call("POST", "/api/v1/enrollments", NULL, "{\"site\":\"berlin\",\"ttl\":59}", &a);
+    want_error(&a, 400, "invalid", "ttl");
+    done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -959,6 +1096,8 @@ int main(void)
         cmocka_unit_test(test_paths_and_methods),
         cmocka_unit_test(test_security_headers_are_everywhere),
         cmocka_unit_test(test_views),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_enrollment),
         cmocka_unit_test(test_hostile_text_is_data),
         cmocka_unit_test(test_miner_detail),
         cmocka_unit_test(test_pages),

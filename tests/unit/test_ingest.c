@@ -25,12 +25,15 @@ struct fixture {
     lamp_ingest *ingest;
     void *context, *socket;
     struct lamp_session_id session;
+    int64_t key_id; /* of public */
 };
 
 static void start(struct fixture *f)
 {
     char why[256] = "";
     f->store = open_store("sqlite", f->folder, false);
+    assert_int_equal(lamp_allow_new(&f->allow), LAMP_OK);
+    ok(f->store, lamp_keyring_load(f->store, f->allow));
     assert_int_equal(lamp_mailbox_new(1 << 20, &f->inbox), LAMP_OK);
     assert_int_equal(lamp_mailbox_new(1 << 20, &f->outbox), LAMP_OK);
     assert_int_equal(lamp_commands_new(&f->commands), LAMP_OK);
@@ -46,7 +49,8 @@ static void start(struct fixture *f)
                                             .commands = f->commands,
                                             .events = f->events,
                                             .list_ttl_s = 7200,
-                                            .interval_ms = 10000 };
+                                            .interval_ms = 10000,
+                                            .overlap_s = 2 };
     assert_int_equal(lamp_writer_start(&writer, &f->writer), LAMP_OK);
 }
 
@@ -60,6 +64,7 @@ static void stop(struct fixture *f)
     lamp_mailbox_free(f->inbox);
     lamp_mailbox_free(f->outbox);
     lamp_store_close(f->store);
+    lamp_allow_free(f->allow);
 }
 
 static void *dealer(struct fixture *f, const char *public, const char *secret)
@@ -76,30 +81,37 @@ static void *dealer(struct fixture *f, const char *public, const char *secret)
     return s;
 }
 
-static void write_allow(const struct fixture *f, const char *key)
+/* Runs a command that must succeed. */
+static struct lamp_command_result run(struct fixture *f, const struct lamp_command *c)
 {
-    char path[128];
-    snprintf(path, sizeof(path), "%s/sensors", f->folder);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fprintf(file, "# KEY SITE NAME\n%s north s1\n", key);
-    fclose(file);
+    struct lamp_command_result r = { 0 };
+    assert_int_equal(lamp_commands_run(f->commands, c, TIMEOUT_MS, &r), LAMP_OK);
+    if (r.err)
+        fail_msg("%s: %s", lamp_strerror(r.err), r.why);
+    return r;
+}
+
+static int64_t admit(struct fixture *f, const char *key, const char *site, const char *name)
+{
+    struct lamp_command c = { .kind = LAMP_CMD_ADMIT, .actor = "test" };
+    snprintf(c.key, sizeof(c.key), "%s", key);
+    snprintf(c.site, sizeof(c.site), "%s", site);
+    snprintf(c.name, sizeof(c.name), "%s", name);
+    return run(f, &c).key_id;
 }
 
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
-    char path[128], why[256];
+    char why[256];
     f->folder = new_folder();
     snprintf(f->endpoint, sizeof(f->endpoint), "ipc://%s/socket", f->folder);
     assert_int_equal(lamp_keys_load(f->folder, &f->keys, why, sizeof(why)), LAMP_OK);
     assert_int_equal(zmq_curve_keypair(f->public, f->secret), 0);
-    write_allow(f, f->public);
-    snprintf(path, sizeof(path), "%s/sensors", f->folder);
-    assert_int_equal(lamp_allow_load(path, stderr, &f->allow), LAMP_OK);
     f->context = zmq_ctx_new();
     start(f);
+    f->key_id = admit(f, f->public, "north", "s1");
     f->socket = dealer(f, f->public, f->secret);
     *state = f;
     return 0;
@@ -111,7 +123,6 @@ static int teardown(void **state)
     zmq_close(f->socket);
     stop(f);
     zmq_ctx_term(f->context);
-    lamp_allow_free(f->allow);
     remove_folder(f->folder);
     free(f->folder);
     free(f);
@@ -380,21 +391,45 @@ static void test_unknown_key(void **state)
     zmq_close(stranger);
 }
 
-/* A key struck off the list is refused on the open connection too. */
+static void hear_revoked(void *socket)
+{
+    struct lamp_msg *bye = hear(socket, LAMP_MSG_BYE);
+    assert_int_equal(bye->u.bye.reason, LAMP_BYE_REVOKED);
+    lamp_msg_free(bye);
+}
+
+/* A revoked key is told so at once and refused on the open connection: of all that is sent after
+ * the command was answered nothing counts. A restart changes nothing of that. */
 static void test_revoked(void **state)
 {
     struct fixture *f = *state;
-    char path[128], public[41], secret[41];
     hello(f);
-    assert_int_equal(zmq_curve_keypair(public, secret), 0);
-    write_allow(f, public);
-    snprintf(path, sizeof(path), "%s/sensors", f->folder);
-    assert_int_equal(lamp_allow_reload(f->allow, path, stderr), LAMP_OK);
     send_summary(f, 1);
-    struct lamp_msg *bye = hear(f->socket, LAMP_MSG_BYE);
-    assert_int_equal(bye->u.bye.reason, LAMP_BYE_REVOKED);
-    lamp_msg_free(bye);
-    assert_int_equal(status(f).batches, 0);
+    assert_int_equal(hear_ack(f), 2);
+    const uint64_t began_us = lamp_clock_mono_us();
+    run(f,
+        &(struct lamp_command){ .kind = LAMP_CMD_REVOKE, .actor = "admin", .key_id = f->key_id });
+    hear_revoked(f->socket);
+    const uint64_t took_us = lamp_clock_mono_us() - began_us;
+    if (took_us > 2000000)
+        fail_msg("the session ended after %llu us", (unsigned long long)took_us);
+    for (uint64_t seq = 2; seq < 50; seq++)
+        send_summary(f, seq);
+    for (uint64_t seq = 2; seq < 50; seq++)
+        hear_revoked(f->socket);
+    assert_int_equal(status(f).batches, 1);
+    assert_int_equal(status(f).sensors, 0);
+
+    stop(f);
+    start(f);
+    void *again = dealer(f, f->public, f->secret);
+    struct lamp_ingest_counts c = { 0 };
+    WAIT_FOR((lamp_ingest_counts(f->ingest, &c), c.unknown_keys > 0));
+    zmq_close(again);
+    struct lamp_command_result r;
+    const struct lamp_command twice = { .kind = LAMP_CMD_REVOKE, .key_id = f->key_id };
+    assert_int_equal(lamp_commands_run(f->commands, &twice, TIMEOUT_MS, &r), LAMP_OK);
+    assert_int_equal(r.err, LAMP_ENOENT);
 }
 
 /* A newer session ends the older one. */

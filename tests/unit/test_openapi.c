@@ -180,6 +180,18 @@ static void test_objects(void **state)
     check_keys("Connection", &j);
 
     lamp_json_init(&j, 65536);
+    lamp_api_json_key(&j, &(struct lamp_sensor_key){ .id = 1 });
+    check_keys("SensorKey", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_pending(&j, &(struct lamp_pending_row){ .id = 1 });
+    check_keys("PendingKey", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_token(&j, &(struct lamp_enroll_token){ .id = 1 }, NULL);
+    check_keys("Enrollment", &j);
+
+    lamp_json_init(&j, 65536);
     lamp_api_json_address(&j, &(struct lamp_address_view){ .host_name = "" });
     check_keys("Address", &j);
 

@@ -27,7 +27,10 @@ static const struct {
     { "no list key, off", { GOOD, "--link-list-key=", "--enforce-mode=off" }, NULL },
     { "bad never", { GOOD, "--enforce-never=10.0.0.1/8" }, "enforce.never: '10.0.0.1/8'" },
     { "good never", { GOOD, "--enforce-never=10.0.0.0/8,2001:db8::1" }, NULL },
-    { "no site", { GOOD, "--sensor-site=" }, "sensor.site: expected" },
+    { "no site", { GOOD, "--sensor-site=" }, NULL },
+    { "long site",
+      { GOOD, "--sensor-site=0123456789012345678901234567890123456789012345678901234567890123x" },
+      "sensor.site: expected" },
 };
 
 static void test_checks(void **state)

@@ -74,7 +74,7 @@ function sensor(id, site, overrides = {}) {
   return {
     id, site, version: '0.1.0', online: true, last_seen: now() - 3, clock_offset: 0.004,
     batches: 910, duplicates: 0, lost: 0, packets: 48211902, bytes: 31822019384, drops: 0,
-    flows: 4120, evicted: 12, memory_bytes: 13400000, cpu_seconds: 41.2, uplink_bytes: 18204000,
+    flows: 4120, evicted: 12, memory_bytes: 13400000, cpu_seconds: 41.2, uplink_bytes: 18204000, shared_key: null, server_key_serial: 0,
     enforcement: { mode: 'enforce', state: 'confirmed', epoch: 7, serial: 41, at: now() - 50, error: null, elements: 12, repairs: 0, flows_cut: 3, about: null },
     sets: [],
     ...overrides,

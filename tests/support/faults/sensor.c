@@ -239,12 +239,13 @@ int main(int argc, char **argv)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     lamp_log_setup(LAMP_LOG_INFO, false);
     snprintf(key_path, sizeof(key_path), "%s/key", argv[1]);
-    struct lamp_sensor_conf conf = {
-        .state_dir = argv[1],
-        .user = (char[]){ "" },
-        .key_path = key_path,
-        .link = { .endpoint = argv[2], .spool_quota_bytes = quota, .refresh_s = 60 }
-    };
+    struct lamp_sensor_conf conf = { .state_dir = argv[1],
+                                     .user = (char[]){ "" },
+                                     .key_path = key_path,
+                                     .link = { .endpoint = argv[2],
+                                               .enroll = (char[]){ "off" },
+                                               .spool_quota_bytes = quota,
+                                               .refresh_s = 60 } };
     memcpy(conf.server_key_z85, argv[3], sizeof(conf.server_key_z85));
     const int ready_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     return lamp_link_run(&conf, capture[1], enforce[0], ready_fd);

@@ -62,6 +62,8 @@ export interface Sensor {
   memory_bytes: number;
   cpu_seconds: number;
   uplink_bytes: number;
+  shared_key: number | null;
+  server_key_serial: number;
   enforcement: Enforcement;
   sets: { kind: string; state: ListState; epoch: number; serial: number; at: number | null; error: string | null }[];
 }
