@@ -216,7 +216,7 @@ bool lamp_keychain_proven(struct lamp_keychain *k, bool with_other, bool with_ne
     }
     if (with_next_server) {
         memcpy(k->server, k->next_server, sizeof(k->server));
-        k->next_server[0] = '\0';
+        memset(k->next_server, 0, sizeof(k->next_server));
     }
     return with_other || with_next_server;
 }

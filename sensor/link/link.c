@@ -373,7 +373,7 @@ static void on_key_state(struct link *l, const struct lamp_key_state *k, struct 
         l->connect_at_us = now.mono_us;
     } else {
         lamp_log_limited(LAMP_LOG_WARN, "link", "the aggregator did not take our next key");
-        l->chain.other.public_z85[0] = l->chain.other.secret_z85[0] = '\0';
+        sodium_memzero(&l->chain.other, sizeof(l->chain.other));
         l->chain.is_next = false;
         save_chain(l);
     }
