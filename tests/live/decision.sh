@@ -10,9 +10,9 @@ entries=200 promise_ms=5000
 router="$prefix-north-router"
 entered="$LAMP_RUN/entered" seen="$LAMP_RUN/seen"
 
-# A line for each look: the time in ms, then every address of the set.
+# A line for each look: the time in ms, then every address of the set. Ends with a line into the pipe.
 look() {
-    while sleep 0.1; do
+    until read -rt 0.1 _ <>"$LAMP_RUN/enough"; do
         lamp_ns "$router" nft list set inet davylamp outhost4 2>/dev/null |
             grep -o '192\.0\.[0-9.]*' | awk -v t="$(now_ms)" '!had[$0]++ { print t, $0 } END { fflush() }'
     done | awk '!had[$2]++ { print; fflush() }' >"$seen"
@@ -38,6 +38,7 @@ echo "block = { approvals = false; };" >>"$LAMP_RUN/aggregator.conf"
 start_aggregator
 wait_for 30 "both sensors are online" both_online
 token=$(sed -n '1s/[[:space:]]*$//p' "$LAMP_RUN/aggregator/token")
+mkfifo "$LAMP_RUN/enough"
 look &
 looker=$!
 trap 'kill $looker 2>/dev/null; clear_away' EXIT

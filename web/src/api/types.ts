@@ -235,9 +235,16 @@ export interface BlockSensor {
   hits: { packets: number; bytes: number };
 }
 
+export interface Approval {
+  state: 'waiting' | 'approved' | 'refused';
+  needs: string | null;
+  by: string | null;
+  at: number | null;
+}
+
 export interface Block {
   id: number;
-  kind: 'remote' | 'host';
+  kind: 'remote' | 'host' | 'domain';
   target: string;
   port: number | null;
   transport: 'tcp' | 'udp' | null;
@@ -249,6 +256,7 @@ export interface Block {
   removed_by: string | null;
   removed: number | null;
   active: boolean;
+  approval: Approval | null;
   sensors: BlockSensor[];
 }
 
