@@ -12,7 +12,7 @@ entered="$LAMP_RUN/entered" seen="$LAMP_RUN/seen"
 
 # A line for each look: the time in ms, then every address of the set. Ends with a line into the pipe.
 look() {
-    until read -rt 0.1 _ <>"$LAMP_RUN/enough"; do
+    until read -rt 0.1 -u "$enough" _; do
         lamp_ns "$router" nft list set inet davylamp outhost4 2>/dev/null |
             grep -o '192\.0\.[0-9.]*' | awk -v t="$(now_ms)" '!had[$0]++ { print t, $0 } END { fflush() }'
     done | awk '!had[$2]++ { print; fflush() }' >"$seen"
@@ -39,13 +39,14 @@ start_aggregator
 wait_for 30 "both sensors are online" both_online
 token=$(sed -n '1s/[[:space:]]*$//p' "$LAMP_RUN/aggregator/token")
 mkfifo "$LAMP_RUN/enough"
+exec {enough}<>"$LAMP_RUN/enough"
 look &
 looker=$!
-trap 'kill $looker 2>/dev/null; clear_away' EXIT
+end_look() { echo >&"$enough" && wait "$looker"; }
+trap 'end_look; clear_away' EXIT
 check "$entries blocks are entered" enter
 all_seen() { [ "$(wc -l <"$seen")" -ge "$entries" ]; }
 wait_for 60 "all of them are in the kernel" all_seen
-kill $looker 2>/dev/null
 # The decision is when the aggregator entered the block.
 api blocks | jq -r '"\(.created * 1000 | floor) \(.target)"' >"$entered"
 p95=$(awk 'NR == FNR { at[$2] = $1; next } $2 in at { print $1 - at[$2] }' "$entered" "$seen" | sort -n |
