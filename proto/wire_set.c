@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/wire.h"
 
+#include <assert.h>
 #include <sodium.h>
 
 static int order(uint64_t a, uint64_t b)
@@ -208,6 +209,7 @@ int lamp_set_diff(const struct lamp_set *from, const struct lamp_set *to, struct
     for (size_t i = 0, j = 0; i < from->n || j < to->n;) {
         const struct lamp_set_entry *old = i < from->n ? &from->entries[i] : NULL;
         const struct lamp_set_entry *new = j < to->n ? &to->entries[j] : NULL;
+        assert(old || new); /* or it would be over */
         const int c = !old ? 1 : !new ? -1 : lamp_set_entry_cmp(old, new);
         i += c <= 0;
         j += c >= 0;
@@ -235,6 +237,7 @@ int lamp_set_patch(const struct lamp_set *base, const struct lamp_set_entry *del
     for (size_t i = 0, j = 0; !err && (i < base->n || j < n_delta);) {
         const struct lamp_set_entry *have = i < base->n ? &base->entries[i] : NULL;
         const struct lamp_set_entry *change = j < n_delta ? &delta[j] : NULL;
+        assert(have || change);
         const int c = !have ? 1 : !change ? -1 : lamp_set_entry_cmp(have, change);
         i += c <= 0;
         j += c >= 0;
