@@ -108,8 +108,8 @@ watching() { [ "$(grep -c "watching interface=cap0 threads=3" "$LAMP_RUN/sensor-
 wait_for $patience "the sensor watches again" watching 2
 before=$(capture)
 ip -n "$router" link delete cap0
-replaced() { local now; now=$(capture) && [ "$now" != "$before" ]; }
-wait_for $patience "a process whose interface is gone makes way" replaced
+gone() { [ ! -e "/proc/$before" ]; } # the next ones end at once while there is no interface
+wait_for $patience "a process whose interface is gone makes way" gone
 ip -n "$router" link add cap0 type veth peer name gen0 && ip -n "$router" link set gen0 up &&
     ip -n "$router" link set cap0 up || fail "no new veth pair"
 wait_for $patience "the next one watches what came back" watching 3
