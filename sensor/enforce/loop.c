@@ -96,8 +96,11 @@ static void serve(lamp_enforce *e, int fd, uint8_t *buf)
         report(e, fd);
         ask_for_names(e, fd);
         tell_capture(e, fd);
-        if (err)
-            poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, lamp_clock_poll_ms(TICK_US));
+        /* Until the next tick and no longer: ticks count the seconds of a confirmation. */
+        const uint64_t spent_us = lamp_clock_mono_us() - tick_us;
+        if (err && spent_us < TICK_US)
+            poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1,
+                 lamp_clock_poll_ms(TICK_US - spent_us));
     }
 }
 

@@ -72,7 +72,7 @@ wait_for 15 "it is confirmed" state_is confirmed
 began=$(now_ms)
 check "a block of the aggregator's own address is taken" api_is '.[0].id > 0' block $away
 wait_for 15 "it is in the kernel and cuts the way" set_has $away
-wait_for $((confirm + 15)) "it takes itself back" set_lacks $away
+wait_for $((confirm + 6)) "it takes itself back" set_lacks $away
 check "after $(($(now_ms) - began)) ms, the promise is 75 s" [ $(($(now_ms) - began)) -lt 75000 ]
 check "the block before it is there again" set_has $target
 rejected() { api_is 'any(.[].sensors[]; .state == "failed")' blocks; }
