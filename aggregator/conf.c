@@ -46,6 +46,10 @@ static const struct lamp_opt options[] = {
                 "SIGHUP. davylamp-geo-update fetches some."),
     OPT("geo.attribution", STR, geo_attribution, .def = "",
         .help = "What the licences of these files want said where their facts are shown."),
+    OPT("sites.places", LIST, places, .def = "",
+        .help =
+            "Where sites are, for the map: \"LATITUDE LONGITUDE SITE\" each, in degrees, such as "
+            "\"59.91 10.75 oslo\"."),
     OPT("names.reverse", BOOL, names_reverse, .def = "true",
         .help = "Ask DNS for the host names of public addresses that are looked at; never in "
                 "sample mode."),

@@ -38,6 +38,7 @@ struct aggregator {
     char database[4096], token_file[4096];
     lamp_store *store;
     lamp_allow *allow;
+    struct lamp_site_place *places; /* of conf.places */
     lamp_geo *geo;
     lamp_devices *devices;
     lamp_catalogue *catalogue; /* NULL: the watch list has no pools but those that were seen */
@@ -133,6 +134,23 @@ static int switch_key(struct aggregator *g)
     (void)print_keys(g);
     fputs("The next key is in use from the next start on; the former is kept as server.old.\n",
           stderr);
+    return 0;
+}
+
+static int read_places(struct aggregator *g)
+{
+    char why[WHY];
+    const struct lamp_strlist *l = &g->conf.places;
+    g->places = calloc(l->n + 1, sizeof(*g->places));
+    if (!g->places)
+        return complain("out of memory");
+    for (size_t i = 0; i < l->n; i++) {
+        if (lamp_site_place_parse(l->v[i], &g->places[i]) == LAMP_OK)
+            continue;
+        snprintf(why, sizeof(why), "sites.places: \"%s\" is not LATITUDE LONGITUDE SITE", l->v[i]);
+        (void)complain(why);
+        return 2;
+    }
     return 0;
 }
 
@@ -251,6 +269,9 @@ static int open_files(struct aggregator *g)
     if (err)
         return complain(err == LAMP_EFULL ? "geo.files names more than 8 files"
                                           : lamp_strerror(err));
+    const int code = read_places(g);
+    if (code)
+        return code;
     open_geo(g);
     open_devices(g);
     open_catalogue(g);
@@ -355,6 +376,11 @@ static int start_threads(struct aggregator *g)
         .devices = g->devices,
         .price = g->conf.price,
         .geo_attribution = g->conf.geo_attribution,
+        .places = g->places,
+        .n_places = g->conf.places.n,
+        .never = g->never,
+        .n_never = g->n_never,
+        .n_never_said = g->conf.never.n,
         .auth = g->auth,
         .events = g->events,
         .commands = g->commands,
@@ -414,6 +440,7 @@ static void stop(struct aggregator *g)
     lamp_store_close(g->store);
     lamp_allow_free(g->allow);
     free(g->never);
+    free(g->places);
     lamp_keys_wipe(&g->keys);
     lamp_conf_free(&lamp_aggregator_spec, &g->conf);
 }

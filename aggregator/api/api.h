@@ -11,6 +11,7 @@
 #include "aggregator/http/http.h"
 #include "aggregator/places/geo.h"
 #include "aggregator/places/names.h"
+#include "aggregator/places/sites.h"
 #include "aggregator/store/store.h"
 #include "common/devices.h"
 
@@ -29,6 +30,11 @@ struct lamp_api_cfg {
     const lamp_devices *devices; /* NULL: no devices are estimated */
     double price;                /* of a kWh; 0: costs are not told */
     const char *geo_attribution; /* what the licences of the geo files want said; may be "" */
+    const struct lamp_site_place *places; /* where sites are; n_places of them */
+    size_t n_places;
+    const struct lamp_prefix
+        *never; /* what is never blocked; the first n_never_said are the operator's, */
+    size_t n_never, n_never_said; /* the others addresses of this machine */
     lamp_auth *auth;
     lamp_events *events;
     lamp_commands *commands;

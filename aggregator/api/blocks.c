@@ -300,6 +300,7 @@ void lamp_api_decide_block(void *app, const struct lamp_request *req, struct lam
 /* ---- sites that are held ---- */
 
 struct site_list {
+    const struct lamp_api *api;
     struct lamp_json *j;
     const char *name; /* NULL: all */
 };
@@ -307,15 +308,16 @@ struct site_list {
 static bool add_site(const struct lamp_site_view *v, void *arg)
 {
     const struct site_list *l = arg;
+    const struct lamp_api_cfg *cfg = &l->api->cfg;
     if (!l->name || streq(l->name, v->name))
-        lamp_api_json_site(l->j, v);
+        lamp_api_json_site(l->j, v, lamp_site_place_find(cfg->places, cfg->n_places, v->name));
     return true;
 }
 
 void lamp_api_get_sites(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     lamp_store *s = lamp_api_reader(app);
-    struct site_list l = { .j = &reply->json };
+    struct site_list l = { .api = app, .j = &reply->json };
     (void)req;
     lamp_json_object(&reply->json, NULL);
     lamp_json_array(&reply->json, "sites");
@@ -346,7 +348,7 @@ void lamp_api_hold_site(void *app, const struct lamp_request *req, struct lamp_r
     if (!lamp_api_run(api, &cmd, reply, &result))
         return;
     lamp_store *s = lamp_api_reader(api);
-    struct site_list l = { &reply->json, site };
+    struct site_list l = { api, &reply->json, site };
     reply->status = result.err == LAMP_EAGAIN ? 202 : 200;
     if (lamp_store_sites(s, add_site, &l) != LAMP_OK)
         lamp_api_store_failed(s, reply);

@@ -38,11 +38,23 @@ lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_ap
     lamp_api_remove_block, lamp_api_decide_block, lamp_api_get_sites, lamp_api_hold_site,
     lamp_api_get_audit, lamp_api_get_events, lamp_api_get_addresses, lamp_api_get_geo,
     lamp_api_mark_miner, lamp_api_get_keys, lamp_api_add_enrollment, lamp_api_change_key,
-    lamp_api_decide_pending;
+    lamp_api_decide_pending, lamp_api_get_coins, lamp_api_get_coin_series, lamp_api_get_gaps,
+    lamp_api_get_never;
 
 /* Has the writer carry a command out; false after answering why not. */
 bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
                   struct lamp_command_result *result);
+
+/* Parameters of a query. Each answers 400, naming it, and returns false where the value is not what it
+ * must be; what is not given leaves *io as it is. */
+bool lamp_api_bad(struct lamp_reply *reply, const char *name, const char *what);
+bool lamp_api_int(const struct lamp_request *req, struct lamp_reply *reply, const char *name,
+                  int64_t min, int64_t max, int64_t *io);
+bool lamp_api_site_of(const struct lamp_request *req, struct lamp_reply *reply, const char **out);
+
+/* from and to, at most 7 days apart; the hour before now, or before `to`, where not given. */
+bool lamp_api_span(const struct lamp_request *req, struct lamp_reply *reply, uint64_t *out_from_us,
+                   uint64_t *out_to_us);
 
 /* Writes one sensor, miner or block as events carry it. LAMP_ENOENT: there is none. */
 LAMP_CHECK int lamp_api_write_sensor(lamp_store *s, const char *id, uint64_t now_us,

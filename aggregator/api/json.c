@@ -28,6 +28,17 @@ static void up_down(struct lamp_json *j, const char *key, uint64_t up, uint64_t 
     lamp_json_end(j);
 }
 
+static void coordinates(struct lamp_json *j, bool known, double latitude, double longitude)
+{
+    if (known) {
+        lamp_json_double(j, "latitude", latitude);
+        lamp_json_double(j, "longitude", longitude);
+    } else {
+        lamp_json_null(j, "latitude");
+        lamp_json_null(j, "longitude");
+    }
+}
+
 static void shares(struct lamp_json *j, uint64_t submitted, uint64_t accepted, uint64_t rejected,
                    uint64_t stale)
 {
@@ -335,6 +346,10 @@ void lamp_api_json_minute(struct lamp_json *j, const struct lamp_minute_view *v,
     lamp_json_uint(j, "t", v->minute * 60);
     totals(j, &v->totals);
     rate(j, &v->rate, lamp_bytes_of(unit));
+    if (v->self_rate > 0)
+        lamp_json_estimate(j, "self_reported", v->self_rate);
+    else
+        lamp_json_null(j, "self_reported");
     lamp_json_end(j);
 }
 
@@ -379,11 +394,13 @@ void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_vie
     lamp_json_end(j);
 }
 
-void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v)
+void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v,
+                        const struct lamp_site_place *place)
 {
     lamp_json_object(j, NULL);
     text(j, "site", v->name);
     lamp_json_uint(j, "sensors", v->sensors);
+    coordinates(j, place != NULL, place ? place->latitude : 0, place ? place->longitude : 0);
     if (v->held_us > 0) {
         lamp_json_object(j, "held");
         text(j, "by", v->held_by);
@@ -394,6 +411,60 @@ void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v)
     } else {
         lamp_json_null(j, "held");
     }
+    lamp_json_end(j);
+}
+
+static void coin_bytes(struct lamp_json *j, const struct lamp_coin_view *v)
+{
+    lamp_json_str(j, "coin", v->coin);
+    lamp_json_object(j, "bytes");
+    lamp_json_uint(j, "mining", v->mining_bytes);
+    lamp_json_uint(j, "wallet", v->wallet_bytes);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_coin(struct lamp_json *j, const struct lamp_coin_view *v, enum lamp_coin_by by)
+{
+    char of[LAMP_ADDR_STRLEN + sizeof("[]:65535")];
+    char addr[LAMP_ADDR_STRLEN];
+    lamp_json_object(j, NULL);
+    coin_bytes(j, v);
+    lamp_json_str(j, "site", v->site);
+    if (by == LAMP_COIN_BY_POOL) {
+        snprintf(of, sizeof(of), lamp_addr_is_v4(&v->addr) ? "%s:%u" : "[%s]:%u",
+                 lamp_addr_str(&v->addr, addr), v->port);
+        lamp_json_str(j, "of", of);
+    } else if (by == LAMP_COIN_BY_HOST) {
+        lamp_json_str(j, "of", lamp_addr_str(&v->addr, addr));
+    } else {
+        lamp_json_str(j, "of", by == LAMP_COIN_BY_SITE ? v->site : v->text);
+    }
+    lamp_json_uint(j, "connections", v->connections);
+    lamp_json_uint(j, "hosts", v->hosts);
+    lamp_json_time(j, "last", v->last_us);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_coin_point(struct lamp_json *j, const struct lamp_coin_view *v)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_time(j, "t", v->start_us);
+    coin_bytes(j, v);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_gap(struct lamp_json *j, const struct lamp_gap_view *v)
+{
+    lamp_json_object(j, NULL);
+    text(j, "sensor", v->sensor);
+    text(j, "site", v->site);
+    lamp_json_time(j, "from", v->from_us);
+    lamp_json_time(j, "to", v->to_us);
+    lamp_json_time(j, "at", v->at_us);
+    lamp_json_uint(j, "records", v->records);
+    lamp_json_uint(j, "flows", v->flows);
+    lamp_json_uint(j, "bytes", v->bytes);
+    text(j, "reason", v->reason);
     lamp_json_end(j);
 }
 
@@ -515,13 +586,7 @@ void lamp_api_json_address(struct lamp_json *j, const struct lamp_address_view *
     lamp_json_str(j, "country", p->country);
     lamp_json_str(j, "region", p->region);
     lamp_json_str(j, "city", p->city);
-    if (p->has_coordinates) {
-        lamp_json_double(j, "latitude", p->latitude);
-        lamp_json_double(j, "longitude", p->longitude);
-    } else {
-        lamp_json_null(j, "latitude");
-        lamp_json_null(j, "longitude");
-    }
+    coordinates(j, p->has_coordinates, p->latitude, p->longitude);
     if (placed)
         lamp_json_uint(j, "place_source", p->place_source);
     else

@@ -5,6 +5,7 @@
 #include "aggregator/handover/pending.h"
 #include "aggregator/places/geo.h"
 #include "aggregator/places/names.h"
+#include "aggregator/places/sites.h"
 #include "aggregator/store/store.h"
 #include "common/devices.h"
 #include "common/json.h"
@@ -34,11 +35,19 @@ void lamp_api_json_traffic_total(struct lamp_json *j, const char *key,
 /* The same for a block, whose sensors the caller adds. */
 void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_view *v,
                                 uint64_t now_us);
-void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v);
+
+/* place: where it is; NULL: not known. */
+void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v,
+                        const struct lamp_site_place *place);
 void lamp_api_json_audit(struct lamp_json *j, const struct lamp_audit_view *v);
 void lamp_api_json_block_sensor(struct lamp_json *j, const struct lamp_block_sensor_view *v);
 void lamp_api_json_status(struct lamp_json *j, const struct lamp_status_view *v,
                           uint64_t started_us, uint64_t now_us, bool sample_mode);
+
+/* by: which of the view's fields are there. */
+void lamp_api_json_coin(struct lamp_json *j, const struct lamp_coin_view *v, enum lamp_coin_by by);
+void lamp_api_json_coin_point(struct lamp_json *j, const struct lamp_coin_view *v);
+void lamp_api_json_gap(struct lamp_json *j, const struct lamp_gap_view *v);
 
 /* What is known of an address. */
 struct lamp_address_view {

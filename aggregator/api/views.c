@@ -23,21 +23,21 @@ enum {
 
 /* ---- parameters; each answers 400 and returns false where the value is wrong ---- */
 
-static bool bad_parameter(struct lamp_reply *reply, const char *name, const char *what)
+bool lamp_api_bad(struct lamp_reply *reply, const char *name, const char *what)
 {
     lamp_reply_error(reply, 400, "invalid", name, "%s must be %s.", name, what);
     return false;
 }
 
-static bool int_parameter(const struct lamp_request *req, struct lamp_reply *reply,
-                          const char *name, int64_t min, int64_t max, int64_t *io)
+bool lamp_api_int(const struct lamp_request *req, struct lamp_reply *reply, const char *name,
+                  int64_t min, int64_t max, int64_t *io)
 {
     char what[80];
     const char *text = lamp_request_query(req, name);
     if (!text || lamp_text_int(text, min, max, io) == LAMP_OK)
         return true;
     snprintf(what, sizeof(what), "a whole number from %" PRId64 " to %" PRId64, min, max);
-    return bad_parameter(reply, name, what);
+    return lamp_api_bad(reply, name, what);
 }
 
 static bool time_parameter(const struct lamp_request *req, struct lamp_reply *reply,
@@ -48,14 +48,13 @@ static bool time_parameter(const struct lamp_request *req, struct lamp_reply *re
     if (!text)
         return true;
     if (lamp_text_double(text, 0, TIME_MAX_S, &t) != LAMP_OK)
-        return bad_parameter(reply, name, "a time in seconds since 1970");
+        return lamp_api_bad(reply, name, "a time in seconds since 1970");
     *io_us = (uint64_t)llround(t * 1e6);
     return true;
 }
 
-/* The hour before now, or before `to`, where `from` is not given. */
-static bool span_parameters(const struct lamp_request *req, struct lamp_reply *reply,
-                            uint64_t *out_from_us, uint64_t *out_to_us)
+bool lamp_api_span(const struct lamp_request *req, struct lamp_reply *reply, uint64_t *out_from_us,
+                   uint64_t *out_to_us)
 {
     uint64_t to_us = req->now_us;
     if (!time_parameter(req, reply, "to", &to_us))
@@ -64,19 +63,18 @@ static bool span_parameters(const struct lamp_request *req, struct lamp_reply *r
     if (!time_parameter(req, reply, "from", &from_us))
         return false;
     if (from_us > to_us || to_us - from_us > SPAN_MAX_US)
-        return bad_parameter(reply, "from", "before to, and by at most 7 days");
+        return lamp_api_bad(reply, "from", "before to, and by at most 7 days");
     *out_from_us = from_us;
     *out_to_us = to_us;
     return true;
 }
 
-static bool site_parameter(const struct lamp_request *req, struct lamp_reply *reply,
-                           const char **out)
+bool lamp_api_site_of(const struct lamp_request *req, struct lamp_reply *reply, const char **out)
 {
     *out = lamp_request_query(req, "site");
     if (!*out || strlen(*out) <= SITE_MAX)
         return true;
-    return bad_parameter(reply, "site", "at most 64 characters");
+    return lamp_api_bad(reply, "site", "at most 64 characters");
 }
 
 static bool host_parameter(const struct lamp_request *req, struct lamp_reply *reply,
@@ -86,7 +84,7 @@ static bool host_parameter(const struct lamp_request *req, struct lamp_reply *re
     *out = lamp_request_query(req, "host");
     if (!*out || lamp_addr_parse(*out, &a) == LAMP_OK)
         return true;
-    return bad_parameter(reply, "host", "an address");
+    return lamp_api_bad(reply, "host", "an address");
 }
 
 /* ---- pages: one row more than wanted is asked for, to learn whether there is a next page ---- */
@@ -207,9 +205,9 @@ void lamp_api_get_miners(void *app, const struct lamp_request *req, struct lamp_
 {
     struct lamp_miner_filter f = { 0 };
     int64_t limit = PAGE;
-    if (!site_parameter(req, reply, &f.site) || !host_parameter(req, reply, &f.host) ||
-        !int_parameter(req, reply, "limit", 1, PAGE_MAX, &limit) ||
-        !int_parameter(req, reply, "after", 1, INT64_MAX, &f.after_id))
+    if (!lamp_api_site_of(req, reply, &f.site) || !host_parameter(req, reply, &f.host) ||
+        !lamp_api_int(req, reply, "limit", 1, PAGE_MAX, &limit) ||
+        !lamp_api_int(req, reply, "after", 1, INT64_MAX, &f.after_id))
         return;
     f.limit = (uint32_t)limit + 1;
 
@@ -294,7 +292,7 @@ static int write_detail(const lamp_api *api, lamp_store *s, const struct lamp_re
 void lamp_api_get_miner(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     uint64_t from_us, to_us;
-    if (!span_parameters(req, reply, &from_us, &to_us))
+    if (!lamp_api_span(req, reply, &from_us, &to_us))
         return;
     lamp_store *s = lamp_api_reader(app);
     const int err = write_detail(app, s, req, from_us, to_us, &reply->json);
@@ -341,10 +339,10 @@ void lamp_api_get_connections(void *app, const struct lamp_request *req, struct 
 {
     struct lamp_conn_filter f = { 0 };
     int64_t limit = PAGE;
-    if (!int_parameter(req, reply, "miner", 1, INT64_MAX, &f.miner_id) ||
-        !site_parameter(req, reply, &f.site) ||
-        !int_parameter(req, reply, "limit", 1, PAGE_MAX, &limit) ||
-        !int_parameter(req, reply, "after", 1, INT64_MAX, &f.after_id))
+    if (!lamp_api_int(req, reply, "miner", 1, INT64_MAX, &f.miner_id) ||
+        !lamp_api_site_of(req, reply, &f.site) ||
+        !lamp_api_int(req, reply, "limit", 1, PAGE_MAX, &limit) ||
+        !lamp_api_int(req, reply, "after", 1, INT64_MAX, &f.after_id))
         return;
     f.limit = (uint32_t)limit + 1;
 
@@ -369,7 +367,7 @@ static bool addr_parameter(const struct lamp_request *req, struct lamp_reply *re
     *out = text ? addr : NULL;
     if (!text || lamp_addr_parse(text, addr) == LAMP_OK)
         return true;
-    return bad_parameter(reply, name, "an address");
+    return lamp_api_bad(reply, name, "an address");
 }
 
 static bool add_traffic(const struct lamp_traffic_view *v, void *arg)
@@ -383,11 +381,11 @@ void lamp_api_get_traffic(void *app, const struct lamp_request *req, struct lamp
     struct lamp_traffic_filter f = { .application = lamp_request_query(req, "application") };
     struct lamp_addr host, remote;
     int64_t limit = TRAFFIC_PAGE;
-    if (!site_parameter(req, reply, &f.site) ||
+    if (!lamp_api_site_of(req, reply, &f.site) ||
         !addr_parameter(req, reply, "host", &host, &f.host) ||
         !addr_parameter(req, reply, "remote", &remote, &f.remote) ||
-        !span_parameters(req, reply, &f.from_us, &f.to_us) ||
-        !int_parameter(req, reply, "limit", 1, PAGE_MAX, &limit))
+        !lamp_api_span(req, reply, &f.from_us, &f.to_us) ||
+        !lamp_api_int(req, reply, "limit", 1, PAGE_MAX, &limit))
         return;
     f.limit = (uint32_t)limit;
 

@@ -177,6 +177,47 @@ struct lamp_traffic_filter {
 };
 
 typedef bool lamp_traffic_view_fn(const struct lamp_traffic_view *v, void *arg);
+
+/* What coins are told apart by; with WALLET and TIME the address that is paid, and steps of time. */
+enum lamp_coin_by {
+    LAMP_COIN_BY_SITE,
+    LAMP_COIN_BY_HOST,
+    LAMP_COIN_BY_POOL,
+    LAMP_COIN_BY_PLATFORM,
+    LAMP_COIN_BY_WALLET,
+    LAMP_COIN_BY_TIME,
+};
+
+struct lamp_coin_filter {
+    const char *site; /* NULL: any */
+    enum lamp_coin_by by;
+    uint32_t step_minutes;   /* with TIME: length of one step, from a multiple of it since 1970 */
+    uint64_t from_us, to_us; /* the minutes of both and those between */
+    uint32_t limit;          /* 0: 1000 */
+};
+
+/* Traffic of one coin ("" unknown) with one of what it is told apart by. */
+struct lamp_coin_view {
+    const char *coin;
+    const char *site;                    /* with SITE and HOST; else "" */
+    struct lamp_addr addr;               /* with HOST the inside address, with POOL the server's */
+    uint16_t port;                       /* with POOL */
+    const char *text;                    /* with PLATFORM and WALLET; "" unknown */
+    uint64_t start_us;                   /* with TIME */
+    uint64_t mining_bytes, wallet_bytes; /* both ways; wallet: of nodes and wallets, no mining */
+    uint64_t connections, hosts;
+    uint64_t last_us; /* start of the last minute with traffic */
+};
+typedef bool lamp_coin_view_fn(const struct lamp_coin_view *v, void *arg);
+
+/* What a sensor said that it lost. */
+struct lamp_gap_view {
+    const char *sensor, *site, *reason;
+    uint64_t from_us, to_us, at_us; /* the time it is about; when it was told */
+    uint64_t records, flows, bytes;
+};
+typedef bool lamp_gap_view_fn(const struct lamp_gap_view *v, void *arg);
+
 enum { LAMP_BLOCKS_ENDED_MAX = 1000 };
 
 struct lamp_block_filter {
@@ -273,6 +314,14 @@ LAMP_CHECK int lamp_store_traffic(lamp_store *s, const struct lamp_traffic_filte
                                   lamp_traffic_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_traffic_total(lamp_store *s, const struct lamp_traffic_filter *f,
                                         struct lamp_traffic_view *out);
+
+/* With TIME by time, else by bytes, largest first. */
+LAMP_CHECK int lamp_store_coins(lamp_store *s, const struct lamp_coin_filter *f,
+                                lamp_coin_view_fn *fn, void *arg);
+
+/* Of one sensor, or (NULL) all; the newest first, at most limit (0: 1000). */
+LAMP_CHECK int lamp_store_gaps(lamp_store *s, const char *sensor, uint32_t limit,
+                               lamp_gap_view_fn *fn, void *arg);
 
 /* Known keys by sensor, newest first; of one sensor, or (NULL) all. */
 LAMP_CHECK int lamp_store_keys(lamp_store *s, const char *sensor, lamp_sensor_key_fn *fn,

@@ -316,6 +316,46 @@ int lamp_store_block_sensors(lamp_store *s, int64_t block_id, lamp_block_sensor_
     return LAMP_OK;
 }
 
+int lamp_store_coins(lamp_store *s, const struct lamp_coin_filter *f, lamp_coin_view_fn *fn,
+                     void *arg)
+{
+    (void)s;
+    const struct lamp_coin_view rows[] = {
+        { .coin = "XMR",
+          .site = FAKE_SITE,
+          .addr = address("2001:db8::9"),
+          .port = 3333,
+          .text = FAKE_HOSTILE,
+          .start_us = f->step_minutes * UINT64_C(60000000),
+          .mining_bytes = 900,
+          .wallet_bytes = 50,
+          .connections = 3,
+          .hosts = 2,
+          .last_us = FAKE_NOW_US },
+        { .coin = "", .site = "", .text = "", .wallet_bytes = 7, .addr = address("203.0.113.9") },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows) && i < f->limit; i++)
+        if ((!f->site || streq(f->site, FAKE_SITE)) && !fn(&rows[i], arg))
+            break;
+    return broken ? LAMP_ESTORE : LAMP_OK;
+}
+
+int lamp_store_gaps(lamp_store *s, const char *sensor, uint32_t limit, lamp_gap_view_fn *fn,
+                    void *arg)
+{
+    (void)s, (void)limit;
+    const struct lamp_gap_view v = { .sensor = FAKE_SENSOR,
+                                     .site = FAKE_SITE,
+                                     .reason = FAKE_HOSTILE,
+                                     .from_us = FAKE_NOW_US,
+                                     .to_us = FAKE_NOW_US,
+                                     .at_us = FAKE_NOW_US,
+                                     .records = 4 };
+    if (!sensor || streq(sensor, FAKE_SENSOR))
+        fn(&v, arg);
+    return broken ? LAMP_ESTORE : LAMP_OK;
+}
+
 const char *lamp_key_state_name(enum lamp_sensor_key_state s)
 {
     return s == LAMP_KEY_ACTIVE ? "active" : "revoked";

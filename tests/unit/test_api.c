@@ -195,12 +195,21 @@ static int set_up(void **state)
     assert_int_equal(lamp_events_new(&t.events), LAMP_OK);
     assert_int_equal(lamp_commands_new(&t.commands), LAMP_OK);
     assert_int_equal(lamp_pending_new(&t.pending), LAMP_OK);
+    static const struct lamp_site_place places[] = { { FAKE_SITE, 52.52, 13.405 } };
+    static struct lamp_prefix never[2];
+    assert_int_equal(lamp_prefix_parse("203.0.113.0/24", &never[0]), LAMP_OK);
+    assert_int_equal(lamp_prefix_parse("2001:db8::1", &never[1]), LAMP_OK);
     const struct lamp_api_cfg cfg = { .listen = "127.0.0.1:0",
                                       .web_folder = "/nonexistent",
                                       .backend = "fake",
                                       .database = t.database,
                                       .sample_mode = true,
                                       .started_us = FAKE_NOW_US,
+                                      .places = places,
+                                      .n_places = ARRAY_LEN(places),
+                                      .never = never,
+                                      .n_never = ARRAY_LEN(never),
+                                      .n_never_said = 1,
                                       .auth = t.auth,
                                       .events = t.events,
                                       .commands = t.commands,
@@ -395,6 +404,62 @@ static void test_views(void **state)
     done(&a);
 }
 
+static void test_reports(void **state)
+{
+    (void)state;
+    struct answer a;
+    const char *coin, *of, *site, *reason;
+    json_int_t mining, wallet, n;
+    double t_s, latitude;
+    call("GET", "/api/v1/coins?by=pool", NULL, NULL, &a);
+    assert_int_equal(json_unpack(a.json, "{s:[{s:s,s:s,s:{s:I,s:I},s:I},{s:n,s:s}]}", "coins",
+                                 "coin", &coin, "of", &of, "bytes", "mining", &mining, "wallet",
+                                 &wallet, "hosts", &n, "coin", "of", &site),
+                     0);
+    assert_string_equal(coin, "XMR");
+    assert_string_equal(of, "[2001:db8::9]:3333");
+    assert_string_equal(site, "203.0.113.9:0");
+    assert_true(mining == 900 && wallet == 50 && n == 2);
+    done(&a);
+    call("GET", "/api/v1/coins?by=wallet&limit=1", NULL, NULL, &a);
+    assert_int_equal(json_array_size(json_object_get(a.json, "coins")), 1);
+    assert_int_equal(json_unpack(a.json, "{s:[{s:s}]}", "coins", "of", &of), 0);
+    assert_non_null(strstr(of, "<img src=x"));
+    done(&a);
+    call("GET", "/api/v1/coins?site=nowhere", NULL, NULL, &a);
+    assert_int_equal(json_array_size(json_object_get(a.json, "coins")), 0);
+    done(&a);
+
+    call("GET", "/api/v1/coins/series?step=120", NULL, NULL, &a);
+    assert_int_equal(
+        json_unpack(a.json, "{s:[{s:f,s:{s:I}}]}", "points", "t", &t_s, "bytes", "mining", &mining),
+        0);
+    assert_true(t_s == 120 && mining == 900);
+    done(&a);
+
+    call("GET", "/api/v1/gaps?sensor=" FAKE_SENSOR, NULL, NULL, &a);
+    assert_int_equal(
+        json_unpack(a.json, "{s:[{s:I,s:s}]}", "gaps", "records", &n, "reason", &reason), 0);
+    assert_int_equal(n, 4);
+    assert_non_null(strstr(reason, "<img src=x"));
+    done(&a);
+
+    call("GET", "/api/v1/never", NULL, NULL, &a);
+    const char *target, *source;
+    assert_int_equal(json_unpack(a.json, "{s:[{s:s,s:s},{s:s}]}", "never", "target", &target,
+                                 "source", &source, "source", &site),
+                     0);
+    assert_string_equal(target, "203.0.113.0/24");
+    assert_string_equal(source, "configuration");
+    assert_string_equal(site, "aggregator");
+    done(&a);
+
+    call("GET", "/api/v1/sites", NULL, NULL, &a);
+    assert_int_equal(json_unpack(a.json, "{s:[{s:f}]}", "sites", "latitude", &latitude), 0);
+    assert_true(latitude == 52.52);
+    done(&a);
+}
+
 /* A hostile name comes back as the same text, only bytes that are no UTF-8 are spelt out; in the
  * raw JSON no control character stands. */
 static void test_hostile_text_is_data(void **state)
@@ -433,6 +498,7 @@ static void test_miner_detail(void **state)
     assert_string_equal(detail, "4 shares \\xff");
     const json_t *minute = json_array_get(json_object_get(a.json, "minutes"), 0);
     assert_true(json_is_null(json_object_get(minute, "hashrate")));
+    assert_true(json_is_null(json_object_get(minute, "self_reported")));
     assert_int_equal(json_integer_value(json_object_get(minute, "t")), 1699999980);
     done(&a);
 }
@@ -462,6 +528,10 @@ static void test_pages(void **state)
 static const struct {
     const char *path, *field;
 } bad_queries[] = {
+    { "/api/v1/coins?by=colour", "by" },
+    { "/api/v1/coins?limit=1001", "limit" },
+    { "/api/v1/coins/series?step=59", "step" },
+    { "/api/v1/coins/series?from=0", "from" },
     { "/api/v1/miners?limit=0", "limit" },
     { "/api/v1/miners?limit=1001", "limit" },
     { "/api/v1/miners?limit=ten", "limit" },
@@ -1096,6 +1166,7 @@ int main(void)
         cmocka_unit_test(test_paths_and_methods),
         cmocka_unit_test(test_security_headers_are_everywhere),
         cmocka_unit_test(test_views),
+        cmocka_unit_test(test_reports),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_enrollment),
         cmocka_unit_test(test_hostile_text_is_data),

@@ -204,6 +204,22 @@ static void test_objects(void **state)
     check_keys("TrafficTotal", &j);
 
     lamp_json_init(&j, 65536);
+    lamp_api_json_site(&j, &(struct lamp_site_view){ "a", "b", "c", 1, 2, 3 }, NULL);
+    check_keys("Site", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_coin(&j, &(struct lamp_coin_view){ .coin = "XMR" }, LAMP_COIN_BY_POOL);
+    check_keys("CoinShare", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_coin_point(&j, &(struct lamp_coin_view){ .coin = "" });
+    check_keys("CoinPoint", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_gap(&j, &(struct lamp_gap_view){ .sensor = "a" });
+    check_keys("Gap", &j);
+
+    lamp_json_init(&j, 65536);
     lamp_json_object(&j, NULL);
     lamp_api_json_block_fields(&j, &(struct lamp_block_view){ .id = 1 }, 0);
     lamp_json_array(&j, "sensors");

@@ -719,17 +719,148 @@ static void test_traffic(void **state)
     fixture_free(f);
 }
 
+struct coins {
+    struct lamp_coin_view v[8];
+    char of[8][48];
+    size_t n;
+};
+
+static bool keep_coin(const struct lamp_coin_view *v, void *arg)
+{
+    struct coins *c = arg;
+    assert_true(c->n < ARRAY_LEN(c->v));
+    snprintf(c->of[c->n], sizeof(c->of[0]), "%s|%s|%s", v->coin, v->site, v->text);
+    c->v[c->n++] = *v;
+    return true;
+}
+
+static struct coins coins(struct fixture *f, struct lamp_coin_filter *q, enum lamp_coin_by by)
+{
+    struct coins c = { .n = 0 };
+    q->by = by;
+    ok(f->s, lamp_store_coins(f->s, q, keep_coin, &c));
+    return c;
+}
+
+/* Bytes of a coin by what they are told apart by, mining and wallets apart; and over time. */
+static void test_coins(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    const uint64_t minute_us = 60000000, start_us = TEST_NOW_US / minute_us * minute_us;
+    ok(f->s, lamp_store_begin(f->s));
+    for (uint64_t i = 0; i < 4; i++) {
+        struct lamp_conn_row rows[] = { test_row(1, start_us, start_us + i * minute_us),
+                                        test_row(2, start_us, start_us + i * minute_us),
+                                        test_row(3, start_us, start_us + i * minute_us) };
+        rows[1].client_addr = test_addr("10.0.0.8");
+        rows[1].verdict = LAMP_VERDICT_WALLET;
+        rows[1].wallet = lamp_bytes_of("");
+        rows[2].coin = lamp_bytes_of("BTC");
+        rows[2].server_port = 25;
+        rows[2].platform = lamp_bytes_of("nicehash");
+        merge(f, rows, i == 2 ? 2 : 3, start_us + i * minute_us,
+              start_us + (i + 1) * minute_us - 1);
+    }
+    ok(f->s, lamp_store_commit(f->s));
+
+    struct lamp_coin_filter q = { .from_us = start_us, .to_us = start_us + 3 * minute_us };
+    struct coins c = coins(f, &q, LAMP_COIN_BY_SITE);
+    assert_int_equal(c.n, 2);
+    assert_string_equal(c.of[0], "XMR|north|");
+    assert_int_equal(c.v[0].mining_bytes, 1200);
+    assert_int_equal(c.v[0].wallet_bytes, 1200);
+    assert_int_equal(c.v[0].connections, 2);
+    assert_int_equal(c.v[0].hosts, 2);
+    assert_int_equal(c.v[0].last_us, start_us + 3 * minute_us);
+    assert_string_equal(c.of[1], "BTC|north|");
+    assert_int_equal(c.v[1].mining_bytes, 900);
+
+    c = coins(f, &q, LAMP_COIN_BY_HOST);
+    assert_int_equal(c.n, 3);
+    c = coins(f, &q, LAMP_COIN_BY_POOL);
+    assert_int_equal(c.n, 2);
+    assert_int_equal(c.v[1].port, 25);
+    assert_true(lamp_addr_eq(&c.v[1].addr, &(struct lamp_addr[]){ test_addr("203.0.113.9") }[0]));
+    c = coins(f, &q, LAMP_COIN_BY_PLATFORM);
+    assert_string_equal(c.of[1], "BTC||nicehash");
+    c = coins(f, &q, LAMP_COIN_BY_WALLET);
+    assert_int_equal(c.n, 3);
+    q.limit = 1;
+    assert_int_equal(coins(f, &q, LAMP_COIN_BY_WALLET).n, 1);
+    q.limit = 0;
+
+    q.step_minutes = 2;
+    q.from_us = start_us + minute_us;
+    c = coins(f, &q, LAMP_COIN_BY_TIME);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < c.n; i++) {
+        sum += c.v[i].mining_bytes + c.v[i].wallet_bytes;
+        assert_int_equal(c.v[i].start_us % (2 * minute_us), 0);
+        assert_true(i == 0 || c.v[i].start_us >= c.v[i - 1].start_us);
+    }
+    assert_int_equal(sum, 3 * 600 + 2 * 300);
+    q.site = "south";
+    assert_int_equal(coins(f, &q, LAMP_COIN_BY_TIME).n, 0);
+    fixture_free(f);
+}
+
+static bool keep_gap(const struct lamp_gap_view *v, void *arg)
+{
+    struct lamp_gap_view *out = arg;
+    assert_string_equal(v->sensor, "s1");
+    assert_string_equal(v->site, "north");
+    assert_string_equal(v->reason, "quota");
+    *out = *v;
+    return true;
+}
+
+static void test_gaps(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    struct lamp_gap_view got = { 0 };
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_gap(f->s, &(struct lamp_store_gap){ .sensor_ref = f->sensor.ref,
+                                                            .stream_ref = f->stream.ref,
+                                                            .from_seq = 3,
+                                                            .to_seq = 6,
+                                                            .from_us = 1,
+                                                            .to_us = 2,
+                                                            .flows = 7,
+                                                            .bytes = 8,
+                                                            .reason = "quota",
+                                                            .at_us = TEST_NOW_US }));
+    ok(f->s, lamp_store_commit(f->s));
+    ok(f->s, lamp_store_gaps(f->s, "s2", 0, keep_gap, &got));
+    assert_int_equal(got.records, 0);
+    ok(f->s, lamp_store_gaps(f->s, NULL, 0, keep_gap, &got));
+    assert_int_equal(got.records, 4);
+    assert_true(got.flows == 7 && got.bytes == 8 && got.to_us == 2 && got.at_us == TEST_NOW_US);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transactions),          cmocka_unit_test(test_rate_and_sums),
-        cmocka_unit_test(test_rate_over_connections), cmocka_unit_test(test_rate_over_units),
-        cmocka_unit_test(test_rate_methods),          cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_part_of_a_minute),      cmocka_unit_test(test_absurd_sums),
-        cmocka_unit_test(test_streams_bounded),       cmocka_unit_test(test_paging),
-        cmocka_unit_test(test_block_states),          cmocka_unit_test(test_block_states_odd),
-        cmocka_unit_test(test_block_filter),          cmocka_unit_test(test_moved_sensor),
-        cmocka_unit_test(test_unknown_backend),       cmocka_unit_test(test_traffic),
+        cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_rate_and_sums),
+        cmocka_unit_test(test_rate_over_connections),
+        cmocka_unit_test(test_rate_over_units),
+        cmocka_unit_test(test_rate_methods),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_part_of_a_minute),
+        cmocka_unit_test(test_absurd_sums),
+        cmocka_unit_test(test_streams_bounded),
+        cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_block_states),
+        cmocka_unit_test(test_block_states_odd),
+        cmocka_unit_test(test_block_filter),
+        cmocka_unit_test(test_moved_sensor),
+        cmocka_unit_test(test_coins),
+        cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_unknown_backend),
+        cmocka_unit_test(test_traffic),
     };
     size_t n = 0;
     int failed = 0;

@@ -135,6 +135,7 @@ function detail(m) {
   const minutes = Array.from({ length: 58 }, (_, i) => ({
     t: start + i * 60, bytes: { up: 9000 + 2600 * Math.sin(i / 5), down: 30000 + 8000 * Math.cos(i / 7) },
     packets: { up: 30, down: 36 }, jobs: 2, shares: shares(7),
+    self_reported: m.hashrate && i % 3 === 0 ? m.hashrate.value * 1.05 : null,
     hashrate: m.hashrate && (i < 20 || i > 24) ? rate(m.hashrate.value * (1 + 0.1 * Math.sin(i / 4)), m.hashrate.unit) : null,
   }));
   return { ...m, connection_list: list, minutes };

@@ -13,7 +13,7 @@ let name = '';
 for (const line of yaml.slice(yaml.indexOf('\n  schemas:')).split('\n')) {
   name = /^ {4}(\w+):$/.exec(line)?.[1] ?? name;
   const required = /^ {6}required: \[(.*)\]$/.exec(line)?.[1];
-  if (required) schemas.set(name, required.split(/, */).sort());
+  if (required) schemas.set(name, required.split(/, */).map((f) => f.replaceAll('"', '')).sort());
 }
 
 let compared = 0;

@@ -156,6 +156,7 @@ export interface Minute {
   jobs: number;
   shares: Shares;
   hashrate: Rate | null;
+  self_reported: number | null;
 }
 
 export interface MinerDetail extends Miner {
@@ -295,4 +296,115 @@ export interface Geo {
     evicted: number;
     waiting: number;
   };
+}
+
+export interface Site {
+  site: string;
+  sensors: number;
+  latitude: number | null;
+  longitude: number | null;
+  held: { by: string; at: number | null; serial: number; release_asked_by: string | null } | null;
+}
+
+export interface CoinBytes {
+  mining: number;
+  wallet: number;
+}
+
+export type CoinBy = 'site' | 'host' | 'pool' | 'platform' | 'wallet';
+
+export interface CoinShare {
+  coin: string | null;
+  of: string | null;
+  site: string | null;
+  bytes: CoinBytes;
+  connections: number;
+  hosts: number;
+  last: number;
+}
+
+export interface CoinPoint {
+  t: number;
+  coin: string | null;
+  bytes: CoinBytes;
+}
+
+export interface Gap {
+  sensor: string;
+  site: string;
+  from: number | null;
+  to: number | null;
+  at: number;
+  records: number;
+  flows: number;
+  bytes: number;
+  reason: string;
+}
+
+export interface NeverEntry {
+  target: string;
+  source: 'configuration' | 'aggregator';
+}
+
+export interface Audit {
+  no: number;
+  at: number;
+  actor: string;
+  action: string;
+  object: string;
+  detail: string;
+}
+
+export interface SensorKey {
+  id: number;
+  sensor: string | null;
+  site: string | null;
+  key: string;
+  fingerprint: string;
+  state: 'active' | 'retired' | 'revoked' | 'rejected';
+  added: number;
+  added_by: string | null;
+  used: number | null;
+  expires: number | null;
+  ended: number | null;
+  ended_by: string | null;
+  replace: number | null;
+}
+
+export interface PendingKey {
+  id: number;
+  key: string;
+  fingerprint: string;
+  name: string | null;
+  site: string | null;
+  version: string | null;
+  address: string;
+  first: number;
+  last: number;
+  asks: number;
+}
+
+export interface Enrollment {
+  id: number;
+  token: string | null;
+  site: string;
+  name: string | null;
+  created: number;
+  created_by: string;
+  expires: number;
+}
+
+export interface TrafficRow {
+  site: string;
+  host: string | null;
+  remote: string | null;
+  port: number | null;
+  transport: 'tcp' | 'udp' | null;
+  application: string | null;
+  remote_name: string | null;
+  bytes: { out: number; in: number };
+  packets: { out: number; in: number };
+  flows: number;
+  first: number;
+  last: number;
 }
