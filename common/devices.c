@@ -19,9 +19,6 @@ enum {
 const char *const lamp_hardware_kinds[3] = { "gpu", "cpu", "asic" };
 enum { GPU, CPU, ASIC };
 
-/* Devices mine the two ways of Ethereum's algorithm alike. */
-#define SAME_AS_ETHASH "etchash"
-
 /* A row of the table, or several of one model taken together. */
 struct device {
     const char *vendor, *model, *algorithm;
@@ -31,18 +28,86 @@ struct device {
 };
 
 struct lamp_devices {
-    char *text; /* the file; every string points into it */
-    struct device *rows;
+    char *text;            /* the file; every string points into it */
+    struct device *models; /* while loading: rows; then by algorithm and model */
     size_t n;
 };
+
+/* Devices mine the two ways of Ethereum's algorithm alike. */
+static const char *alike(const char *algorithm)
+{
+    return strcasecmp(algorithm, "etchash") == 0 ? "ethash" : algorithm;
+}
+
+/* ---- the models ---- */
+
+/* Rows of one model are different cards, settings or sources: their mean, in logarithms, and how far
+ * they lie apart. Rows without power count for the rate alone. */
+static struct device merged(const struct device *rows, size_t n)
+{
+    struct device m = rows[0];
+    double rate = 0, watts = 0, low = rows[0].rate, high = low;
+    size_t with_watts = 0;
+    for (size_t i = 0; i < n; i++) {
+        rate += log(rows[i].rate);
+        low = fmin(low, rows[i].rate / sqrt(rows[i].spread));
+        high = fmax(high, rows[i].rate * sqrt(rows[i].spread));
+        if (rows[i].watts > 0) {
+            watts += rows[i].watts / rows[i].rate;
+            with_watts++;
+        }
+    }
+    m.rate = exp(rate / (double)n);
+    m.watts = with_watts ? watts / (double)with_watts * m.rate : 0;
+    m.spread = high / low;
+    return m;
+}
+
+static int by_model(const void *a, const void *b)
+{
+    const struct device *x = a, *y = b;
+    const int algorithm = strcasecmp(x->algorithm, y->algorithm);
+    return algorithm ? algorithm : strcasecmp(x->model, y->model);
+}
+
+static void merge_rows(lamp_devices *d)
+{
+    size_t n_models = 0;
+    qsort(d->models, d->n, sizeof(d->models[0]), by_model);
+    for (size_t i = 0, end; i < d->n; i = end) {
+        for (end = i + 1; end < d->n && by_model(&d->models[i], &d->models[end]) == 0;)
+            end++;
+        d->models[n_models++] = merged(d->models + i, end - i);
+    }
+    d->n = n_models;
+}
+
+/* The models of an algorithm, which lie together; at most MAX_MODELS. */
+static const struct device *models_of(const lamp_devices *d, const char *algorithm, size_t *out_n)
+{
+    size_t first = 0, past = d->n;
+    while (first < past) {
+        const size_t middle = (first + past) / 2;
+        if (strcasecmp(d->models[middle].algorithm, algorithm) < 0)
+            first = middle + 1;
+        else
+            past = middle;
+    }
+    size_t n = 0;
+    while (first + n < d->n && n < MAX_MODELS &&
+           strcasecmp(d->models[first + n].algorithm, algorithm) == 0)
+        n++;
+    *out_n = n;
+    return d->models + first;
+}
 
 /* ---- loading ---- */
 
 static int add_row(void *arg, char *const *v, const struct lamp_csv *at)
 {
     lamp_devices *d = arg;
-    struct device *row = &d->rows[d->n];
-    *row = (struct device){ .vendor = v[1], .model = v[2], .algorithm = v[3], .kind = -1 };
+    struct device *row = &d->models[d->n];
+    *row = (struct device){ .vendor = v[1], .model = v[2], .algorithm = alike(v[3]), .kind = -1 };
     for (int k = 0; k < 3; k++)
         if (streq(v[0], lamp_hardware_kinds[k]))
             row->kind = k;
@@ -70,8 +135,8 @@ int lamp_devices_load(const char *folder, lamp_devices **out, char *why, size_t 
     lamp_devices *d = calloc(1, sizeof(*d));
     int err = LAMP_ENOMEM;
     if (d)
-        d->rows = calloc(MAX_ROWS, sizeof(*d->rows));
-    if (d && d->rows)
+        d->models = calloc(MAX_ROWS, sizeof(*d->models));
+    if (d && d->models)
         err = lamp_csv_load(folder, &table, d, &d->text, why, size);
     else
         snprintf(why, size, "%s", lamp_strerror(err));
@@ -79,6 +144,7 @@ int lamp_devices_load(const char *folder, lamp_devices **out, char *why, size_t 
         lamp_devices_free(d);
         return err;
     }
+    merge_rows(d);
     *out = d;
     return LAMP_OK;
 }
@@ -86,66 +152,11 @@ int lamp_devices_load(const char *folder, lamp_devices **out, char *why, size_t 
 lamp_devices *lamp_devices_free(lamp_devices *d)
 {
     if (d) {
-        free(d->rows);
+        free(d->models);
         free(d->text);
         free(d);
     }
     return NULL;
-}
-
-/* ---- the models of an algorithm ---- */
-
-/* Rows of one model are different cards, settings or sources: their mean, in logarithms, and how far
- * they lie apart. Rows without power count for the rate alone. */
-static struct device merged(const struct device *rows, size_t n)
-{
-    struct device m = rows[0];
-    double rate = 0, watts = 0, low = rows[0].rate, high = low;
-    size_t with_watts = 0;
-    for (size_t i = 0; i < n; i++) {
-        rate += log(rows[i].rate);
-        low = fmin(low, rows[i].rate / sqrt(rows[i].spread));
-        high = fmax(high, rows[i].rate * sqrt(rows[i].spread));
-        if (rows[i].watts > 0) {
-            watts += rows[i].watts / rows[i].rate;
-            with_watts++;
-        }
-    }
-    m.rate = exp(rate / (double)n);
-    m.watts = with_watts ? watts / (double)with_watts * m.rate : 0;
-    m.spread = high / low;
-    return m;
-}
-
-static bool is_of(const struct device *row, const char *algorithm)
-{
-    const bool ethash = strcasecmp(algorithm, "ethash") == 0;
-    const bool etchash = strcasecmp(algorithm, SAME_AS_ETHASH) == 0;
-    if (ethash || etchash)
-        return streq(row->algorithm, "ethash") || streq(row->algorithm, SAME_AS_ETHASH);
-    return strcasecmp(row->algorithm, algorithm) == 0;
-}
-
-static int by_model(const void *a, const void *b)
-{
-    const struct device *x = a, *y = b;
-    return strcasecmp(x->model, y->model);
-}
-
-static size_t models_of(const lamp_devices *d, const char *algorithm, struct device *out)
-{
-    struct device rows[MAX_MODELS];
-    size_t n = 0, n_models = 0;
-    for (size_t i = 0; i < d->n && n < MAX_MODELS; i++)
-        if (is_of(&d->rows[i], algorithm))
-            rows[n++] = d->rows[i];
-    qsort(rows, n, sizeof(rows[0]), by_model);
-    for (size_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && strcasecmp(rows[end].model, rows[i].model) == 0;)
-            end++;
-        out[n_models++] = merged(rows + i, end - i);
-    }
-    return n_models;
 }
 
 /* ---- the distribution ---- */
@@ -157,19 +168,23 @@ struct point {
 };
 
 struct distribution {
-    struct device models[MAX_MODELS];
+    const struct device *models;
     size_t n_models;
     struct point points[MAX_POINTS];
     size_t n;
     double weight;
 };
 
+/* The least weight that changes anything, and the distance in sigmas where the normal distribution falls
+ * below it. */
+static const double least_weight = 1e-9, far = 6.5;
+
 static void add_point(struct distribution *q, size_t model, double count, double share,
                       double weight)
 {
     static const double rig[] = { [GPU] = 1.10, [CPU] = 1.0, [ASIC] = 1.0 };
     const struct device *m = &q->models[model];
-    if (!(weight > 1e-9))
+    if (!(weight > least_weight))
         return;
     q->points[q->n++] = (struct point){ .model = (uint16_t)model,
                                         .count = count,
@@ -196,10 +211,13 @@ static void add_model(struct distribution *q, size_t model, const struct lamp_ra
     }
     for (int k = 1; k <= EXACT_COUNTS; k++) {
         const double z = log(mean / k) / sigma;
-        add_point(q, model, k, 1, exp(-z * z / 2) / k / k);
+        if (fabs(z) < far)
+            add_point(q, model, k, 1, exp(-z * z / 2) / k / k);
     }
     if (mean < 1)
         add_point(q, model, 1, mean, in_part[m->kind] * mean);
+    if (mean * exp(2 * sigma) < EXACT_COUNTS)
+        return;
     for (int i = 0; i < GRID; i++) {
         const double z = -2 + 0.5 * i, k = round(mean * exp(z * sigma));
         if (k > EXACT_COUNTS) /* the sum over whole numbers as an integral */
@@ -305,7 +323,7 @@ void lamp_devices_estimate(const lamp_devices *d, const struct lamp_rate *rate,
         return;
     q->n = 0;
     q->weight = 0;
-    q->n_models = models_of(d, algorithm, q->models);
+    q->models = models_of(d, alike(algorithm), &q->n_models);
     for (size_t m = 0; m < q->n_models; m++)
         add_model(q, m, rate, known_count);
     if (q->n > 0)
