@@ -59,6 +59,8 @@ static const struct lamp_opt options[] = {
         .help = "Folder of devices.csv, by which devices and power are estimated."),
     OPT("price", DOUBLE, price, .max = 1000, .def = "0",
         .help = "What a kWh costs, in any currency; 0: costs are not told."),
+    OPT("sites.prices", LIST, site_prices, .def = "",
+        .help = "What a kWh costs at sites where that differs: SITE=PRICE each."),
     OPT("sample_mode", BOOL, sample_mode, .def = "false",
         .help = "The traffic is made up: the dashboard says so."),
     OPT("interval", INT, interval_s, .min = 1, .max = 300, .def = "10", .unit = "s",

@@ -18,9 +18,10 @@ struct lamp_aggregator_conf {
     char *geo_attribution;
     struct lamp_strlist places; /* of sites, lamp_site_place_parse() */
     bool names_reverse;
-    char *names_servers; /* "": the system's */
-    char *catalogue;     /* folder of devices.csv */
-    double price;        /* of a kWh */
+    char *names_servers;             /* "": the system's */
+    char *catalogue;                 /* folder of devices.csv */
+    double price;                    /* of a kWh */
+    struct lamp_strlist site_prices; /* "SITE=PRICE" */
     bool sample_mode;
     int64_t overlap_s;         /* of two keys of a sensor */
     int64_t interval_s;        /* between summaries */

@@ -43,6 +43,7 @@ struct aggregator {
     lamp_devices *devices;
     lamp_catalogue *catalogue; /* NULL: the watch list has no pools but those that were seen */
     lamp_names *names;
+    struct lamp_prices prices;
     lamp_mailbox *inbox, *outbox;
     lamp_commands *commands;
     lamp_pending *pending;
@@ -275,6 +276,9 @@ static int open_files(struct aggregator *g)
     open_geo(g);
     open_devices(g);
     open_catalogue(g);
+    if (lamp_prices_parse(g->conf.price, (const char *const *)g->conf.site_prices.v,
+                          g->conf.site_prices.n, &g->prices, why, sizeof(why)) != LAMP_OK)
+        return complain(why);
     (void)umask(0077);
     if (lamp_store_open(g->conf.store_backend, g->database, false, &g->store, why) != LAMP_OK)
         return complain(why);
@@ -374,7 +378,7 @@ static int start_threads(struct aggregator *g)
         .geo = g->geo,
         .names = g->names,
         .devices = g->devices,
-        .price = g->conf.price,
+        .prices = g->prices,
         .geo_attribution = g->conf.geo_attribution,
         .places = g->places,
         .n_places = g->conf.places.n,
@@ -428,6 +432,7 @@ static void stop(struct aggregator *g)
     lamp_writer_stop(g->writer);
     lamp_ingest_stop(g->ingest);
     lamp_names_free(g->names);
+    lamp_prices_free(&g->prices);
     lamp_devices_free(g->devices);
     lamp_catalogue_free(g->catalogue);
     lamp_geo_free(g->geo);

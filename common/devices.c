@@ -255,6 +255,22 @@ static struct lamp_range range_of(const struct point *p, size_t n, bool watts)
     return (struct lamp_range){ found[1], found[0], found[2] };
 }
 
+/* Mean and variance of the points; watts: of those whose power is known. */
+static struct lamp_moments moments_of(const struct point *p, size_t n, bool watts)
+{
+    double weight = 0, sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double v = watts ? p[i].watts : p[i].count;
+        if (watts && v <= 0)
+            continue;
+        weight += p[i].weight;
+        sum += p[i].weight * v;
+        squares += p[i].weight * v * v;
+    }
+    const double mean = weight > 0 ? sum / weight : 0;
+    return (struct lamp_moments){ mean, weight > 0 ? fmax(0, squares / weight - mean * mean) : 0 };
+}
+
 /* What is around the cards of a rig takes 5 to 15 %: the middle is in the points already. A CPU's
  * figure is its design power, of which mining takes half to all. */
 static struct lamp_range at_the_wall(struct lamp_range w, double gpu, double cpu)
@@ -307,6 +323,8 @@ static void summarise(struct distribution *q, struct lamp_hardware *out)
     }
     qsort(q->points, q->n, sizeof(q->points[0]), by_count);
     out->count = range_of(q->points, q->n, false);
+    out->count_moments = moments_of(q->points, q->n, false);
+    out->watts_moments = moments_of(q->points, q->n, true);
     qsort(q->points, q->n, sizeof(q->points[0]), by_watts);
     out->watts = at_the_wall(range_of(q->points, q->n, true), out->kinds[GPU], out->kinds[CPU]);
 }

@@ -21,6 +21,11 @@ struct lamp_range {
     double value, low, high;
 };
 
+/* What a distribution adds to a sum. */
+struct lamp_moments {
+    double mean, variance;
+};
+
 /* One model, or kind of machine, that may be it. */
 struct lamp_hardware_guess {
     const char *kind; /* "gpu", "cpu", "asic" */
@@ -37,6 +42,7 @@ struct lamp_hardware {
     struct lamp_hardware_guess guesses[LAMP_HARDWARE_GUESSES]; /* likeliest first */
     struct lamp_range count;                                   /* over all models */
     struct lamp_range watts;                                   /* at the wall; 0: unknown */
+    struct lamp_moments count_moments, watts_moments;          /* of the same, for sums */
     double kinds[3]; /* probability of gpu, cpu, asic (lamp_hardware_kinds) */
 };
 extern const char *const lamp_hardware_kinds[3];

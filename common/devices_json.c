@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/devices_json.h"
 
-static void range(struct lamp_json *j, const char *key, const struct lamp_range *r)
+void lamp_devices_json_range(struct lamp_json *j, const char *key, const struct lamp_range *r)
 {
     if (r->high <= 0) {
         lamp_json_null(j, key);
@@ -22,8 +22,8 @@ static void guess(struct lamp_json *j, const struct lamp_hardware_guess *g)
     lamp_json_str(j, "model", g->model);
     lamp_json_estimate(j, "rate", g->rate);
     lamp_json_estimate(j, "share", g->share);
-    range(j, "count", &g->count);
-    range(j, "watts", &g->watts);
+    lamp_devices_json_range(j, "count", &g->count);
+    lamp_devices_json_range(j, "watts", &g->watts);
     lamp_json_estimate(j, "probability", g->probability);
     lamp_json_end(j);
 }
@@ -35,7 +35,7 @@ static void devices(struct lamp_json *j, const struct lamp_hardware *h)
         return;
     }
     lamp_json_object(j, "devices");
-    range(j, "count", &h->count);
+    lamp_devices_json_range(j, "count", &h->count);
     lamp_json_object(j, "kinds");
     for (size_t k = 0; k < ARRAY_LEN(h->kinds); k++)
         lamp_json_estimate(j, lamp_hardware_kinds[k], h->kinds[k]);
@@ -59,8 +59,8 @@ void lamp_devices_json(struct lamp_json *j, const struct lamp_hardware *h, doubl
                                     lamp_kwh_per_day(h->watts.high) };
     const struct lamp_range cost = { price * kwh.value, price * kwh.low, price * kwh.high };
     lamp_json_object(j, "power");
-    range(j, "watts", &h->watts);
-    range(j, "kwh_per_day", &kwh);
-    range(j, "cost_per_day", &cost);
+    lamp_devices_json_range(j, "watts", &h->watts);
+    lamp_devices_json_range(j, "kwh_per_day", &kwh);
+    lamp_devices_json_range(j, "cost_per_day", &cost);
     lamp_json_end(j);
 }

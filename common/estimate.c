@@ -84,6 +84,7 @@ struct lamp_rate lamp_rate_from_shares(double work, double n, double seconds)
         .low = per_share * lamp_chi2_quantile(0.025, 2 * n) / 2 / seconds,
         .high = per_share * lamp_chi2_quantile(0.975, 2 * n + 2) / 2 / seconds,
         .method = LAMP_RATE_SHARES,
+        .variance = work * per_share / seconds / seconds,
     };
 }
 
@@ -96,6 +97,8 @@ struct lamp_rate lamp_rate_from_values(double work, double n, double seconds, ui
     r.high *= most;
     r.low *= most * pow(0.05, 1.0 / n_values);
     r.method = LAMP_RATE_HASH_VALUE;
+    /* that of M (n + 1) / n, M the greatest of n uniform values */
+    r.variance += r.value * r.value / n_values / (n_values + 2.0);
     return r;
 }
 
@@ -103,7 +106,7 @@ struct lamp_rate lamp_rate_from_self_report(double rate)
 {
     if (!(rate > 0) || !isfinite(rate))
         return (struct lamp_rate){ 0 };
-    return (struct lamp_rate){ rate, 0.9 * rate, 1.1 * rate, LAMP_RATE_SELF_REPORTED };
+    return (struct lamp_rate){ rate, 0.9 * rate, 1.1 * rate, LAMP_RATE_SELF_REPORTED, 0 };
 }
 
 struct lamp_rate lamp_rate_best(struct lamp_rate shares, struct lamp_rate other, double self_rate)

@@ -18,6 +18,7 @@ enum lamp_rate_method {
 struct lamp_rate {
     double value, low, high;
     enum lamp_rate_method method;
+    double variance; /* of the value; 0: only the interval is known */
 };
 
 /* The rate behind n shares whose expected work adds up to work hashes, seen in seconds of

@@ -4,6 +4,7 @@
  * changes something goes to the writer thread as a command. */
 #pragma once
 
+#include "aggregator/api/prices.h"
 #include "aggregator/handover/command.h"
 #include "aggregator/handover/events.h"
 #include "aggregator/handover/pending.h"
@@ -28,7 +29,7 @@ struct lamp_api_cfg {
     lamp_geo *geo;               /* borrowed, as all below; NULL: nothing is known of places */
     lamp_names *names;           /* NULL: host names are not asked for */
     const lamp_devices *devices; /* NULL: no devices are estimated */
-    double price;                /* of a kWh; 0: costs are not told */
+    struct lamp_prices prices;   /* of a kWh */
     const char *geo_attribution; /* what the licences of the geo files want said; may be "" */
     const struct lamp_site_place *places; /* where sites are; n_places of them */
     size_t n_places;

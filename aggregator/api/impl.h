@@ -3,6 +3,7 @@
 #pragma once
 
 #include "aggregator/api/api.h"
+#include "aggregator/api/json.h"
 #include "aggregator/http/stream.h"
 
 #include <pthread.h>
@@ -39,7 +40,7 @@ lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_ap
     lamp_api_get_audit, lamp_api_get_events, lamp_api_get_addresses, lamp_api_get_geo,
     lamp_api_mark_miner, lamp_api_get_keys, lamp_api_add_enrollment, lamp_api_change_key,
     lamp_api_decide_pending, lamp_api_get_coins, lamp_api_get_coin_series, lamp_api_get_gaps,
-    lamp_api_get_never;
+    lamp_api_get_never, lamp_api_get_estimates;
 
 /* Has the writer carry a command out; false after answering why not. */
 bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
@@ -55,6 +56,9 @@ bool lamp_api_site_of(const struct lamp_request *req, struct lamp_reply *reply, 
 /* from and to, at most 7 days apart; the hour before now, or before `to`, where not given. */
 bool lamp_api_span(const struct lamp_request *req, struct lamp_reply *reply, uint64_t *out_from_us,
                    uint64_t *out_to_us);
+
+/* What devices, power and costs are estimated with. */
+struct lamp_api_power lamp_api_power_of(const lamp_api *api);
 
 /* Writes one sensor, miner or block as events carry it. LAMP_ENOENT: there is none. */
 LAMP_CHECK int lamp_api_write_sensor(lamp_store *s, const char *id, uint64_t now_us,

@@ -187,7 +187,7 @@ static void hardware(struct lamp_json *j, const struct lamp_miner_view *v,
     struct lamp_hardware h;
     snprintf(algorithm, sizeof(algorithm), "%.*s", (int)strcspn(all, "\n"), all);
     lamp_devices_estimate(power->devices, &v->rate, algorithm, v->devices, &h);
-    lamp_devices_json(j, &h, power->price);
+    lamp_devices_json(j, &h, lamp_prices_of(power->prices, v->site));
 }
 
 static void mark(struct lamp_json *j, const struct lamp_miner_view *v)

@@ -2,6 +2,7 @@
 /* json: the views of store and places as the JSON objects of docs/api/openapi.yaml. Pure. */
 #pragma once
 
+#include "aggregator/api/prices.h"
 #include "aggregator/handover/pending.h"
 #include "aggregator/places/geo.h"
 #include "aggregator/places/names.h"
@@ -16,8 +17,8 @@ void lamp_api_json_sensor_set(struct lamp_json *j, const struct lamp_sensor_set_
 
 /* What devices and power are estimated with. */
 struct lamp_api_power {
-    const lamp_devices *devices; /* borrowed; NULL: no table, nothing is estimated */
-    double price;                /* of a kWh; 0: not known */
+    const lamp_devices *devices;      /* borrowed; NULL: no table, nothing is estimated */
+    const struct lamp_prices *prices; /* of a kWh; NULL: not known */
 };
 
 /* Writes the fields of a miner without opening or closing the object, so that the detail call

@@ -185,9 +185,9 @@ int lamp_api_write_sensor(lamp_store *s, const char *id, uint64_t now_us, struct
 
 /* ---- miners ---- */
 
-static struct lamp_api_power power_of(const lamp_api *api)
+struct lamp_api_power lamp_api_power_of(const lamp_api *api)
 {
-    return (struct lamp_api_power){ api->cfg.devices, api->cfg.price };
+    return (struct lamp_api_power){ api->cfg.devices, &api->cfg.prices };
 }
 
 static bool add_miner(const struct lamp_miner_view *v, void *arg)
@@ -212,7 +212,7 @@ void lamp_api_get_miners(void *app, const struct lamp_request *req, struct lamp_
     f.limit = (uint32_t)limit + 1;
 
     lamp_store *s = lamp_api_reader(app);
-    struct page p = { .j = &reply->json, .power = power_of(app), .left = (size_t)limit };
+    struct page p = { .j = &reply->json, .power = lamp_api_power_of(app), .left = (size_t)limit };
     lamp_json_object(p.j, NULL);
     lamp_json_array(p.j, "miners");
     const int err = lamp_store_miners(s, &f, req->now_us, add_miner, &p);
@@ -244,7 +244,7 @@ int lamp_api_write_miner(const lamp_api *api, lamp_store *s, int64_t id, uint64_
                          struct lamp_json *j)
 {
     const struct lamp_miner_filter f = { .id = id, .limit = 1 };
-    struct one_miner m = { .j = j, .power = power_of(api) };
+    struct one_miner m = { .j = j, .power = lamp_api_power_of(api) };
     const int err = lamp_store_miners(s, &f, now_us, begin_miner, &m);
     if (m.found)
         lamp_json_end(j);
@@ -272,7 +272,7 @@ static int write_detail(const lamp_api *api, lamp_store *s, const struct lamp_re
 {
     const struct lamp_miner_filter mf = { .id = req->id, .limit = 1 };
     const struct lamp_conn_filter cf = { .miner_id = req->id, .limit = DETAIL_CONNECTIONS };
-    struct one_miner m = { .j = j, .power = power_of(api) };
+    struct one_miner m = { .j = j, .power = lamp_api_power_of(api) };
     struct page p = { .j = j, .left = DETAIL_CONNECTIONS };
     int err = lamp_store_miners(s, &mf, req->now_us, begin_miner, &m);
     if (err || !m.found)

@@ -322,9 +322,10 @@ int lamp_sqlite_op_miners(lamp_store *s, const struct lamp_miner_filter *f, uint
         " FROM miner m JOIN site t ON t.no = m.site"
         " WHERE (?1 = '' OR t.name = ?1) AND (?2 = 0 OR m.host = ?3) AND (?4 = 0 OR m.id = ?4)"
         " AND (?5 = 0 OR (m.last_us, m.id) < (SELECT a.last_us, a.id FROM miner a WHERE a.id = ?5))"
-        " ORDER BY m.last_us DESC, m.id DESC LIMIT ?6",
+        " AND m.last_us >= ?7 ORDER BY m.last_us DESC, m.id DESC LIMIT ?6",
         lamp_str(f->site ? f->site : ""), lamp_int(f->host != NULL), lamp_addr_blob(&host),
-        lamp_int(f->id), lamp_int(f->after_id), lamp_int(f->limit ? f->limit : LIMIT_DEFAULT));
+        lamp_int(f->id), lamp_int(f->after_id), lamp_int(f->limit ? f->limit : LIMIT_DEFAULT),
+        lamp_uint(f->from_us));
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         struct miner_activity act;

@@ -158,6 +158,7 @@ struct lamp_miner_filter {
     const char *site, *host; /* NULL: any; host as text */
     int64_t id;              /* 0: any */
     int64_t after_id;        /* keyset paging: rows after this id in the order */
+    uint64_t from_us;        /* only those heard of since */
     uint32_t limit;          /* 0: 1000 */
 };
 

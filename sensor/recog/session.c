@@ -100,7 +100,7 @@ void lamp_session_nonce(struct lamp_session *s, struct lamp_bytes job, struct la
     if (!r.layout)
         return;
     if (hashes)
-        s->conn.other_rate = (struct lamp_rate){ r.value, r.low, r.high, LAMP_RATE_NONCE };
+        s->conn.other_rate = (struct lamp_rate){ r.value, r.low, r.high, LAMP_RATE_NONCE, 0 };
     const bool devices = streq(r.layout, "devices");
     s->conn.devices = devices ? (uint16_t)r.lanes : 0;
     const struct lamp_reason reason = {

@@ -197,7 +197,7 @@ int lamp_store_miners(lamp_store *s, const struct lamp_miner_filter *f, uint64_t
                                      .sensors = FAKE_SENSOR,
                                      .unit = "H/s",
                                      .since_us = FAKE_NOW_US - 60000000,
-                                     .rate = { 1000, 900, 1100, LAMP_RATE_SHARES },
+                                     .rate = { 1000, 900, 1100, LAMP_RATE_SHARES, 0 },
                                      .last_us = FAKE_NOW_US };
         if ((f->id && f->id != id) || (f->after_id && id >= f->after_id) ||
             (f->site && !streq(f->site, FAKE_SITE)))

@@ -548,6 +548,7 @@ static const struct {
     { "/api/v1/connections?miner=x", "miner" },
     { "/api/v1/traffic?remote=here", "remote" },
     { "/api/v1/traffic?from=5&to=4", "from" },
+    { "/api/v1/estimates?by=colour", "by" },
     { "/api/v1/blocks?removed=maybe", "removed" },
     { "/api/v1/status?x", "x" },
 };

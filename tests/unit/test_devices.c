@@ -16,7 +16,7 @@ static lamp_devices *shipped(void)
 
 static struct lamp_rate about(double value)
 {
-    return (struct lamp_rate){ value, 0.9 * value, 1.1 * value, LAMP_RATE_SHARES };
+    return (struct lamp_rate){ value, 0.9 * value, 1.1 * value, LAMP_RATE_SHARES, 0 };
 }
 
 /* What a person with the table at hand would say. */
@@ -102,12 +102,12 @@ static void test_nothing_to_say(void **state)
         const char *algorithm;
     } cases[] = {
         { { 0 }, "sha256d" },
-        { { 1, 1, 1, LAMP_RATE_SHARES }, NULL },
-        { { 1, 1, 1, LAMP_RATE_SHARES }, "no such algorithm" },
-        { { (double)INFINITY, 1, 1, LAMP_RATE_SHARES }, "sha256d" },
-        { { (double)NAN, 1, 1, LAMP_RATE_SHARES }, "sha256d" },
-        { { -1, 1, 1, LAMP_RATE_SHARES }, "sha256d" },
-        { { 1e-6, 1e-6, 1e-6, LAMP_RATE_SHARES }, "sha256d" }, /* no device is that slow */
+        { { 1, 1, 1, LAMP_RATE_SHARES, 0 }, NULL },
+        { { 1, 1, 1, LAMP_RATE_SHARES, 0 }, "no such algorithm" },
+        { { (double)INFINITY, 1, 1, LAMP_RATE_SHARES, 0 }, "sha256d" },
+        { { (double)NAN, 1, 1, LAMP_RATE_SHARES, 0 }, "sha256d" },
+        { { -1, 1, 1, LAMP_RATE_SHARES, 0 }, "sha256d" },
+        { { 1e-6, 1e-6, 1e-6, LAMP_RATE_SHARES, 0 }, "sha256d" }, /* no device is that slow */
     };
     struct lamp_hardware h;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

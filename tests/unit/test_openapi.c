@@ -2,11 +2,13 @@
 /* docs/api/openapi.yaml says what the code does: the same routes, and objects of the same keys. The
  * file keeps to a layout simple enough to be read line by line. */
 #include "aggregator/api/api.h"
+#include "aggregator/api/estimates.h"
 #include "aggregator/api/json.h"
 #include "common/io.h"
 #include "tests/support/test.h"
 
 #include <jansson.h>
+#include <math.h>
 
 static char *yaml;
 
@@ -131,11 +133,12 @@ static void test_devices(void **state)
     char why[256];
     assert_int_equal(lamp_devices_load(LAMP_DATA, &devices, why, sizeof(why)), LAMP_OK);
     const struct lamp_miner_view miner = { .algorithms = "sha256d\nscrypt",
-                                           .rate = { 1e14, 9e13, 1.1e14, LAMP_RATE_SHARES } };
+                                           .rate = { 1e14, 9e13, 1.1e14, LAMP_RATE_SHARES, 0 } };
     struct lamp_json j;
     lamp_json_init(&j, 65536);
     lamp_json_object(&j, NULL);
-    lamp_api_json_miner_fields(&j, &miner, &(struct lamp_api_power){ devices, 0.3 });
+    lamp_api_json_miner_fields(
+        &j, &miner, &(struct lamp_api_power){ devices, &(struct lamp_prices){ .all = 0.3 } });
     lamp_json_end(&j);
     json_t *o = parse(&j);
     json_t *d = json_object_get(o, "devices"), *p = json_object_get(o, "power");
@@ -145,6 +148,84 @@ static void test_devices(void **state)
     check_object("Range", json_object_get(p, "cost_per_day"));
     json_decref(o);
     lamp_devices_free(devices);
+}
+
+/* Three miners of two sites: what is counted, what adds up, and what the file promises of it. */
+static void test_estimates(void **state)
+{
+    (void)state;
+    lamp_devices *devices;
+    lamp_estimates *e;
+    char why[256];
+    struct lamp_json j;
+    struct lamp_site_price dear = { "north", 0.5 };
+    const struct lamp_prices prices = { 0.3, &dear, 1 };
+    assert_int_equal(lamp_devices_load(LAMP_DATA, &devices, why, sizeof(why)), LAMP_OK);
+    assert_int_equal(lamp_estimates_new(LAMP_BY_SITE, &e), LAMP_OK);
+    struct lamp_miner_view v = { .site = "north",
+                                 .algorithms = "sha256d\nscrypt",
+                                 .verdict = LAMP_VERDICT_CONFIRMED,
+                                 .state = LAMP_MINER_CONFIRMED,
+                                 .open_connections = 1,
+                                 .rate = { 1e14, 9e13, 1.1e14, LAMP_RATE_SHARES, 2.6e25 } };
+    const struct lamp_api_power power = { devices, &prices };
+    lamp_estimates_add(e, &v, &power);
+    lamp_estimates_add(e, &v, &power);
+    v.site = "south";
+    lamp_estimates_add(e, &v, &power);
+    v.verdict = LAMP_VERDICT_SUSPECTED;
+    lamp_estimates_add(e, &v, &power);
+    v.verdict = LAMP_VERDICT_CONFIRMED;
+    v.state = LAMP_MINER_DISMISSED;
+    lamp_estimates_add(e, &v, &power);
+    v.state = LAMP_MINER_BLOCKED;
+    v.open_connections = 0;
+    lamp_estimates_add(e, &v, &power);
+    lamp_json_init(&j, 65536);
+    lamp_estimates_json(e, &j);
+    json_t *o = parse(&j);
+    check_object("Estimates", o);
+    json_t *total = json_object_get(o, "total"), *groups = json_object_get(o, "estimates");
+    check_object("Estimate", total);
+    check_object("EstimateRate", json_array_get(json_object_get(total, "hashrates"), 0));
+    check_object("EstimateModel", json_array_get(json_object_get(o, "models"), 0));
+    check_object("EstimateKinds", json_object_get(o, "other_models"));
+    assert_int_equal(json_array_size(groups), 2);
+    double watts[2], cost[2], all, rate;
+    int miners;
+    const char *name;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(json_unpack(json_array_get(groups, i), "{s:s,s:{s:F},s:{s:F}}", "name",
+                                     &name, "watts", "value", &watts[i], "cost_per_day", "value",
+                                     &cost[i]),
+                         0);
+    assert_string_equal(name, "south"); /* the larger one first */
+    assert_int_equal(json_unpack(total, "{s:i,s:{s:F},s:[{s:F}]}", "miners", &miners, "watts",
+                                 "value", &all, "hashrates", "value", &rate),
+                     0);
+    assert_int_equal(miners, 3);
+    assert_true(rate > 2.999e14 && rate < 3.001e14);
+    assert_true(all > 0 && fabs(all / watts[0] - 1.5) < 0.001); /* of means, all three alike */
+    assert_true(fabs(cost[0] / (watts[0] * 0.024 * 0.5) - 1) < 0.001);
+    assert_true(fabs(cost[1] / (watts[1] * 0.024 * 0.3) - 1) < 0.001);
+    json_decref(o);
+    lamp_estimates_free(e);
+    lamp_devices_free(devices);
+}
+
+static void test_prices(void **state)
+{
+    (void)state;
+    static const char *const good[] = { "north=0.5", "a=b=0.1", "north=0.25" };
+    static const char *const bad[] = { "north", "=0.5", "north=", "north=-1", "north=1e9" };
+    struct lamp_prices p;
+    char why[128];
+    assert_int_equal(lamp_prices_parse(0.3, good, 3, &p, why, sizeof(why)), LAMP_OK);
+    assert_true(lamp_prices_of(&p, "north") == 0.25 && lamp_prices_of(&p, "a=b") == 0.1);
+    assert_true(lamp_prices_of(&p, "elsewhere") == 0.3 && lamp_prices_of(NULL, "north") == 0);
+    lamp_prices_free(&p);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(lamp_prices_parse(0, &bad[i], 1, &p, why, sizeof(why)), LAMP_EFORMAT);
 }
 
 static void test_objects(void **state)
@@ -166,8 +247,9 @@ static void test_objects(void **state)
 
     lamp_json_init(&j, 65536);
     lamp_json_object(&j, NULL);
-    lamp_api_json_miner_fields(&j, &(struct lamp_miner_view){ .id = 1 },
-                               &(struct lamp_api_power){ .price = 0.3 });
+    lamp_api_json_miner_fields(
+        &j, &(struct lamp_miner_view){ .id = 1 },
+        &(struct lamp_api_power){ .prices = &(struct lamp_prices){ .all = 0.3 } });
     lamp_json_end(&j);
     check_keys("Miner", &j);
 
@@ -231,8 +313,8 @@ static void test_objects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_devices),   cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_estimates), cmocka_unit_test(test_prices),
         cmocka_unit_test(test_objects),
     };
     return cmocka_run_group_tests(tests, load, unload);

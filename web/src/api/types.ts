@@ -149,6 +149,47 @@ export interface Power {
   cost_per_day: Range | null;
 }
 
+/** GET /estimates?by=fleet|site|coin */
+export interface Estimates {
+  by: 'fleet' | 'site' | 'coin';
+  estimates: Estimate[];
+  total: Estimate;
+  models: EstimateModel[];
+  other_models: EstimateKinds;
+  left_out: number;
+}
+
+/** What the miners of a site, a coin or the fleet come to. */
+export interface Estimate {
+  name: string | null;
+  miners: number;
+  with_devices: number;
+  hashrates: { algorithm: string | null; unit: string; miners: number; value: number; low: number; high: number }[];
+  devices: Range | null;
+  kinds: EstimateKinds;
+  watts: Range | null;
+  kwh_per_day: Range | null;
+  cost_per_day: Range | null;
+  with_price: number;
+}
+
+/** Devices to expect of each kind. */
+export interface EstimateKinds {
+  gpu: number;
+  cpu: number;
+  asic: number;
+}
+
+/** Devices to expect of one model, over all miners. */
+export interface EstimateModel {
+  kind: 'gpu' | 'cpu' | 'asic';
+  vendor: string;
+  model: string;
+  miners: number;
+  count: number;
+  watts: number;
+}
+
 export interface Minute {
   t: number;
   bytes: UpDown;
