@@ -40,7 +40,7 @@ lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_ap
     lamp_api_get_audit, lamp_api_get_events, lamp_api_get_addresses, lamp_api_get_geo,
     lamp_api_mark_miner, lamp_api_get_keys, lamp_api_add_enrollment, lamp_api_change_key,
     lamp_api_decide_pending, lamp_api_get_coins, lamp_api_get_coin_series, lamp_api_get_gaps,
-    lamp_api_get_never, lamp_api_get_estimates;
+    lamp_api_get_never, lamp_api_get_estimates, lamp_api_get_timeline;
 
 /* Has the writer carry a command out; false after answering why not. */
 bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,

@@ -233,6 +233,31 @@ void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_vie
     lamp_json_time(j, "last", v->last_us);
 }
 
+void lamp_api_json_sighting(struct lamp_json *j, const struct lamp_sighting_view *v)
+{
+    lamp_json_object(j, NULL);
+    text(j, "kind", v->kind);
+    lamp_json_str(j, "detail", v->detail);
+    lamp_json_str(j, "from", lamp_side_name(v->side));
+    lamp_json_str(j, "seen_in", v->field);
+    lamp_json_str(j, "strength", v->strength);
+    lamp_json_str(j, "refuted_by", v->refute);
+    lamp_json_str(j, "sensor", v->sensor);
+    lamp_json_time(j, "first", v->first_us);
+    lamp_json_time(j, "last", v->last_us);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_step(struct lamp_json *j, const struct lamp_step_view *v)
+{
+    lamp_json_object(j, NULL);
+    text(j, "state", v->state);
+    lamp_json_time(j, "at", v->at_us);
+    lamp_json_str(j, "by", v->by);
+    lamp_json_str(j, "reason", v->reason);
+    lamp_json_end(j);
+}
+
 static void evidence(struct lamp_json *j, const struct lamp_conn_row *r)
 {
     bool sensor_recalled = false;

@@ -25,6 +25,8 @@ struct lamp_api_power {
  * can add to them. */
 void lamp_api_json_miner_fields(struct lamp_json *j, const struct lamp_miner_view *v,
                                 const struct lamp_api_power *power);
+void lamp_api_json_sighting(struct lamp_json *j, const struct lamp_sighting_view *v);
+void lamp_api_json_step(struct lamp_json *j, const struct lamp_step_view *v);
 void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *v);
 void lamp_api_json_minute(struct lamp_json *j, const struct lamp_minute_view *v, const char *unit);
 void lamp_api_json_traffic(struct lamp_json *j, const struct lamp_traffic_view *v);

@@ -245,15 +245,22 @@ const char *lamp_request_query(const struct lamp_request *req, const char *name)
     return MHD_lookup_connection_value(req->conn, MHD_GET_ARGUMENT_KIND, name);
 }
 
-/* Whether the path is the route's; {id} stands for a positive number. */
+/* Whether the path is the route's; {id} stands for a positive number, and something may follow. */
 static bool path_matches(const char *pattern, const char *path, int64_t *id)
 {
     const char *brace = strchr(pattern, '{');
     if (!brace)
         return streq(pattern, path);
     const size_t n = (size_t)(brace - pattern);
-    return strncmp(pattern, path, n) == 0 && path[n] >= '0' && path[n] <= '9' &&
-           lamp_text_int(path + n, 0, INT64_MAX, id) == LAMP_OK;
+    if (strncmp(pattern, path, n) != 0)
+        return false;
+    char number[24];
+    const size_t len = strspn(path + n, "0123456789");
+    if (len == 0 || len >= sizeof(number) || !streq(path + n + len, brace + strlen("{id}")))
+        return false;
+    memcpy(number, path + n, len);
+    number[len] = '\0';
+    return lamp_text_int(number, 0, INT64_MAX, id) == LAMP_OK;
 }
 
 /* The route of a request. NULL: no such path, or (allow is not empty) not this method. */

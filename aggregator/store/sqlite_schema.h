@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 10 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 11 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
-#define LAMP_SCHEMA_LATEST 10
+#define LAMP_SCHEMA_LATEST 11
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -230,8 +230,25 @@ static const char lamp_schema_10[] =
     "ALTER TABLE audit ADD COLUMN hash BLOB NOT NULL DEFAULT x'';"
     "ALTER TABLE sensor ADD COLUMN server_key_serial INTEGER NOT NULL DEFAULT 0;";
 
+/* What version 11 adds: when each reason was seen (sensor 0: by the aggregator), when each verdict was
+ * reached, and what happened to a miner since. */
+static const char lamp_schema_11[] =
+    "CREATE TABLE sighting ("
+    " miner INTEGER NOT NULL REFERENCES miner, kind TEXT NOT NULL, detail TEXT NOT NULL,"
+    " sensor INTEGER NOT NULL, field TEXT NOT NULL, strength TEXT NOT NULL, refute TEXT NOT NULL,"
+    " side INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL,"
+    " PRIMARY KEY (miner, kind, detail, sensor)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE miner ADD COLUMN sightings_left_out INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE level ("
+    " miner INTEGER NOT NULL REFERENCES miner, verdict INTEGER NOT NULL, sensor INTEGER NOT NULL,"
+    " at_us INTEGER NOT NULL, PRIMARY KEY (miner, verdict)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE step ("
+    " no INTEGER PRIMARY KEY, miner INTEGER NOT NULL REFERENCES miner, at_us INTEGER NOT NULL,"
+    " state TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL) STRICT;"
+    "CREATE INDEX step_of ON step (miner);";
+
 /* What leads from each version to the next. */
 static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
-    lamp_schema,   lamp_schema_2, lamp_schema_3, lamp_schema_4, lamp_schema_5,
-    lamp_schema_6, lamp_schema_7, lamp_schema_8, lamp_schema_9, lamp_schema_10,
+    lamp_schema,   lamp_schema_2, lamp_schema_3, lamp_schema_4,  lamp_schema_5,  lamp_schema_6,
+    lamp_schema_7, lamp_schema_8, lamp_schema_9, lamp_schema_10, lamp_schema_11,
 };

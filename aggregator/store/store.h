@@ -55,6 +55,24 @@ enum lamp_miner_state {
 };
 const char *lamp_miner_state_name(enum lamp_miner_state s);
 
+/* When a reason to think that a host mines was seen, over all its connections. */
+struct lamp_sighting_view {
+    const char *kind, *detail, *field, *strength, *refute; /* as of connections */
+    enum lamp_side side;
+    const char *sensor; /* "" the aggregator itself, from what several sites saw */
+    uint64_t first_us, last_us;
+};
+
+/* When a miner came into a state, and by whom. */
+struct lamp_step_view {
+    const char *state; /* of lamp_miner_state_name(), or "unmarked", "unblocked" */
+    const char *by;    /* a sensor, an account; "" the aggregator */
+    const char *reason;
+    uint64_t at_us;
+};
+typedef bool lamp_sighting_view_fn(const struct lamp_sighting_view *v, void *arg);
+typedef bool lamp_step_view_fn(const struct lamp_step_view *v, void *arg);
+
 /* What an operator says of a host's connections to a server. Such a pair stays quiet. */
 enum lamp_mark { LAMP_MARK_NONE, LAMP_MARK_SANCTIONED, LAMP_MARK_DISMISSED };
 
@@ -297,6 +315,15 @@ LAMP_CHECK int lamp_store_sensor_sets(lamp_store *s, const char *id, lamp_sensor
                                       void *arg);
 LAMP_CHECK int lamp_store_miners(lamp_store *s, const struct lamp_miner_filter *f, uint64_t now_us,
                                  lamp_miner_view_fn *fn, void *arg);
+
+/* The reasons of a miner in the order in which they were first seen, at most LAMP_SIGHTINGS_MAX;
+ * *out_left_out: how many more there were. And its states in order, at most LAMP_STEPS_MAX.
+ * LAMP_ENOENT: there is no such miner. */
+enum { LAMP_SIGHTINGS_MAX = 256, LAMP_STEPS_MAX = 256 };
+LAMP_CHECK int lamp_store_sightings(lamp_store *s, int64_t miner_id, lamp_sighting_view_fn *fn,
+                                    void *arg, uint64_t *out_left_out);
+LAMP_CHECK int lamp_store_steps(lamp_store *s, int64_t miner_id, uint64_t now_us,
+                                lamp_step_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64_t now_us,
                                 lamp_conn_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64_t to_us,

@@ -228,6 +228,19 @@ LAMP_CHECK int lamp_store_pair_save(lamp_store *s, const struct lamp_track_pair 
 LAMP_CHECK int lamp_store_miner_mark(lamp_store *s, int64_t miner_id, enum lamp_mark mark,
                                      const char *by, const char *reason, uint64_t now_us);
 
+/* Notes that a sensor (0: the aggregator) saw a reason from first_us to last_us. Of each miner
+ * LAMP_SIGHTINGS_MAX are kept, what comes later is counted. */
+LAMP_CHECK int lamp_store_sighting(lamp_store *s, int64_t miner_id, int64_t sensor_ref,
+                                   const struct lamp_track_evidence *e, uint64_t first_us,
+                                   uint64_t last_us);
+
+/* Notes that a miner's verdict stood at a level at a time, the first of which counts. */
+LAMP_CHECK int lamp_store_level(lamp_store *s, int64_t miner_id, int64_t sensor_ref,
+                                enum lamp_verdict verdict, uint64_t at_us);
+
+/* Appends to the states of a miner; the LAMP_STEPS_MAX newest are kept. */
+LAMP_CHECK int lamp_store_step(lamp_store *s, int64_t miner_id, const struct lamp_step_view *v);
+
 /* What a block needs to know of a miner, and where the answer goes. */
 struct lamp_miner_target {
     int64_t id;

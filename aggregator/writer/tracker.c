@@ -265,6 +265,7 @@ static int merge_miner(const struct lamp_tracker *t, const struct lamp_record *r
     if (!m)
         return LAMP_ENOMEM;
     const struct lamp_conn_row *r = &c->row;
+    bool newly_blocked = false;
     int err = lamp_store_miner_find(t->store, c->site_ref, &r->client_addr, r->vlan, m);
     if (err == LAMP_ENOENT) {
         *m = (struct lamp_track_miner){ .site_ref = c->site_ref,
@@ -284,6 +285,7 @@ static int merge_miner(const struct lamp_tracker *t, const struct lamp_record *r
         m->server_addr = r->server_addr;
         m->server_port = r->server_port;
         m->ip_proto = r->ip_proto;
+        const bool was_blocked = m->blocked;
         m->blocked = t->covered(&(struct lamp_miner_target){ .id = m->id,
                                                              .site = rec->sensor->site,
                                                              .host = m->host,
@@ -293,8 +295,12 @@ static int merge_miner(const struct lamp_tracker *t, const struct lamp_record *r
                                                              .blocked = m->blocked },
                                 t->arg);
         add_names(m, c, rec->sensor->id);
+        newly_blocked = m->blocked && !was_blocked;
     }
     err = lamp_store_miner_save(t->store, m);
+    if (err == LAMP_OK && newly_blocked)
+        err = lamp_store_step(t->store, m->id,
+                              &(struct lamp_step_view){ "blocked", "", "", r->last_us });
     if (err == LAMP_OK) {
         c->miner_id = m->id;
         t->touched(m->id, t->arg);
@@ -362,6 +368,22 @@ static int recall(const struct lamp_tracker *t, struct lamp_track_conn *c,
     return lamp_store_pair_save(t->store, &p);
 }
 
+/* Notes in the miner's timeline what is new of a connection: its reasons, and how far they lead by
+ * themselves (own; NONE: not told). */
+static int note(const struct lamp_tracker *t, const struct lamp_record *rec,
+                const struct lamp_track_conn *c, enum lamp_verdict own, uint64_t at_us)
+{
+    int err = LAMP_OK;
+    for (size_t i = 0; i < c->n_evidence && err == LAMP_OK; i++) {
+        const uint64_t seen_us = c->evidence[i].t_us ? c->evidence[i].t_us : at_us;
+        err = lamp_store_sighting(t->store, c->miner_id, rec->sensor->ref, &c->evidence[i], seen_us,
+                                  seen_us);
+    }
+    return err == LAMP_OK && own >= LAMP_VERDICT_SUSPECTED
+               ? lamp_store_level(t->store, c->miner_id, rec->sensor->ref, own, at_us)
+               : err;
+}
+
 static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec,
                      const struct lamp_batch *b, const struct lamp_conn_row *received,
                      struct lamp_track_conn *c)
@@ -390,8 +412,13 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
     add_recent(c->recent, at_us / MINUTE_US, row);
 
     err = recall(t, c, &before, row);
+    const bool had_miner = c->miner_id != 0;
     if (err == LAMP_OK && c->row.verdict >= LAMP_VERDICT_SUSPECTED)
         err = merge_miner(t, rec, c, row);
+    if (err == LAMP_OK && c->miner_id &&
+        (new_evidence || !had_miner || row->verdict > before.verdict))
+        err = note(t, rec, c, row->flags & LAMP_CONN_RECALLED ? LAMP_VERDICT_NONE : row->verdict,
+                   at_us);
     if (err == LAMP_OK)
         err = lamp_store_conn_save(t->store, c, new_evidence);
     if (err == LAMP_OK)

@@ -104,6 +104,11 @@ static int refresh_miners(lamp_writer *w)
         err = LAMP_ENOMEM;
     for (size_t i = 0; i < f.n && err == LAMP_OK; i++) {
         err = lamp_store_miner_blocked(w->store, f.v[i].id, f.v[i].blocked);
+        if (err == LAMP_OK)
+            err =
+                lamp_store_step(w->store, f.v[i].id,
+                                &(struct lamp_step_view){ f.v[i].blocked ? "blocked" : "unblocked",
+                                                          "", "", lamp_clock_real_us() });
         lamp_touched_add(w->touched, LAMP_EVENT_MINER, f.v[i].id, "");
     }
     free(f.v);
@@ -382,6 +387,19 @@ static int on_key_command(lamp_writer *w, const struct lamp_command *c, uint64_t
     return err;
 }
 
+static int on_mark(lamp_writer *w, const struct lamp_command *c, uint64_t now_us)
+{
+    const char *state = c->mark == LAMP_MARK_NONE ? "unmarked"
+                        : c->mark == LAMP_MARK_SANCTIONED
+                            ? lamp_miner_state_name(LAMP_MINER_SANCTIONED)
+                            : lamp_miner_state_name(LAMP_MINER_DISMISSED);
+    const int err =
+        lamp_store_miner_mark(w->store, c->miner_id, c->mark, c->actor, c->reason, now_us);
+    return err ? err
+               : lamp_store_step(w->store, c->miner_id,
+                                 &(struct lamp_step_view){ state, c->actor, c->reason, now_us });
+}
+
 static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
                      struct lamp_command_result *r)
 {
@@ -397,7 +415,7 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
     case LAMP_CMD_HOLD:
         return on_hold(w, c, now_us, r);
     case LAMP_CMD_MARK:
-        return lamp_store_miner_mark(w->store, c->miner_id, c->mark, c->actor, c->reason, now_us);
+        return on_mark(w, c, now_us);
     default:
         return on_key_command(w, c, now_us, r);
     }

@@ -245,6 +245,33 @@ int lamp_store_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64_t n
     return LAMP_OK;
 }
 
+int lamp_store_sightings(lamp_store *s, int64_t miner_id, lamp_sighting_view_fn *fn, void *arg,
+                         uint64_t *out_left_out)
+{
+    (void)s;
+    const struct lamp_sighting_view v = { .kind = "share",
+                                          .detail = FAKE_HOSTILE,
+                                          .sensor = FAKE_SENSOR,
+                                          .side = LAMP_SIDE_CLIENT,
+                                          .first_us = FAKE_NOW_US - 60000000,
+                                          .last_us = FAKE_NOW_US };
+    *out_left_out = 2;
+    if (miner_id == 3)
+        fn(&v, arg);
+    return miner_id == 3 ? LAMP_OK : LAMP_ENOENT;
+}
+
+int lamp_store_steps(lamp_store *s, int64_t miner_id, uint64_t now_us, lamp_step_view_fn *fn,
+                     void *arg)
+{
+    (void)s, (void)now_us;
+    const struct lamp_step_view v[] = { { "suspected", FAKE_SENSOR, "", FAKE_NOW_US - 60000000 },
+                                        { "dismissed", "admin", "a test", FAKE_NOW_US } };
+    for (size_t i = 0; miner_id == 3 && i < ARRAY_LEN(v); i++)
+        fn(&v[i], arg);
+    return miner_id == 3 ? LAMP_OK : LAMP_ENOENT;
+}
+
 int lamp_store_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64_t to_us,
                        lamp_minute_view_fn *fn, void *arg)
 {

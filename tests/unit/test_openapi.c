@@ -254,6 +254,14 @@ static void test_objects(void **state)
     check_keys("Miner", &j);
 
     lamp_json_init(&j, 65536);
+    lamp_api_json_sighting(&j, &(struct lamp_sighting_view){ .kind = "share" });
+    check_keys("TimelineReason", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_step(&j, &(struct lamp_step_view){ .state = "ended" });
+    check_keys("TimelineState", &j);
+
+    lamp_json_init(&j, 65536);
     lamp_api_json_minute(&j, &(struct lamp_minute_view){ .minute = 1 }, "H/s");
     check_keys("Minute", &j);
 

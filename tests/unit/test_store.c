@@ -277,6 +277,101 @@ static void test_rate_methods(void **state)
     }
 }
 
+struct timeline {
+    int n_reasons, n_steps;
+    char text[1024]; /* a line each */
+    size_t len;
+};
+
+static bool add_reason(const struct lamp_sighting_view *v, void *arg)
+{
+    struct timeline *t = arg;
+    t->n_reasons++;
+    if (t->len < 900)
+        t->len +=
+            (size_t)snprintf(t->text + t->len, sizeof(t->text) - t->len, "%s/%s by %s, %d to %d\n",
+                             v->kind, v->detail, v->sensor, (int)(v->first_us - TEST_NOW_US),
+                             (int)(v->last_us - TEST_NOW_US));
+    return true;
+}
+
+static bool add_step(const struct lamp_step_view *v, void *arg)
+{
+    struct timeline *t = arg;
+    t->n_steps++;
+    if (t->len < 900)
+        t->len +=
+            (size_t)snprintf(t->text + t->len, sizeof(t->text) - t->len, "%s by %s: %s at %d\n",
+                             v->state, v->by, v->reason, (int)(v->at_us - TEST_NOW_US));
+    return true;
+}
+
+/* When each reason was seen and by whom, whichever summary came first; and what became of it. */
+static void test_timeline(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    struct timeline t = { 0 };
+    uint64_t left_out = 0;
+    const uint64_t second = 1000000, minute = 60 * second;
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + second);
+    struct lamp_evidence why[] = { { .kind = lamp_bytes_of("rhythm"), .t_us = TEST_NOW_US + 5 },
+                                   { .kind = lamp_bytes_of("address"),
+                                     .detail = lamp_bytes_of("known") } };
+    row.evidence = why;
+    row.n_evidence = 2;
+    row.verdict = LAMP_VERDICT_WALLET;
+    assert_int_equal(lamp_store_sightings(f->s, 1, add_reason, &t, &left_out), LAMP_ENOENT);
+    assert_int_equal(lamp_store_steps(f->s, 1, 0, add_step, &t), LAMP_ENOENT);
+    ok(f->s, lamp_store_begin(f->s));
+    merge(f, &row, 1, TEST_NOW_US, TEST_NOW_US + second); /* no miner yet */
+    row.verdict = LAMP_VERDICT_SUSPECTED;
+    row.last_us = TEST_NOW_US + 2 * second;
+    row.n_evidence = 0; /* nothing new */
+    merge(f, &row, 1, TEST_NOW_US + second, TEST_NOW_US + 2 * second);
+    why[0].t_us = TEST_NOW_US + 7;
+    row.n_evidence = 2;
+    row.verdict = LAMP_VERDICT_PROBABLE;
+    row.last_us = TEST_NOW_US + 3 * second;
+    merge(f, &row, 1, TEST_NOW_US + 2 * second, TEST_NOW_US + 3 * second);
+    row.conn_id = 2; /* an older connection that is heard of later */
+    row.n_evidence = 1;
+    why[0].t_us = TEST_NOW_US - minute;
+    row.first_us = row.last_us = TEST_NOW_US - minute;
+    row.verdict = LAMP_VERDICT_SUSPECTED;
+    merge(f, &row, 1, TEST_NOW_US - minute, TEST_NOW_US - minute + second);
+    ok(f->s, lamp_store_step(f->s, 1,
+                             &(struct lamp_step_view){ "sanctioned", "ann", "ours", TEST_NOW_US }));
+    ok(f->s, lamp_store_commit(f->s));
+    ok(f->s, lamp_store_sightings(f->s, 1, add_reason, &t, &left_out));
+    ok(f->s, lamp_store_steps(f->s, 1, TEST_NOW_US + 20 * minute, add_step, &t));
+    assert_string_equal(t.text, "rhythm/ by s1, -60000000 to 7\n"
+                                "address/known by s1, 2000000 to 3000000\n"
+                                "suspected by s1:  at -60000000\n"
+                                "sanctioned by ann: ours at 0\n"
+                                "probable by s1:  at 3000000\n"
+                                "ended by :  at 903000000\n");
+    assert_int_equal(left_out, 0);
+
+    /* bounded, and what is past the bound is counted */
+    struct lamp_track_evidence e = { .kind = "x" };
+    ok(f->s, lamp_store_begin(f->s));
+    for (int i = 0; i < 300; i++) {
+        snprintf(e.detail, sizeof(e.detail), "%d", i);
+        ok(f->s, lamp_store_sighting(f->s, 1, 1, &e, TEST_NOW_US, TEST_NOW_US));
+        ok(f->s, lamp_store_step(f->s, 1,
+                                 &(struct lamp_step_view){ "blocked", "", "", TEST_NOW_US + 1 }));
+    }
+    ok(f->s, lamp_store_commit(f->s));
+    t = (struct timeline){ 0 };
+    ok(f->s, lamp_store_sightings(f->s, 1, add_reason, &t, &left_out));
+    assert_int_equal(t.n_reasons, LAMP_SIGHTINGS_MAX);
+    assert_int_equal(left_out, 300 + 2 - LAMP_SIGHTINGS_MAX);
+    ok(f->s, lamp_store_steps(f->s, 1, TEST_NOW_US, add_step, &t));
+    assert_int_equal(t.n_steps, LAMP_STEPS_MAX + 2); /* and the two verdicts */
+    fixture_free(f);
+}
+
 /* A marked pair stays quiet whatever is found of it; a server that was not marked does not. */
 static void test_marks(void **state)
 {
@@ -849,6 +944,7 @@ int main(void)
         cmocka_unit_test(test_rate_over_units),
         cmocka_unit_test(test_rate_methods),
         cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_timeline),
         cmocka_unit_test(test_part_of_a_minute),
         cmocka_unit_test(test_absurd_sums),
         cmocka_unit_test(test_streams_bounded),

@@ -149,6 +149,34 @@ export interface Power {
   cost_per_day: Range | null;
 }
 
+/** GET /miners/{id}/timeline */
+export interface Timeline {
+  miner: number;
+  states: TimelineState[];
+  reasons: TimelineReason[];
+  left_out: number;
+}
+
+export interface TimelineState {
+  state: MinerState | 'unmarked' | 'unblocked';
+  at: number;
+  by: string | null;
+  reason: string | null;
+}
+
+/** When a reason was seen, over all connections of a miner. */
+export interface TimelineReason {
+  kind: string;
+  detail: string | null;
+  from: 'client' | 'server' | null;
+  seen_in: string | null;
+  strength: string | null;
+  refuted_by: string | null;
+  sensor: string | null;
+  first: number | null;
+  last: number | null;
+}
+
 /** GET /estimates?by=fleet|site|coin */
 export interface Estimates {
   by: 'fleet' | 'site' | 'coin';
