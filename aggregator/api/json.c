@@ -455,14 +455,14 @@ void lamp_api_json_coin(struct lamp_json *j, const struct lamp_coin_view *v, enu
     lamp_json_object(j, NULL);
     coin_bytes(j, v);
     lamp_json_str(j, "site", v->site);
-    if (by == LAMP_COIN_BY_POOL) {
+    if (by == LAMP_COINS_BY_POOL) {
         snprintf(of, sizeof(of), lamp_addr_is_v4(&v->addr) ? "%s:%u" : "[%s]:%u",
                  lamp_addr_str(&v->addr, addr), v->port);
         lamp_json_str(j, "of", of);
-    } else if (by == LAMP_COIN_BY_HOST) {
+    } else if (by == LAMP_COINS_BY_HOST) {
         lamp_json_str(j, "of", lamp_addr_str(&v->addr, addr));
     } else {
-        lamp_json_str(j, "of", by == LAMP_COIN_BY_SITE ? v->site : v->text);
+        lamp_json_str(j, "of", by == LAMP_COINS_BY_SITE ? v->site : v->text);
     }
     lamp_json_uint(j, "connections", v->connections);
     lamp_json_uint(j, "hosts", v->hosts);

@@ -41,7 +41,7 @@ struct coins {
 static bool add_coin(const struct lamp_coin_view *v, void *arg)
 {
     const struct coins *c = arg;
-    if (c->by == LAMP_COIN_BY_TIME)
+    if (c->by == LAMP_COINS_BY_TIME)
         lamp_api_json_coin_point(c->j, v);
     else
         lamp_api_json_coin(c->j, v, c->by);
@@ -66,7 +66,7 @@ static void answer_coins(lamp_api *api, const struct lamp_coin_filter *f, const 
 
 void lamp_api_get_coins(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    struct lamp_coin_filter f = { .by = LAMP_COIN_BY_SITE };
+    struct lamp_coin_filter f = { .by = LAMP_COINS_BY_SITE };
     int64_t limit = ROWS;
     if (!read_by(req, reply, &f.by) || !lamp_api_site_of(req, reply, &f.site) ||
         !lamp_api_span(req, reply, &f.from_us, &f.to_us) ||
@@ -78,7 +78,7 @@ void lamp_api_get_coins(void *app, const struct lamp_request *req, struct lamp_r
 
 void lamp_api_get_coin_series(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    struct lamp_coin_filter f = { .by = LAMP_COIN_BY_TIME, .limit = POINTS_MAX };
+    struct lamp_coin_filter f = { .by = LAMP_COINS_BY_TIME, .limit = POINTS_MAX };
     int64_t step_s = STEP_DEFAULT_S;
     if (!lamp_api_site_of(req, reply, &f.site) ||
         !lamp_api_span(req, reply, &f.from_us, &f.to_us) ||

@@ -32,7 +32,7 @@ int lamp_sqlite_op_coins(lamp_store *s, const struct lamp_coin_filter *f, lamp_c
                          void *arg)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    const bool over_time = f->by == LAMP_COIN_BY_TIME;
+    const bool over_time = f->by == LAMP_COINS_BY_TIME;
     const uint32_t step = over_time && f->step_minutes ? f->step_minutes : INT32_MAX;
     sqlite3_stmt *st =
         LAMP_QUERY(q, COINS, lamp_uint(f->from_us / MINUTE_US), lamp_uint(f->to_us / MINUTE_US),
@@ -53,9 +53,9 @@ int lamp_sqlite_op_coins(lamp_store *s, const struct lamp_coin_filter *f, lamp_c
         };
         if (over_time)
             v.start_us = lamp_col_uint(st, 2) * step * MINUTE_US;
-        else if (f->by == LAMP_COIN_BY_HOST || f->by == LAMP_COIN_BY_POOL)
+        else if (f->by == LAMP_COINS_BY_HOST || f->by == LAMP_COINS_BY_POOL)
             v.addr = lamp_col_addr(st, 2);
-        else if (f->by != LAMP_COIN_BY_SITE)
+        else if (f->by != LAMP_COINS_BY_SITE)
             v.text = lamp_col_str(st, 2);
         if (!fn(&v, arg))
             break;

@@ -199,12 +199,12 @@ typedef bool lamp_traffic_view_fn(const struct lamp_traffic_view *v, void *arg);
 
 /* What coins are told apart by; with WALLET and TIME the address that is paid, and steps of time. */
 enum lamp_coin_by {
-    LAMP_COIN_BY_SITE,
-    LAMP_COIN_BY_HOST,
-    LAMP_COIN_BY_POOL,
-    LAMP_COIN_BY_PLATFORM,
-    LAMP_COIN_BY_WALLET,
-    LAMP_COIN_BY_TIME,
+    LAMP_COINS_BY_SITE,
+    LAMP_COINS_BY_HOST,
+    LAMP_COINS_BY_POOL,
+    LAMP_COINS_BY_PLATFORM,
+    LAMP_COINS_BY_WALLET,
+    LAMP_COINS_BY_TIME,
 };
 
 struct lamp_coin_filter {

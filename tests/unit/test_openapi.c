@@ -298,7 +298,7 @@ static void test_objects(void **state)
     check_keys("Site", &j);
 
     lamp_json_init(&j, 65536);
-    lamp_api_json_coin(&j, &(struct lamp_coin_view){ .coin = "XMR" }, LAMP_COIN_BY_POOL);
+    lamp_api_json_coin(&j, &(struct lamp_coin_view){ .coin = "XMR" }, LAMP_COINS_BY_POOL);
     check_keys("CoinShare", &j);
 
     lamp_json_init(&j, 65536);

@@ -860,7 +860,7 @@ static void test_coins(void **state)
     ok(f->s, lamp_store_commit(f->s));
 
     struct lamp_coin_filter q = { .from_us = start_us, .to_us = start_us + 3 * minute_us };
-    struct coins c = coins(f, &q, LAMP_COIN_BY_SITE);
+    struct coins c = coins(f, &q, LAMP_COINS_BY_SITE);
     assert_int_equal(c.n, 2);
     assert_string_equal(c.of[0], "XMR|north|");
     assert_int_equal(c.v[0].mining_bytes, 1200);
@@ -871,23 +871,23 @@ static void test_coins(void **state)
     assert_string_equal(c.of[1], "BTC|north|");
     assert_int_equal(c.v[1].mining_bytes, 900);
 
-    c = coins(f, &q, LAMP_COIN_BY_HOST);
+    c = coins(f, &q, LAMP_COINS_BY_HOST);
     assert_int_equal(c.n, 3);
-    c = coins(f, &q, LAMP_COIN_BY_POOL);
+    c = coins(f, &q, LAMP_COINS_BY_POOL);
     assert_int_equal(c.n, 2);
     assert_int_equal(c.v[1].port, 25);
     assert_true(lamp_addr_eq(&c.v[1].addr, &(struct lamp_addr[]){ test_addr("203.0.113.9") }[0]));
-    c = coins(f, &q, LAMP_COIN_BY_PLATFORM);
+    c = coins(f, &q, LAMP_COINS_BY_PLATFORM);
     assert_string_equal(c.of[1], "BTC||nicehash");
-    c = coins(f, &q, LAMP_COIN_BY_WALLET);
+    c = coins(f, &q, LAMP_COINS_BY_WALLET);
     assert_int_equal(c.n, 3);
     q.limit = 1;
-    assert_int_equal(coins(f, &q, LAMP_COIN_BY_WALLET).n, 1);
+    assert_int_equal(coins(f, &q, LAMP_COINS_BY_WALLET).n, 1);
     q.limit = 0;
 
     q.step_minutes = 2;
     q.from_us = start_us + minute_us;
-    c = coins(f, &q, LAMP_COIN_BY_TIME);
+    c = coins(f, &q, LAMP_COINS_BY_TIME);
     uint64_t sum = 0;
     for (size_t i = 0; i < c.n; i++) {
         sum += c.v[i].mining_bytes + c.v[i].wallet_bytes;
@@ -896,7 +896,7 @@ static void test_coins(void **state)
     }
     assert_int_equal(sum, 3 * 600 + 2 * 300);
     q.site = "south";
-    assert_int_equal(coins(f, &q, LAMP_COIN_BY_TIME).n, 0);
+    assert_int_equal(coins(f, &q, LAMP_COINS_BY_TIME).n, 0);
     fixture_free(f);
 }
 
