@@ -42,6 +42,7 @@ struct aggregator {
     lamp_geo *geo;
     lamp_devices *devices;
     lamp_catalogue *catalogue; /* NULL: the watch list has no pools but those that were seen */
+    lamp_cdn *cdn;             /* NULL: every address counts for what it is */
     lamp_names *names;
     struct lamp_prices prices;
     lamp_mailbox *inbox, *outbox;
@@ -178,6 +179,8 @@ static void open_catalogue(struct aggregator *g)
     char why[WHY];
     if (lamp_catalogue_load(g->conf.catalogue, &g->catalogue, why, sizeof(why)) != LAMP_OK)
         lamp_log(LAMP_LOG_WARN, "main", "catalogue: %s; its pools are not on the watch list", why);
+    if (lamp_cdn_load(g->conf.catalogue, &g->cdn, why, sizeof(why)) != LAMP_OK)
+        lamp_log(LAMP_LOG_WARN, "main", "catalogue: %s; content networks are not known", why);
 }
 
 /* ---- the sensors file ---- */
@@ -379,6 +382,7 @@ static int start_threads(struct aggregator *g)
         .names = g->names,
         .devices = g->devices,
         .prices = g->prices,
+        .cdn = g->cdn,
         .geo_attribution = g->conf.geo_attribution,
         .places = g->places,
         .n_places = g->conf.places.n,
@@ -435,6 +439,7 @@ static void stop(struct aggregator *g)
     lamp_prices_free(&g->prices);
     lamp_devices_free(g->devices);
     lamp_catalogue_free(g->catalogue);
+    lamp_cdn_free(g->cdn);
     lamp_geo_free(g->geo);
     lamp_auth_close(g->auth);
     lamp_commands_free(g->commands);

@@ -97,9 +97,10 @@ static int add_pool(void *arg, char *const *v, const struct lamp_csv *at)
     int64_t port = 0;
     if (*v[2] && lamp_text_int(v[2], 0, 65535, &port))
         return lamp_csv_fail(at, "port is not a number up to 65535");
-    c->pools[c->n_pools++] =
-        (struct lamp_pool){ v[0],          v[1],          (uint16_t)port,
-                            or_null(v[3]), or_null(v[4]), streq(v[5], "legacy") };
+    c->pools[c->n_pools++] = (struct lamp_pool){
+        v[0], v[1], (uint16_t)port, or_null(v[3]), or_null(v[4]), streq(v[5], "legacy"),
+        v[6], v[7], v[8],           v[9]
+    };
     if (port != 0)
         c->ports[port / 64] |= (uint64_t)1 << port % 64;
     return LAMP_OK;
@@ -114,7 +115,11 @@ static const struct lamp_csv_table tables[] = {
       { "name", "aliases", "unit", "hashes_per_diff1" },
       MAX_ALGORITHMS,
       add_algorithm },
-    { "pools.csv", { "pool", "fqdn", "port", "coin", "algorithm", "status" }, MAX_POOLS, add_pool },
+    { "pools.csv",
+      { "pool", "fqdn", "port", "coin", "algorithm", "status", "protocol", "tls", "kind",
+        "source" },
+      MAX_POOLS,
+      add_pool },
 };
 
 static int by_host_and_port(const void *a, const void *b)

@@ -30,7 +30,11 @@ struct lamp_pool {
     uint16_t port;    /* 0: any */
     const char *coin; /* NULL: several or unknown */
     const char *algorithm;
-    bool legacy; /* no longer served */
+    bool legacy;          /* no longer served */
+    const char *protocol; /* family, as in coins.csv; "unknown" */
+    const char *tls;      /* "yes", "no", "both", "unknown" */
+    const char *kind;     /* "pool-endpoint", "pool-host", "web-miner", "ioc-host", ... */
+    const char *source;   /* who lists it */
 };
 
 /* Loads coins.csv, algorithms.csv and pools.csv from a folder. On failure says in `why`

@@ -23,7 +23,7 @@ struct lamp_csv {
 /* One kind of file: its name, the columns used, and what becomes of a row. */
 struct lamp_csv_table {
     const char *file;
-    const char *columns[10]; /* NULL-terminated */
+    const char *columns[12]; /* NULL-terminated */
     size_t limit;            /* rows; more make loading fail rather than vanish */
     /* v: the columns in that order. LAMP_OK, or what lamp_csv_fail() returned. */
     int (*add)(void *arg, char *const *v, const struct lamp_csv *at);

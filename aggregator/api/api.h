@@ -14,6 +14,7 @@
 #include "aggregator/places/names.h"
 #include "aggregator/places/sites.h"
 #include "aggregator/store/store.h"
+#include "common/cdn.h"
 #include "common/devices.h"
 
 typedef struct lamp_api lamp_api;
@@ -30,6 +31,7 @@ struct lamp_api_cfg {
     lamp_names *names;           /* NULL: host names are not asked for */
     const lamp_devices *devices; /* NULL: no devices are estimated */
     struct lamp_prices prices;   /* of a kWh */
+    const lamp_cdn *cdn;         /* NULL: no address counts as one of a content network */
     const char *geo_attribution; /* what the licences of the geo files want said; may be "" */
     const struct lamp_site_place *places; /* where sites are; n_places of them */
     size_t n_places;

@@ -225,6 +225,7 @@ static const struct {
     { LAMP_EAUTH, 403, "forbidden", NULL },          { LAMP_EFULL, 409, "conflict", NULL },
     { LAMP_ESITE, 400, "invalid", "site" },          { LAMP_EINVAL, 400, "invalid", "target" },
     { LAMP_EREJECTED, 409, "conflict", NULL },       { LAMP_ENOENT, 404, "not_found", NULL },
+    { LAMP_EFORMAT, 400, "invalid", NULL },
 };
 
 bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,

@@ -42,6 +42,11 @@ lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_ap
     lamp_api_decide_pending, lamp_api_get_coins, lamp_api_get_coin_series, lamp_api_get_gaps,
     lamp_api_get_never, lamp_api_get_estimates, lamp_api_get_timeline;
 
+/* Of the catalogue. */
+lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,
+    lamp_api_get_pool_history, lamp_api_get_pool_entries, lamp_api_add_pool_entry,
+    lamp_api_change_pool_entry, lamp_api_delete_pool_entry, lamp_api_get_lookup;
+
 /* Has the writer carry a command out; false after answering why not. */
 bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
                   struct lamp_command_result *result);
@@ -52,6 +57,10 @@ bool lamp_api_bad(struct lamp_reply *reply, const char *name, const char *what);
 bool lamp_api_int(const struct lamp_request *req, struct lamp_reply *reply, const char *name,
                   int64_t min, int64_t max, int64_t *io);
 bool lamp_api_site_of(const struct lamp_request *req, struct lamp_reply *reply, const char **out);
+
+/* A time in seconds since 1970. */
+bool lamp_api_time(const struct lamp_request *req, struct lamp_reply *reply, const char *name,
+                   uint64_t *io_us);
 
 /* from and to, at most 7 days apart; the hour before now, or before `to`, where not given. */
 bool lamp_api_span(const struct lamp_request *req, struct lamp_reply *reply, uint64_t *out_from_us,

@@ -40,8 +40,8 @@ bool lamp_api_int(const struct lamp_request *req, struct lamp_reply *reply, cons
     return lamp_api_bad(reply, name, what);
 }
 
-static bool time_parameter(const struct lamp_request *req, struct lamp_reply *reply,
-                           const char *name, uint64_t *io_us)
+bool lamp_api_time(const struct lamp_request *req, struct lamp_reply *reply, const char *name,
+                   uint64_t *io_us)
 {
     double t;
     const char *text = lamp_request_query(req, name);
@@ -57,10 +57,10 @@ bool lamp_api_span(const struct lamp_request *req, struct lamp_reply *reply, uin
                    uint64_t *out_to_us)
 {
     uint64_t to_us = req->now_us;
-    if (!time_parameter(req, reply, "to", &to_us))
+    if (!lamp_api_time(req, reply, "to", &to_us))
         return false;
     uint64_t from_us = to_us > HOUR_US ? to_us - HOUR_US : 0;
-    if (!time_parameter(req, reply, "from", &from_us))
+    if (!lamp_api_time(req, reply, "from", &from_us))
         return false;
     if (from_us > to_us || to_us - from_us > SPAN_MAX_US)
         return lamp_api_bad(reply, "from", "before to, and by at most 7 days");

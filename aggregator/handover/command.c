@@ -49,10 +49,16 @@ static struct request *line_pop(struct line *l)
     return r;
 }
 
+static void request_free(struct request *r)
+{
+    free(r->cmd.edits);
+    free(r);
+}
+
 static void line_free(struct line *l)
 {
     while (l->first)
-        free(line_pop(l));
+        request_free(line_pop(l));
 }
 
 int lamp_commands_new(lamp_commands **out)
@@ -113,14 +119,16 @@ int lamp_commands_run(lamp_commands *q, const struct lamp_command *cmd, int time
     const struct timespec deadline = deadline_in(timeout_ms);
     const uint64_t one = 1;
     struct request *r = calloc(1, sizeof(*r));
-    if (!r)
+    if (!r) {
+        free(cmd->edits);
         return LAMP_ENOMEM;
+    }
     r->cmd = *cmd;
 
     pthread_mutex_lock(&q->lock);
     if (q->n == QUEUE_MAX) {
         pthread_mutex_unlock(&q->lock);
-        free(r);
+        request_free(r);
         return LAMP_EFULL;
     }
     q->n++;
@@ -139,7 +147,7 @@ int lamp_commands_run(lamp_commands *q, const struct lamp_command *cmd, int time
     pthread_mutex_unlock(&q->lock);
     if (!answered)
         return LAMP_ETIMEOUT;
-    free(r);
+    request_free(r);
     return LAMP_OK;
 }
 
@@ -175,7 +183,7 @@ void lamp_commands_answer(lamp_commands *q, const struct lamp_command_result *re
     struct request *r = line_pop(&q->taken);
     q->n--;
     if (r->abandoned) {
-        free(r);
+        request_free(r);
     } else {
         r->result = *result;
         r->answered = true;

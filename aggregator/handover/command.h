@@ -3,6 +3,7 @@
  * queue (256): the caller waits for the answer. Thread-safe. */
 #pragma once
 
+#include "aggregator/store/pools.h"
 #include "aggregator/store/store.h"
 
 typedef struct lamp_commands lamp_commands;
@@ -20,6 +21,8 @@ enum lamp_command_kind {
     LAMP_CMD_REVOKE,   /* ends one: key_id */
     LAMP_CMD_ROTATE,   /* asks its sensor for another: key_id */
     LAMP_CMD_ANNOUNCE, /* tells sensors of our next key: server_key */
+    LAMP_CMD_POOLS,    /* changes entries of the catalogue: edits, n_edits */
+    LAMP_CMD_SWITCH,   /* turns resolving or probing on or off: pool_switch, approve */
 };
 
 struct lamp_command {
@@ -49,6 +52,12 @@ struct lamp_command {
     char key[41]; /* Z85 */
     uint8_t digest[LAMP_WIRE_DIGEST_LEN];
     struct lamp_server_key server_key;
+
+    /* POOLS: of malloc(), the queue takes it in any case; several are an import, of which those that
+     * make no sense are left out */
+    struct lamp_pool_edit *edits;
+    size_t n_edits;
+    enum lamp_pool_switch pool_switch;
 };
 
 struct lamp_command_result {
@@ -58,6 +67,9 @@ struct lamp_command_result {
     int64_t key_id;          /* of the key or token */
     char site[65], name[65]; /* of its sensor */
     uint64_t expires_us;     /* of the token */
+    int64_t pool_entry;      /* the last one changed */
+    uint32_t n_changed, n_same,
+        n_bad; /* of the edits of POOLS; why says what the first bad one is */
 };
 
 LAMP_CHECK int lamp_commands_new(lamp_commands **out);

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <sqlite3.h>
 
-enum { LAMP_SQLITE_STATEMENTS = 256 };
+enum { LAMP_SQLITE_STATEMENTS = 512 };
 
 struct lamp_sqlite {
     struct lamp_store base; /* first: a lamp_store * is one of these */

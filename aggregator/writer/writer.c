@@ -2,6 +2,7 @@
 #include "aggregator/writer/writer.h"
 
 #include "aggregator/writer/merge.h"
+#include "aggregator/writer/poolbook.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -403,6 +404,7 @@ static int on_mark(lamp_writer *w, const struct lamp_command *c, uint64_t now_us
 static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
                      struct lamp_command_result *r)
 {
+    int err;
     r->block_id = c->block_id;
     switch (c->kind) {
     case LAMP_CMD_BLOCK:
@@ -414,6 +416,12 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
                                      sizeof(r->why));
     case LAMP_CMD_HOLD:
         return on_hold(w, c, now_us, r);
+    case LAMP_CMD_POOLS:
+    case LAMP_CMD_SWITCH:
+        err = lamp_poolbook_command(w->store, c, now_us, r);
+        if (err == LAMP_OK && r->n_changed && w->watch_us == 0)
+            w->watch_us = lamp_clock_mono_us();
+        return err;
     case LAMP_CMD_MARK:
         return on_mark(w, c, now_us);
     default:
@@ -426,7 +434,7 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
                  uint64_t now_us)
 {
     if (c->kind >= LAMP_CMD_TOKEN)
-        return LAMP_OK; /* the keyring has said it */
+        return LAMP_OK; /* the keyring, or the poolbook, has said it */
     static const char *const actions[] = { "block", "unblock", "mark", "refuse", "release" };
     char object[LAMP_NAME_MAX + 16], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];
     const char *action = c->kind == LAMP_CMD_DECIDE && c->approve ? "approve"
@@ -577,12 +585,25 @@ static void free_writer(lamp_writer *w)
     free(w);
 }
 
+/* Brings in the catalogue that the program ships with. */
+static int seed(lamp_writer *w, uint64_t now_us)
+{
+    if (!w->cfg.catalogue)
+        return LAMP_OK;
+    int err = lamp_store_begin(w->store);
+    if (err == LAMP_OK)
+        err = lamp_store_pool_seed(w->store, w->cfg.catalogue, now_us);
+    return err == LAMP_OK ? lamp_store_commit(w->store) : err;
+}
+
 static int prepare(lamp_writer *w)
 {
     const uint64_t now_us = lamp_clock_real_us();
     int err = lamp_touched_new(&w->touched);
     if (err == LAMP_OK)
         err = lamp_store_epoch(w->store, &w->epoch);
+    if (err == LAMP_OK)
+        err = seed(w, now_us);
     if (err == LAMP_OK)
         err = open_lists(w);
     if (err == LAMP_OK)

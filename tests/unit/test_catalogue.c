@@ -5,7 +5,7 @@
 
 #define COINS "symbol,name,algorithm,protocol,address_regex,status,n_pool_domains\n"
 #define ALGORITHMS "name,aliases,unit,hashes_per_diff1\n"
-#define POOLS "pool,fqdn,port,coin,algorithm,status\n"
+#define POOLS "pool,fqdn,port,coin,algorithm,status,protocol,tls,kind,source\n"
 
 static void put(const char *folder, const char *name, const char *text)
 {
@@ -51,7 +51,7 @@ static void test_errors_say_where(void **state)
         { COINS "X,\"a\"b,a,b,,,\n", ALGORITHMS, POOLS, "coins.csv:2: text after a closing" },
         { COINS "X,a\"b,a,b,,,\n", ALGORITHMS, POOLS, "coins.csv:2: quote inside" },
         { COINS, ALGORITHMS "a,,H/s,1\nb,,H/s,lots\n", POOLS, "algorithms.csv:3: hashes_per" },
-        { COINS, ALGORITHMS, POOLS "p,host,70000,,,\n", "pools.csv:2: port" },
+        { COINS, ALGORITHMS, POOLS "p,host,70000,,,,,,,\n", "pools.csv:2: port" },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         lamp_catalogue *c = NULL;
@@ -92,12 +92,17 @@ static void test_pool_lookup(void **state)
     lamp_catalogue *c = NULL;
     char why[256];
     assert_int_equal(load(COINS, ALGORITHMS,
-                          POOLS "Any,b.example,,,,\nOne,a.example,3333,X,alg,active\n"
-                                "Two,a.example,4444,,,legacy\nNameless,,1,,,\n",
+                          POOLS "Any,b.example,,,,,,,,\n"
+                                "One,a.example,3333,X,alg,active,cryptonote,yes,pool-endpoint,us\n"
+                                "Two,a.example,4444,,,legacy,,,,\nNameless,,1,,,,,,,\n",
                           why, sizeof(why), &c),
                      LAMP_OK);
     const struct lamp_pool *p = lamp_catalogue_pool(c, lamp_bytes_of("A.example"), 3333);
     assert_string_equal(p->pool, "One");
+    assert_string_equal(p->protocol, "cryptonote");
+    assert_string_equal(p->tls, "yes");
+    assert_string_equal(p->kind, "pool-endpoint");
+    assert_string_equal(p->source, "us");
     assert_string_equal(p->coin, "X");
     assert_null(lamp_catalogue_pool(c, lamp_bytes_of("a.example"), 1));
     assert_string_equal(lamp_catalogue_pool(c, lamp_bytes_of("b.example"), 1)->pool, "Any");

@@ -4,6 +4,7 @@
 #include "aggregator/api/api.h"
 #include "aggregator/api/estimates.h"
 #include "aggregator/api/json.h"
+#include "aggregator/api/pools_json.h"
 #include "common/io.h"
 #include "tests/support/test.h"
 
@@ -318,12 +319,50 @@ static void test_objects(void **state)
     check_keys("Block", &j);
 }
 
+/* The same for the catalogue. */
+static void test_pools(void **state)
+{
+    (void)state;
+    struct lamp_json j;
+    lamp_json_init(&j, 65536);
+    lamp_api_json_pool(&j, NULL, &(struct lamp_pool_view){ .id = 1, .coins = "" });
+    check_keys("Pool", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_pool_entry(&j, NULL, &(struct lamp_pool_entry){ .id = 1 });
+    check_keys("PoolEntry", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_pool_address(&j, NULL, &(struct lamp_pool_address){ .cname = "" }, NULL);
+    check_keys("PoolAddress", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_json_object(&j, NULL);
+    lamp_api_json_pool_server_fields(&j, &(struct lamp_pool_server){ .id = 1 });
+    lamp_json_array(&j, "addresses");
+    lamp_json_end(&j);
+    lamp_json_end(&j);
+    check_keys("PoolServer", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_pool_endpoint(&j, NULL, &(struct lamp_pool_endpoint){ .id = 1 });
+    check_keys("PoolEndpoint", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_pool_change(&j, NULL, &(struct lamp_pool_change){ .at_us = 1 });
+    check_keys("PoolChange", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_pool_version(&j, &(struct lamp_pool_version){ .no = 1 });
+    check_keys("PoolVersion", &j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_devices),   cmocka_unit_test(test_routes),
         cmocka_unit_test(test_estimates), cmocka_unit_test(test_prices),
-        cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_objects),   cmocka_unit_test(test_pools),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
