@@ -73,6 +73,12 @@ static const struct lamp_opt options[] = {
     OPT("block.approvals", BOOL, approvals, .def = "true",
         .help = "What is unusually wide or one of many is blocked only once a second person has "
                 "approved it."),
+    OPT("alerts.silent", INT, silent_s, .min = 10, .max = 86400, .def = "60", .unit = "s",
+        .help = "A sensor that is not heard of for so long raises an alert."),
+    OPT("alerts.drops", DOUBLE, drops, .max = 100, .def = "1", .unit = "%",
+        .help = "A sensor that misses more of its packets within seconds raises an alert."),
+    OPT("alerts.disk_free", DOUBLE, disk_free, .max = 100, .def = "5", .unit = "%",
+        .help = "Less of the disk of state_dir free raises an alert."),
     OPT("log.level", ENUM, log_level, .values = "error|warn|info|debug", .def = "info",
         .help = "The least urgent lines shown."),
     OPT("log.format", ENUM, log_format, .values = "text|json", .def = "text",

@@ -28,6 +28,8 @@ struct lamp_aggregator_conf {
     struct lamp_strlist never; /* prefixes */
     int64_t list_ttl_s;
     bool approvals;
+    int64_t silent_s;          /* a sensor raises an alert */
+    double drops, disk_free;   /* percent */
     int log_level, log_format; /* enum lamp_log_level; 0 text, 1 JSON */
 };
 

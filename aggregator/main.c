@@ -360,6 +360,10 @@ static int start_threads(struct aggregator *g)
         !g->conf.approvals,
         (uint32_t)g->conf.overlap_s,
         g->keys.next,
+        { .folder = g->conf.state_dir,
+          .silent_us = (uint64_t)g->conf.silent_s * 1000000,
+          .drops = g->conf.drops / 100,
+          .disk_free = g->conf.disk_free / 100 },
     };
     const int err = lamp_writer_start(&writer, &g->writer);
     if (err != LAMP_OK)

@@ -120,6 +120,18 @@ static const struct lamp_route routes[] = {
       { NULL },
       lamp_api_delete_pool_entry },
     { "GET", "/api/v1/lookup", LAMP_ROLE_VIEWER, false, { "q", "at" }, lamp_api_get_lookup },
+    { "GET",
+      "/api/v1/alerts",
+      LAMP_ROLE_VIEWER,
+      false,
+      { "open", "site", "limit", "after" },
+      lamp_api_get_alerts },
+    { "POST",
+      "/api/v1/alerts/{id}/acknowledge",
+      LAMP_ROLE_OPERATOR,
+      false,
+      { NULL },
+      lamp_api_acknowledge },
     { "GET", "/api/v1/events", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_events },
 };
 /* clang-format on */
@@ -263,6 +275,9 @@ static char *render_event(void *app, const struct lamp_event *ev, size_t *out_le
         break;
     case LAMP_EVENT_BLOCK:
         err = lamp_api_write_block(s, ev->id, now_us, &j);
+        break;
+    case LAMP_EVENT_ALERT:
+        err = lamp_api_write_alert(s, ev->id, &j);
         break;
     }
     lamp_api_reader_done(api, s);

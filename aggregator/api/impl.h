@@ -47,6 +47,8 @@ lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,
     lamp_api_get_pool_history, lamp_api_get_pool_entries, lamp_api_add_pool_entry,
     lamp_api_change_pool_entry, lamp_api_delete_pool_entry, lamp_api_get_lookup;
 
+lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge;
+
 /* Has the writer carry a command out; false after answering why not. */
 bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
                   struct lamp_command_result *result);
@@ -76,6 +78,8 @@ LAMP_CHECK int lamp_api_write_miner(const lamp_api *api, lamp_store *s, int64_t 
                                     struct lamp_json *j);
 LAMP_CHECK int lamp_api_write_block(lamp_store *s, int64_t id, uint64_t now_us,
                                     struct lamp_json *j);
+
+LAMP_CHECK int lamp_api_write_alert(lamp_store *s, int64_t id, struct lamp_json *j);
 
 /* Reading a body's fields. Each takes a name that may be missing or null (then the default
  * stays), and answers 400 with the field's name where the value is not what it must be. */

@@ -68,6 +68,8 @@ static void print_help(void)
         "  sensors rotate KEY  have a sensor make a new key\n"
         "  enroll              make a token that lets one sensor in; needs --site\n"
         "  miners [ID]         inside hosts that mine; one of them with its connections\n"
+        "  alerts [all]        what needs a person now; all: also what has ended\n"
+        "  alerts ack ID       say that you know of one\n"
         "  traffic             what else the hosts do, the last hour, largest first\n"
         "  lookup ADDRESS...   where addresses are, whose, and what they are called\n"
         "  blocks              blocks and their state at the sensors\n"
@@ -595,6 +597,35 @@ static int run_audit(lamp_client *c, const struct options *o, char **args, int n
     return run_list(c, o, "audit", lamp_show_audit);
 }
 
+/* The alerts that last, all that are kept (up to 1,000), or a word of who knows of one. */
+static int run_alerts(lamp_client *c, const struct options *o, char **args, int n)
+{
+    char path[64] = "/alerts?limit=1000&open=1";
+    int64_t id;
+    json_t *answer = NULL;
+    const bool ack = n > 0 && streq(args[0], "ack");
+    if (ack && (n < 2 || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK))
+        return usage("'alerts ack' needs the number of an alert");
+    if (!ack && n > 0 && (n > 1 || !streq(args[0], "all")))
+        return usage("there is no 'alerts %.40s'", args[0]);
+    if (ack)
+        snprintf(path, sizeof(path), "/alerts/%" PRId64 "/acknowledge", id);
+    else if (n > 0)
+        snprintf(path, sizeof(path), "/alerts?limit=1000");
+    if (lamp_client_call(c, ack ? "POST" : "GET", path, NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    if (o->json && ack)
+        print_json(answer);
+    else if (o->json)
+        print_json_lines(json_object_get(answer, "alerts"));
+    else if (ack)
+        printf("alert %" PRId64 " acknowledged\n", id);
+    else
+        lamp_show_alerts(answer, now_s());
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
 static const struct command commands[] = {
     { "status", 0, 0, 0, run_status },
     { "sensors", 0, 2, TAKES_SITE | TAKES_NAME, run_sensors },
@@ -605,6 +636,7 @@ static const struct command commands[] = {
     { "release", 1, 1, 0, run_release },
     { "sites", 0, 0, 0, run_sites },
     { "audit", 0, 0, 0, run_audit },
+    { "alerts", 0, 2, 0, run_alerts },
     { "miners", 0, 1, 0, run_miners },
     { "traffic", 0, 0, 0, run_traffic },
     { "lookup", 1, LOOKUPS, 0, run_lookup },

@@ -744,3 +744,34 @@ void lamp_show_addresses(const json_t *list)
     }
     print_table(t);
 }
+
+void lamp_show_alerts(const json_t *answer, double now)
+{
+    static const char *const heads[] = { "ID",    "SEVERITY", "KIND",     "SITE",
+                                         "LASTS", "SEEN",     "KNOWN TO", "TEXT" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(json_object_get(answer, "alerts"), i, v)
+    {
+        char id[CELL], severity[CELL], kind[CELL], site[CELL], lasts[CELL], seen[CELL], by[CELL],
+            text[CELL];
+        snprintf(id, CELL, "%" PRId64, num(v, "id"));
+        snprintf(seen, CELL, "%" PRId64, num(v, "count"));
+        const char *const cells[] = {
+            id,
+            str(v, "severity", severity),
+            str(v, "kind", kind),
+            str(v, "site", site),
+            json_is_number(json_object_get(v, "resolved")) ? "ended" : age(v, "raised", now, lasts),
+            seen,
+            str(v, "acknowledged_by", by),
+            str(v, "text", text),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+    if (num(answer, "refused"))
+        printf("%" PRId64 " alerts found no room\n", num(answer, "refused"));
+}

@@ -14,6 +14,7 @@ enum lamp_command_kind {
     LAMP_CMD_MARK,
     LAMP_CMD_DECIDE,
     LAMP_CMD_HOLD,
+    LAMP_CMD_ACK,      /* a person knows of alert_id */
     LAMP_CMD_TOKEN,    /* makes a token: digest, site, name (or ""), ttl_s */
     LAMP_CMD_ENROLL,   /* a key shows a token: key, digest, name (which it would like) */
     LAMP_CMD_ADMIT,    /* lets a key in: key, site, name */
@@ -46,6 +47,8 @@ struct lamp_command {
     /* MARK */
     int64_t miner_id;
     enum lamp_mark mark;
+
+    int64_t alert_id; /* ACK */
 
     /* keys and tokens, with site and ttl_s above */
     int64_t key_id;

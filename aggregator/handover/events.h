@@ -9,12 +9,18 @@
 
 typedef struct lamp_events lamp_events;
 
-enum lamp_event_kind { LAMP_EVENT_STATUS, LAMP_EVENT_SENSOR, LAMP_EVENT_MINER, LAMP_EVENT_BLOCK };
+enum lamp_event_kind {
+    LAMP_EVENT_STATUS,
+    LAMP_EVENT_SENSOR,
+    LAMP_EVENT_MINER,
+    LAMP_EVENT_BLOCK,
+    LAMP_EVENT_ALERT
+};
 
 struct lamp_event {
     uint64_t seq; /* from 1 */
     enum lamp_event_kind kind;
-    int64_t id;    /* miner or block; 0 for status */
+    int64_t id;    /* miner, block or alert; 0 for status */
     char name[65]; /* sensor */
 };
 

@@ -23,7 +23,8 @@ enum {
 static const char *const names[] = { [LAMP_EVENT_STATUS] = "status",
                                      [LAMP_EVENT_SENSOR] = "sensor",
                                      [LAMP_EVENT_MINER] = "miner",
-                                     [LAMP_EVENT_BLOCK] = "block" };
+                                     [LAMP_EVENT_BLOCK] = "block",
+                                     [LAMP_EVENT_ALERT] = "alert" };
 
 struct stream {
     struct stream *next, **prev;

@@ -21,6 +21,26 @@ int lamp_sqlite_op_pair_find(lamp_store *s, struct lamp_track_pair *p)
     return LAMP_OK;
 }
 
+int lamp_sqlite_op_pair_mark(lamp_store *s, const struct lamp_track_pair *p,
+                             struct lamp_pair_mark *out)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st = LAMP_QUERY(
+        q,
+        "SELECT coalesce(max(iif(server = ?4 AND server_port = ?5 AND ip_proto = ?6, mark, 0)), 0),"
+        " coalesce(max(mark = 1), 0) FROM pair WHERE site = ?1 AND client = ?2 AND vlan = ?3"
+        " AND mark > 0",
+        lamp_int(p->site_ref), lamp_addr_blob(&p->client), lamp_int(p->vlan),
+        lamp_addr_blob(&p->server), lamp_int(p->server_port), lamp_int(p->ip_proto));
+    const int got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got ? got : LAMP_ESTORE;
+    out->mark = (enum lamp_mark)sqlite3_column_int(st, 0);
+    out->rig = sqlite3_column_int(st, 1) != 0;
+    sqlite3_reset(st);
+    return LAMP_OK;
+}
+
 int lamp_sqlite_op_pair_save(lamp_store *s, const struct lamp_track_pair *p)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;

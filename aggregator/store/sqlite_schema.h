@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 12 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 13 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
+#include "aggregator/store/sqlite_alerts_schema.h"
 #include "aggregator/store/sqlite_pools_schema.h"
 
-#define LAMP_SCHEMA_LATEST 12
+#define LAMP_SCHEMA_LATEST 13
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -253,4 +254,5 @@ static const char lamp_schema_11[] =
 static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema,   lamp_schema_2, lamp_schema_3, lamp_schema_4,  lamp_schema_5,  lamp_schema_6,
     lamp_schema_7, lamp_schema_8, lamp_schema_9, lamp_schema_10, lamp_schema_11, lamp_schema_pools,
+    lamp_schema_alerts,
 };

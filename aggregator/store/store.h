@@ -5,6 +5,7 @@
  * the callback only. docs/ADD_A_STORE.md says how to add a backend. */
 #pragma once
 
+#include "aggregator/store/alerts.h"
 #include "common/addr.h"
 #include "common/err.h"
 #include "common/estimate.h"
@@ -362,6 +363,11 @@ LAMP_CHECK int lamp_store_key_find(lamp_store *s, const char *key, int64_t id,
 /* Tokens that can still be used, newest first. */
 LAMP_CHECK int lamp_store_tokens(lamp_store *s, uint64_t now_us, lamp_enroll_token_fn *fn,
                                  void *arg);
+
+/* Alerts, the newest first. */
+LAMP_CHECK int lamp_store_alerts(lamp_store *s, const struct lamp_alert_filter *f,
+                                 lamp_alert_view_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_alert_counts(lamp_store *s, struct lamp_alert_counts *out);
 
 /* Goes through the chain of hashes. *out_bad_no: the first row that was changed, or before which
  * one is missing; 0: the chain holds. */

@@ -224,6 +224,14 @@ LAMP_CHECK int lamp_store_pair_find(lamp_store *s, struct lamp_track_pair *p);
 /* Inserts or replaces; a mark stays. Forgets unmarked pairs of more than LAMP_PAIR_US before. */
 LAMP_CHECK int lamp_store_pair_save(lamp_store *s, const struct lamp_track_pair *p);
 
+/* What operators said of a pair (its key is looked at), and whether one of its client's is wanted. */
+struct lamp_pair_mark {
+    enum lamp_mark mark;
+    bool rig; /* some pair of the client is sanctioned */
+};
+LAMP_CHECK int lamp_store_pair_mark(lamp_store *s, const struct lamp_track_pair *p,
+                                    struct lamp_pair_mark *out);
+
 /* Marks all servers that a miner mined at of late. LAMP_ENOENT: no such miner. */
 LAMP_CHECK int lamp_store_miner_mark(lamp_store *s, int64_t miner_id, enum lamp_mark mark,
                                      const char *by, const char *reason, uint64_t now_us);
@@ -352,3 +360,22 @@ LAMP_CHECK int lamp_store_list_status(lamp_store *s, int64_t sensor_ref,
 /* Notes what a sensor says of a set that is no block list. */
 LAMP_CHECK int lamp_store_set_status(lamp_store *s, int64_t sensor_ref,
                                      const struct lamp_set_status *st, uint64_t now_us);
+
+/* ---- alerts ---- */
+
+/* Notes that a condition holds. *out_new: it did not before. *out_id: of the alert; 0: nothing changed,
+ * since it was seen less than a minute ago. LAMP_EFULL: no room; counted. */
+LAMP_CHECK int lamp_store_alert_raise(lamp_store *s, const struct lamp_alert *a, uint64_t now_us,
+                                      int64_t *out_id, bool *out_new);
+
+/* Notes that it holds no longer. *out_id 0: it did not. */
+LAMP_CHECK int lamp_store_alert_resolve(lamp_store *s, enum lamp_alert_kind kind,
+                                        const char *subject, uint64_t now_us, int64_t *out_id);
+
+/* Notes that a person knows of it; who did so first stays. LAMP_ENOENT. */
+LAMP_CHECK int lamp_store_alert_ack(lamp_store *s, int64_t id, const char *by, uint64_t now_us);
+
+/* Lends kind and subject of alerts that last and whose miner was last heard of before before_us. fn must
+ * not call the store. */
+LAMP_CHECK int lamp_store_alerts_quiet(lamp_store *s, uint64_t before_us, lamp_alert_view_fn *fn,
+                                       void *arg);

@@ -139,6 +139,13 @@ static int note_key(const struct lamp_merge *m, struct work *k)
     return err;
 }
 
+static int note_spool(const struct lamp_merge *m, const struct work *k)
+{
+    const struct lamp_hello *h = &k->letter->msg->u.hello;
+    return lamp_alarms_spool(m->alarms, k->sensor.id, k->sensor.site, h->spool_bytes,
+                             h->spool_quota_bytes, k->letter->at_us);
+}
+
 static int on_key_rotate(const struct lamp_merge *m, struct work *k)
 {
     const struct lamp_key_rotate *r = &k->letter->msg->u.key_rotate;
@@ -192,7 +199,7 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
     note_clock(k, h->t_real_us, k->letter->at_us);
     if (k->letter->shared_key)
         k->delta.shared_key_us = k->letter->at_us;
-    return LAMP_OK;
+    return note_spool(m, k);
 }
 
 static void on_ping(const struct lamp_merge *m, struct work *k)
@@ -257,14 +264,30 @@ static int skip_record(const struct lamp_merge *m, struct work *k,
                                                     k->letter->at_us, "unreadable" });
 }
 
+struct tracking {
+    const struct lamp_merge *m;
+    const struct work *k;
+};
+
 static bool covered(const struct lamp_miner_target *t, void *arg)
 {
-    return lamp_blocklist_covers(((const struct lamp_merge *)arg)->blocks, t);
+    return lamp_blocklist_covers(((const struct tracking *)arg)->m->blocks, t);
 }
 
 static void miner_touched(int64_t id, void *arg)
 {
-    lamp_touched_add(((const struct lamp_merge *)arg)->touched, LAMP_EVENT_MINER, id, "");
+    lamp_touched_add(((const struct tracking *)arg)->m->touched, LAMP_EVENT_MINER, id, "");
+}
+
+static int mined(const struct lamp_track_conn *c, const struct lamp_conn_row *delta, void *arg)
+{
+    const struct tracking *t = arg;
+    const struct lamp_guard_news news = { .site = t->k->sensor.site,
+                                          .sensor = t->k->sensor.id,
+                                          .conn = c,
+                                          .delta = delta,
+                                          .now_us = t->k->letter->at_us };
+    return lamp_guard_mined(t->m->guard, &news);
 }
 
 /* The first record of a stream: since the last interval of the streams before nobody watched. */
@@ -297,7 +320,8 @@ static int merge_record(const struct lamp_merge *m, struct work *k, struct lamp_
     const int64_t error_us = clock_error_us(k, b);
     if (error_us)
         put_right(b, error_us);
-    const struct lamp_tracker tracker = { m->store, covered, miner_touched, (void *)(uintptr_t)m };
+    struct tracking tracking = { m, k };
+    const struct lamp_tracker tracker = { m->store, covered, miner_touched, &tracking, mined };
     const struct lamp_record rec = { &k->sensor, st->ref, s->seq, k->letter->at_us };
     err = s->seq == 1 ? note_pause(m, k, st, b) : LAMP_OK;
     if (err == LAMP_OK)

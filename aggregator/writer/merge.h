@@ -5,6 +5,7 @@
 #pragma once
 
 #include "aggregator/handover/events.h"
+#include "aggregator/policy/guard.h"
 #include "aggregator/writer/answers.h"
 #include "aggregator/writer/blocklist.h"
 #include "aggregator/writer/keyring.h"
@@ -21,6 +22,8 @@ struct lamp_merge {
     bool *watch_changed; /* set where a record adds to the watch list */
     lamp_keyring *keyring;
     lamp_touched *touched;
+    lamp_alarms *alarms;
+    lamp_guard *guard;
     struct lamp_answers *answers;
     uint64_t epoch;                                /* of the database */
     uint32_t interval_ms;                          /* between summaries, told to sensors */

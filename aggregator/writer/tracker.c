@@ -424,6 +424,8 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
     if (err == LAMP_OK)
         err = lamp_store_minute(t->store, c, at_us / MINUTE_US, rec->stream_ref, rec->seq, row,
                                 squares_of(row));
+    if (err == LAMP_OK && c->row.verdict >= LAMP_VERDICT_SUSPECTED && t->mined)
+        err = t->mined(c, row, t->arg);
     return err;
 }
 

@@ -17,6 +17,10 @@ struct lamp_tracker {
     /* A miner's row has changed. */
     void (*touched)(int64_t miner_id, void *arg);
     void *arg;
+
+    /* A connection that is at least suspected to mine was merged: as it stands, and what the record
+     * added to it. NULL: nobody asks. Returns LAMP_OK or what the merge shall fail with. */
+    int (*mined)(const struct lamp_track_conn *c, const struct lamp_conn_row *delta, void *arg);
 };
 
 /* Which record a batch came in. */

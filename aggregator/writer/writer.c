@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/writer/writer.h"
 
+#include "aggregator/policy/guard.h"
 #include "aggregator/writer/merge.h"
 #include "aggregator/writer/poolbook.h"
 #include "common/clock.h"
@@ -33,6 +34,8 @@ struct lamp_writer {
     lamp_keyring *keyring;
     lamp_watchlist *watch;
     lamp_sets *sets;
+    lamp_alarms *alarms;
+    lamp_guard *guard;
     uint64_t
         watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
     lamp_touched *touched;
@@ -143,12 +146,25 @@ static int build_never(void *arg, const char *site, uint64_t now_us, struct lamp
 
 static void close_lists(lamp_writer *w)
 {
+    w->guard = lamp_guard_free(w->guard);
+    w->alarms = lamp_alarms_free(w->alarms);
     w->sets = lamp_sets_close(w->sets);
     w->watch = lamp_watchlist_close(w->watch);
     w->blocks = lamp_blocklist_close(w->blocks);
 }
 
-/* Opens, or after a roll-back opens anew, the lists and what they are made of. */
+static int open_guard(lamp_writer *w)
+{
+    struct lamp_guard_cfg guard = { .store = w->store };
+    struct lamp_alarms_cfg alarms = w->cfg.alarms;
+    alarms.store = w->store;
+    alarms.touched = w->touched;
+    const int err = lamp_alarms_new(&alarms, &w->alarms);
+    guard.alarms = w->alarms;
+    return err == LAMP_OK ? lamp_guard_new(&guard, &w->guard) : err;
+}
+
+/* Opens, or after a roll-back opens anew, what remembers something of the database. */
 static int open_lists(lamp_writer *w)
 {
     const uint64_t now_us = lamp_clock_real_us();
@@ -163,6 +179,8 @@ static int open_lists(lamp_writer *w)
     int err = lamp_blocklist_open(&blocks, &w->blocks);
     if (err == LAMP_OK)
         err = lamp_watchlist_open(w->store, w->cfg.catalogue, now_us, &w->watch);
+    if (err == LAMP_OK)
+        err = open_guard(w);
     if (err != LAMP_OK)
         return err;
     const struct lamp_sets_cfg sets = {
@@ -308,6 +326,11 @@ static void finish(lamp_writer *w, int err)
         if (err == LAMP_OK)
             err = lamp_keyring_expire(w->keyring, now_us);
     }
+    if (err == LAMP_OK && lamp_alarms_due_us(w->alarms) <= now_us) {
+        err = begin(w);
+        if (err == LAMP_OK)
+            err = lamp_alarms_tick(w->alarms, now_us);
+    }
     if (err == LAMP_OK && w->blocks_changed)
         err = begin(w);
     if (err == LAMP_OK && w->blocks_changed)
@@ -422,6 +445,8 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
         if (err == LAMP_OK && r->n_changed && w->watch_us == 0)
             w->watch_us = lamp_clock_mono_us();
         return err;
+    case LAMP_CMD_ACK:
+        return lamp_store_alert_ack(w->store, c->alert_id, c->actor, now_us);
     case LAMP_CMD_MARK:
         return on_mark(w, c, now_us);
     default:
@@ -435,7 +460,8 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
 {
     if (c->kind >= LAMP_CMD_TOKEN)
         return LAMP_OK; /* the keyring, or the poolbook, has said it */
-    static const char *const actions[] = { "block", "unblock", "mark", "refuse", "release" };
+    static const char *const actions[] = { "block",  "unblock", "mark",
+                                           "refuse", "release", "acknowledge" };
     char object[LAMP_NAME_MAX + 16], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];
     const char *action = c->kind == LAMP_CMD_DECIDE && c->approve ? "approve"
                          : c->kind == LAMP_CMD_HOLD && c->approve ? "hold"
@@ -443,6 +469,8 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
                                                                   : actions[c->kind];
     if (c->kind == LAMP_CMD_HOLD)
         snprintf(object, sizeof(object), "site %s", c->site);
+    else if (c->kind == LAMP_CMD_ACK)
+        snprintf(object, sizeof(object), "alert %lld", (long long)c->alert_id);
     else if (c->kind == LAMP_CMD_MARK)
         snprintf(object, sizeof(object), "miner %lld", (long long)c->miner_id);
     else
@@ -462,6 +490,8 @@ static void touch(lamp_writer *w, const struct lamp_command *c, const struct lam
         return;
     if (c->kind == LAMP_CMD_MARK) {
         lamp_touched_add(w->touched, LAMP_EVENT_MINER, c->miner_id, "");
+    } else if (c->kind == LAMP_CMD_ACK) {
+        lamp_touched_add(w->touched, LAMP_EVENT_ALERT, c->alert_id, "");
     } else if (c->kind != LAMP_CMD_HOLD) {
         w->blocks_changed = true;
         lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, r->block_id, "");
@@ -505,6 +535,8 @@ static int take_letters(lamp_writer *w)
                                       .sets = w->sets,
                                       .watch = w->watch,
                                       .watch_changed = &watch_changed,
+                                      .alarms = w->alarms,
+                                      .guard = w->guard,
                                       .touched = w->touched,
                                       .answers = &w->answers,
                                       .epoch = w->epoch,
@@ -547,8 +579,10 @@ static int wait_ms(const lamp_writer *w)
     const uint64_t events = left_us(lamp_touched_due_us(w->touched), mono_us);
     const uint64_t watch = left_us(watch_due_us(w), mono_us);
     const uint64_t keys = left_us(lamp_keyring_due_us(w->keyring), now_us);
+    const uint64_t alarms = left_us(lamp_alarms_due_us(w->alarms), now_us);
     const uint64_t first = lists < events ? lists : events;
-    const uint64_t second = watch < keys ? watch : keys;
+    uint64_t second = watch < keys ? watch : keys;
+    second = alarms < second ? alarms : second;
     return lamp_clock_poll_ms(first < second ? first : second);
 }
 
@@ -632,6 +666,7 @@ int lamp_writer_start(const struct lamp_writer_cfg *cfg, lamp_writer **out)
     if (!w)
         return LAMP_ENOMEM;
     w->cfg = *cfg;
+    w->cfg.alarms.started_us = lamp_clock_real_us();
     w->store = cfg->store;
     lamp_answers_init(&w->answers);
     w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

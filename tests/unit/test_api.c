@@ -153,6 +153,8 @@ static void *play_writer(void *arg)
             } else if (cmd.kind == LAMP_CMD_MARK) {
                 if (!fake_store_mark(&cmd))
                     r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "No such miner." };
+            } else if (cmd.kind == LAMP_CMD_ACK) {
+                r.err = cmd.alert_id == 2 ? LAMP_OK : LAMP_ENOENT;
             } else if (cmd.kind == LAMP_CMD_HOLD) {
                 r.err = cmd.approve ? LAMP_OK : LAMP_EAGAIN;
             } else if (cmd.kind == LAMP_CMD_DECIDE && cmd.block_id == 998) {
@@ -264,8 +266,8 @@ static void test_every_route_needs_its_role(void **state)
         struct answer a;
         char path[128];
         const char *brace = strchr(routes[i].path, '{');
-        snprintf(path, sizeof(path), "%.*s%s", (int)strcspn(routes[i].path, "{"), routes[i].path,
-                 brace ? "1" : "");
+        snprintf(path, sizeof(path), "%.*s%s%s", (int)strcspn(routes[i].path, "{"), routes[i].path,
+                 brace ? "1" : "", brace ? strchr(brace, '}') + 1 : "");
         if (routes[i].role == LAMP_ROLE_NONE)
             continue;
         call(routes[i].method, path, "Content-Type: application/json", NULL, &a);
@@ -813,6 +815,13 @@ static const struct {
     { "hold berlin", 0, "held" },
     { "release berlin", 0, "another person" },
     { "audit", 0, "site x" },
+    { "alerts", 0, "sensor-silent" },
+    { "alerts all", 0, "ended" },
+    { "--json alerts", 0, "\"technique\":\"T1496\"" },
+    { "alerts some", 2, "there is no 'alerts some'" },
+    { "alerts ack", 2, "needs the number" },
+    { "alerts ack 2", 0, "alert 2 acknowledged" },
+    { "alerts ack 99", 1, "not found" },
     { "", 2, "no command given" },
     { "fly", 2, "there is no command 'fly'" },
     { "mark 3 dismissed", 0, "miner 3 is marked dismissed" },

@@ -4,6 +4,7 @@
 #include "aggregator/api/api.h"
 #include "aggregator/api/estimates.h"
 #include "aggregator/api/json.h"
+#include "aggregator/api/json_alerts.h"
 #include "aggregator/api/pools_json.h"
 #include "common/io.h"
 #include "tests/support/test.h"
@@ -281,6 +282,10 @@ static void test_objects(void **state)
     lamp_json_init(&j, 65536);
     lamp_api_json_token(&j, &(struct lamp_enroll_token){ .id = 1 }, NULL);
     check_keys("Enrollment", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_alert(&j, &(struct lamp_alert_view){ .id = 1 });
+    check_keys("Alert", &j);
 
     lamp_json_init(&j, 65536);
     lamp_api_json_address(&j, &(struct lamp_address_view){ .host_name = "" });

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls about alerts. */
+#include "aggregator/api/impl.h"
+
+#include "aggregator/api/json_alerts.h"
+#include "common/text.h"
+
+#include <stdio.h>
+
+enum { LIMIT = 200, LIMIT_MAX = 1000 };
+
+struct list {
+    struct lamp_json *j;
+    uint32_t n;
+    int64_t last;
+};
+
+static bool add_alert(const struct lamp_alert_view *v, void *arg)
+{
+    struct list *l = arg;
+    lamp_api_json_alert(l->j, v);
+    l->n++;
+    l->last = v->id;
+    return true;
+}
+
+int lamp_api_write_alert(lamp_store *s, int64_t id, struct lamp_json *j)
+{
+    struct list l = { .j = j };
+    const int err = lamp_store_alerts(s, &(struct lamp_alert_filter){ .id = id }, add_alert, &l);
+    return err ? err : l.n ? LAMP_OK : LAMP_ENOENT;
+}
+
+/* A number in the query; false after answering what is wrong. */
+static bool read_number(const struct lamp_request *req, struct lamp_reply *reply, const char *name,
+                        int64_t max, int64_t *out)
+{
+    const char *text = lamp_request_query(req, name);
+    if (!text || lamp_text_int(text, 1, max, out) == LAMP_OK)
+        return true;
+    lamp_reply_error(reply, 400, "invalid", name, "This must be a number from 1 to %lld.",
+                     (long long)max);
+    return false;
+}
+
+void lamp_api_get_alerts(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    struct lamp_json *j = &reply->json;
+    struct lamp_alert_filter f = { .site = lamp_request_query(req, "site") };
+    struct lamp_alert_counts counts;
+    struct list l = { .j = j };
+    int64_t limit = LIMIT;
+    const char *open = lamp_request_query(req, "open");
+    if (!read_number(req, reply, "limit", LIMIT_MAX, &limit) ||
+        !read_number(req, reply, "after", INT64_MAX, &f.after_id))
+        return;
+    if (open && !streq(open, "0") && !streq(open, "1")) {
+        lamp_reply_error(reply, 400, "invalid", "open", "This must be 0 or 1.");
+        return;
+    }
+    f.open = open && *open == '1';
+    f.limit = (uint32_t)limit;
+    lamp_store *s = lamp_api_reader(app);
+    int err = lamp_store_alert_counts(s, &counts);
+    lamp_json_object(j, NULL);
+    lamp_json_array(j, "alerts");
+    if (!err)
+        err = lamp_store_alerts(s, &f, add_alert, &l);
+    lamp_json_end(j);
+    if (l.n == f.limit)
+        lamp_json_int(j, "next", l.last);
+    else
+        lamp_json_null(j, "next");
+    lamp_json_uint(j, "open", counts.open);
+    lamp_json_uint(j, "unacknowledged", counts.unacknowledged);
+    lamp_json_uint(j, "refused", counts.refused);
+    lamp_json_end(j);
+    if (err)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}
+
+void lamp_api_acknowledge(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    struct lamp_command cmd = { .kind = LAMP_CMD_ACK, .alert_id = req->id };
+    struct lamp_command_result result;
+    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
+    if (!lamp_api_run(app, &cmd, reply, &result))
+        return;
+    lamp_store *s = lamp_api_reader(app);
+    if (lamp_api_write_alert(s, req->id, &reply->json) != LAMP_OK)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json_alerts: alerts and what belongs to them as the JSON objects of docs/api/openapi.yaml. Pure. */
+#pragma once
+
+#include "aggregator/store/store.h"
+#include "common/json.h"
+
+void lamp_api_json_alert(struct lamp_json *j, const struct lamp_alert_view *v);

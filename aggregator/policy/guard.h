@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* guard: what is done about mining that the writer learns of. For each connection with news it raises
+ * alerts. The writer thread's, inside its transactions. */
+#pragma once
+
+#include "aggregator/policy/alarms.h"
+
+typedef struct lamp_guard lamp_guard;
+
+struct lamp_guard_cfg {
+    lamp_store *store; /* all borrowed */
+    lamp_alarms *alarms;
+};
+
+/* News of a connection that is at least suspected to mine. */
+struct lamp_guard_news {
+    const char *site, *sensor;
+    const struct lamp_track_conn *conn;
+    const struct lamp_conn_row *delta; /* what the record added */
+    uint64_t now_us;
+};
+
+LAMP_CHECK int lamp_guard_new(const struct lamp_guard_cfg *cfg, lamp_guard **out);
+lamp_guard *lamp_guard_free(lamp_guard *g);
+
+/* LAMP_ESTORE, LAMP_ENOMEM. */
+LAMP_CHECK int lamp_guard_mined(lamp_guard *g, const struct lamp_guard_news *news);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fake store's alerts and what belongs to them. */
+#include "tests/support/fake_store.h"
+
+int lamp_store_alerts(lamp_store *s, const struct lamp_alert_filter *f, lamp_alert_view_fn *fn,
+                      void *arg)
+{
+    static const struct lamp_alert_view rows[] = {
+        { .id = 2,
+          .kind = LAMP_ALERT_MINER_CONFIRMED,
+          .subject = "10.1.0.23 at " FAKE_SITE,
+          .site = FAKE_SITE,
+          .text = FAKE_HOSTILE,
+          .miner_id = 3,
+          .count = 4,
+          .first_us = FAKE_NOW_US,
+          .raised_us = FAKE_NOW_US,
+          .last_us = FAKE_NOW_US },
+        { .id = 1,
+          .kind = LAMP_ALERT_SENSOR_SILENT,
+          .subject = "sensor " FAKE_SENSOR,
+          .site = FAKE_SITE,
+          .text = "Nothing was heard.",
+          .count = 1,
+          .first_us = FAKE_NOW_US,
+          .raised_us = FAKE_NOW_US,
+          .last_us = FAKE_NOW_US,
+          .acked_us = FAKE_NOW_US,
+          .acked_by = "ann" },
+    };
+    (void)s;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct lamp_alert_view v = rows[i];
+        if (!f->open && !f->id && v.id == 1)
+            v.resolved_us = FAKE_NOW_US;
+        if ((!f->id || f->id == v.id) && (!f->after_id || v.id < f->after_id) && !fn(&v, arg))
+            break;
+    }
+    return LAMP_OK;
+}
+
+int lamp_store_alert_counts(lamp_store *s, struct lamp_alert_counts *out)
+{
+    (void)s;
+    *out = (struct lamp_alert_counts){ .kept = 2, .open = 2, .unacknowledged = 1, .refused = 5 };
+    return LAMP_OK;
+}
