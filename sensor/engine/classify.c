@@ -197,6 +197,11 @@ struct lamp_conn *lamp_inspect_conn(lamp_inspect *s)
     return &s->session.conn;
 }
 
+void lamp_inspect_named(lamp_inspect *s)
+{
+    lamp_session_refresh(&s->session);
+}
+
 bool lamp_inspect_swapped(const lamp_inspect *s)
 {
     return s->swapped;

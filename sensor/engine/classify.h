@@ -73,6 +73,9 @@ enum lamp_interest lamp_classify_stream(lamp_classify *c, lamp_inspect *s, enum 
  * Valid until lamp_classify_close(). */
 struct lamp_conn *lamp_inspect_conn(lamp_inspect *s);
 
+/* The engine has put a name into the connection: looks up the pool that it belongs to. */
+void lamp_inspect_named(lamp_inspect *s);
+
 /* Whether the classifier found that facts.client is in truth the pool. */
 bool lamp_inspect_swapped(const lamp_inspect *s);
 

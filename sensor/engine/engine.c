@@ -265,17 +265,22 @@ static void track_close(lamp_engine *e, struct track *k)
 }
 
 /* How the other side is called: what the client asked for by name, or what DNS said. */
-static void fill_names(const lamp_engine *e, const struct lamp_flow *f, struct lamp_conn *c)
+static void fill_names(const lamp_engine *e, const struct track *k)
 {
     if (!e->rollup)
         return;
+    const struct lamp_flow *f = k->flow;
+    struct lamp_conn *c = k->conn;
     const struct lamp_rollup_mark mark = { f->name, f->app };
     const char *asked = lamp_rollup_mark_name(e->rollup, &mark);
     if ((f->app == LAMP_APP_TLS || f->app == LAMP_APP_HTTPS) && *asked && !c->sni[0])
         snprintf(c->sni, sizeof(c->sni), "%s", asked);
-    if (!c->server_name[0])
-        snprintf(c->server_name, sizeof(c->server_name), "%s",
-                 *asked ? asked : lamp_rollup_dns_name(e->rollup, &c->server, f->first_us));
+    if (c->server_name[0])
+        return;
+    snprintf(c->server_name, sizeof(c->server_name), "%s",
+             *asked ? asked : lamp_rollup_dns_name(e->rollup, &c->server, f->first_us));
+    if (c->server_name[0] && k->inspect)
+        lamp_inspect_named(k->inspect); /* no line may come that would look it up */
 }
 
 /* What the engine knows of a connection and classify does not. */
@@ -294,7 +299,7 @@ static void fill_conn(const lamp_engine *e, const struct track *k, bool ended)
     c->ended = ended;
     c->first_us = f->first_us;
     c->last_us = f->last_us;
-    fill_names(e, f, c);
+    fill_names(e, k);
 }
 
 /* One delivery to classify. */
@@ -331,7 +336,7 @@ static void settle(lamp_engine *e, struct track *k, const struct delivery *d)
         if (k->conn) {
             k->conn->id = e->next_id;
             e->next_id += e->id_step;
-            fill_names(e, k->flow, k->conn); /* classify looks the name up */
+            fill_names(e, k);
             k->flow->keep = true;
             e->conns_live++;
         }

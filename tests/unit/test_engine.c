@@ -513,9 +513,42 @@ static void test_one_direction(void **state)
     }
 }
 
+/* A pool that is asked by name once, in the only message there is, is still looked up. */
+static void test_named_by_one_request(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"id\":1,\"method\":\"getwork\",\"params\":[]}";
+    lamp_catalogue *catalogue;
+    char why[256], request[512];
+    assert_int_equal(lamp_catalogue_load(LAMP_DATA, &catalogue, why, sizeof(why)), LAMP_OK);
+    const struct lamp_rollup_cfg rollup = { .memory_bytes = 1 << 20 };
+    const struct lamp_engine_cfg cfg = { .memory_bytes = 4 << 20,
+                                         .catalogue = catalogue,
+                                         .rollup = &rollup };
+    struct out o = { .n = 0 };
+    lamp_engine *e;
+    struct talk t;
+    assert_int_equal(lamp_engine_new(&cfg, on_end, &o, &e), LAMP_OK);
+    start(&t, e, true);
+    snprintf(request, sizeof(request),
+             "POST / HTTP/1.1\r\nHost: 2miners.com:3333\r\nAuthorization: Basic dTpw\r\n"
+             "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(body), body);
+    send_bytes(&t, 0, request, strlen(request));
+    finish(&t);
+    assert_int_equal(o.n, 1);
+    assert_string_equal(o.conn.family, "getwork");
+    assert_string_equal(o.conn.server_name, "2miners.com");
+    assert_non_null(o.conn.pool);
+    assert_string_equal(o.conn.pool, "2Miners");
+    lamp_engine_free(e);
+    lamp_catalogue_free(catalogue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_named_by_one_request),
         cmocka_unit_test(test_found_midway),
         cmocka_unit_test(test_split_anywhere),
         cmocka_unit_test(test_tiny_and_doubled),
