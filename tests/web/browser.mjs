@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Debian's Chromium through playwright-core, with a folder of its own, and what every browser test
 // checks: nothing on the console, no request to anywhere else.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,7 @@ export function environment() {
   const modules = process.env.LAMP_WEB_MODULES ?? '';
   const need = [
     [CHROMIUM, 'Debian package chromium'], [join(modules, 'playwright-core'), 'build target web'],
+    [join(modules, 'axe-core'), 'build target web'],
     [join(process.env.LAMP_WEB_DIST ?? '', 'index.html'), 'build target web'],
   ];
   for (const [path, from] of need) {
@@ -68,6 +69,14 @@ export function watch(page, origin, faults) {
     const url = request.url();
     if (!url.startsWith(origin) && !url.startsWith('data:')) faults.push(`foreign request: ${url}`);
   });
+}
+
+/** The violations that axe-core finds on the page, a line each; it runs by the debugger, past the CSP. */
+export async function axe(page) {
+  const source = readFileSync(join(process.env.LAMP_WEB_MODULES ?? '', 'axe-core/axe.min.js'), 'utf8');
+  await page.evaluate(`if (!window.axe) { ${source} }`);
+  const { violations } = await page.evaluate('axe.run(document, { resultTypes: ["violations"] })');
+  return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(' ')}: ${n.failureSummary?.split('\n')[1] ?? ''}`));
 }
 
 export async function login(page, user, password) {

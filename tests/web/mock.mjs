@@ -112,7 +112,18 @@ function world() {
         error: i === 2 ? 'nft: entry 12 is on the never list (gateway 10.3.0.1)' : null, serial: 41, at: now() - 600,
         hits: { packets: 1204 * i, bytes: 72240 * i } })) },
   ];
-  return { miners, sensors, blocks, next: 2, traffic: 4.2e10 };
+  blocks.push({ ...blocks[0], id: 2, target: '198.18.0.0/15', reason: HOSTILE.bidi, created_by: 'eve', active: false, sensors: [],
+    approval: { state: 'waiting', needs: `wider than a /24: ${HOSTILE.markup}`, by: null, at: null } });
+  blocks[0].approval = null;
+  const sites = [...new Set(sensors.map((s) => s.site))].map((site, i) => ({
+    site, sensors: 1, latitude: [51.92, 41.15, 54.35][i] ?? null, longitude: [4.48, -8.61, 18.65][i] ?? null,
+    held: i === 1 ? { by: 'eve', at: now() - 600, serial: 40, release_asked_by: null } : null }));
+  const keys = sensors.map((s, i) => ({ id: i + 1, sensor: s.id, site: s.site, key: 'k'.repeat(40),
+    fingerprint: '8051-85e2-1aa1-51b1-d9ef-5c55-0ae8-5f4e', state: i === 2 ? 'revoked' : 'active', added: now() - 90000, added_by: 'file',
+    used: now() - 80000, expires: null, ended: null, ended_by: i === 2 ? 'eve' : null, replace: null }));
+  const pending = [{ id: 7, key: 'p'.repeat(40), fingerprint: '5f34-b19c-687c-c3c4-563a-ca36-82ee-350f', name: HOSTILE.markup, site: HOSTILE.bidi,
+    version: '0.1.0', address: '192.0.2.77', first: now() - 400, last: now() - 4, asks: 12 }];
+  return { miners, sensors, blocks, sites, keys, pending, next: 3, traffic: 4.2e10 };
 }
 
 function status(w) {
@@ -140,6 +151,18 @@ function detail(m) {
   }));
   return { ...m, connection_list: list, minutes };
 }
+
+const bytesOf = (mining, wallet) => ({ mining, wallet });
+const coinShares = (by) => [['XMR', 5.9e6, 4e5], ['BTC', 4.6e6, 9e5], [HOSTILE.bidi, 3e5, 0], [null, 0, 2e5]].map(([coin, mining, wallet], i) => ({
+  coin, of: [by === 'wallet' ? miner(1).wallets[0] : 'Rotterdam', 'Porto', HOSTILE.markup, null][i], site: by === 'host' || by === 'site' ? 'Porto' : null,
+  bytes: bytesOf(mining, wallet), connections: 3, hosts: 2, last: now() - 60 }));
+function coinPoints(step) {
+  const start = (Math.floor(now() / step) - 40) * step;
+  return Array.from({ length: 40 }, (_, i) => ['XMR', 'BTC'].filter((c) => c === 'XMR' || i < 12 || i > 20).map((coin) => ({
+    t: start + i * step, coin, bytes: bytesOf(9e4 + 2e4 * Math.sin(i / 3), 2e3) }))).flat();
+}
+const gap = { sensor: 'porto-1', site: 'Porto', from: now() - 9000, to: now() - 8700, at: now() - 8000, records: 30, flows: 210, bytes: 4e6, reason: HOSTILE.markup };
+const audit = ['block', 'hold', 'login'].map((action, i) => ({ no: 3 - i, at: now() - 600 * i, actor: 'eve', action, object: HOSTILE.markup, detail: HOSTILE.bidi }));
 
 const GEO = {
   sources: [
@@ -218,6 +241,14 @@ export async function startMock(dist, port = 0) {
     else if (what === 'GET /sensors') send(response, 200, { sensors: w.sensors });
     else if (what === 'GET /miners') send(response, 200, { miners: w.miners, next: null });
     else if (what === 'GET /blocks') send(response, 200, { blocks: w.blocks.filter((b) => b.active || query.get('removed')), epoch: 7, serial: 41 });
+    else if (what === 'GET /sites') send(response, 200, { sites: w.sites });
+    else if (what === 'GET /never') send(response, 200, { never: [{ target: '203.0.113.254', source: 'configuration' }, { target: '192.0.2.1', source: 'aggregator' }] });
+    else if (what === 'GET /gaps') send(response, 200, { gaps: [gap] });
+    else if (what === 'GET /audit') send(response, 200, { audit });
+    else if (what === 'GET /keys') send(response, 200, { keys: w.keys, pending: w.pending, pending_refused: 2, enrollments: [] });
+    else if (what === 'GET /coins') send(response, 200, { coins: coinShares(query.get('by')) });
+    else if (what === 'GET /coins/series') send(response, 200, { points: coinPoints(Number(query.get('step'))) });
+    else if (what === 'GET /traffic') send(response, 200, { traffic: [], total: { bytes: { out: 0, in: 0 }, packets: { out: 0, in: 0 }, flows: 0 } });
     else if (what === 'GET /geo') send(response, 200, GEO);
     else if (what === 'GET /addresses') {
       send(response, 200, { addresses: query.get('ip').split(',').map((ip) => {

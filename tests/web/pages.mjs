@@ -2,16 +2,18 @@
 // Every page of the dashboard in Chromium against the mock: no console message, no violation of
 // the content policy, hostile text as text, light and dark, phone width, keyboard, live changes.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { HOSTILE, PASSWORD, miner, startMock } from './mock.mjs';
-import { PATIENCE_MS, browse, environment, login, watch } from './browser.mjs';
+import { PATIENCE_MS, axe, browse, environment, login, watch } from './browser.mjs';
 
 const PAGES = [
   ['overview', '/', 'Overview'],
   ['miners', '/miners', 'Miners'],
   ['miner', '/miners/1', '10.1.0.1'],
   ['miner-hostile', '/miners/4', '10.1.0.13'],
+  ['coins', '/coins', 'Coins and wallets'],
   ['blocks', '/blocks', 'Block list'],
   ['sensors', '/sensors', 'Sensors'],
 ];
@@ -85,6 +87,7 @@ async function everyPage({ page }, scheme) {
       assert.ok(content <= window, `${name} at ${size}: ${content} px of content in ${window} px`);
       assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), scheme);
       await shot(page, `${name}-${size}-${scheme}`);
+      if (size === 'wide') assert.deepEqual(await axe(page), [], `${name}, ${scheme}`);
     }
   }
   await page.setViewportSize(SIZES[0][1]);
@@ -242,15 +245,17 @@ async function oneStream(browser) {
 
 async function hardware({ page }) {
   await page.goto(`${mock.url}/miners/1`);
-  const panel = page.getByRole('region', { name: 'Hardware and power' });
-  await panel.getByText('AMD Ryzen 7 5700G').waitFor();
-  const text = await panel.innerText();
-  for (const part of ['99.6 % processors', '95.0 W', '66.5–133', '2.28 kWh', '<img src=x']) {
-    assert.ok(text.includes(part), `${part} in ${text}`);
+  const devices = page.getByRole('region', { name: 'Devices', exact: true });
+  const power = page.getByRole('region', { name: 'Power and cost' });
+  await devices.getByText('AMD Ryzen 7 5700G').waitFor();
+  for (const [panel, parts] of [[devices, ['99.6 % processors', '<img src=x']], [power, ['95.0 W', '66.5–133', '2.28 kWh', '0.68']]]) {
+    const text = await panel.innerText();
+    for (const part of parts) assert.ok(text.includes(part), `${part} in ${text}`);
   }
   await page.getByText('user\\u202egnp.exe\\u0007\\u200bx, JA4 t13d1516h2_8daaf6152771_02713d6af862', { exact: true }).waitFor();
   await page.goto(`${mock.url}/miners/4`);
-  await panel.getByText('No estimate yet').waitFor();
+  await devices.getByText('No estimate yet').waitFor();
+  await power.getByText('No estimate yet').waitFor();
 }
 
 async function whereServersAre({ page }) {
@@ -307,6 +312,64 @@ async function killedWorker(browser) {
   await tab.close();
 }
 
+/* The script of the first page, as it is sent: what is loaded later, such as the map, comes on top. */
+async function firstPage() {
+  const html = readFileSync(join(dist, 'index.html'), 'utf8');
+  const scripts = [...html.matchAll(/(?:src|href)="(\/[^"]+\.js)"/g)].map((m) => m[1]);
+  const sizes = scripts.map((s) => gzipSync(readFileSync(join(dist, s)), { level: 9 }).length);
+  const sum = sizes.reduce((a, b) => a + b, 0);
+  assert.ok(scripts.length > 0 && sum <= 120 * 1024, `${sum} bytes of script`);
+  console.log(`first page: ${(sum / 1024).toFixed(1)} KiB of script, gzip`);
+}
+
+async function keyboard({ page }) {
+  await page.goto(mock.url);
+  await live(page);
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the content');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+  await page.keyboard.press('g');
+  await page.keyboard.press('m');
+  await page.getByRole('heading', { name: 'Miners', level: 1 }).waitFor();
+  await page.keyboard.press('/');
+  assert.equal(await page.evaluate(() => document.activeElement.type), 'search');
+  await page.keyboard.type('gu');
+  await page.waitForURL(/q=gu/);
+  await page.getByRole('heading', { name: 'Miners', level: 1 }).click();
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  await shot(page, 'shortcuts', false);
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+}
+
+/* UTC and local time, in tables and kept over a reload. */
+async function utc({ page }) {
+  await page.goto(`${mock.url}/sensors`);
+  const cell = page.getByRole('table', { name: 'Gaps' }).locator('time').first();
+  await cell.waitFor();
+  const local = await cell.innerText();
+  await page.getByRole('button', { name: /time, switch/ }).click();
+  await page.reload();
+  await page.waitForFunction(() => document.querySelector('table[aria-label="Gaps"] time')?.innerText.endsWith('Z'));
+  assert.equal(await cell.innerText(), `${new Date(await cell.getAttribute('datetime')).toISOString().slice(0, 19).replace('T', ' ')}Z`);
+  await page.getByRole('button', { name: /time, switch/ }).click();
+  assert.equal(await cell.innerText(), local);
+}
+
+/* Range and site are in the address, go along from page to page, and come back with the back button. */
+async function rangeAndSite({ page }) {
+  await page.goto(`${mock.url}/coins?range=24h&site=Porto`);
+  await page.getByRole('button', { name: '24 h' }).and(page.locator('[aria-pressed="true"]')).waitFor();
+  await page.getByRole('link', { name: 'Overview', exact: true }).click();
+  await page.waitForURL(/\/\?site=Porto&range=24h$/);
+  await page.getByText('in the last 24 hours').waitFor();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'Coins and wallets', level: 1 }).waitFor();
+  assert.match(page.url(), /range=24h/);
+}
+
 async function lostPages({ page }) {
   await page.goto(`${mock.url}/no/such`);
   await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
@@ -332,7 +395,7 @@ const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
   minerArrives, blockByKeyboard, blockForm, manyMiners, reconnects, deadStream, oneStream, deafWorker,
-  killedWorker, hardware, whereServersAre, lostPages, logout,
+  killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;
 try {

@@ -12,7 +12,7 @@ function walk(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) walk(path);
-    else if (/\.(html|js|css|svg|txt|webmanifest)$/.test(entry.name)) {
+    else if (/\.(html|js|json|css|svg|txt|webmanifest)$/.test(entry.name)) {
       const packed = gzipSync(readFileSync(path), { level: constants.Z_BEST_COMPRESSION });
       writeFileSync(`${path}.gz`, packed);
       files += 1;

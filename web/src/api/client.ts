@@ -2,7 +2,8 @@
 /* client: the REST calls the dashboard makes. Every failure is an ApiError whose message says what
  * was wrong and what to do; a field name points into the request. */
 import type {
-  Address, Block, BlockRequest, Geo, Miner, MinerDetail, Sensor, Session, Status,
+  Address, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Gap, Geo, Miner,
+  MinerDetail, NeverEntry, PendingKey, Sensor, SensorKey, Session, Site, Status, TrafficRow,
 } from './types';
 
 export class ApiError extends Error {
@@ -69,6 +70,16 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
   }
 }
 
+/** "?a=1&b=2" of what is given; undefined and '' are left out. */
+function query(values: Record<string, string | number | undefined>): string {
+  const q = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined && value !== '') q.set(name, String(value));
+  }
+  const text = q.toString();
+  return text ? `?${text}` : '';
+}
+
 export const api = {
   session: () => call<Session>('GET', '/session'),
   login: (user: string, password: string) =>
@@ -89,4 +100,28 @@ export const api = {
       'GET', `/blocks${removed ? '?removed=true' : ''}`),
   addBlock: (request: BlockRequest) => call<Block>('POST', '/blocks', request),
   removeBlock: (id: number) => call<void>('DELETE', `/blocks/${id}`),
+  decideBlock: (id: number, approve: boolean) => call<Block>('PATCH', `/blocks/${id}`, { approve }),
+  mark: (id: number, mark: 'sanctioned' | 'dismissed' | null, reason: string | null) =>
+    call<Miner>('PATCH', `/miners/${id}`, { mark, reason }),
+  sites: () => call<{ sites: Site[] }>('GET', '/sites'),
+  holdSite: (site: string, hold: boolean) => call<Site>('POST', '/sites', { site, hold }),
+  audit: () => call<{ audit: Audit[] }>('GET', '/audit'),
+  never: () => call<{ never: NeverEntry[] }>('GET', '/never'),
+  gaps: () => call<{ gaps: Gap[] }>('GET', '/gaps'),
+  coins: (by: CoinBy, site: string, from: number) =>
+    call<{ coins: CoinShare[] }>('GET', `/coins${query({ by, site, from, limit: 1000 })}`),
+  coinSeries: (site: string, from: number, step: number) =>
+    call<{ points: CoinPoint[] }>('GET', `/coins/series${query({ site, from, step })}`),
+  traffic: (end: 'remote' | 'host', ip: string, site: string, from: number) =>
+    call<{ traffic: TrafficRow[] }>('GET', `/traffic${query({ [end]: ip, site, from, limit: 1000 })}`),
+  keys: () => call<{
+    keys: SensorKey[]; pending: PendingKey[]; pending_refused: number; enrollments: Enrollment[];
+  }>('GET', '/keys'),
+  changeKey: (id: number, action: 'revoke' | 'rotate') =>
+    call<SensorKey>('POST', `/keys/${id}`, { action }),
+  admit: (id: number, site: string, name: string) =>
+    call<SensorKey>('POST', `/pending/${id}`, { action: 'approve', site, ...(name ? { name } : {}) }),
+  reject: (id: number) => call<SensorKey>('POST', `/pending/${id}`, { action: 'reject' }),
+  enroll: (site: string, name: string, ttl: number) =>
+    call<Enrollment>('POST', '/enrollments', { site, ttl, ...(name ? { name } : {}) }),
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* format: numbers, times and hostile text as people read them. Pure functions. */
 import type { Range, Rate } from '../api/types';
+import { zone } from '../state/zone.svelte';
 
 const GROUPED = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const PREFIXES = ['', 'k', 'M', 'G', 'T', 'P', 'E', 'Z'];
@@ -73,17 +74,33 @@ export function percent(part: number, whole: number): string {
 
 const two = (n: number) => String(n).padStart(2, '0');
 
-/** "2026-11-21 07:04:05" in the reader's zone; times are seconds since 1970. */
-export function dateTime(seconds: number): string {
+/** The parts of a moment in the zone that the reader chose. */
+function parts(seconds: number): { day: string; time: string; second: string } | null {
   const d = new Date(seconds * 1000);
-  if (Number.isNaN(d.getTime())) return '–';
-  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} `
-    + `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+  if (Number.isNaN(d.getTime())) return null;
+  /* Shifted, so that the getters of UTC tell the local time. */
+  if (!zone.utc) d.setMinutes(d.getMinutes() - d.getTimezoneOffset());
+  return {
+    day: `${d.getUTCFullYear()}-${two(d.getUTCMonth() + 1)}-${two(d.getUTCDate())}`,
+    time: `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}`,
+    second: two(d.getUTCSeconds()),
+  };
+}
+
+/** "2026-11-21 07:04:05", with "Z" in UTC; times are seconds since 1970. */
+export function dateTime(seconds: number): string {
+  const p = parts(seconds);
+  return p ? `${p.day} ${p.time}:${p.second}${zone.utc ? 'Z' : ''}` : '–';
 }
 
 export function clockTime(seconds: number, exact: boolean): string {
-  const d = new Date(seconds * 1000);
-  return `${two(d.getHours())}:${two(d.getMinutes())}${exact ? `:${two(d.getSeconds())}` : ''}`;
+  const p = parts(seconds);
+  return p ? (exact ? `${p.time}:${p.second}` : p.time) : '–';
+}
+
+/** Money has no unit here: the price of a kWh is in whatever currency the operator pays. */
+export function money(value: number): string {
+  return value >= 999.5 ? scaled(value).text + scaled(value).prefix : value.toFixed(2);
 }
 
 /** Rounded down: 4 → "4 s", 200 → "3 min", 7300 → "2 h", 200000 → "2 d". */

@@ -7,9 +7,12 @@ export interface MinuteSeries {
   times: number[];
   up: number[];
   down: number[];
+  total: number[];
   rate: (number | null)[];
   low: (number | null)[];
   high: (number | null)[];
+  /** What the miner itself said. */
+  self: (number | null)[];
 }
 
 const MINUTE = 60;
@@ -18,7 +21,9 @@ const MAX = 20_000;
 export function minuteSeries(minutes: Minute[]): MinuteSeries {
   const rows = new Map(minutes.map((m) => [Math.floor(m.t / MINUTE), m]));
   const keys = [...rows.keys()].sort((a, b) => a - b);
-  const out: MinuteSeries = { times: [], up: [], down: [], rate: [], low: [], high: [] };
+  const out: MinuteSeries = {
+    times: [], up: [], down: [], total: [], rate: [], low: [], high: [], self: [],
+  };
   const last = keys.at(-1);
   if (last === undefined) return out;
   const first = Math.max(keys[0] ?? last, last - MAX);
@@ -27,11 +32,19 @@ export function minuteSeries(minutes: Minute[]): MinuteSeries {
     out.times.push(key * MINUTE);
     out.up.push((row?.bytes.up ?? 0) / MINUTE);
     out.down.push((row?.bytes.down ?? 0) / MINUTE);
+    out.total.push(((row?.bytes.up ?? 0) + (row?.bytes.down ?? 0)) / MINUTE);
     out.rate.push(row?.hashrate?.value ?? null);
     out.low.push(row?.hashrate?.low ?? null);
     out.high.push(row?.hashrate?.high ?? null);
+    out.self.push(row?.self_reported ?? null);
   }
   return out;
+}
+
+/** The mean of what is known; null where nothing is. */
+export function mean(values: (number | null)[]): number | null {
+  const known = values.filter((v) => v !== null);
+  return known.length > 0 ? known.reduce((sum, v) => sum + v, 0) / known.length : null;
 }
 
 export interface EvidenceRow extends Evidence {

@@ -21,6 +21,9 @@ const TRAFFIC_STEP_S = 10;
 const TRAFFIC_MAX = 360;
 const STATUS_EVERY_MS = 60_000;
 const STREAM_PATIENCE_MS = 1000;
+/* A miner that was silent for a quarter of an hour is over: nobody sends an event for that. */
+const QUIET_S = 900;
+const QUIET_EVERY_MS = 10_000;
 const RETRY_MIN_MS = 2000;
 const RETRY_MAX_MS = 30_000;
 
@@ -41,6 +44,7 @@ class Fleet {
   #fallback: ReturnType<typeof setTimeout> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setInterval> | undefined;
+  #quiet: ReturnType<typeof setInterval> | undefined;
   #loading: Promise<void> | null = null;
   #loadAgain = false;
   #last: Status | null = null;
@@ -59,6 +63,7 @@ class Fleet {
     this.#steer ??= connect((message) => this.#receive(message));
     this.#steer('open');
     this.#poll = setInterval(() => void this.#refreshStatus(), STATUS_EVERY_MS);
+    this.#quiet = setInterval(() => this.#endQuiet(), QUIET_EVERY_MS);
     this.#fallback = setTimeout(() => void this.load(), STREAM_PATIENCE_MS);
   }
 
@@ -68,6 +73,7 @@ class Fleet {
     clearTimeout(this.#retry);
     clearTimeout(this.#fallback);
     clearInterval(this.#poll);
+    clearInterval(this.#quiet);
     this.#steer?.('close');
     this.link = 'off';
     this.status = null;
@@ -117,6 +123,13 @@ class Fleet {
     } catch (error) {
       if (error instanceof ApiError && this.#running) this.error = error;
       else if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
+  #endQuiet(): void {
+    const from = clock.now - QUIET_S;
+    for (const miner of this.miners.list) {
+      if (miner.last <= from && miner.state !== 'ended' && miner.state !== 'blocked') this.miners.put({ ...miner, state: 'ended' });
     }
   }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* notices: short messages about what an action did, announced politely and gone after a while. */
+/* notices: short messages about what an action did, announced politely and gone after a while; some
+ * with a button that undoes it. */
 
 export interface Notice {
   id: number;
   kind: 'good' | 'bad';
   text: string;
+  undo: { label: string; act: () => void } | undefined;
 }
 
 const SHOWN_MS = 8000;
@@ -14,10 +16,10 @@ class Notices {
   list = $state.raw<Notice[]>([]);
   #next = 1;
 
-  add(kind: Notice['kind'], text: string): void {
+  add(kind: Notice['kind'], text: string, undo?: Notice['undo']): void {
     const id = this.#next++;
-    this.list = [...this.list, { id, kind, text }].slice(-MAX);
-    if (kind === 'good') setTimeout(() => this.drop(id), SHOWN_MS);
+    this.list = [...this.list, { id, kind, text, undo }].slice(-MAX);
+    if (kind === 'good') setTimeout(() => this.drop(id), undo ? 2 * SHOWN_MS : SHOWN_MS);
   }
 
   drop(id: number): void {

@@ -12,6 +12,8 @@ class SessionState {
   ended = $state(false);
   readonly mayBlock = $derived(this.current?.role === 'operator' || this.current?.role === 'admin');
 
+  readonly isAdmin = $derived(this.current?.role === 'admin');
+
   constructor() {
     whenUnauthorized(() => this.#over());
     fleet.whenStreamEnds(() => this.check());
