@@ -77,6 +77,14 @@ static const struct lamp_opt options[] = {
         .help = "A sensor that is not heard of for so long raises an alert."),
     OPT("alerts.drops", DOUBLE, drops, .max = 100, .def = "1", .unit = "%",
         .help = "A sensor that misses more of its packets within seconds raises an alert."),
+    OPT("alerts.rejected", DOUBLE, rejected, .min = 1, .max = 100, .def = "10", .unit = "%",
+        .help = "More of the shares of a sanctioned rig rejected raises an alert."),
+    OPT("alerts.no_shares", INT, no_shares_s, .min = 60, .max = 86400, .def = "300", .unit = "s",
+        .help = "A sanctioned rig without an accepted share for so long, if that is no chance, "
+                "raises an alert."),
+    OPT("alerts.rate_drop", DOUBLE, rate_drop, .min = 1, .max = 100, .def = "50", .unit = "%",
+        .help = "A sanctioned rig whose hash rate falls by more, if that is no chance, raises an "
+                "alert."),
     OPT("alerts.disk_free", DOUBLE, disk_free, .max = 100, .def = "5", .unit = "%",
         .help = "Less of the disk of state_dir free raises an alert."),
     OPT("log.level", ENUM, log_level, .values = "error|warn|info|debug", .def = "info",

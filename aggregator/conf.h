@@ -28,9 +28,9 @@ struct lamp_aggregator_conf {
     struct lamp_strlist never; /* prefixes */
     int64_t list_ttl_s;
     bool approvals;
-    int64_t silent_s;          /* a sensor raises an alert */
-    double drops, disk_free;   /* percent */
-    int log_level, log_format; /* enum lamp_log_level; 0 text, 1 JSON */
+    int64_t no_shares_s, silent_s;                /* a sensor raises an alert */
+    double drops, disk_free, rejected, rate_drop; /* percent */
+    int log_level, log_format;                    /* enum lamp_log_level; 0 text, 1 JSON */
 };
 
 extern const struct lamp_conf_spec lamp_aggregator_spec;

@@ -364,6 +364,9 @@ static int start_threads(struct aggregator *g)
           .silent_us = (uint64_t)g->conf.silent_s * 1000000,
           .drops = g->conf.drops / 100,
           .disk_free = g->conf.disk_free / 100 },
+        { .rejected = g->conf.rejected / 100,
+          .silence_us = (uint64_t)g->conf.no_shares_s * 1000000,
+          .drop = g->conf.rate_drop / 100 },
     };
     const int err = lamp_writer_start(&writer, &g->writer);
     if (err != LAMP_OK)

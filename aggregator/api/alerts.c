@@ -92,3 +92,79 @@ void lamp_api_acknowledge(void *app, const struct lamp_request *req, struct lamp
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);
 }
+
+/* ---- the owner's lists ---- */
+
+struct own_list {
+    struct lamp_json *j;
+    int64_t id; /* 0: all */
+};
+
+static bool add_own(const struct lamp_own *o, void *arg)
+{
+    const struct own_list *l = arg;
+    if (l->id == 0 || l->id == o->id)
+        lamp_api_json_own(l->j, o);
+    return true;
+}
+
+void lamp_api_get_own(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    struct own_list l = { .j = &reply->json };
+    (void)req;
+    lamp_store *s = lamp_api_reader(app);
+    lamp_json_object(&reply->json, NULL);
+    lamp_json_array(&reply->json, "own");
+    const int err = lamp_store_own(s, add_own, &l);
+    lamp_json_end(&reply->json);
+    lamp_json_end(&reply->json);
+    if (err)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}
+
+static void copy_text(struct lamp_body *b, const char *name, bool required, char *buf, size_t size)
+{
+    const char *text = lamp_body_str(b, name, size - 1, required);
+    snprintf(buf, size, "%s", text ? text : "");
+}
+
+void lamp_api_add_own(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    static const char *const names[] = { "kind", "value", "site", "note" };
+    struct lamp_command cmd = { .kind = LAMP_CMD_OWN, .approve = true };
+    struct lamp_command_result result;
+    struct lamp_body b = { req->body, reply, false };
+    struct lamp_own *o = &cmd.own;
+    lamp_body_known(&b, names, ARRAY_LEN(names));
+    const char *kind = lamp_body_str(&b, "kind", 16, true);
+    while (kind && o->kind < LAMP_OWN_KINDS && !streq(kind, lamp_own_name(o->kind)))
+        o->kind++;
+    copy_text(&b, "value", true, o->value, sizeof(o->value));
+    copy_text(&b, "site", false, o->site, sizeof(o->site));
+    copy_text(&b, "note", false, o->note, sizeof(o->note));
+    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
+    if (b.failed)
+        return;
+    if (o->kind == LAMP_OWN_KINDS) {
+        lamp_reply_error(reply, 400, "invalid", "kind", "This must be wallet, pool or worker.");
+        return;
+    }
+    if (!lamp_api_run(app, &cmd, reply, &result))
+        return;
+    lamp_store *s = lamp_api_reader(app);
+    struct own_list l = { &reply->json, result.key_id };
+    reply->status = 201;
+    if (lamp_store_own(s, add_own, &l) != LAMP_OK)
+        lamp_api_store_failed(s, reply);
+    lamp_api_reader_done(app, s);
+}
+
+void lamp_api_remove_own(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    struct lamp_command cmd = { .kind = LAMP_CMD_OWN, .own.id = req->id };
+    struct lamp_command_result result;
+    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
+    if (lamp_api_run(app, &cmd, reply, &result))
+        reply->status = 204;
+}

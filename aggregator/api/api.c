@@ -132,6 +132,9 @@ static const struct lamp_route routes[] = {
       false,
       { NULL },
       lamp_api_acknowledge },
+    { "GET", "/api/v1/own", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_own },
+    { "POST", "/api/v1/own", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_add_own },
+    { "DELETE", "/api/v1/own/{id}", LAMP_ROLE_OPERATOR, false, { NULL }, lamp_api_remove_own },
     { "GET", "/api/v1/events", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_events },
 };
 /* clang-format on */

@@ -47,7 +47,8 @@ lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,
     lamp_api_get_pool_history, lamp_api_get_pool_entries, lamp_api_add_pool_entry,
     lamp_api_change_pool_entry, lamp_api_delete_pool_entry, lamp_api_get_lookup;
 
-lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge;
+lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge, lamp_api_get_own, lamp_api_add_own,
+    lamp_api_remove_own;
 
 /* Has the writer carry a command out; false after answering why not. */
 bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,

@@ -28,3 +28,16 @@ void lamp_api_json_alert(struct lamp_json *j, const struct lamp_alert_view *v)
     lamp_json_str(j, "acknowledged_by", v->acked_by);
     lamp_json_end(j);
 }
+
+void lamp_api_json_own(struct lamp_json *j, const struct lamp_own *o)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_int(j, "id", o->id);
+    lamp_json_str(j, "kind", lamp_own_name(o->kind));
+    lamp_json_str(j, "value", o->value);
+    lamp_json_str(j, "site", o->site);
+    lamp_json_str(j, "note", o->note);
+    lamp_json_str(j, "added_by", o->added_by);
+    lamp_json_time(j, "added", o->added_us);
+    lamp_json_end(j);
+}

@@ -6,3 +6,4 @@
 #include "common/json.h"
 
 void lamp_api_json_alert(struct lamp_json *j, const struct lamp_alert_view *v);
+void lamp_api_json_own(struct lamp_json *j, const struct lamp_own *o);

@@ -70,6 +70,9 @@ static void print_help(void)
         "  miners [ID]         inside hosts that mine; one of them with its connections\n"
         "  alerts [all]        what needs a person now; all: also what has ended\n"
         "  alerts ack ID       say that you know of one\n"
+        "  own                 wallets, pools and workers of your own rigs\n"
+        "  own add KIND VALUE  one more: wallet, pool or worker; --site SITE: there alone\n"
+        "  own remove ID       one less\n"
         "  traffic             what else the hosts do, the last hour, largest first\n"
         "  lookup ADDRESS...   where addresses are, whose, and what they are called\n"
         "  blocks              blocks and their state at the sensors\n"
@@ -626,6 +629,46 @@ static int run_alerts(lamp_client *c, const struct options *o, char **args, int 
     return EXIT_GOOD;
 }
 
+static int add_own(lamp_client *c, const struct options *o, char **args)
+{
+    json_t *answer = NULL, *body = json_pack("{s:s, s:s, s:s?, s:s?}", "kind", args[1], "value",
+                                             args[2], "site", o->site, "note", o->reason);
+    if (!body)
+        return usage("VALUE is not UTF-8");
+    const int err = lamp_client_call(c, "POST", "/own", body, &answer);
+    json_decref(body);
+    if (err)
+        return EXIT_FAILED;
+    if (o->json)
+        print_json(answer);
+    else
+        printf("entry %" PRId64 " added\n",
+               (int64_t)json_integer_value(json_object_get(answer, "id")));
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+/* The owner's lists: what is on them, one more, one less. */
+static int run_own(lamp_client *c, const struct options *o, char **args, int n)
+{
+    char path[64];
+    int64_t id;
+    json_t *answer = NULL;
+    if (n == 0)
+        return run_list(c, o, "own", lamp_show_own);
+    if (n == 3 && streq(args[0], "add"))
+        return add_own(c, o, args);
+    if (n != 2 || !streq(args[0], "remove") || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK)
+        return usage("'own' takes: add KIND VALUE, or remove ID");
+    snprintf(path, sizeof(path), "/own/%" PRId64, id);
+    if (lamp_client_call(c, "DELETE", path, NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    json_decref(answer);
+    if (!o->json)
+        printf("entry %" PRId64 " removed\n", id);
+    return EXIT_GOOD;
+}
+
 static const struct command commands[] = {
     { "status", 0, 0, 0, run_status },
     { "sensors", 0, 2, TAKES_SITE | TAKES_NAME, run_sensors },
@@ -637,6 +680,7 @@ static const struct command commands[] = {
     { "sites", 0, 0, 0, run_sites },
     { "audit", 0, 0, 0, run_audit },
     { "alerts", 0, 2, 0, run_alerts },
+    { "own", 0, 3, TAKES_SITE | TAKES_REASON, run_own },
     { "miners", 0, 1, 0, run_miners },
     { "traffic", 0, 0, 0, run_traffic },
     { "lookup", 1, LOOKUPS, 0, run_lookup },

@@ -775,3 +775,28 @@ void lamp_show_alerts(const json_t *answer, double now)
     if (num(answer, "refused"))
         printf("%" PRId64 " alerts found no room\n", num(answer, "refused"));
 }
+
+void lamp_show_own(const json_t *list, double now)
+{
+    static const char *const heads[] = { "ID", "KIND", "VALUE", "SITE", "AGE", "BY", "NOTE" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char id[CELL], kind[CELL], value[CELL], site[CELL], at[CELL], by[CELL], note[CELL];
+        snprintf(id, CELL, "%" PRId64, num(v, "id"));
+        const char *const cells[] = {
+            id,
+            str(v, "kind", kind),
+            str(v, "value", value),
+            json_is_string(json_object_get(v, "site")) ? str(v, "site", site) : "all",
+            age(v, "added", now, at),
+            str(v, "added_by", by),
+            str(v, "note", note),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}

@@ -17,6 +17,7 @@ void lamp_show_addresses(const json_t *list);
 void lamp_show_blocks(const json_t *list, double now);
 void lamp_show_sites(const json_t *list, double now);
 void lamp_show_audit(const json_t *list, double now);
+void lamp_show_own(const json_t *list, double now);
 void lamp_show_alerts(const json_t *answer, double now);
 
 /* What became of a block that was entered. */

@@ -15,6 +15,7 @@ enum lamp_command_kind {
     LAMP_CMD_DECIDE,
     LAMP_CMD_HOLD,
     LAMP_CMD_ACK,      /* a person knows of alert_id */
+    LAMP_CMD_OWN,      /* the owner's lists: adds own where approve, else takes own.id off */
     LAMP_CMD_TOKEN,    /* makes a token: digest, site, name (or ""), ttl_s */
     LAMP_CMD_ENROLL,   /* a key shows a token: key, digest, name (which it would like) */
     LAMP_CMD_ADMIT,    /* lets a key in: key, site, name */
@@ -48,7 +49,8 @@ struct lamp_command {
     int64_t miner_id;
     enum lamp_mark mark;
 
-    int64_t alert_id; /* ACK */
+    int64_t alert_id;    /* ACK */
+    struct lamp_own own; /* OWN */
 
     /* keys and tokens, with site and ttl_s above */
     int64_t key_id;

@@ -64,13 +64,22 @@ int lamp_guard_mined(lamp_guard *g, const struct lamp_guard_news *n)
     struct lamp_pair_mark mark;
     if (r->verdict < LAMP_VERDICT_PROBABLE)
         return LAMP_OK;
-    const int err = lamp_store_pair_mark(g->cfg.store,
-                                         &(struct lamp_track_pair){ .site_ref = n->conn->site_ref,
-                                                                    .client = r->client_addr,
-                                                                    .server = r->server_addr,
-                                                                    .vlan = r->vlan,
-                                                                    .server_port = r->server_port,
-                                                                    .ip_proto = r->ip_proto },
-                                         &mark);
-    return err == LAMP_OK ? alert_miner(g, n, mark.mark != LAMP_MARK_NONE) : err;
+    int err = lamp_store_pair_mark(g->cfg.store,
+                                   &(struct lamp_track_pair){ .site_ref = n->conn->site_ref,
+                                                              .client = r->client_addr,
+                                                              .server = r->server_addr,
+                                                              .vlan = r->vlan,
+                                                              .server_port = r->server_port,
+                                                              .ip_proto = r->ip_proto },
+                                   &mark);
+    bool judged = false;
+    if (err == LAMP_OK && mark.rig)
+        err = lamp_rigs_mined(g->cfg.rigs,
+                              &(struct lamp_rig_news){ .site = n->site,
+                                                       .sensor = n->sensor,
+                                                       .conn = n->conn,
+                                                       .delta = n->delta,
+                                                       .at_us = n->at_us },
+                              &judged);
+    return err == LAMP_OK ? alert_miner(g, n, judged || mark.mark != LAMP_MARK_NONE) : err;
 }

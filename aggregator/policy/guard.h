@@ -3,13 +3,14 @@
  * alerts. The writer thread's, inside its transactions. */
 #pragma once
 
-#include "aggregator/policy/alarms.h"
+#include "aggregator/policy/rigs.h"
 
 typedef struct lamp_guard lamp_guard;
 
 struct lamp_guard_cfg {
     lamp_store *store; /* all borrowed */
     lamp_alarms *alarms;
+    lamp_rigs *rigs;
 };
 
 /* News of a connection that is at least suspected to mine. */
@@ -17,6 +18,7 @@ struct lamp_guard_news {
     const char *site, *sensor;
     const struct lamp_track_conn *conn;
     const struct lamp_conn_row *delta; /* what the record added */
+    uint64_t at_us;                    /* end of what the record covers */
     uint64_t now_us;
 };
 

@@ -30,3 +30,9 @@ const char *lamp_severity_name(enum lamp_severity s)
     static const char *const names[] = { "notice", "warning", "critical" };
     return names[(size_t)s < ARRAY_LEN(names) ? s : 0];
 }
+
+const char *lamp_own_name(enum lamp_own_kind k)
+{
+    static const char *const names[] = { "wallet", "pool", "worker" };
+    return names[(size_t)k < ARRAY_LEN(names) ? k : 0];
+}

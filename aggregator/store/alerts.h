@@ -52,6 +52,23 @@ struct lamp_alert_view {
 };
 typedef bool lamp_alert_view_fn(const struct lamp_alert_view *v, void *arg);
 
+/* What the owner of rigs says is theirs: wallets, pools that they trust, workers that they expect. */
+enum lamp_own_kind { LAMP_OWN_WALLET, LAMP_OWN_POOL, LAMP_OWN_WORKER, LAMP_OWN_KINDS };
+const char *lamp_own_name(enum lamp_own_kind k); /* "wallet", "pool", "worker" */
+
+enum { LAMP_OWN_MAX = 4096 }; /* entries */
+
+struct lamp_own {
+    int64_t id; /* 0: not in the store yet */
+    enum lamp_own_kind kind;
+    char site[65]; /* "" every site */
+    char value
+        [257]; /* a pool: a name and all below it, an address, ADDRESS:PORT; a worker: may end in '*' */
+    char note[129], added_by[65];
+    uint64_t added_us;
+};
+typedef bool lamp_own_fn(const struct lamp_own *o, void *arg);
+
 struct lamp_alert_filter {
     int64_t id;       /* 0: any */
     int64_t after_id; /* 0: from the newest on; else those before this one */

@@ -195,3 +195,59 @@ int lamp_sqlite_op_alert_counts(lamp_store *s, struct lamp_alert_counts *out)
     sqlite3_reset(st);
     return LAMP_OK;
 }
+
+/* ---- the owner's lists ---- */
+
+int lamp_sqlite_op_own(lamp_store *s, lamp_own_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st = lamp_sqlite_bind(q,
+                                        "SELECT id, kind, site, value, note, added_by, added_us"
+                                        " FROM own ORDER BY kind, value, site",
+                                        NULL, 0);
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        struct lamp_own o = { .id = sqlite3_column_int64(st, 0),
+                              .kind = (enum lamp_own_kind)sqlite3_column_int(st, 1),
+                              .added_us = lamp_col_uint(st, 6) };
+        lamp_col_copy(st, 2, o.site, sizeof(o.site));
+        lamp_col_copy(st, 3, o.value, sizeof(o.value));
+        lamp_col_copy(st, 4, o.note, sizeof(o.note));
+        lamp_col_copy(st, 5, o.added_by, sizeof(o.added_by));
+        if (!fn(&o, arg)) {
+            sqlite3_reset(st);
+            return LAMP_OK;
+        }
+    }
+    return got;
+}
+
+int lamp_sqlite_op_own_add(lamp_store *s, struct lamp_own *o)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    const int err = LAMP_EXEC(q,
+                              "INSERT INTO own (kind, site, value, note, added_by, added_us)"
+                              " SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM own) < ?"
+                              " ON CONFLICT DO NOTHING",
+                              lamp_int((int64_t)o->kind), lamp_str(o->site), lamp_str(o->value),
+                              lamp_str(o->note), lamp_str(o->added_by), lamp_uint(o->added_us),
+                              lamp_int(LAMP_OWN_MAX));
+    if (err == LAMP_OK && sqlite3_changes(q->db) == 0) {
+        sqlite3_stmt *st =
+            LAMP_QUERY(q, "SELECT 1 FROM own WHERE kind = ? AND site = ? AND value = ?",
+                       lamp_int((int64_t)o->kind), lamp_str(o->site), lamp_str(o->value));
+        const int got = lamp_sqlite_step(q, st);
+        if (got > 0)
+            sqlite3_reset(st);
+        return got < 0 ? got : got ? LAMP_EEXIST : LAMP_EFULL;
+    }
+    o->id = sqlite3_last_insert_rowid(q->db);
+    return err;
+}
+
+int lamp_sqlite_op_own_remove(lamp_store *s, int64_t id)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    const int err = LAMP_EXEC(q, "DELETE FROM own WHERE id = ?", lamp_int(id));
+    return err == LAMP_OK && sqlite3_changes(q->db) == 0 ? LAMP_ENOENT : err;
+}

@@ -369,6 +369,9 @@ LAMP_CHECK int lamp_store_alerts(lamp_store *s, const struct lamp_alert_filter *
                                  lamp_alert_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_alert_counts(lamp_store *s, struct lamp_alert_counts *out);
 
+/* The owner's lists, by kind and value. */
+LAMP_CHECK int lamp_store_own(lamp_store *s, lamp_own_fn *fn, void *arg);
+
 /* Goes through the chain of hashes. *out_bad_no: the first row that was changed, or before which
  * one is missing; 0: the chain holds. */
 LAMP_CHECK int lamp_store_audit_check(lamp_store *s, int64_t *out_bad_no);

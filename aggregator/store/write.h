@@ -379,3 +379,7 @@ LAMP_CHECK int lamp_store_alert_ack(lamp_store *s, int64_t id, const char *by, u
  * not call the store. */
 LAMP_CHECK int lamp_store_alerts_quiet(lamp_store *s, uint64_t before_us, lamp_alert_view_fn *fn,
                                        void *arg);
+
+/* The owner's lists. add sets id. LAMP_EEXIST: it is there already; LAMP_EFULL: LAMP_OWN_MAX are; remove: LAMP_ENOENT. */
+LAMP_CHECK int lamp_store_own_add(lamp_store *s, struct lamp_own *o);
+LAMP_CHECK int lamp_store_own_remove(lamp_store *s, int64_t id);

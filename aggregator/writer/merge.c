@@ -267,6 +267,7 @@ static int skip_record(const struct lamp_merge *m, struct work *k,
 struct tracking {
     const struct lamp_merge *m;
     const struct work *k;
+    const struct lamp_batch *b;
 };
 
 static bool covered(const struct lamp_miner_target *t, void *arg)
@@ -286,6 +287,7 @@ static int mined(const struct lamp_track_conn *c, const struct lamp_conn_row *de
                                           .sensor = t->k->sensor.id,
                                           .conn = c,
                                           .delta = delta,
+                                          .at_us = t->b->t_to_us,
                                           .now_us = t->k->letter->at_us };
     return lamp_guard_mined(t->m->guard, &news);
 }
@@ -320,12 +322,14 @@ static int merge_record(const struct lamp_merge *m, struct work *k, struct lamp_
     const int64_t error_us = clock_error_us(k, b);
     if (error_us)
         put_right(b, error_us);
-    struct tracking tracking = { m, k };
+    struct tracking tracking = { m, k, b };
     const struct lamp_tracker tracker = { m->store, covered, miner_touched, &tracking, mined };
     const struct lamp_record rec = { &k->sensor, st->ref, s->seq, k->letter->at_us };
     err = s->seq == 1 ? note_pause(m, k, st, b) : LAMP_OK;
     if (err == LAMP_OK)
         err = lamp_tracker_merge(&tracker, &rec, b);
+    if (err == LAMP_OK && !b->recorded)
+        err = lamp_rigs_interval(m->rigs, k->sensor.id, b->t_from_us, b->t_to_us);
     for (size_t i = 0; i < b->n_conns && err == LAMP_OK; i++)
         *m->watch_changed |= lamp_watchlist_note(m->watch, k->sensor.site, &b->conns[i]);
     st->to_us = b->t_to_us > st->to_us ? b->t_to_us : st->to_us;

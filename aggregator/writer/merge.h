@@ -23,6 +23,7 @@ struct lamp_merge {
     lamp_keyring *keyring;
     lamp_touched *touched;
     lamp_alarms *alarms;
+    lamp_rigs *rigs;
     lamp_guard *guard;
     struct lamp_answers *answers;
     uint64_t epoch;                                /* of the database */

@@ -35,6 +35,7 @@ struct lamp_writer {
     lamp_watchlist *watch;
     lamp_sets *sets;
     lamp_alarms *alarms;
+    lamp_rigs *rigs;
     lamp_guard *guard;
     uint64_t
         watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
@@ -147,6 +148,7 @@ static int build_never(void *arg, const char *site, uint64_t now_us, struct lamp
 static void close_lists(lamp_writer *w)
 {
     w->guard = lamp_guard_free(w->guard);
+    w->rigs = lamp_rigs_free(w->rigs);
     w->alarms = lamp_alarms_free(w->alarms);
     w->sets = lamp_sets_close(w->sets);
     w->watch = lamp_watchlist_close(w->watch);
@@ -159,8 +161,13 @@ static int open_guard(lamp_writer *w)
     struct lamp_alarms_cfg alarms = w->cfg.alarms;
     alarms.store = w->store;
     alarms.touched = w->touched;
-    const int err = lamp_alarms_new(&alarms, &w->alarms);
-    guard.alarms = w->alarms;
+    struct lamp_rigs_cfg rigs = w->cfg.rigs;
+    int err = lamp_alarms_new(&alarms, &w->alarms);
+    rigs.store = w->store;
+    rigs.alarms = guard.alarms = w->alarms;
+    if (err == LAMP_OK)
+        err = lamp_rigs_new(&rigs, &w->rigs);
+    guard.rigs = w->rigs;
     return err == LAMP_OK ? lamp_guard_new(&guard, &w->guard) : err;
 }
 
@@ -424,6 +431,25 @@ static int on_mark(lamp_writer *w, const struct lamp_command *c, uint64_t now_us
                                  &(struct lamp_step_view){ state, c->actor, c->reason, now_us });
 }
 
+/* Adds to the owner's lists, or takes off. */
+static int on_own(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
+                  struct lamp_command_result *r)
+{
+    struct lamp_own o = c->own;
+    o.added_us = now_us;
+    snprintf(o.added_by, sizeof(o.added_by), "%s", c->actor);
+    int err =
+        c->approve ? lamp_store_own_add(w->store, &o) : lamp_store_own_remove(w->store, c->own.id);
+    r->key_id = o.id;
+    if (err == LAMP_EEXIST)
+        snprintf(r->why, sizeof(r->why), "this %s is on the list already", lamp_own_name(o.kind));
+    else if (err == LAMP_EFULL)
+        snprintf(r->why, sizeof(r->why), "%d entries are the most there can be", LAMP_OWN_MAX);
+    else if (err == LAMP_ENOENT)
+        snprintf(r->why, sizeof(r->why), "no entry has number %lld", (long long)o.id);
+    return err == LAMP_OK ? lamp_rigs_reload(w->rigs) : err;
+}
+
 static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
                      struct lamp_command_result *r)
 {
@@ -445,6 +471,8 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
         if (err == LAMP_OK && r->n_changed && w->watch_us == 0)
             w->watch_us = lamp_clock_mono_us();
         return err;
+    case LAMP_CMD_OWN:
+        return on_own(w, c, now_us, r);
     case LAMP_CMD_ACK:
         return lamp_store_alert_ack(w->store, c->alert_id, c->actor, now_us);
     case LAMP_CMD_MARK:
@@ -460,15 +488,18 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
 {
     if (c->kind >= LAMP_CMD_TOKEN)
         return LAMP_OK; /* the keyring, or the poolbook, has said it */
-    static const char *const actions[] = { "block",  "unblock", "mark",
-                                           "refuse", "release", "acknowledge" };
+    static const char *const actions[] = { "block",   "unblock",     "mark", "refuse",
+                                           "release", "acknowledge", "own" };
     char object[LAMP_NAME_MAX + 16], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];
     const char *action = c->kind == LAMP_CMD_DECIDE && c->approve ? "approve"
                          : c->kind == LAMP_CMD_HOLD && c->approve ? "hold"
                          : r->err == LAMP_EAGAIN                  ? "ask to release"
+                         : c->kind == LAMP_CMD_OWN && !c->approve ? "disown"
                                                                   : actions[c->kind];
     if (c->kind == LAMP_CMD_HOLD)
         snprintf(object, sizeof(object), "site %s", c->site);
+    else if (c->kind == LAMP_CMD_OWN)
+        snprintf(object, sizeof(object), "entry %lld", (long long)r->key_id);
     else if (c->kind == LAMP_CMD_ACK)
         snprintf(object, sizeof(object), "alert %lld", (long long)c->alert_id);
     else if (c->kind == LAMP_CMD_MARK)
@@ -480,7 +511,10 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
                  c->block_kind == LAMP_BLOCK_DOMAIN ? c->name : lamp_prefix_str(&c->prefix, prefix),
                  *c->site ? " at " : "", c->site);
     else
-        snprintf(detail, sizeof(detail), "%s", c->kind == LAMP_CMD_MARK ? c->reason : "");
+        snprintf(detail, sizeof(detail), "%s",
+                 c->kind == LAMP_CMD_MARK  ? c->reason
+                 : c->kind == LAMP_CMD_OWN ? c->own.value
+                                           : "");
     return lamp_store_audit(w->store, c->actor, action, object, detail, now_us);
 }
 
@@ -492,7 +526,7 @@ static void touch(lamp_writer *w, const struct lamp_command *c, const struct lam
         lamp_touched_add(w->touched, LAMP_EVENT_MINER, c->miner_id, "");
     } else if (c->kind == LAMP_CMD_ACK) {
         lamp_touched_add(w->touched, LAMP_EVENT_ALERT, c->alert_id, "");
-    } else if (c->kind != LAMP_CMD_HOLD) {
+    } else if (c->kind != LAMP_CMD_HOLD && c->kind != LAMP_CMD_OWN) {
         w->blocks_changed = true;
         lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, r->block_id, "");
     }
@@ -536,6 +570,7 @@ static int take_letters(lamp_writer *w)
                                       .watch = w->watch,
                                       .watch_changed = &watch_changed,
                                       .alarms = w->alarms,
+                                      .rigs = w->rigs,
                                       .guard = w->guard,
                                       .touched = w->touched,
                                       .answers = &w->answers,

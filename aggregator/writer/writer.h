@@ -10,7 +10,7 @@
 #include "aggregator/handover/command.h"
 #include "aggregator/handover/events.h"
 #include "aggregator/handover/mailbox.h"
-#include "aggregator/policy/alarms.h"
+#include "aggregator/policy/rigs.h"
 #include "aggregator/writer/keyring.h"
 #include "common/catalogue.h"
 
@@ -32,6 +32,7 @@ struct lamp_writer_cfg {
     uint32_t overlap_s;              /* how long a sensor's old key holds beside its new one */
     struct lamp_server_key next_server_key; /* serial 0: none is announced */
     struct lamp_alarms_cfg alarms;          /* store, touched and started_us are the writer's */
+    struct lamp_rigs_cfg rigs;              /* store and alarms are */
 };
 
 /* Enrols the sensors of the allow table (lamp_keyring_load()), loads the lists and starts the

@@ -45,3 +45,15 @@ int lamp_store_alert_counts(lamp_store *s, struct lamp_alert_counts *out)
     *out = (struct lamp_alert_counts){ .kept = 2, .open = 2, .unacknowledged = 1, .refused = 5 };
     return LAMP_OK;
 }
+
+int lamp_store_own(lamp_store *s, lamp_own_fn *fn, void *arg)
+{
+    (void)s;
+    const struct lamp_own o = { .id = 1,
+                                .kind = LAMP_OWN_WALLET,
+                                .value = "4mine",
+                                .added_by = "ann",
+                                .added_us = FAKE_NOW_US };
+    fn(&o, arg);
+    return LAMP_OK;
+}

@@ -10,6 +10,7 @@ struct fixture {
     char *folder;
     lamp_store *s;
     lamp_alarms *a;
+    lamp_rigs *r;
     lamp_guard *g;
     struct lamp_store_sensor sensor;
     uint64_t seq, now_us;
@@ -25,8 +26,10 @@ static void open_alarms(struct fixture *f, double disk_free)
                                          .disk_free = disk_free };
     lamp_alarms_free(f->a);
     lamp_guard_free(f->g);
+    lamp_rigs_free(f->r);
     ok(f->s, lamp_alarms_new(&cfg, &f->a));
-    ok(f->s, lamp_guard_new(&(struct lamp_guard_cfg){ f->s, f->a }, &f->g));
+    ok(f->s, lamp_rigs_new(&(struct lamp_rigs_cfg){ f->s, f->a, 0.1, 300 * S, 0.5 }, &f->r));
+    ok(f->s, lamp_guard_new(&(struct lamp_guard_cfg){ f->s, f->a, f->r }, &f->g));
 }
 
 static int setup(void **state)
@@ -48,6 +51,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     lamp_guard_free(f->g);
+    lamp_rigs_free(f->r);
     lamp_alarms_free(f->a);
     lamp_store_close(f->s);
     remove_folder(f->folder);
@@ -110,7 +114,8 @@ static void set_counters(struct fixture *f, uint64_t packets, uint64_t drops)
 static int on_mined(const struct lamp_track_conn *c, const struct lamp_conn_row *delta, void *arg)
 {
     struct fixture *f = arg;
-    return lamp_guard_mined(f->g, &(struct lamp_guard_news){ "north", "s1", c, delta, f->now_us });
+    return lamp_guard_mined(
+        f->g, &(struct lamp_guard_news){ "north", "s1", c, delta, f->now_us, f->now_us });
 }
 
 static bool not_covered(const struct lamp_miner_target *t, void *arg)

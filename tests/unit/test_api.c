@@ -153,6 +153,13 @@ static void *play_writer(void *arg)
             } else if (cmd.kind == LAMP_CMD_MARK) {
                 if (!fake_store_mark(&cmd))
                     r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "No such miner." };
+            } else if (cmd.kind == LAMP_CMD_OWN) {
+                r.key_id = 1;
+                if (streq(cmd.own.value, "4double"))
+                    r = (struct lamp_command_result){ .err = LAMP_EEXIST,
+                                                      .why = "this wallet is on the list already" };
+                if (!cmd.approve && cmd.own.id != 1)
+                    r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "no entry" };
             } else if (cmd.kind == LAMP_CMD_ACK) {
                 r.err = cmd.alert_id == 2 ? LAMP_OK : LAMP_ENOENT;
             } else if (cmd.kind == LAMP_CMD_HOLD) {
@@ -815,6 +822,13 @@ static const struct {
     { "hold berlin", 0, "held" },
     { "release berlin", 0, "another person" },
     { "audit", 0, "site x" },
+    { "own", 0, "4mine" },
+    { "own add wallet 4mine --site berlin", 0, "entry 1 added" },
+    { "own add wallet 4double", 1, "on the list already" },
+    { "own add purse 4mine", 1, "kind: This must be wallet, pool or worker." },
+    { "own remove 1", 0, "entry 1 removed" },
+    { "own remove 99", 1, "no entry" },
+    { "own remove x", 2, "add KIND VALUE" },
     { "alerts", 0, "sensor-silent" },
     { "alerts all", 0, "ended" },
     { "--json alerts", 0, "\"technique\":\"T1496\"" },

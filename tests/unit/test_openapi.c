@@ -288,6 +288,10 @@ static void test_objects(void **state)
     check_keys("Alert", &j);
 
     lamp_json_init(&j, 65536);
+    lamp_api_json_own(&j, &(struct lamp_own){ .id = 1 });
+    check_keys("Own", &j);
+
+    lamp_json_init(&j, 65536);
     lamp_api_json_address(&j, &(struct lamp_address_view){ .host_name = "" });
     check_keys("Address", &j);
 
