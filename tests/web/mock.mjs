@@ -156,6 +156,17 @@ const bytesOf = (mining, wallet) => ({ mining, wallet });
 const coinShares = (by) => [['XMR', 5.9e6, 4e5], ['BTC', 4.6e6, 9e5], [HOSTILE.bidi, 3e5, 0], [null, 0, 2e5]].map(([coin, mining, wallet], i) => ({
   coin, of: [by === 'wallet' ? miner(1).wallets[0] : 'Rotterdam', 'Porto', HOSTILE.markup, null][i], site: by === 'host' || by === 'site' ? 'Porto' : null,
   bytes: bytesOf(mining, wallet), connections: 3, hosts: 2, last: now() - 60 }));
+function timeline(m) {
+  return { miner: m.id, left_out: 3,
+    states: [['suspected', 5400], ['confirmed', 5390]].map(([state, ago]) => ({ state, at: now() - ago, by: 'rotterdam-1', reason: null })),
+    reasons: connection(1, m).evidence.map((e) => ({ ...e, time: undefined, sensor: 'rotterdam-1', first: now() - 5395, last: now() - 20 })) };
+}
+function estimates() {
+  const estimate = (name) => ({ name, miners: 4, with_devices: 3, hashrates: [{ algorithm: 'rx/0', unit: 'H/s', miners: 2, value: 16800, low: 15000, high: 18000 },
+    { algorithm: HOSTILE.bidi, unit: 'H/s', miners: 1, value: 1e14, low: 9e13, high: 1.1e14 }], devices: range(4), kinds: { gpu: 0, cpu: 3, asic: 1 },
+    watts: range(3400), kwh_per_day: range(81), cost_per_day: range(24.4), with_price: 3 });
+  return { by: 'site', estimates: [estimate('Rotterdam'), estimate(HOSTILE.markup)], total: estimate(null), models: [], other_models: { gpu: 0, cpu: 0, asic: 0 }, left_out: 0 };
+}
 function coinPoints(step) {
   const start = (Math.floor(now() / step) - 40) * step;
   return Array.from({ length: 40 }, (_, i) => ['XMR', 'BTC'].filter((c) => c === 'XMR' || i < 12 || i > 20).map((coin) => ({
@@ -241,7 +252,12 @@ export async function startMock(dist, port = 0) {
     else if (what === 'GET /sensors') send(response, 200, { sensors: w.sensors });
     else if (what === 'GET /miners') send(response, 200, { miners: w.miners, next: null });
     else if (what === 'GET /blocks') send(response, 200, { blocks: w.blocks.filter((b) => b.active || query.get('removed')), epoch: 7, serial: 41 });
-    else if (what === 'GET /sites') send(response, 200, { sites: w.sites });
+    else if (what === 'GET /estimates') send(response, 200, estimates());
+    else if (/^GET \/miners\/\d+\/timeline$/.test(what)) {
+      const of = w.miners.find((m) => m.id === Number(path.split('/')[2]));
+      if (of) send(response, 200, timeline(of));
+      else refuse(response, 404, 'not_found', 'There is no such object.');
+    } else if (what === 'GET /sites') send(response, 200, { sites: w.sites });
     else if (what === 'GET /never') send(response, 200, { never: [{ target: '203.0.113.254', source: 'configuration' }, { target: '192.0.2.1', source: 'aggregator' }] });
     else if (what === 'GET /gaps') send(response, 200, { gaps: [gap] });
     else if (what === 'GET /audit') send(response, 200, { audit });

@@ -2,8 +2,8 @@
 /* client: the REST calls the dashboard makes. Every failure is an ApiError whose message says what
  * was wrong and what to do; a field name points into the request. */
 import type {
-  Address, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Gap, Geo, Miner,
-  MinerDetail, NeverEntry, PendingKey, Sensor, SensorKey, Session, Site, Status, TrafficRow,
+  Address, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Estimates, Gap, Geo, Miner,
+  MinerDetail, NeverEntry, PendingKey, Sensor, SensorKey, Session, Site, Status, Timeline, TrafficRow,
 } from './types';
 
 export class ApiError extends Error {
@@ -101,6 +101,9 @@ export const api = {
   addBlock: (request: BlockRequest) => call<Block>('POST', '/blocks', request),
   removeBlock: (id: number) => call<void>('DELETE', `/blocks/${id}`),
   decideBlock: (id: number, approve: boolean) => call<Block>('PATCH', `/blocks/${id}`, { approve }),
+  timeline: (id: number) => call<Timeline>('GET', `/miners/${id}/timeline`),
+  estimates: (by: Estimates['by'], site: string) =>
+    call<Estimates>('GET', `/estimates${query({ by, site })}`),
   mark: (id: number, mark: 'sanctioned' | 'dismissed' | null, reason: string | null) =>
     call<Miner>('PATCH', `/miners/${id}`, { mark, reason }),
   sites: () => call<{ sites: Site[] }>('GET', '/sites'),

@@ -192,7 +192,7 @@ export interface Estimate {
   name: string | null;
   miners: number;
   with_devices: number;
-  hashrates: { algorithm: string | null; unit: string; miners: number; value: number; low: number; high: number }[];
+  hashrates: { algorithm: string | null; unit: Rate['unit']; miners: number; value: number; low: number; high: number }[];
   devices: Range | null;
   kinds: EstimateKinds;
   watts: Range | null;

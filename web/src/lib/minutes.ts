@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* minutes: the rows of a miner as even series. Minutes without a row had no traffic; their hash
  * rate is unknown. */
-import type { Connection, Evidence, Minute } from '../api/types';
+import type { Minute, TimelineReason } from '../api/types';
 
 export interface MinuteSeries {
   times: number[];
@@ -47,30 +47,8 @@ export function mean(values: (number | null)[]): number | null {
   return known.length > 0 ? known.reduce((sum, v) => sum + v, 0) / known.length : null;
 }
 
-export interface EvidenceRow extends Evidence {
-  connections: number;
-  first: number;
-}
-
-/** The evidence of all connections, each reason once, oldest first. */
-export function evidenceRows(connections: Connection[]): EvidenceRow[] {
-  const rows = new Map<string, EvidenceRow>();
-  for (const connection of connections) {
-    for (const reason of connection.evidence) {
-      const key = `${reason.kind}\n${reason.detail}`;
-      const first = reason.time ?? connection.first;
-      const row = rows.get(key);
-      if (row) {
-        row.connections += 1;
-        row.first = Math.min(row.first, first);
-      } else rows.set(key, { ...reason, connections: 1, first });
-    }
-  }
-  return [...rows.values()].sort((a, b) => a.first - b.first);
-}
-
 /** Where a reason was seen, how far it goes and what would gainsay it, in one line. */
-export function provenance({ strength, seen_in, from, refuted_by }: Evidence): string {
+export function provenance({ strength, seen_in, from, refuted_by }: TimelineReason): string {
   const parts = [
     strength,
     seen_in && (from ? `in: ${seen_in}, sent by the ${from}` : `in: ${seen_in}`),

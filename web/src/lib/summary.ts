@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* summary: the overview's rows, from sensors and miners. A miner that is over counts no more. */
-import type { Miner, MinerState, Range, Rate, Sensor, Status } from '../api/types';
+import type { Miner, MinerState, Rate, Sensor, Status } from '../api/types';
 import { splitEndpoint } from './ip';
 
 export interface SiteRow {
@@ -8,7 +8,6 @@ export interface SiteRow {
   sensors: number;
   online: number;
   miners: number;
-  watts: number;
   coins: string[];
   last: number | null;
 }
@@ -64,7 +63,7 @@ export function siteRows(sensors: Sensor[], miners: Miner[]): SiteRow[] {
   const row = (site: string) => {
     let found = sites.get(site);
     if (!found) {
-      found = { site, sensors: 0, online: 0, miners: 0, watts: 0, coins: [], last: null };
+      found = { site, sensors: 0, online: 0, miners: 0, coins: [], last: null };
       sites.set(site, found);
     }
     return found;
@@ -79,13 +78,12 @@ export function siteRows(sensors: Sensor[], miners: Miner[]): SiteRow[] {
     site.last = Math.max(site.last ?? miner.last, miner.last);
     if (gone(miner)) continue;
     site.miners += 1;
-    if (atWork(miner)) site.watts += miner.power?.watts.value ?? 0;
     for (const coin of miner.coins) if (!site.coins.includes(coin)) site.coins.push(coin);
   }
   return [...sites.values()];
 }
 
-function add<T extends Range>(sum: T | null, part: T): T {
+function add(sum: Rate | null, part: Rate): Rate {
   return sum === null ? { ...part } : {
     ...sum, value: sum.value + part.value, low: sum.low + part.low, high: sum.high + part.high,
   };
@@ -93,11 +91,11 @@ function add<T extends Range>(sum: T | null, part: T): T {
 
 /* Rates add up within one name and unit only. The sum's bounds are those of its parts added: wider
  * than needed, never too narrow. */
-function sumRows(miners: Miner[], name: (miner: Miner) => string | null): SumRow[] {
+export function coinRows(miners: Miner[]): SumRow[] {
   const rows = new Map<string, SumRow>();
   for (const miner of miners) {
     if (!atWork(miner)) continue;
-    const of = name(miner);
+    const of = miner.coins[0] ?? null;
     const key = `${of ?? ''}\n${miner.hashrate?.unit ?? ''}`;
     const row = rows.get(key) ?? { key, name: of, miners: 0, rate: null };
     row.miners += 1;
@@ -107,31 +105,6 @@ function sumRows(miners: Miner[], name: (miner: Miner) => string | null): SumRow
   return [...rows.values()].sort((a, b) => b.miners - a.miners);
 }
 
-export const coinRows = (miners: Miner[]) => sumRows(miners, (m) => m.coins[0] ?? null);
-export const algorithmRows = (miners: Miner[]) => sumRows(miners, (m) => m.algorithms[0] ?? null);
-
-export interface PowerSum {
-  watts: Range | null;
-  cost: Range | null;
-  /** Miners with an estimate, and those without. */
-  known: number;
-  unknown: number;
-}
-
-/** What the miners at work draw; bounds as above. */
-export function powerSum(miners: Miner[]): PowerSum {
-  const out: PowerSum = { watts: null, cost: null, known: 0, unknown: 0 };
-  for (const { power } of miners.filter(atWork)) {
-    if (!power) {
-      out.unknown += 1;
-      continue;
-    }
-    out.known += 1;
-    out.watts = add(out.watts, power.watts);
-    if (power.cost_per_day) out.cost = add(out.cost, power.cost_per_day);
-  }
-  return out;
-}
 
 /* ---- links from sites to pool servers ---- */
 
