@@ -353,6 +353,7 @@ static bool admit(const char *key, const char *address, void *arg)
 static int bind_router(lamp_ingest *i, const struct lamp_ingest_cfg *cfg, char *why, size_t size)
 {
     static const struct lamp_router_opt opts[] = {
+        { ZMQ_BACKLOG, 4096 }, /* a fleet may come back at once, strangers beside it */
         { ZMQ_LINGER, LINGER_MS },
         { ZMQ_SNDHWM, 64 },
         { ZMQ_RCVHWM, 256 },

@@ -41,7 +41,7 @@ int lamp_ask_new(const struct lamp_ask_cfg *cfg, lamp_ask **out)
     if (cfg->token)
         memcpy(a->token, cfg->token, sizeof(a->token));
     if (!err)
-        err = lamp_uplink_new(cfg->key, cfg->endpoint, cfg->server_key, &a->uplink);
+        err = lamp_uplink_new(cfg->key, cfg->endpoint, cfg->server_key, NULL, &a->uplink);
     if (err) {
         lamp_ask_free(a);
         return err;

@@ -10,6 +10,7 @@
 #include "sensor/link/ask.h"
 #include "sensor/link/delivery.h"
 #include "sensor/link/keychain.h"
+#include "sensor/link/redial.h"
 #include "sensor/link/uplink.h"
 #include "sensor/process/channel.h"
 #include "sensor/process/child.h"
@@ -23,8 +24,6 @@
 enum {
     SECOND_US = 1000 * 1000,
     TURN_US = SECOND_US / 5,
-    BACKOFF_FIRST_US = SECOND_US,
-    BACKOFF_LAST_US = 32 * SECOND_US,
     QUERY_GAP_US = SECOND_US,   /* between two questions that hints caused */
     CONFIRM_US = 5 * SECOND_US, /* between two questions while a list is not confirmed */
     FINISH_MS = 2000,           /* at the end, for the last acknowledgements */
@@ -53,7 +52,7 @@ struct link {
     lamp_uplink *uplink;
     lamp_spool *spool;
     lamp_delivery *delivery;
-    uint64_t connect_at_us, backoff_us; /* no connection before; the next pause */
+    struct lamp_redial redial;
     bool session_up, capture_gone, spool_failing;
     bool draining; /* capture has ended for good: we end when all is delivered */
     uint64_t dropped_said;
@@ -91,16 +90,12 @@ static void disconnect(struct link *l, uint64_t pause_us, struct lamp_now now)
     lamp_uplink_close(l->uplink);
     lamp_delivery_stop(l->delivery);
     l->session_up = false;
-    const uint64_t wait_us = pause_us > l->backoff_us ? pause_us : l->backoff_us;
-    /* 20 % jitter, so that a fleet does not come back in one wave. */
-    l->connect_at_us =
-        now.mono_us + wait_us * 9 / 10 + (uint64_t)randombytes_uniform((uint32_t)(wait_us / 5));
-    l->backoff_us = l->backoff_us * 2 < BACKOFF_LAST_US ? l->backoff_us * 2 : BACKOFF_LAST_US;
+    lamp_redial_later(&l->redial, pause_us, now.mono_us);
 }
 
 static void connect_if_due(struct link *l, struct lamp_now now)
 {
-    if (lamp_uplink_is_open(l->uplink) || now.mono_us < l->connect_at_us)
+    if (lamp_uplink_is_open(l->uplink) || now.mono_us < l->redial.at_us)
         return;
     lamp_uplink_set_keys(l->uplink, l->with_other ? &l->chain.other : &l->chain.own,
                          l->with_next ? l->chain.next_server : l->chain.server);
@@ -370,7 +365,7 @@ static void on_key_state(struct link *l, const struct lamp_key_state *k, struct 
     if (k->order == LAMP_KEY_ORDER_ACCEPTED) {
         l->with_other = true;
         disconnect(l, 0, now);
-        l->connect_at_us = now.mono_us;
+        l->redial.at_us = now.mono_us;
     } else {
         lamp_log_limited(LAMP_LOG_WARN, "link", "the aggregator did not take our next key");
         sodium_memzero(&l->chain.other, sizeof(l->chain.other));
@@ -456,8 +451,7 @@ static void ask_to_be_let_in(struct link *l, struct lamp_now now)
         lamp_log(LAMP_LOG_INFO, "link", "the aggregator lets this sensor in fingerprint=%s", print);
         check_enrollment(l, &a);
         stop_asking(l);
-        l->connect_at_us = now.mono_us;
-        l->backoff_us = BACKOFF_FIRST_US;
+        lamp_redial_reset(&l->redial);
     } else if (a.state == LAMP_ENROLL_PENDING) {
         lamp_log(LAMP_LOG_WARN, "link",
                  "waiting to be approved at the aggregator (davylamp sensors keys) fingerprint=%s",
@@ -500,7 +494,7 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
             l->sets[i].query_due = true;
             l->sets[i].query_us = 0;
         }
-        l->backoff_us = BACKOFF_FIRST_US;
+        lamp_redial_reset(&l->redial);
         tell_state(l);
     }
 }
@@ -829,7 +823,8 @@ static int start(struct link *l)
     }
     err = load_chain(l, &key);
     if (!err)
-        err = lamp_uplink_new(&l->chain.own, l->conf->link.endpoint, l->chain.server, &l->uplink);
+        err = lamp_uplink_new(&l->chain.own, l->conf->link.endpoint, l->chain.server, NULL,
+                              &l->uplink);
     sodium_memzero(&key, sizeof(key));
     if (err) {
         lamp_log(LAMP_LOG_ERROR, "link", "cannot make a socket: %s", lamp_strerror(err));
@@ -871,10 +866,8 @@ static bool has_delivered_all(struct link *l)
 
 int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enforce_fd, int ready_fd)
 {
-    struct link l = { .conf = conf,
-                      .capture_fd = capture_fd,
-                      .enforce_fd = enforce_fd,
-                      .backoff_us = BACKOFF_FIRST_US };
+    struct link l = { .conf = conf, .capture_fd = capture_fd, .enforce_fd = enforce_fd };
+    lamp_redial_reset(&l.redial);
     for (size_t i = 0; i < N_SETS; i++)
         l.sets[i].head.kind = (enum lamp_set_kind)(LAMP_SET_WATCH + i);
     int status = LAMP_EXIT_CONFIG;

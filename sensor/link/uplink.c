@@ -21,13 +21,14 @@ struct lamp_uplink {
     struct lamp_key key;
     char endpoint[ENDPOINT_MAX], server_key[41];
     void *ctx, *socket, *monitor;
+    bool shares_ctx;
     unsigned serial; /* a new monitor address for each socket */
     struct lamp_addr peer;
     bool has_peer;
 };
 
 int lamp_uplink_new(const struct lamp_key *key, const char *endpoint, const char *server_key_z85,
-                    lamp_uplink **out)
+                    void *context, lamp_uplink **out)
 {
     if (strlen(endpoint) >= ENDPOINT_MAX || strlen(server_key_z85) != 40)
         return LAMP_EINVAL;
@@ -37,7 +38,8 @@ int lamp_uplink_new(const struct lamp_key *key, const char *endpoint, const char
     u->key = *key;
     memcpy(u->endpoint, endpoint, strlen(endpoint) + 1);
     memcpy(u->server_key, server_key_z85, sizeof(u->server_key));
-    u->ctx = zmq_ctx_new();
+    u->shares_ctx = context != NULL;
+    u->ctx = context ? context : zmq_ctx_new();
     if (!u->ctx) {
         free(u);
         return LAMP_ENOMEM;
@@ -51,7 +53,8 @@ lamp_uplink *lamp_uplink_free(lamp_uplink *u)
     if (!u)
         return NULL;
     lamp_uplink_close(u);
-    zmq_ctx_term(u->ctx);
+    if (!u->shares_ctx)
+        zmq_ctx_term(u->ctx);
     sodium_memzero(&u->key, sizeof(u->key));
     free(u);
     return NULL;
@@ -108,7 +111,7 @@ static int set_options(lamp_uplink *u)
 static int open_monitor(lamp_uplink *u)
 {
     char name[64];
-    snprintf(name, sizeof(name), "inproc://uplink-%u", u->serial++);
+    snprintf(name, sizeof(name), "inproc://uplink-%p-%u", (void *)u, u->serial++);
     if (zmq_socket_monitor(u->socket, name, EVENTS) != 0)
         return -errno;
     u->monitor = zmq_socket(u->ctx, ZMQ_PAIR);

@@ -15,9 +15,10 @@ enum lamp_uplink_event {
     LAMP_UPLINK_NO_HANDSHAKE, /* it is not who we think, or speaks no CURVE */
 };
 
-/* LAMP_ENOMEM, LAMP_EINVAL (endpoint too long). */
+/* context: of libzmq, shared with others and borrowed; NULL: one of its own. LAMP_ENOMEM, LAMP_EINVAL
+ * (endpoint too long). */
 LAMP_CHECK int lamp_uplink_new(const struct lamp_key *key, const char *endpoint,
-                               const char *server_key_z85, lamp_uplink **out);
+                               const char *server_key_z85, void *context, lamp_uplink **out);
 lamp_uplink *lamp_uplink_free(lamp_uplink *u);
 const char *lamp_uplink_public_key(const lamp_uplink *u);
 
