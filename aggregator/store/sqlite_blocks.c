@@ -550,6 +550,24 @@ int lamp_sqlite_op_site_hold(lamp_store *s, const char *site, const char *by, ui
     return err == LAMP_OK && sqlite3_changes(q->db) == 0 ? LAMP_ENOENT : err;
 }
 
+int lamp_sqlite_op_site_held(lamp_store *s, const char *site, struct lamp_site_hold *out)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st =
+        LAMP_QUERY(q, "SELECT hold_serial, release_by FROM site WHERE name = ? AND held_us > 0",
+                   lamp_str(site));
+    const int got = lamp_sqlite_step(q, st);
+    if (got < 0)
+        return got;
+    *out = (struct lamp_site_hold){ .serial = 0 };
+    if (got > 0) {
+        out->serial = lamp_col_uint(st, 0);
+        lamp_col_copy(st, 1, out->release_by, sizeof(out->release_by));
+        sqlite3_reset(st);
+    }
+    return LAMP_OK;
+}
+
 int lamp_sqlite_op_site_release_asked(lamp_store *s, const char *site, const char *by)
 {
     return LAMP_EXEC((struct lamp_sqlite *)s, "UPDATE site SET release_by = ?2 WHERE name = ?1",

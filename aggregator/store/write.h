@@ -317,6 +317,12 @@ LAMP_CHECK int lamp_store_site_hosts(lamp_store *s, const char *site, uint64_t f
 /* Holds the list of a site at a serial, notes who asks to end that, or ends it (by NULL). */
 LAMP_CHECK int lamp_store_site_hold(lamp_store *s, const char *site, const char *by,
                                     uint64_t serial, uint64_t now_us);
+/* What is noted of a site's hold; all zero: it is not held, or not known. */
+struct lamp_site_hold {
+    uint64_t serial;
+    char release_by[LAMP_NAME_MAX];
+};
+LAMP_CHECK int lamp_store_site_held(lamp_store *s, const char *site, struct lamp_site_hold *out);
 LAMP_CHECK int lamp_store_site_release_asked(lamp_store *s, const char *site, const char *by);
 
 /* Appends a row to the audit log and links it to the one before. */

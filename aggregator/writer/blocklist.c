@@ -500,28 +500,25 @@ int lamp_blocklist_build(void *arg, const char *site, uint64_t now_us, struct la
     return err;
 }
 
-static bool load_hold(const struct lamp_site_view *v, void *arg)
-{
-    struct site *s = arg;
-    if (!streq(v->name, s->name))
-        return true;
-    s->hold_serial = v->held_us ? v->hold_serial : 0;
-    snprintf(s->release_by, sizeof(s->release_by), "%s", v->release_by);
-    return false;
-}
-
 int lamp_blocklist_site(lamp_blocklist *l, const char *site)
 {
+    struct lamp_site_hold hold;
     if (find_site(l, site))
         return LAMP_OK;
-    struct site *sites = realloc(l->sites, (l->n_sites + 1) * sizeof(*sites));
-    if (!sites)
-        return LAMP_ENOMEM;
-    l->sites = sites;
-    struct site *s = &sites[l->n_sites++];
-    *s = (struct site){ .hold_serial = 0 };
+    const int err = lamp_store_site_held(l->cfg.store, site, &hold);
+    if (err)
+        return err;
+    if ((l->n_sites & (l->n_sites - 1)) == 0) { /* room grows by doubling */
+        void *sites = realloc(l->sites, (2 * l->n_sites + 1) * sizeof(*l->sites));
+        if (!sites)
+            return LAMP_ENOMEM;
+        l->sites = sites;
+    }
+    struct site *s = &l->sites[l->n_sites++];
+    *s = (struct site){ .hold_serial = hold.serial };
     snprintf(s->name, sizeof(s->name), "%s", site);
-    return lamp_store_sites(l->cfg.store, load_hold, s);
+    memcpy(s->release_by, hold.release_by, sizeof(s->release_by));
+    return LAMP_OK;
 }
 
 int lamp_blocklist_expire(lamp_blocklist *l, uint64_t now_us, lamp_block_changed_fn *fn, void *arg)
