@@ -123,7 +123,8 @@ enum lamp_loss_reason {
     LAMP_LOSS_QUOTA,
     LAMP_LOSS_DAMAGED,
     LAMP_LOSS_AGG_RESTORE,
-    LAMP_LOSS_MEMORY_ONLY
+    LAMP_LOSS_MEMORY_ONLY,
+    LAMP_LOSS_CRASH
 };
 
 struct lamp_loss {

@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,6 +49,7 @@ struct parent {
     const struct lamp_sensor_conf *conf;
     struct child children[N_CHILDREN];
     int capture_link[2], link_enforce[2], ready[2], signal_fd;
+    struct lamp_spool_taken *taken; /* shared with link alone; outlives it */
     unsigned n_ready;
     bool notified;
     bool replayed, replay_failed; /* capture has read its files to their end, or not */
@@ -120,11 +122,13 @@ static int run_child(struct parent *p, size_t which)
         keep[1] = p->link_enforce[1];
     }
     lamp_privilege_close_others(keep, ARRAY_LEN(keep));
+    if (which != LINK)
+        munmap(p->taken, sizeof(*p->taken));
     switch (which) {
     case CAPTURE:
         return lamp_capture_run(p->conf, keep[1], ready_fd);
     case LINK:
-        return lamp_link_run(p->conf, keep[1], keep[2], ready_fd);
+        return lamp_link_run(p->conf, keep[1], keep[2], p->taken, ready_fd);
     default:
         return lamp_enforce_run(p->conf, keep[1], ready_fd);
     }
@@ -165,6 +169,10 @@ static int open_parent(struct parent *p)
         return -errno;
     p->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (p->signal_fd < 0 || pipe2(p->ready, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    p->taken =
+        mmap(NULL, sizeof(*p->taken), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (p->taken == MAP_FAILED)
         return -errno;
     const int err = lamp_channel_pair(p->capture_link);
     return err ? err : lamp_channel_pair(p->link_enforce);

@@ -366,8 +366,8 @@ static int on_summary(const struct lamp_merge *m, struct work *k)
 
 static int on_loss(const struct lamp_merge *m, struct work *k)
 {
-    static const char *const reasons[] = { "unspecified", "quota", "damaged", "restore",
-                                           "memory-only" };
+    static const char *const reasons[] = { "unspecified", "quota",       "damaged",
+                                           "restore",     "memory-only", "crash" };
     const struct lamp_loss *l = &k->letter->msg->u.loss;
     struct lamp_store_stream st;
     int err = find_stream(m, k, &l->stream, &st);

@@ -29,7 +29,7 @@ enum {
     FINISH_MS = 2000,           /* at the end, for the last acknowledgements */
     CAPTURE_QUIET_MS = 400,     /* at the end: capture has no more to say */
     NEIGHBOUR_WAIT_MS = 2000,
-    GROUP_MAX = 16, /* summaries spooled in one transaction */
+    GROUP_MAX = LAMP_SPOOL_GROUP, /* summaries spooled in one transaction */
 };
 
 /* One kind of set: what enforce has of it and what is asked of the aggregator. */
@@ -49,6 +49,7 @@ enum { N_SETS = LAMP_SET_POLICY - LAMP_SET_WATCH + 1, BLOCKS = LAMP_SET_BLOCK - 
 struct link {
     const struct lamp_sensor_conf *conf;
     int capture_fd, enforce_fd;
+    struct lamp_spool_taken *taken; /* NULL: nobody keeps it */
     lamp_uplink *uplink;
     lamp_spool *spool;
     lamp_delivery *delivery;
@@ -576,6 +577,20 @@ static bool holds_back(const struct link *l)
            lamp_spool_bytes(l->spool) > (uint64_t)l->conf->link.spool_quota_bytes / 2;
 }
 
+/* From here on the summary is nowhere but with us. */
+static void note_taken(struct link *l, const struct lamp_summary *m)
+{
+    if (!l->taken)
+        return;
+    const uint64_t n = atomic_load(&l->taken->n) + 1;
+    const size_t at = n % LAMP_SPOOL_GROUP;
+    l->taken->newest[at].t_from_us = m->t_from_us;
+    l->taken->newest[at].t_to_us = m->t_to_us;
+    l->taken->newest[at].n_rows = m->n_rows;
+    l->taken->newest[at].n_bytes = m->n_bytes;
+    atomic_store(&l->taken->n, n);
+}
+
 /* Takes what capture has to say, up to a whole group of summaries. */
 static void fill_group(struct link *l)
 {
@@ -596,6 +611,7 @@ static void fill_group(struct link *l)
             continue;
         }
         if (m->type == LAMP_MSG_SUMMARY) {
+            note_taken(l, &m->u.summary);
             l->group[l->n_group++] = m;
             continue;
         }
@@ -767,6 +783,24 @@ static void finish(struct link *l)
     }
 }
 
+/* What the link process before had in hand when it ended is declared lost; then we begin to count. */
+static int settle(struct link *l)
+{
+    uint64_t lost = 0;
+    if (!l->taken)
+        return LAMP_OK;
+    int err = lamp_spool_declare(l->spool, l->taken, &lost);
+    if (lost)
+        lamp_log(LAMP_LOG_WARN, "link",
+                 "the process before ended with summaries that were not spooled, they are declared "
+                 "lost records=%" PRIu64,
+                 lost);
+    if (err == LAMP_EPROTO)
+        err = LAMP_OK; /* nothing that we could have written */
+    atomic_store(&l->taken->n, 0);
+    return err ? err : lamp_spool_current(l->spool, &l->taken->stream);
+}
+
 static int open_spool(struct link *l)
 {
     char dir[PATH_MAX], damaged[PATH_MAX], why[256];
@@ -833,6 +867,8 @@ static int start(struct link *l)
     err = lamp_child_drop("link", l->conf->user, 0);
     if (!err)
         err = open_spool(l);
+    if (!err)
+        err = settle(l);
     if (err)
         return err;
     struct lamp_delivery_cfg cfg = {
@@ -864,9 +900,12 @@ static bool has_delivered_all(struct link *l)
     return lamp_delivery_finished(l->delivery);
 }
 
-int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enforce_fd, int ready_fd)
+int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enforce_fd,
+                  struct lamp_spool_taken *taken, int ready_fd)
 {
-    struct link l = { .conf = conf, .capture_fd = capture_fd, .enforce_fd = enforce_fd };
+    struct link l = {
+        .conf = conf, .capture_fd = capture_fd, .enforce_fd = enforce_fd, .taken = taken
+    };
     lamp_redial_reset(&l.redial);
     for (size_t i = 0; i < N_SETS; i++)
         l.sets[i].head.kind = (enum lamp_set_kind)(LAMP_SET_WATCH + i);

@@ -472,6 +472,83 @@ static int find_stream(lamp_spool *s, const struct lamp_stream_id *stream, int64
     return err ? err : row ? LAMP_OK : LAMP_ENOENT;
 }
 
+/* One that nothing was written to is forgotten when the next one begins: here it is needed after all,
+ * in its old place before the current one. */
+static int remember_stream(lamp_spool *s, const struct lamp_stream_id *stream, int64_t out[3])
+{
+    sqlite3_stmt *st = NULL;
+    out[0] = s->current - 1;
+    out[1] = 1;
+    out[2] = 0;
+    const int err = prepare(s, "INSERT INTO stream(n, id) VALUES(?1, ?2)", out, 1, &st);
+    if (err)
+        return err;
+    sqlite3_bind_blob(st, 2, stream->b, sizeof(stream->b), SQLITE_STATIC);
+    sqlite3_step(st);
+    return code_of(s, sqlite3_finalize(st));
+}
+
+static int declare_in(lamp_spool *s, const int64_t v[3], const struct lamp_spool_taken *t,
+                      uint64_t n)
+{
+    uint64_t from_us = UINT64_MAX, to_us = 0, rows = 0, bytes = 0;
+    for (uint64_t i = (uint64_t)v[2] + 1; i <= n; i++) {
+        const uint64_t at = i % LAMP_SPOOL_GROUP;
+        from_us = t->newest[at].t_from_us < from_us ? t->newest[at].t_from_us : from_us;
+        to_us = t->newest[at].t_to_us > to_us ? t->newest[at].t_to_us : to_us;
+        rows += t->newest[at].n_rows;
+        bytes += t->newest[at].n_bytes;
+    }
+    const int err = RUN(s,
+                        "INSERT INTO record(n, seq, to_seq, t_from, t_to, n_rows, n_bytes, reason) "
+                        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                        v[0], v[2] + 1, (int64_t)n, (int64_t)from_us, (int64_t)to_us, (int64_t)rows,
+                        (int64_t)bytes, LAMP_LOSS_CRASH);
+    return err ? err
+               : RUN(s, "UPDATE stream SET last_seq=?2, finished=0 WHERE n=?1", v[0], (int64_t)n);
+}
+
+int lamp_spool_declare(lamp_spool *s, const struct lamp_spool_taken *taken, uint64_t *out_lost)
+{
+    static const struct lamp_stream_id none;
+    const uint64_t n = atomic_load(&taken->n);
+    int64_t v[3];
+    *out_lost = 0;
+    if (s->memory_only || memcmp(&taken->stream, &none, sizeof(none)) == 0)
+        return LAMP_OK;
+    int err = exec(s, "BEGIN IMMEDIATE");
+    if (err)
+        return err;
+    err = find_stream(s, &taken->stream, v);
+    if (err == LAMP_ENOENT && n > LAMP_SPOOL_GROUP)
+        return finish(s, LAMP_OK); /* set aside, which is told otherwise */
+    if (err == LAMP_ENOENT)
+        err = n ? remember_stream(s, &taken->stream, v) : LAMP_OK;
+    const uint64_t lost = !err && n > 0 && n > (uint64_t)v[2] ? n - (uint64_t)v[2] : 0;
+    if (lost > LAMP_SPOOL_GROUP)
+        err = LAMP_EPROTO;
+    if (!err && lost)
+        err = declare_in(s, v, taken, n);
+    err = finish(s, err);
+    if (!err)
+        *out_lost = lost;
+    return err;
+}
+
+int lamp_spool_current(lamp_spool *s, struct lamp_stream_id *out)
+{
+    sqlite3_stmt *st = NULL;
+    int err = prepare(s, "SELECT id FROM stream WHERE n=?1", &s->current, 1, &st);
+    if (err)
+        return err;
+    const bool got =
+        sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 0) == (int)sizeof(out->b);
+    if (got)
+        memcpy(out->b, sqlite3_column_blob(st, 0), sizeof(out->b));
+    err = code_of(s, sqlite3_finalize(st));
+    return err ? err : got ? LAMP_OK : LAMP_ESTORE;
+}
+
 static int read_row(sqlite3_stmt *st, struct lamp_spool_record *out)
 {
     struct lamp_spool_record r = {

@@ -14,6 +14,7 @@
 #include "proto/wire.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 
 typedef struct lamp_spool lamp_spool;
 
@@ -48,6 +49,26 @@ lamp_spool *lamp_spool_close(lamp_spool *s);
  * nothing was written. */
 LAMP_CHECK int lamp_spool_append(lamp_spool *s, const struct lamp_summary *const *m, size_t n,
                                  uint64_t *out_last);
+
+/* What a link process took from capture: how many summaries, and what the newest of them are, number i at
+ * i % LAMP_SPOOL_GROUP. It lies in memory that outlives the process; a new one begins with the stream. */
+enum { LAMP_SPOOL_GROUP = 16 }; /* summaries that are taken and not spooled yet, at most */
+struct lamp_spool_taken {
+    struct lamp_stream_id stream; /* that they went to */
+    _Atomic uint64_t n;           /* counted after its entry is written */
+    struct {
+        uint64_t t_from_us, t_to_us, n_rows, n_bytes;
+    } newest[LAMP_SPOOL_GROUP];
+};
+
+/* Declares lost (LAMP_LOSS_CRASH) what the process before took and did not spool, at the end of its
+ * stream; *out_lost: so many. Once is enough, more often does no harm. A spool in memory went with
+ * its process, which the aggregator notes by itself. LAMP_EPROTO: more than a group. LAMP_ESTORE. */
+LAMP_CHECK int lamp_spool_declare(lamp_spool *s, const struct lamp_spool_taken *taken,
+                                  uint64_t *out_lost);
+
+/* The current stream. LAMP_ESTORE. */
+LAMP_CHECK int lamp_spool_current(lamp_spool *s, struct lamp_stream_id *out);
 
 /* The streams that are not finished, oldest first, the current one last; where there are more
  * than max, the oldest max - 1 and the current one. */

@@ -202,7 +202,7 @@ static void test_pack_refuses_past_maximum(void **state)
     const struct lamp_msg wrong[] = {
         MSG(HELLO, hello, .t_real_us = UINT64_MAX),
         MSG(BYE, bye, .reason = LAMP_BYE_PROTOCOL + 1),
-        MSG(LOSS, loss, .reason = LAMP_LOSS_MEMORY_ONLY + 1),
+        MSG(LOSS, loss, .reason = LAMP_LOSS_CRASH + 1),
         MSG(SET_BEGIN, set_begin, .chunks = LAMP_WIRE_SET_CHUNKS_MAX + 1),
         MSG(SET_BEGIN, set_begin, .kind = LAMP_SET_POLICY + 1),
         MSG(SET_STATUS, set_status, .mode = LAMP_ENFORCE_ON + 1),

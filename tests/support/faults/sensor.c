@@ -248,5 +248,5 @@ int main(int argc, char **argv)
                                                .refresh_s = 60 } };
     memcpy(conf.server_key_z85, argv[3], sizeof(conf.server_key_z85));
     const int ready_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    return lamp_link_run(&conf, capture[1], enforce[0], ready_fd);
+    return lamp_link_run(&conf, capture[1], enforce[0], NULL, ready_fd);
 }
