@@ -291,7 +291,7 @@ static int open_files(struct aggregator *g)
 static int open_accounts(struct aggregator *g)
 {
     char why[WHY], password[LAMP_PASSWORD];
-    if (lamp_auth_open(g->database, g->token_file, lamp_clock_real_us(), &g->auth, password, why,
+    if (lamp_auth_open(g->store, g->token_file, lamp_clock_real_us(), &g->auth, password, why,
                        sizeof(why)) != LAMP_OK)
         return complain(why);
     if (*password)
@@ -326,6 +326,15 @@ static int open_door(struct aggregator *g)
     if (lamp_door_start(&cfg, &g->door, why, sizeof(why)) != LAMP_OK)
         return complain(why);
     return 0;
+}
+
+/* On the writer's thread. Where memory is short the accounts stay as they were. */
+static void take_accounts(lamp_store *store, void *arg)
+{
+    const struct aggregator *g = arg;
+    const int err = lamp_auth_reload(g->auth, store);
+    if (err)
+        lamp_log(LAMP_LOG_ERROR, "main", "accounts were not read anew: %s", lamp_strerror(err));
 }
 
 static int start_threads(struct aggregator *g)
@@ -367,6 +376,8 @@ static int start_threads(struct aggregator *g)
         { .rejected = g->conf.rejected / 100,
           .silence_us = (uint64_t)g->conf.no_shares_s * 1000000,
           .drop = g->conf.rate_drop / 100 },
+        take_accounts,
+        g,
     };
     const int err = lamp_writer_start(&writer, &g->writer);
     if (err != LAMP_OK)

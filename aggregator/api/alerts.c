@@ -60,7 +60,7 @@ void lamp_api_get_alerts(void *app, const struct lamp_request *req, struct lamp_
     }
     f.open = open && *open == '1';
     f.limit = (uint32_t)limit;
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     int err = lamp_store_alert_counts(s, &counts);
     lamp_json_object(j, NULL);
     lamp_json_array(j, "alerts");
@@ -82,12 +82,12 @@ void lamp_api_get_alerts(void *app, const struct lamp_request *req, struct lamp_
 
 void lamp_api_acknowledge(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    struct lamp_command cmd = { .kind = LAMP_CMD_ACK, .alert_id = req->id };
+    struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_ACK);
     struct lamp_command_result result;
-    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
-    if (!lamp_api_run(app, &cmd, reply, &result))
+    cmd.alert_id = req->id;
+    if (!lamp_api_run(app, req, &cmd, reply, &result))
         return;
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     if (lamp_api_write_alert(s, req->id, &reply->json) != LAMP_OK)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);
@@ -111,8 +111,7 @@ static bool add_own(const struct lamp_own *o, void *arg)
 void lamp_api_get_own(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     struct own_list l = { .j = &reply->json };
-    (void)req;
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(&reply->json, NULL);
     lamp_json_array(&reply->json, "own");
     const int err = lamp_store_own(s, add_own, &l);
@@ -132,7 +131,7 @@ static void copy_text(struct lamp_body *b, const char *name, bool required, char
 void lamp_api_add_own(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     static const char *const names[] = { "kind", "value", "site", "note" };
-    struct lamp_command cmd = { .kind = LAMP_CMD_OWN, .approve = true };
+    struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_OWN);
     struct lamp_command_result result;
     struct lamp_body b = { req->body, reply, false };
     struct lamp_own *o = &cmd.own;
@@ -143,16 +142,16 @@ void lamp_api_add_own(void *app, const struct lamp_request *req, struct lamp_rep
     copy_text(&b, "value", true, o->value, sizeof(o->value));
     copy_text(&b, "site", false, o->site, sizeof(o->site));
     copy_text(&b, "note", false, o->note, sizeof(o->note));
-    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
+    cmd.approve = true;
     if (b.failed)
         return;
     if (o->kind == LAMP_OWN_KINDS) {
         lamp_reply_error(reply, 400, "invalid", "kind", "This must be wallet, pool or worker.");
         return;
     }
-    if (!lamp_api_run(app, &cmd, reply, &result))
+    if (!lamp_api_run(app, req, &cmd, reply, &result))
         return;
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct own_list l = { &reply->json, result.key_id };
     reply->status = 201;
     if (lamp_store_own(s, add_own, &l) != LAMP_OK)
@@ -162,9 +161,9 @@ void lamp_api_add_own(void *app, const struct lamp_request *req, struct lamp_rep
 
 void lamp_api_remove_own(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    struct lamp_command cmd = { .kind = LAMP_CMD_OWN, .own.id = req->id };
+    struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_OWN);
     struct lamp_command_result result;
-    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
-    if (lamp_api_run(app, &cmd, reply, &result))
+    cmd.own.id = req->id;
+    if (lamp_api_run(app, req, &cmd, reply, &result))
         reply->status = 204;
 }

@@ -17,125 +17,139 @@ enum {
     TICK_MS = 1000,
     GATHER_MS = 50, /* events of this time leave together */
     EVENT_JSON_MAX = 256 * 1024,
+    BODY = LAMP_ROUTE_BODY,
+    FLEET = LAMP_ROUTE_FLEET,
 };
+
+#define USED_US UINT64_C(60000000) /* how often the use of tokens is written down */
 
 /* clang-format off: a route a line */
 static const struct lamp_route routes[] = {
-    { "GET", "/api/v1/health", LAMP_ROLE_NONE, false, { NULL }, lamp_api_get_health },
-    { "GET", "/api/v1/session", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_session },
-    { "POST", "/api/v1/session", LAMP_ROLE_NONE, true, { NULL }, lamp_api_login },
-    { "DELETE", "/api/v1/session", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_logout },
-    { "GET", "/api/v1/status", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_status },
-    { "GET", "/api/v1/sensors", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_sensors },
+    { "GET", "/api/v1/health", LAMP_ROLE_NONE, 0, { NULL }, lamp_api_get_health },
+    { "GET", "/api/v1/session", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_session },
+    { "POST", "/api/v1/session", LAMP_ROLE_NONE, BODY, { NULL }, lamp_api_login },
+    { "DELETE", "/api/v1/session", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_logout },
+    { "POST", "/api/v1/session/password", LAMP_ROLE_VIEWER, BODY, { NULL }, lamp_api_set_password },
+    { "GET", "/api/v1/sessions", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_sessions },
+    { "DELETE", "/api/v1/sessions/{id}", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_end_session },
+    { "GET", "/api/v1/users", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_get_users },
+    { "POST", "/api/v1/users", LAMP_ROLE_ADMIN, FLEET | BODY, { NULL }, lamp_api_add_user },
+    { "PATCH",
+      "/api/v1/users/{name}",
+      LAMP_ROLE_ADMIN,
+      FLEET | BODY,
+      { NULL },
+      lamp_api_change_user },
+    { "DELETE", "/api/v1/users/{name}", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_delete_user },
+    { "GET", "/api/v1/tokens", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_get_tokens },
+    { "POST", "/api/v1/tokens", LAMP_ROLE_ADMIN, FLEET | BODY, { NULL }, lamp_api_add_token },
+    { "DELETE", "/api/v1/tokens/{id}", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_revoke_token },
+    { "GET", "/api/v1/status", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_status },
+    { "GET", "/api/v1/sensors", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_sensors },
     { "GET",
       "/api/v1/miners",
       LAMP_ROLE_VIEWER,
-      false,
+      0,
       { "site", "host", "limit", "after" },
       lamp_api_get_miners },
-    { "GET", "/api/v1/miners/{id}", LAMP_ROLE_VIEWER, false, { "from", "to" }, lamp_api_get_miner },
-    { "GET",
-      "/api/v1/miners/{id}/timeline",
-      LAMP_ROLE_VIEWER,
-      false,
-      { NULL },
-      lamp_api_get_timeline },
-    { "PATCH", "/api/v1/miners/{id}", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_mark_miner },
+    { "GET", "/api/v1/miners/{id}", LAMP_ROLE_VIEWER, 0, { "from", "to" }, lamp_api_get_miner },
+    { "GET", "/api/v1/miners/{id}/timeline", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_timeline },
+    { "PATCH", "/api/v1/miners/{id}", LAMP_ROLE_OPERATOR, BODY, { NULL }, lamp_api_mark_miner },
     { "GET",
       "/api/v1/connections",
       LAMP_ROLE_VIEWER,
-      false,
+      0,
       { "miner", "site", "limit", "after" },
       lamp_api_get_connections },
     { "GET",
       "/api/v1/traffic",
       LAMP_ROLE_VIEWER,
-      false,
+      0,
       { "site", "host", "remote", "application", "from", "to", "limit" },
       lamp_api_get_traffic },
-    { "GET",
-      "/api/v1/estimates",
-      LAMP_ROLE_VIEWER,
-      false,
-      { "by", "site" },
-      lamp_api_get_estimates },
-    { "GET", "/api/v1/addresses", LAMP_ROLE_VIEWER, false, { "ip" }, lamp_api_get_addresses },
-    { "GET", "/api/v1/geo", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_geo },
-    { "GET", "/api/v1/blocks", LAMP_ROLE_VIEWER, false, { "removed" }, lamp_api_get_blocks },
-    { "POST", "/api/v1/blocks", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_add_block },
-    { "PATCH", "/api/v1/blocks/{id}", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_decide_block },
-    { "GET", "/api/v1/sites", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_sites },
-    { "POST", "/api/v1/sites", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_hold_site },
-    { "GET", "/api/v1/audit", LAMP_ROLE_OPERATOR, false, { NULL }, lamp_api_get_audit },
-    { "DELETE", "/api/v1/blocks/{id}", LAMP_ROLE_OPERATOR, false, { NULL }, lamp_api_remove_block },
+    { "GET", "/api/v1/estimates", LAMP_ROLE_VIEWER, 0, { "by", "site" }, lamp_api_get_estimates },
+    { "GET", "/api/v1/addresses", LAMP_ROLE_VIEWER, 0, { "ip" }, lamp_api_get_addresses },
+    { "GET", "/api/v1/geo", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_geo },
+    { "GET", "/api/v1/blocks", LAMP_ROLE_VIEWER, 0, { "removed" }, lamp_api_get_blocks },
+    { "POST", "/api/v1/blocks", LAMP_ROLE_OPERATOR, BODY, { NULL }, lamp_api_add_block },
+    { "PATCH", "/api/v1/blocks/{id}", LAMP_ROLE_OPERATOR, BODY, { NULL }, lamp_api_decide_block },
+    { "GET", "/api/v1/sites", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_sites },
+    { "POST", "/api/v1/sites", LAMP_ROLE_OPERATOR, BODY, { NULL }, lamp_api_hold_site },
+    { "GET", "/api/v1/audit", LAMP_ROLE_OPERATOR, FLEET, { NULL }, lamp_api_get_audit },
+    { "DELETE", "/api/v1/blocks/{id}", LAMP_ROLE_OPERATOR, 0, { NULL }, lamp_api_remove_block },
     { "GET",
       "/api/v1/coins",
       LAMP_ROLE_VIEWER,
-      false,
+      0,
       { "by", "site", "from", "to", "limit" },
       lamp_api_get_coins },
     { "GET",
       "/api/v1/coins/series",
       LAMP_ROLE_VIEWER,
-      false,
+      0,
       { "site", "from", "to", "step" },
       lamp_api_get_coin_series },
-    { "GET", "/api/v1/gaps", LAMP_ROLE_VIEWER, false, { "sensor" }, lamp_api_get_gaps },
-    { "GET", "/api/v1/never", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_never },
-    { "GET", "/api/v1/keys", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_keys },
-    { "POST", "/api/v1/keys/{id}", LAMP_ROLE_ADMIN, true, { NULL }, lamp_api_change_key },
-    { "POST", "/api/v1/pending/{id}", LAMP_ROLE_ADMIN, true, { NULL }, lamp_api_decide_pending },
-    { "POST", "/api/v1/enrollments", LAMP_ROLE_ADMIN, true, { NULL }, lamp_api_add_enrollment },
-    { "GET", "/api/v1/catalogue", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_catalogue },
+    { "GET", "/api/v1/gaps", LAMP_ROLE_VIEWER, 0, { "sensor" }, lamp_api_get_gaps },
+    { "GET", "/api/v1/never", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_never },
+    { "GET", "/api/v1/keys", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_keys },
+    { "POST", "/api/v1/keys/{id}", LAMP_ROLE_ADMIN, BODY, { NULL }, lamp_api_change_key },
+    { "POST",
+      "/api/v1/pending/{id}",
+      LAMP_ROLE_ADMIN,
+      FLEET | BODY,
+      { NULL },
+      lamp_api_decide_pending },
+    { "POST", "/api/v1/enrollments", LAMP_ROLE_ADMIN, BODY, { NULL }, lamp_api_add_enrollment },
+    { "GET", "/api/v1/catalogue", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_catalogue },
     { "GET",
       "/api/v1/pools",
       LAMP_ROLE_VIEWER,
-      false,
+      0,
       { "q", "coin", "state", "limit", "after" },
       lamp_api_get_pools },
-    { "GET", "/api/v1/pools/{id}", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_pool },
+    { "GET", "/api/v1/pools/{id}", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_pool },
     { "GET",
       "/api/v1/pools/{id}/history",
       LAMP_ROLE_VIEWER,
-      false,
+      0,
       { "from" },
       lamp_api_get_pool_history },
     { "GET",
       "/api/v1/pool-entries",
       LAMP_ROLE_VIEWER,
-      false,
+      0,
       { "pool", "deleted", "limit", "after" },
       lamp_api_get_pool_entries },
-    { "POST", "/api/v1/pool-entries", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_add_pool_entry },
+    { "POST", "/api/v1/pool-entries", LAMP_ROLE_OPERATOR, BODY, { NULL }, lamp_api_add_pool_entry },
     { "PATCH",
       "/api/v1/pool-entries/{id}",
       LAMP_ROLE_OPERATOR,
-      true,
+      BODY,
       { NULL },
       lamp_api_change_pool_entry },
     { "DELETE",
       "/api/v1/pool-entries/{id}",
       LAMP_ROLE_OPERATOR,
-      false,
+      0,
       { NULL },
       lamp_api_delete_pool_entry },
-    { "GET", "/api/v1/lookup", LAMP_ROLE_VIEWER, false, { "q", "at" }, lamp_api_get_lookup },
+    { "GET", "/api/v1/lookup", LAMP_ROLE_VIEWER, 0, { "q", "at" }, lamp_api_get_lookup },
     { "GET",
       "/api/v1/alerts",
       LAMP_ROLE_VIEWER,
-      false,
+      0,
       { "open", "site", "limit", "after" },
       lamp_api_get_alerts },
     { "POST",
       "/api/v1/alerts/{id}/acknowledge",
       LAMP_ROLE_OPERATOR,
-      false,
+      0,
       { NULL },
       lamp_api_acknowledge },
-    { "GET", "/api/v1/own", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_own },
-    { "POST", "/api/v1/own", LAMP_ROLE_OPERATOR, true, { NULL }, lamp_api_add_own },
-    { "DELETE", "/api/v1/own/{id}", LAMP_ROLE_OPERATOR, false, { NULL }, lamp_api_remove_own },
-    { "GET", "/api/v1/events", LAMP_ROLE_VIEWER, false, { NULL }, lamp_api_get_events },
+    { "GET", "/api/v1/own", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_own },
+    { "POST", "/api/v1/own", LAMP_ROLE_OPERATOR, BODY, { NULL }, lamp_api_add_own },
+    { "DELETE", "/api/v1/own/{id}", LAMP_ROLE_OPERATOR, 0, { NULL }, lamp_api_remove_own },
+    { "GET", "/api/v1/events", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_events },
 };
 /* clang-format on */
 
@@ -147,27 +161,35 @@ const struct lamp_route *lamp_api_routes(size_t *out_n)
 
 /* ---- readers ---- */
 
-lamp_store *lamp_api_reader(lamp_api *api)
+lamp_store *lamp_api_reader(lamp_api *api, const char *scope)
 {
+    struct lamp_reader *kind = api->readers[*scope != '\0'];
     lamp_store *s = NULL;
     pthread_mutex_lock(&api->readers_lock);
     for (size_t i = 0; i < LAMP_API_THREADS && !s; i++) {
-        if (!api->busy[i]) {
-            api->busy[i] = true;
-            s = api->readers[i];
+        if (!kind[i].busy) {
+            kind[i].busy = true;
+            s = kind[i].store;
         }
     }
     pthread_mutex_unlock(&api->readers_lock);
     assert(s);
+    if (*scope) {
+        const int err = lamp_store_scope(s, scope);
+        assert(!err); /* it was given one before */
+        (void)err;
+    }
     return s;
 }
 
 void lamp_api_reader_done(lamp_api *api, lamp_store *s)
 {
     pthread_mutex_lock(&api->readers_lock);
-    for (size_t i = 0; i < LAMP_API_THREADS; i++)
-        if (api->readers[i] == s)
-            api->busy[i] = false;
+    for (size_t i = 0; i < 2 * LAMP_API_THREADS; i++) {
+        struct lamp_reader *r = &api->readers[i / LAMP_API_THREADS][i % LAMP_API_THREADS];
+        if (r->store == s)
+            r->busy = false;
+    }
     pthread_mutex_unlock(&api->readers_lock);
 }
 
@@ -192,6 +214,8 @@ static void write_identity(struct lamp_json *j, const struct lamp_identity *who)
     lamp_json_object(j, NULL);
     lamp_json_str(j, "user", who->user);
     lamp_json_str(j, "role", lamp_role_name(who->role));
+    lamp_api_json_scope(j, "sites", who->scope);
+    lamp_json_bool(j, "token", who->token_id != 0);
     lamp_json_time(j, "expires", who->expires_us);
     lamp_json_end(j);
 }
@@ -209,6 +233,29 @@ static void set_cookie(const lamp_api *api, struct lamp_reply *reply, const char
              *session ? "" : "; Max-Age=0", api->cfg.cookie_secure ? "; Secure" : "");
 }
 
+void lamp_api_session_answer(const lamp_api *api, const char *session,
+                             const struct lamp_identity *who, struct lamp_reply *reply)
+{
+    set_cookie(api, reply, session);
+    write_identity(&reply->json, who);
+}
+
+void lamp_api_auth_failed(int err, struct lamp_reply *reply)
+{
+    if (err == LAMP_EAUTH) {
+        lamp_reply_error(reply, 401, "unauthorized", NULL, "Wrong user or password.");
+    } else if (err == LAMP_EFULL || err == LAMP_EAGAIN) {
+        reply->retry_after_s = err == LAMP_EFULL ? 60 : 1;
+        lamp_reply_error(reply, 429, "rate_limited", NULL,
+                         err == LAMP_EFULL ? "Too many failed attempts: wait a minute, or an hour "
+                                             "after many of them."
+                                           : "Busy with other passwords: try again.");
+    } else {
+        reply->retry_after_s = 5;
+        lamp_reply_error(reply, 503, "unavailable", NULL, "Out of memory: try again.");
+    }
+}
+
 void lamp_api_login(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     static const char *const names[] = { "user", "password" };
@@ -224,19 +271,13 @@ void lamp_api_login(void *app, const struct lamp_request *req, struct lamp_reply
     struct lamp_identity who;
     const int err =
         lamp_auth_login(api->cfg.auth, user, password, &req->from, req->now_us, session, &who);
-    if (err == LAMP_EFULL || err == LAMP_EAGAIN) {
-        reply->retry_after_s = err == LAMP_EFULL ? 60 : 1;
-        lamp_reply_error(reply, 429, "rate_limited", NULL,
-                         err == LAMP_EFULL ? "Too many failed attempts: wait a minute."
-                                           : "Busy with other logins: try again.");
-    } else if (err) {
-        lamp_reply_error(reply, 401, "unauthorized", NULL, "Wrong user or password.");
-    } else {
-        /* Whoever was logged in with this browser is replaced, not joined. */
-        lamp_auth_logout(api->cfg.auth, &req->who);
-        set_cookie(api, reply, session);
-        write_identity(&reply->json, &who);
+    if (err) {
+        lamp_api_auth_failed(err, reply);
+        return;
     }
+    /* Whoever was logged in with this browser is replaced, not joined. */
+    lamp_auth_logout(api->cfg.auth, &req->who);
+    lamp_api_session_answer(api, session, &who, reply);
 }
 
 void lamp_api_logout(void *app, const struct lamp_request *req, struct lamp_reply *reply)
@@ -255,10 +296,11 @@ void lamp_api_get_events(void *app, const struct lamp_request *req, struct lamp_
     lamp_streams_open(api->streams, req, reply);
 }
 
-static char *render_event(void *app, const struct lamp_event *ev, size_t *out_len)
+static char *render_event(void *app, const struct lamp_event *ev, const char *scope,
+                          size_t *out_len)
 {
     lamp_api *api = app;
-    lamp_store *s = lamp_api_reader(api);
+    lamp_store *s = lamp_api_reader(api, scope);
     const uint64_t now_us = lamp_clock_real_us();
     struct lamp_json j;
     struct lamp_status_view status;
@@ -297,12 +339,22 @@ static void on_event(void *arg)
     (void)!write(api->wake_fd, &one, sizeof(one));
 }
 
+/* Has it written down when tokens were last used; nobody waits for the answer. */
+static void note_used_tokens(const lamp_api *api)
+{
+    struct lamp_command c = { .kind = LAMP_CMD_API_USED };
+    struct lamp_command_result r;
+    while ((c.api_token.id = lamp_auth_used_token(api->cfg.auth, &c.api_token.used_us)) != 0)
+        (void)!lamp_commands_run(api->cfg.commands, &c, 0, &r);
+}
+
 /* The ticker: wakes the streams after events and every second, and enforces time limits. */
 static void *tick(void *arg)
 {
     lamp_api *api = arg;
     struct pollfd fds[] = { { .fd = api->stop_fd, .events = POLLIN },
                             { .fd = api->wake_fd, .events = POLLIN } };
+    uint64_t noted_us = lamp_clock_mono_us();
     for (;;) {
         uint64_t n;
         poll(fds, 2, TICK_MS);
@@ -315,6 +367,10 @@ static void *tick(void *arg)
         const uint64_t mono_us = lamp_clock_mono_us();
         lamp_streams_tick(api->streams, lamp_clock_real_us(), mono_us);
         lamp_http_tick(api->http, mono_us);
+        if (mono_us >= noted_us + USED_US) {
+            note_used_tokens(api);
+            noted_us = mono_us;
+        }
     }
 }
 
@@ -329,8 +385,14 @@ static int open_parts(lamp_api *api, char why[LAMP_STORE_WHY])
         snprintf(why, LAMP_STORE_WHY, "%s: %s", cfg->web_folder, lamp_strerror(err));
         return err;
     }
-    for (size_t i = 0; i < LAMP_API_THREADS; i++) {
-        err = lamp_store_open(cfg->backend, cfg->database, true, &api->readers[i], why);
+    for (size_t i = 0; i < 2 * LAMP_API_THREADS; i++) {
+        struct lamp_reader *r = &api->readers[i / LAMP_API_THREADS][i % LAMP_API_THREADS];
+        err = lamp_store_open(cfg->backend, cfg->database, true, &r->store, why);
+        if (!err && i >= LAMP_API_THREADS) {
+            err = lamp_store_scope(r->store, "\n"); /* no site at all until somebody asks */
+            if (err)
+                snprintf(why, LAMP_STORE_WHY, "%s", lamp_store_why(r->store));
+        }
         if (err)
             return err;
     }
@@ -410,8 +472,8 @@ lamp_api *lamp_api_stop(lamp_api *api)
         lamp_streams_end(api->streams);
     lamp_http_stop(api->http);
     lamp_streams_free(api->streams);
-    for (size_t i = 0; i < LAMP_API_THREADS; i++)
-        lamp_store_close(api->readers[i]);
+    for (size_t i = 0; i < 2 * LAMP_API_THREADS; i++)
+        lamp_store_close(api->readers[i / LAMP_API_THREADS][i % LAMP_API_THREADS].store);
     lamp_static_free(api->files);
     if (api->wake_fd >= 0)
         close(api->wake_fd);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 
 enum {
-    COMMAND_WAIT_MS = 10000,
     TTL_MIN_S = 60,
     TTL_MAX_S = 31536000,
     TTL_DEFAULT_S = 86400,
@@ -20,7 +19,7 @@ enum {
 
 /* ---- bodies ---- */
 
-static void body_fail(struct lamp_body *b, const char *field, const char *message)
+void lamp_body_fail(struct lamp_body *b, const char *field, const char *message)
 {
     if (!b->failed)
         lamp_reply_error(b->reply, 400, "invalid", field, "%s", message);
@@ -37,7 +36,7 @@ void lamp_body_known(struct lamp_body *b, const char *const *names, size_t n)
         while (i < n && !streq(names[i], key))
             i++;
         if (i == n)
-            body_fail(b, key, "There is no such field.");
+            lamp_body_fail(b, key, "There is no such field.");
     }
 }
 
@@ -46,16 +45,16 @@ const char *lamp_body_str(struct lamp_body *b, const char *name, size_t max, boo
     char message[80];
     const json_t *v = json_object_get(b->object, name);
     if (!v && required)
-        body_fail(b, name, "This field is needed.");
+        lamp_body_fail(b, name, "This field is needed.");
     if (!v || (json_is_null(v) && !required))
         return NULL;
     if (!json_is_string(v)) {
-        body_fail(b, name, "This must be a string.");
+        lamp_body_fail(b, name, "This must be a string.");
         return NULL;
     }
     if (json_string_length(v) > max) {
         snprintf(message, sizeof(message), "This is longer than %zu bytes.", max);
-        body_fail(b, name, message);
+        lamp_body_fail(b, name, message);
         return NULL;
     }
     return json_string_value(v);
@@ -71,8 +70,16 @@ int64_t lamp_body_int(struct lamp_body *b, const char *name, int64_t min, int64_
         return json_integer_value(v);
     snprintf(message, sizeof(message),
              "This must be a whole number from %" PRId64 " to %" PRId64 ".", min, max);
-    body_fail(b, name, message);
+    lamp_body_fail(b, name, message);
     return def;
+}
+
+bool lamp_body_bool(struct lamp_body *b, const char *name)
+{
+    const json_t *v = json_object_get(b->object, name);
+    if (!json_is_boolean(v))
+        lamp_body_fail(b, name, "This must be true or false.");
+    return json_is_true(v);
 }
 
 /* ---- writing blocks ---- */
@@ -118,7 +125,7 @@ void lamp_api_get_blocks(void *app, const struct lamp_request *req, struct lamp_
         lamp_reply_error(reply, 400, "invalid", "removed", "removed must be true or false.");
         return;
     }
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct lamp_json *j = &reply->json;
     struct block_list l = { .store = s, .j = j, .now_us = req->now_us };
     const struct lamp_block_filter f = { .with_removed = removed && streq(removed, "true") };
@@ -155,11 +162,11 @@ static void read_target(struct lamp_body *b, struct lamp_command *cmd)
     }
     const int err = lamp_prefix_parse(target, &cmd->prefix);
     if (err == LAMP_ECANON)
-        body_fail(b, "target", "The bits of the address past the prefix length must be zero.");
+        lamp_body_fail(b, "target", "The bits of the address past the prefix length must be zero.");
     else if (err)
-        body_fail(b, "target", "This must be an address or a prefix such as 203.0.113.0/28.");
+        lamp_body_fail(b, "target", "This must be an address or a prefix such as 203.0.113.0/28.");
     else if (cmd->block_kind == LAMP_BLOCK_HOST && cmd->prefix.len != 128)
-        body_fail(b, "target", "An inside host is a single address.");
+        lamp_body_fail(b, "target", "An inside host is a single address.");
 }
 
 static void read_choice(struct lamp_body *b, const char *name, const char *zero, const char *one,
@@ -171,7 +178,7 @@ static void read_choice(struct lamp_body *b, const char *name, const char *zero,
     if (!text || *out_one || streq(text, zero))
         return;
     snprintf(message, sizeof(message), "This must be %s or %s.", zero, one);
-    body_fail(b, name, message);
+    lamp_body_fail(b, name, message);
 }
 
 static void read_kind(struct lamp_body *b, struct lamp_command *cmd)
@@ -182,7 +189,7 @@ static void read_kind(struct lamp_body *b, struct lamp_command *cmd)
     while (text && i < ARRAY_LEN(kinds) && !streq(text, kinds[i]))
         i++;
     if (i == ARRAY_LEN(kinds))
-        body_fail(b, "kind", "This must be remote, host or domain.");
+        lamp_body_fail(b, "kind", "This must be remote, host or domain.");
     else
         cmd->block_kind = (enum lamp_block_kind)i;
 }
@@ -210,60 +217,20 @@ static bool read_block(const struct lamp_request *req, struct lamp_reply *reply,
     snprintf(cmd->reason, sizeof(cmd->reason), "%s", reason ? reason : "");
     cmd->ttl_s = (uint32_t)lamp_body_int(&b, "ttl", TTL_MIN_S, TTL_MAX_S, TTL_DEFAULT_S);
     if (host && !*cmd->site)
-        body_fail(&b, "site", "An inside host needs its site, since sites may share addresses.");
+        lamp_body_fail(&b, "site",
+                       "An inside host needs its site, since sites may share addresses.");
     return !b.failed;
-}
-
-/* What the writer's refusals mean to the caller. */
-static const struct {
-    int err;
-    unsigned status;
-    const char *code, *field;
-} refusals[] = {
-    { LAMP_EPROTECTED, 409, "protected", "target" }, { LAMP_EOVERLAP, 409, "conflict", "target" },
-    { LAMP_EEXIST, 409, "conflict", "target" },      { LAMP_EPOLICY, 409, "conflict", "target" },
-    { LAMP_EAUTH, 403, "forbidden", NULL },          { LAMP_EFULL, 409, "conflict", NULL },
-    { LAMP_ESITE, 400, "invalid", "site" },          { LAMP_EINVAL, 400, "invalid", "target" },
-    { LAMP_EREJECTED, 409, "conflict", NULL },       { LAMP_ENOENT, 404, "not_found", NULL },
-    { LAMP_EFORMAT, 400, "invalid", NULL },
-};
-
-bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
-                  struct lamp_command_result *result)
-{
-    const int err = lamp_commands_run(api->cfg.commands, cmd, COMMAND_WAIT_MS, result);
-    if (err) {
-        reply->retry_after_s = 5;
-        lamp_reply_error(reply, 503, "unavailable", NULL,
-                         err == LAMP_ETIMEOUT
-                             ? "The aggregator did not answer in time; it may still do it."
-                             : "Too many changes are waiting: try again.");
-        return false;
-    }
-    if (!result->err || result->err == LAMP_EAGAIN)
-        return true;
-    const char *why = *result->why ? result->why : lamp_strerror(result->err);
-    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
-        if (refusals[i].err == result->err) {
-            lamp_reply_error(reply, refusals[i].status, refusals[i].code, refusals[i].field, "%s",
-                             why);
-            return false;
-        }
-    }
-    lamp_reply_error(reply, 500, "internal", NULL, "%s", why);
-    return false;
 }
 
 void lamp_api_add_block(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     lamp_api *api = app;
-    struct lamp_command cmd = { .kind = LAMP_CMD_BLOCK };
+    struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_BLOCK);
     struct lamp_command_result result;
-    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
-    if (!read_block(req, reply, &cmd) || !lamp_api_run(api, &cmd, reply, &result))
+    if (!read_block(req, reply, &cmd) || !lamp_api_run(api, req, &cmd, reply, &result))
         return;
 
-    lamp_store *s = lamp_api_reader(api);
+    lamp_store *s = lamp_api_reader(api, req->who.scope);
     const int err = lamp_api_write_block(s, result.block_id, req->now_us, &reply->json);
     if (err)
         lamp_api_store_failed(s, reply);
@@ -272,27 +239,18 @@ void lamp_api_add_block(void *app, const struct lamp_request *req, struct lamp_r
     lamp_api_reader_done(api, s);
 }
 
-/* true or false; answers 400 where it is anything else or missing. */
-static bool read_bool(struct lamp_body *b, const char *name)
-{
-    const json_t *v = json_object_get(b->object, name);
-    if (!json_is_boolean(v))
-        body_fail(b, name, "This must be true or false.");
-    return json_is_true(v);
-}
-
 void lamp_api_decide_block(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     static const char *const names[] = { "approve" };
-    struct lamp_command cmd = { .kind = LAMP_CMD_DECIDE, .block_id = req->id };
+    struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_DECIDE);
     struct lamp_command_result result;
     struct lamp_body b = { req->body, reply, false };
     lamp_body_known(&b, names, ARRAY_LEN(names));
-    cmd.approve = read_bool(&b, "approve");
-    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
-    if (b.failed || !lamp_api_run(app, &cmd, reply, &result))
+    cmd.block_id = req->id;
+    cmd.approve = lamp_body_bool(&b, "approve");
+    if (b.failed || !lamp_api_run(app, req, &cmd, reply, &result))
         return;
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     if (lamp_api_write_block(s, req->id, req->now_us, &reply->json) != LAMP_OK)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);
@@ -317,7 +275,7 @@ static bool add_site(const struct lamp_site_view *v, void *arg)
 
 void lamp_api_get_sites(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct site_list l = { .api = app, .j = &reply->json };
     (void)req;
     lamp_json_object(&reply->json, NULL);
@@ -336,19 +294,18 @@ void lamp_api_hold_site(void *app, const struct lamp_request *req, struct lamp_r
 {
     static const char *const names[] = { "site", "hold" };
     lamp_api *api = app;
-    struct lamp_command cmd = { .kind = LAMP_CMD_HOLD };
+    struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_HOLD);
     struct lamp_command_result result;
     struct lamp_body b = { req->body, reply, false };
     lamp_body_known(&b, names, ARRAY_LEN(names));
     const char *site = lamp_body_str(&b, "site", sizeof(cmd.site) - 1, true);
-    cmd.approve = read_bool(&b, "hold");
+    cmd.approve = lamp_body_bool(&b, "hold");
     if (b.failed)
         return;
     snprintf(cmd.site, sizeof(cmd.site), "%s", site);
-    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
-    if (!lamp_api_run(api, &cmd, reply, &result))
+    if (!lamp_api_run(api, req, &cmd, reply, &result))
         return;
-    lamp_store *s = lamp_api_reader(api);
+    lamp_store *s = lamp_api_reader(api, req->who.scope);
     struct site_list l = { api, &reply->json, site };
     reply->status = result.err == LAMP_EAGAIN ? 202 : 200;
     if (lamp_store_sites(s, add_site, &l) != LAMP_OK)
@@ -366,7 +323,7 @@ static bool add_audit(const struct lamp_audit_view *v, void *arg)
 
 void lamp_api_get_audit(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     (void)req;
     lamp_json_object(&reply->json, NULL);
     lamp_json_array(&reply->json, "audit");
@@ -380,9 +337,9 @@ void lamp_api_get_audit(void *app, const struct lamp_request *req, struct lamp_r
 
 void lamp_api_remove_block(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    struct lamp_command cmd = { .kind = LAMP_CMD_UNBLOCK, .block_id = req->id };
+    struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_UNBLOCK);
     struct lamp_command_result result;
-    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
-    if (lamp_api_run(app, &cmd, reply, &result))
+    cmd.block_id = req->id;
+    if (lamp_api_run(app, req, &cmd, reply, &result))
         reply->status = 204;
 }

@@ -327,7 +327,7 @@ void lamp_api_get_estimates(void *app, const struct lamp_request *req, struct la
         lamp_reply_error(reply, 503, "busy", NULL, "Out of memory.");
         return;
     }
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     if (lamp_store_miners(s, &f, req->now_us, add_miner, &a) == LAMP_OK)
         lamp_estimates_json(a.e, &reply->json);
     else

@@ -17,16 +17,22 @@ struct lamp_api {
     lamp_streams *streams;
 
     pthread_mutex_t readers_lock;
-    lamp_store *readers[LAMP_API_THREADS]; /* one for each HTTP thread */
-    bool busy[LAMP_API_THREADS];
+    /* One of each kind for each HTTP thread: for those who see every site, and for those who see
+     * some alone. */
+    struct lamp_reader {
+        lamp_store *store;
+        bool busy;
+    } readers[2][LAMP_API_THREADS];
 
     pthread_t ticker;
     bool ticking;
     int wake_fd, stop_fd; /* eventfds: an event came; end the ticker */
 };
 
-/* A store handle for the time of one request; as many threads as handles, so one is free. */
-lamp_store *lamp_api_reader(lamp_api *api);
+/* A store handle for the time of one request, that shows what belongs to the sites of a scope alone
+ * (lamp_store_scope()); as many threads as handles, so one is free. Whatever the API shows of the
+ * store comes through here. */
+lamp_store *lamp_api_reader(lamp_api *api, const char *scope);
 void lamp_api_reader_done(lamp_api *api, lamp_store *s);
 
 /* Answers 500 with what the store said. */
@@ -40,7 +46,10 @@ lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_ap
     lamp_api_get_audit, lamp_api_get_events, lamp_api_get_addresses, lamp_api_get_geo,
     lamp_api_mark_miner, lamp_api_get_keys, lamp_api_add_enrollment, lamp_api_change_key,
     lamp_api_decide_pending, lamp_api_get_coins, lamp_api_get_coin_series, lamp_api_get_gaps,
-    lamp_api_get_never, lamp_api_get_estimates, lamp_api_get_timeline;
+    lamp_api_get_never, lamp_api_get_estimates, lamp_api_get_timeline, lamp_api_get_users,
+    lamp_api_add_user, lamp_api_change_user, lamp_api_delete_user, lamp_api_get_tokens,
+    lamp_api_add_token, lamp_api_revoke_token, lamp_api_get_sessions, lamp_api_end_session,
+    lamp_api_set_password;
 
 /* Of the catalogue. */
 lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,
@@ -50,9 +59,25 @@ lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,
 lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge, lamp_api_get_own, lamp_api_add_own,
     lamp_api_remove_own;
 
-/* Has the writer carry a command out; false after answering why not. */
-bool lamp_api_run(lamp_api *api, const struct lamp_command *cmd, struct lamp_reply *reply,
-                  struct lamp_command_result *result);
+/* The session cookie and who is logged in, as the answer of a login. */
+void lamp_api_session_answer(const lamp_api *api, const char *session,
+                             const struct lamp_identity *who, struct lamp_reply *reply);
+
+/* Answers an error of lamp_auth_check(), login() or hash(). */
+void lamp_api_auth_failed(int err, struct lamp_reply *reply);
+
+/* A command in the name of whoever makes the request. */
+struct lamp_command lamp_api_command(const struct lamp_request *req, enum lamp_command_kind kind);
+
+/* Has the writer carry a command out, if it is about sites of the request's scope alone; false after
+ * answering why not. Whatever the API changes in the store goes through here. */
+bool lamp_api_run(lamp_api *api, const struct lamp_request *req, const struct lamp_command *cmd,
+                  struct lamp_reply *reply, struct lamp_command_result *result);
+
+/* Whether a command of a request is about what its scope shows. LAMP_ENOENT: what it is about is
+ * not there for that scope. LAMP_EAUTH: it is about other sites too. LAMP_ESTORE. */
+LAMP_CHECK int lamp_api_in_scope(lamp_api *api, const struct lamp_request *req,
+                                 const struct lamp_command *cmd);
 
 /* Parameters of a query. Each answers 400, naming it, and returns false where the value is not what it
  * must be; what is not given leaves *io as it is. */
@@ -92,3 +117,5 @@ struct lamp_body {
 void lamp_body_known(struct lamp_body *b, const char *const *names, size_t n);
 const char *lamp_body_str(struct lamp_body *b, const char *name, size_t max, bool required);
 int64_t lamp_body_int(struct lamp_body *b, const char *name, int64_t min, int64_t max, int64_t def);
+bool lamp_body_bool(struct lamp_body *b, const char *name);
+void lamp_body_fail(struct lamp_body *b, const char *field, const char *message);

@@ -684,3 +684,61 @@ void lamp_api_json_token(struct lamp_json *j, const struct lamp_enroll_token *t,
     lamp_json_time(j, "expires", t->expires_us);
     lamp_json_end(j);
 }
+
+/* ---- who may use the API ---- */
+
+void lamp_api_json_scope(struct lamp_json *j, const char *key, const char *scope)
+{
+    if (!*scope) {
+        lamp_json_null(j, key);
+        return;
+    }
+    lamp_json_array(j, key);
+    for (const char *at = scope; *at;) {
+        const size_t len = strcspn(at, "\n");
+        lamp_json_bytes(j, NULL, (struct lamp_bytes){ (const uint8_t *)at, len });
+        at += len + (at[len] == '\n');
+    }
+    lamp_json_end(j);
+}
+
+void lamp_api_json_account(struct lamp_json *j, const struct lamp_account *a)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_str(j, "name", a->name);
+    lamp_json_str(j, "role", lamp_role_name(a->role));
+    lamp_api_json_scope(j, "sites", a->scope);
+    lamp_json_bool(j, "disabled", a->disabled);
+    lamp_json_time(j, "created", a->created_us);
+    lamp_json_time(j, "password_set", a->password_us);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_session(struct lamp_json *j, const struct lamp_session_view *v, bool current)
+{
+    char from[LAMP_ADDR_STRLEN];
+    lamp_json_object(j, NULL);
+    lamp_json_int(j, "id", v->id);
+    lamp_json_str(j, "user", v->user);
+    lamp_json_str(j, "address", lamp_addr_str(&v->from, from));
+    lamp_json_time(j, "opened", v->opened_us);
+    lamp_json_time(j, "used", v->used_us);
+    lamp_json_time(j, "expires", v->expires_us);
+    lamp_json_bool(j, "current", current);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_api_token(struct lamp_json *j, const struct lamp_api_token *t, const char *text)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_int(j, "id", t->id);
+    lamp_json_str(j, "name", t->name);
+    lamp_json_str(j, "token", text);
+    lamp_json_str(j, "role", lamp_role_name(t->role));
+    lamp_api_json_scope(j, "sites", t->scope);
+    lamp_json_time(j, "created", t->created_us);
+    lamp_json_str(j, "created_by", t->created_by);
+    lamp_json_time(j, "expires", t->expires_us);
+    lamp_json_time(j, "used", t->used_us);
+    lamp_json_end(j);
+}

@@ -4,6 +4,7 @@
 
 #include "aggregator/api/prices.h"
 #include "aggregator/handover/pending.h"
+#include "aggregator/http/auth.h"
 #include "aggregator/places/geo.h"
 #include "aggregator/places/names.h"
 #include "aggregator/places/sites.h"
@@ -66,3 +67,11 @@ void lamp_api_json_pending(struct lamp_json *j, const struct lamp_pending_row *r
 
 /* token: its text, shown once; NULL: not shown. */
 void lamp_api_json_token(struct lamp_json *j, const struct lamp_enroll_token *t, const char *token);
+
+/* The names of a scope as an array; null: every site. */
+void lamp_api_json_scope(struct lamp_json *j, const char *key, const char *scope);
+void lamp_api_json_account(struct lamp_json *j, const struct lamp_account *a);
+void lamp_api_json_session(struct lamp_json *j, const struct lamp_session_view *v, bool current);
+
+/* text: of the token, shown once; NULL: not shown. */
+void lamp_api_json_api_token(struct lamp_json *j, const struct lamp_api_token *t, const char *text);

@@ -40,8 +40,9 @@ void lamp_api_get_keys(void *app, const struct lamp_request *req, struct lamp_re
         return;
     }
     uint64_t refused = 0;
-    const size_t n = lamp_pending_copy(api->cfg.pending, rows, &refused);
-    lamp_store *s = lamp_api_reader(api);
+    /* Who waits belongs to no site yet. */
+    const size_t n = *req->who.scope ? 0 : lamp_pending_copy(api->cfg.pending, rows, &refused);
+    lamp_store *s = lamp_api_reader(api, req->who.scope);
     lamp_json_object(j, NULL);
     lamp_json_array(j, "keys");
     int err = lamp_store_keys(s, NULL, add_key, j);
@@ -70,19 +71,12 @@ static void take_text(struct lamp_body *b, const char *name, bool required, char
     snprintf(out, 65, "%s", text ? text : "");
 }
 
-static struct lamp_command command_of(const struct lamp_request *req, enum lamp_command_kind kind)
-{
-    struct lamp_command c = { .kind = kind };
-    snprintf(c.actor, sizeof(c.actor), "%.63s", req->who.user);
-    return c;
-}
-
 void lamp_api_add_enrollment(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     static const char *const names[] = { "site", "name", "ttl" };
     lamp_api *api = app;
     struct lamp_body b = { req->body, reply, false };
-    struct lamp_command c = command_of(req, LAMP_CMD_TOKEN);
+    struct lamp_command c = lamp_api_command(req, LAMP_CMD_TOKEN);
     struct lamp_command_result r;
     struct lamp_token token;
     char text[LAMP_TOKEN_TEXT];
@@ -95,7 +89,7 @@ void lamp_api_add_enrollment(void *app, const struct lamp_request *req, struct l
     memcpy(token.server_key, api->cfg.server_key, sizeof(token.server_key));
     randombytes_buf(token.secret, sizeof(token.secret));
     lamp_token_digest(token.secret, c.digest);
-    if (lamp_api_run(api, &c, reply, &r)) {
+    if (lamp_api_run(api, req, &c, reply, &r)) {
         struct lamp_enroll_token t = { .id = r.key_id,
                                        .created_us = req->now_us,
                                        .expires_us = r.expires_us };
@@ -122,10 +116,11 @@ static bool second_action(struct lamp_body *b, const char *first, const char *se
     return false;
 }
 
-static void answer_key(lamp_api *api, int64_t id, struct lamp_reply *reply)
+static void answer_key(lamp_api *api, const struct lamp_request *req, int64_t id,
+                       struct lamp_reply *reply)
 {
     struct lamp_sensor_key k;
-    lamp_store *s = lamp_api_reader(api);
+    lamp_store *s = lamp_api_reader(api, req->who.scope);
     const int err = lamp_store_key_find(s, NULL, id, &k);
     if (err)
         lamp_api_store_failed(s, reply);
@@ -141,10 +136,10 @@ void lamp_api_change_key(void *app, const struct lamp_request *req, struct lamp_
     struct lamp_command_result r;
     lamp_body_known(&b, names, ARRAY_LEN(names));
     const bool rotate = second_action(&b, "revoke", "rotate");
-    struct lamp_command c = command_of(req, rotate ? LAMP_CMD_ROTATE : LAMP_CMD_REVOKE);
+    struct lamp_command c = lamp_api_command(req, rotate ? LAMP_CMD_ROTATE : LAMP_CMD_REVOKE);
     c.key_id = req->id;
-    if (!b.failed && lamp_api_run(app, &c, reply, &r))
-        answer_key(app, r.key_id, reply);
+    if (!b.failed && lamp_api_run(app, req, &c, reply, &r))
+        answer_key(app, req, r.key_id, reply);
 }
 
 void lamp_api_decide_pending(void *app, const struct lamp_request *req, struct lamp_reply *reply)
@@ -156,7 +151,7 @@ void lamp_api_decide_pending(void *app, const struct lamp_request *req, struct l
     struct lamp_command_result r;
     lamp_body_known(&b, names, ARRAY_LEN(names));
     const bool reject = second_action(&b, "approve", "reject");
-    struct lamp_command c = command_of(req, reject ? LAMP_CMD_REJECT : LAMP_CMD_ADMIT);
+    struct lamp_command c = lamp_api_command(req, reject ? LAMP_CMD_REJECT : LAMP_CMD_ADMIT);
     take_text(&b, "site", !reject, c.site);
     take_text(&b, "name", false, c.name);
     if (b.failed)
@@ -168,8 +163,8 @@ void lamp_api_decide_pending(void *app, const struct lamp_request *req, struct l
     memcpy(c.key, row.key, sizeof(c.key));
     if (!*c.name)
         snprintf(c.name, sizeof(c.name), "%s", row.name);
-    if (!lamp_api_run(api, &c, reply, &r))
+    if (!lamp_api_run(api, req, &c, reply, &r))
         return;
     lamp_pending_drop(api->cfg.pending, row.key);
-    answer_key(api, r.key_id, reply);
+    answer_key(api, req, r.key_id, reply);
 }

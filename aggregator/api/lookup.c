@@ -327,7 +327,7 @@ void lamp_api_get_lookup(void *app, const struct lamp_request *req, struct lamp_
     struct finding f = { .j = j, .cdn = api->cfg.cdn, .q = &q };
     struct probed p = { .found = false };
     uint64_t total = 0;
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(j, NULL);
     lamp_json_str(j, "query", text);
     lamp_json_str(j, "kind", kinds[q.kind]);

@@ -63,7 +63,7 @@ void lamp_api_get_pools(void *app, const struct lamp_request *req, struct lamp_r
                                         .limit = (uint32_t)limit,
                                         .now_us = req->now_us };
     struct list l = { .j = &reply->json };
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(l.j, NULL);
     lamp_json_array(l.j, "pools");
     const int err = lamp_store_pools(s, &f, add_pool, &l);
@@ -88,7 +88,7 @@ void lamp_api_get_pool_entries(void *app, const struct lamp_request *req, struct
                                               .limit = (uint32_t)limit,
                                               .with_deleted = deleted && streq(deleted, "1") };
     struct list l = { .j = &reply->json };
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(l.j, NULL);
     lamp_json_array(l.j, "entries");
     const int err = lamp_store_pool_entries(s, &f, add_entry, &l);
@@ -203,7 +203,7 @@ static bool write_pool(lamp_store *s, int64_t id, uint64_t now_us, struct lamp_j
 
 void lamp_api_get_pool(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct lamp_json *j = &reply->json;
     lamp_json_object(j, NULL);
     if (write_pool(s, req->id, req->now_us, j, reply)) {
@@ -250,7 +250,7 @@ void lamp_api_get_pool_history(void *app, const struct lamp_request *req, struct
     uint64_t from_us = req->now_us - HISTORY_US;
     if (!lamp_api_time(req, reply, "from", &from_us))
         return;
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct history h = { &reply->json, 0 };
     lamp_json_object(h.j, NULL);
     lamp_json_time(h.j, "from", from_us);
@@ -304,18 +304,12 @@ static void read_entry(struct lamp_body *b, struct lamp_pool_edit *e)
     take_tls(b, e);
 }
 
-static struct lamp_command command_of(const struct lamp_request *req, enum lamp_command_kind kind)
-{
-    struct lamp_command c = { .kind = kind };
-    snprintf(c.actor, sizeof(c.actor), "%.63s", req->who.user);
-    return c;
-}
-
-static void answer_entry(lamp_api *api, int64_t id, struct lamp_reply *reply)
+static void answer_entry(lamp_api *api, const struct lamp_request *req, int64_t id,
+                         struct lamp_reply *reply)
 {
     struct list l = { .j = &reply->json };
     const struct lamp_pool_entry_filter f = { .id = id, .with_deleted = true };
-    lamp_store *s = lamp_api_reader(api);
+    lamp_store *s = lamp_api_reader(api, req->who.scope);
     const int err = lamp_store_pool_entries(s, &f, add_entry, &l);
     if (err)
         lamp_api_store_failed(s, reply);
@@ -328,7 +322,7 @@ static void answer_entry(lamp_api *api, int64_t id, struct lamp_reply *reply)
 static bool run_edit(lamp_api *api, const struct lamp_request *req, const struct lamp_pool_edit *e,
                      struct lamp_reply *reply, struct lamp_command_result *r)
 {
-    struct lamp_command c = command_of(req, LAMP_CMD_POOLS);
+    struct lamp_command c = lamp_api_command(req, LAMP_CMD_POOLS);
     c.edits = malloc(sizeof(*e));
     if (!c.edits) {
         lamp_reply_error(reply, 503, "unavailable", NULL, "Out of memory: try again.");
@@ -336,14 +330,14 @@ static bool run_edit(lamp_api *api, const struct lamp_request *req, const struct
     }
     *c.edits = *e;
     c.n_edits = 1;
-    return lamp_api_run(api, &c, reply, r);
+    return lamp_api_run(api, req, &c, reply, r);
 }
 
 static void import(lamp_api *api, const struct lamp_request *req, const json_t *entries,
                    struct lamp_reply *reply)
 {
     const size_t n = json_array_size(entries);
-    struct lamp_command c = command_of(req, LAMP_CMD_POOLS);
+    struct lamp_command c = lamp_api_command(req, LAMP_CMD_POOLS);
     struct lamp_command_result r;
     if (n == 0 || n > IMPORT_MAX) {
         lamp_reply_error(reply, 400, "invalid", "entries",
@@ -371,7 +365,7 @@ static void import(lamp_api *api, const struct lamp_request *req, const json_t *
         free(c.edits);
         return;
     }
-    if (!lamp_api_run(api, &c, reply, &r))
+    if (!lamp_api_run(api, req, &c, reply, &r))
         return;
     lamp_json_object(&reply->json, NULL);
     lamp_json_uint(&reply->json, "changed", r.n_changed);
@@ -394,7 +388,7 @@ void lamp_api_add_pool_entry(void *app, const struct lamp_request *req, struct l
     read_entry(&b, &e);
     if (b.failed || !run_edit(app, req, &e, reply, &r))
         return;
-    answer_entry(app, r.pool_entry, reply);
+    answer_entry(app, req, r.pool_entry, reply);
     if (reply->status == 200 && r.n_changed)
         reply->status = 201;
 }
@@ -425,7 +419,7 @@ void lamp_api_change_pool_entry(void *app, const struct lamp_request *req, struc
     else
         read_change(&b, &e);
     if (!b.failed && run_edit(app, req, &e, reply, &r))
-        answer_entry(app, req->id, reply);
+        answer_entry(app, req, req->id, reply);
 }
 
 void lamp_api_delete_pool_entry(void *app, const struct lamp_request *req, struct lamp_reply *reply)
@@ -438,11 +432,11 @@ void lamp_api_delete_pool_entry(void *app, const struct lamp_request *req, struc
 
 /* ---- the whole ---- */
 
-static void write_catalogue(lamp_api *api, struct lamp_reply *reply)
+static void write_catalogue(lamp_api *api, const struct lamp_request *req, struct lamp_reply *reply)
 {
     struct lamp_pool_totals t;
     struct lamp_json *j = &reply->json;
-    lamp_store *s = lamp_api_reader(api);
+    lamp_store *s = lamp_api_reader(api, req->who.scope);
     const int err = lamp_store_pool_totals(s, &t);
     if (err) {
         lamp_api_store_failed(s, reply);
@@ -467,5 +461,5 @@ static void write_catalogue(lamp_api *api, struct lamp_reply *reply)
 void lamp_api_get_catalogue(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     (void)req;
-    write_catalogue(app, reply);
+    write_catalogue(app, req, reply);
 }

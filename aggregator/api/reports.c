@@ -49,11 +49,12 @@ static bool add_coin(const struct lamp_coin_view *v, void *arg)
 }
 
 /* Answers with the array `key` of what the filter finds. */
-static void answer_coins(lamp_api *api, const struct lamp_coin_filter *f, const char *key,
+static void answer_coins(lamp_api *api, const struct lamp_request *req,
+                         const struct lamp_coin_filter *f, const char *key,
                          struct lamp_reply *reply)
 {
     struct coins c = { &reply->json, f->by };
-    lamp_store *s = lamp_api_reader(api);
+    lamp_store *s = lamp_api_reader(api, req->who.scope);
     lamp_json_object(c.j, NULL);
     lamp_json_array(c.j, key);
     const int err = lamp_store_coins(s, f, add_coin, &c);
@@ -73,7 +74,7 @@ void lamp_api_get_coins(void *app, const struct lamp_request *req, struct lamp_r
         !lamp_api_int(req, reply, "limit", 1, ROWS_MAX, &limit))
         return;
     f.limit = (uint32_t)limit;
-    answer_coins(app, &f, "coins", reply);
+    answer_coins(app, req, &f, "coins", reply);
 }
 
 void lamp_api_get_coin_series(void *app, const struct lamp_request *req, struct lamp_reply *reply)
@@ -85,7 +86,7 @@ void lamp_api_get_coin_series(void *app, const struct lamp_request *req, struct 
         !lamp_api_int(req, reply, "step", STEP_MIN_S, STEP_MAX_S, &step_s))
         return;
     f.step_minutes = (uint32_t)(step_s / STEP_MIN_S);
-    answer_coins(app, &f, "points", reply);
+    answer_coins(app, req, &f, "points", reply);
 }
 
 /* ---- gaps ---- */
@@ -98,7 +99,7 @@ static bool add_gap(const struct lamp_gap_view *v, void *arg)
 
 void lamp_api_get_gaps(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(&reply->json, NULL);
     lamp_json_array(&reply->json, "gaps");
     const int err =

@@ -36,7 +36,7 @@ static int write_timeline(lamp_store *s, const struct lamp_request *req, struct 
 
 void lamp_api_get_timeline(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     const int err = write_timeline(s, req, &reply->json);
     if (err == LAMP_ENOENT)
         lamp_reply_error(reply, 404, "not_found", NULL, "There is no miner %" PRId64 ".", req->id);

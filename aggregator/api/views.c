@@ -123,7 +123,7 @@ static void end_page(const struct page *p)
 void lamp_api_get_status(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     lamp_api *api = app;
-    lamp_store *s = lamp_api_reader(api);
+    lamp_store *s = lamp_api_reader(api, req->who.scope);
     struct lamp_status_view v;
     if (lamp_store_status(s, req->now_us, &v) == LAMP_OK)
         lamp_api_json_status(&reply->json, &v, api->cfg.started_us, req->now_us,
@@ -164,7 +164,7 @@ static bool add_sensor(const struct lamp_sensor_view *v, void *arg)
 
 void lamp_api_get_sensors(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct sensor_list q = { .store = s, .j = &reply->json };
     lamp_json_object(&reply->json, NULL);
     lamp_json_array(&reply->json, "sensors");
@@ -211,7 +211,7 @@ void lamp_api_get_miners(void *app, const struct lamp_request *req, struct lamp_
         return;
     f.limit = (uint32_t)limit + 1;
 
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct page p = { .j = &reply->json, .power = lamp_api_power_of(app), .left = (size_t)limit };
     lamp_json_object(p.j, NULL);
     lamp_json_array(p.j, "miners");
@@ -294,7 +294,7 @@ void lamp_api_get_miner(void *app, const struct lamp_request *req, struct lamp_r
     uint64_t from_us, to_us;
     if (!lamp_api_span(req, reply, &from_us, &to_us))
         return;
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     const int err = write_detail(app, s, req, from_us, to_us, &reply->json);
     if (err == LAMP_ENOENT)
         lamp_reply_error(reply, 404, "not_found", NULL, "There is no miner %" PRId64 ".", req->id);
@@ -306,7 +306,7 @@ void lamp_api_get_miner(void *app, const struct lamp_request *req, struct lamp_r
 void lamp_api_mark_miner(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     static const char *const names[] = { "mark", "reason" };
-    struct lamp_command cmd = { .kind = LAMP_CMD_MARK, .miner_id = req->id };
+    struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_MARK);
     struct lamp_command_result result;
     struct lamp_body b = { req->body, reply, false };
     lamp_body_known(&b, names, ARRAY_LEN(names));
@@ -323,11 +323,11 @@ void lamp_api_mark_miner(void *app, const struct lamp_request *req, struct lamp_
                          "This must be sanctioned, dismissed or null.");
         return;
     }
-    snprintf(cmd.actor, sizeof(cmd.actor), "%.63s", req->who.user);
+    cmd.miner_id = req->id;
     snprintf(cmd.reason, sizeof(cmd.reason), "%s", reason ? reason : "");
-    if (!lamp_api_run(app, &cmd, reply, &result))
+    if (!lamp_api_run(app, req, &cmd, reply, &result))
         return;
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     if (lamp_api_write_miner(app, s, req->id, req->now_us, &reply->json) != LAMP_OK)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);
@@ -346,7 +346,7 @@ void lamp_api_get_connections(void *app, const struct lamp_request *req, struct 
         return;
     f.limit = (uint32_t)limit + 1;
 
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct page p = { .j = &reply->json, .left = (size_t)limit };
     lamp_json_object(p.j, NULL);
     lamp_json_array(p.j, "connections");
@@ -389,7 +389,7 @@ void lamp_api_get_traffic(void *app, const struct lamp_request *req, struct lamp
         return;
     f.limit = (uint32_t)limit;
 
-    lamp_store *s = lamp_api_reader(app);
+    lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct lamp_traffic_view total;
     lamp_json_object(&reply->json, NULL);
     lamp_json_array(&reply->json, "traffic");

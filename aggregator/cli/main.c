@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* davylamp: the operator's command line. */
-#include "aggregator/cli/client.h"
+#include "aggregator/cli/cli.h"
 #include "aggregator/cli/keys.h"
 #include "aggregator/cli/show.h"
 #include "common/addr.h"
@@ -9,13 +9,10 @@
 #include "common/version.h"
 
 #include <ctype.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-
-enum { EXIT_GOOD, EXIT_FAILED, EXIT_USAGE };
 
 enum {
     LOOKUPS = 100, /* addresses in one call */
@@ -27,29 +24,11 @@ enum {
 #define DEFAULT_URL "http://127.0.0.1:8080"
 #define DEFAULT_TOKEN_FILE "/var/lib/davylamp-aggregator/token"
 
-struct options {
-    const char *url, *token_file;
-    bool json, host;
-    int64_t port, ttl_s; /* 0: not given */
-    const char *site, *reason, *name;
-    unsigned given; /* bits of enum option_bit */
-};
-
-/* The options that only some commands take. */
-enum option_bit {
-    TAKES_PORT = 1 << 0,
-    TAKES_SITE = 1 << 1,
-    TAKES_REASON = 1 << 2,
-    TAKES_TTL = 1 << 3,
-    TAKES_HOST = 1 << 4,
-    TAKES_NAME = 1 << 5,
-};
-
 struct command {
     const char *name;
     int min_args, max_args;
     unsigned takes; /* bits of enum option_bit */
-    int (*run)(lamp_client *c, const struct options *o, char **args, int n);
+    lamp_cli_fn *run;
 };
 
 static void print_help(void)
@@ -87,18 +66,33 @@ static void print_help(void)
         "  audit               what operators did\n"
         "  unblock ID          lift a block\n"
         "  mark ID WHAT        sanctioned or dismissed: keeps a miner quiet; none: no more\n"
+        "  users [list]        accounts of the dashboard and the API\n"
+        "  users add NAME      make one; needs --role; asks for the password\n"
+        "  users change NAME   its --role, or its --site (all: every site)\n"
+        "  users password NAME another password\n"
+        "  users disable NAME  keep it out (enable: let it in again)\n"
+        "  users delete NAME   delete it\n"
+        "  tokens [list]       tokens of the API\n"
+        "  tokens add NAME     make one and show it, once; needs --role\n"
+        "  tokens revoke NAME  end one, at once\n"
+        "  sessions [list]     who is logged in\n"
+        "  sessions end ID     log one out\n"
         "\n"
         "KEY is a number of 'sensors keys', a fingerprint or its first eight digits, or the\n"
         "name of a sensor.\n"
         "\n"
-        "Options of block, enroll and sensors approve:\n"
+        "Options of commands:\n"
         "  --port N            block: only this port of the target\n"
-        "  --site SITE         block: only at this site; else: where the sensor belongs\n"
+        "  --site SITE         block: only at this site; enroll, sensors: where the sensor "
+        "belongs;\n"
+        "                      users, tokens: may see this site alone (more than once: these)\n"
         "  --host              block: the target is an inside host; needs --site\n"
-        "  --ttl SECONDS       how long (default: block 86400, enroll 900)\n"
+        "  --ttl SECONDS       how long (default: block 86400, enroll 900, tokens without end)\n"
         "  --reason TEXT       block, mark: why, for whoever reads the list\n"
         "  --name NAME         enroll, approve: what the sensor is called; without it enroll\n"
         "                      lets a new sensor choose, approve takes what it asks for\n"
+        "  --role ROLE         users, tokens: viewer, operator or admin\n"
+        "  --password-file F   users: a file with the password (-: standard input)\n"
         "\n"
         "Options:\n"
         "  --url URL           the aggregator (default " DEFAULT_URL ";\n"
@@ -113,7 +107,7 @@ static void print_help(void)
         stdout);
 }
 
-__attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
+int lamp_cli_usage(const char *fmt, ...)
 {
     va_list ap;
     fputs("davylamp: ", stderr);
@@ -124,12 +118,12 @@ __attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
     return EXIT_USAGE;
 }
 
-static double now_s(void)
+double lamp_cli_now(void)
 {
     return (double)lamp_clock_real_us() / 1e6;
 }
 
-static void print_json(const json_t *value)
+void lamp_cli_print(const json_t *value)
 {
     /* ASCII alone, so that no text from the network can play with a terminal; 16 digits are what
      * times in microseconds need. */
@@ -137,11 +131,11 @@ static void print_json(const json_t *value)
     putchar('\n');
 }
 
-static void print_json_lines(const json_t *list)
+void lamp_cli_print_lines(const json_t *list)
 {
     size_t i;
     json_t *v;
-    json_array_foreach(list, i, v) print_json(v);
+    json_array_foreach(list, i, v) lamp_cli_print(v);
 }
 
 static int run_status(lamp_client *c, const struct options *o, char **args, int n)
@@ -151,7 +145,7 @@ static int run_status(lamp_client *c, const struct options *o, char **args, int 
     if (lamp_client_call(c, "GET", "/status", NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
     if (o->json)
-        print_json(answer);
+        lamp_cli_print(answer);
     else
         lamp_show_status(answer);
     json_decref(answer);
@@ -164,14 +158,14 @@ static int show_one_miner(lamp_client *c, const struct options *o, const char *i
     int64_t id;
     json_t *answer = NULL;
     if (lamp_text_int(id_text, 1, INT64_MAX, &id) != LAMP_OK)
-        return usage("'%.40s' is not the number of a miner", id_text);
+        return lamp_cli_usage("'%.40s' is not the number of a miner", id_text);
     snprintf(path, sizeof(path), "/miners/%" PRId64, id);
     if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
     if (o->json)
-        print_json(answer);
+        lamp_cli_print(answer);
     else
-        lamp_show_miner(answer, now_s());
+        lamp_show_miner(answer, lamp_cli_now());
     json_decref(answer);
     return EXIT_GOOD;
 }
@@ -194,14 +188,14 @@ static int run_miners(lamp_client *c, const struct options *o, char **args, int 
             break;
         }
         if (o->json)
-            print_json_lines(json_object_get(answer, "miners"));
+            lamp_cli_print_lines(json_object_get(answer, "miners"));
         else
             json_array_extend(all, json_object_get(answer, "miners"));
         after = json_integer_value(json_object_get(answer, "next"));
         json_decref(answer);
     } while (after);
     if (!o->json && result == EXIT_GOOD)
-        lamp_show_miners(all, now_s());
+        lamp_show_miners(all, lamp_cli_now());
     json_decref(all);
     return result;
 }
@@ -214,7 +208,7 @@ static int run_lookup(lamp_client *c, const struct options *o, char **args, int 
         const size_t len = strlen(path);
         struct lamp_addr a;
         if (lamp_addr_parse(args[i], &a) != LAMP_OK)
-            return usage("'%.60s' is no address", args[i]);
+            return lamp_cli_usage("'%.60s' is no address", args[i]);
         snprintf(path + len, sizeof(path) - len, "%s%s", i ? "," : "", args[i]);
     }
     json_t *answer = NULL;
@@ -236,7 +230,7 @@ static int run_lookup(lamp_client *c, const struct options *o, char **args, int 
             poll(NULL, 0, LOOKUP_AGAIN_MS);
     }
     if (o->json)
-        print_json_lines(json_object_get(answer, "addresses"));
+        lamp_cli_print_lines(json_object_get(answer, "addresses"));
     else
         lamp_show_addresses(json_object_get(answer, "addresses"));
     json_decref(answer);
@@ -251,10 +245,10 @@ static int run_traffic(lamp_client *c, const struct options *o, char **args, int
     if (lamp_client_call(c, "GET", "/traffic", NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
     if (o->json) {
-        print_json_lines(json_object_get(answer, "traffic"));
+        lamp_cli_print_lines(json_object_get(answer, "traffic"));
         json_t *total = json_pack("{s:O}", "total", json_object_get(answer, "total"));
         if (total)
-            print_json(total);
+            lamp_cli_print(total);
         json_decref(total);
     } else {
         lamp_show_traffic(answer);
@@ -291,16 +285,16 @@ static int run_block(lamp_client *c, const struct options *o, char **args, int n
 {
     (void)n;
     if (o->host && !o->site)
-        return usage("--host needs --site, since sites may share inside addresses");
+        return lamp_cli_usage("--host needs --site, since sites may share inside addresses");
     json_t *answer = NULL, *body = block_request(o, args[0]);
     if (!body)
-        return usage("TARGET is not UTF-8");
+        return lamp_cli_usage("TARGET is not UTF-8");
     const int err = lamp_client_call(c, "POST", "/blocks", body, &answer);
     json_decref(body);
     if (err)
         return EXIT_FAILED;
     if (o->json)
-        print_json(answer);
+        lamp_cli_print(answer);
     else
         lamp_show_entered(answer);
     json_decref(answer);
@@ -314,7 +308,7 @@ static int run_unblock(lamp_client *c, const struct options *o, char **args, int
     int64_t id;
     json_t *answer = NULL;
     if (lamp_text_int(args[0], 1, INT64_MAX, &id) != LAMP_OK)
-        return usage("'%.40s' is not the number of a block", args[0]);
+        return lamp_cli_usage("'%.40s' is not the number of a block", args[0]);
     snprintf(path, sizeof(path), "/blocks/%" PRId64, id);
     if (lamp_client_call(c, "DELETE", path, NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
@@ -331,20 +325,20 @@ static int run_mark(lamp_client *c, const struct options *o, char **args, int n)
     int64_t id;
     json_t *answer = NULL;
     if (lamp_text_int(args[0], 1, INT64_MAX, &id) != LAMP_OK)
-        return usage("'%.40s' is not the number of a miner", args[0]);
+        return lamp_cli_usage("'%.40s' is not the number of a miner", args[0]);
     if (!streq(args[1], "sanctioned") && !streq(args[1], "dismissed") && !streq(args[1], "none"))
-        return usage("'%.40s' is neither sanctioned, dismissed nor none", args[1]);
+        return lamp_cli_usage("'%.40s' is neither sanctioned, dismissed nor none", args[1]);
     snprintf(path, sizeof(path), "/miners/%" PRId64, id);
     json_t *body = json_pack("{s:s?, s:s?}", "mark", streq(args[1], "none") ? NULL : args[1],
                              "reason", o->reason);
     if (!body)
-        return usage("the reason is not UTF-8");
+        return lamp_cli_usage("the reason is not UTF-8");
     const int err = lamp_client_call(c, "PATCH", path, body, &answer);
     json_decref(body);
     if (err)
         return EXIT_FAILED;
     if (o->json)
-        print_json(answer);
+        lamp_cli_print(answer);
     else
         printf("miner %" PRId64 " is marked %s\n", id, args[1]);
     json_decref(answer);
@@ -356,7 +350,7 @@ static int decide(lamp_client *c, const struct options *o, const char *id_text, 
     char path[64];
     int64_t id;
     if (lamp_text_int(id_text, 1, INT64_MAX, &id) != LAMP_OK)
-        return usage("'%.40s' is not the number of a block", id_text);
+        return lamp_cli_usage("'%.40s' is not the number of a block", id_text);
     snprintf(path, sizeof(path), "/blocks/%" PRId64, id);
     json_t *answer = NULL, *body = json_pack("{s:b}", "approve", approve);
     const int err = lamp_client_call(c, "PATCH", path, body, &answer);
@@ -364,7 +358,7 @@ static int decide(lamp_client *c, const struct options *o, const char *id_text, 
     if (err)
         return EXIT_FAILED;
     if (o->json)
-        print_json(answer);
+        lamp_cli_print(answer);
     else
         printf("block %" PRId64 " %s\n", id, approve ? "approved" : "refused");
     json_decref(answer);
@@ -387,14 +381,14 @@ static int hold(lamp_client *c, const struct options *o, const char *site, bool 
 {
     json_t *answer = NULL, *body = json_pack("{s:s, s:b}", "site", site, "hold", on);
     if (!body)
-        return usage("SITE is not UTF-8");
+        return lamp_cli_usage("SITE is not UTF-8");
     const int err = lamp_client_call(c, "POST", "/sites", body, &answer);
     json_decref(body);
     if (err)
         return EXIT_FAILED;
     const bool held = json_is_object(json_object_get(answer, "held"));
     if (o->json)
-        print_json(answer);
+        lamp_cli_print(answer);
     else
         puts(on     ? "held"
              : held ? "so much would come at once that another person has to release it too"
@@ -415,20 +409,17 @@ static int run_release(lamp_client *c, const struct options *o, char **args, int
     return hold(c, o, args[0], false);
 }
 
-/* One list: the JSON objects, or a table. */
-static int run_list(lamp_client *c, const struct options *o, const char *name,
-                    void (*show)(const json_t *list, double now))
+int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, const char *name,
+                  void (*show)(const json_t *list, double now))
 {
-    char path[32];
     json_t *answer = NULL;
-    snprintf(path, sizeof(path), "/%s", name);
     if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
     const json_t *list = json_object_get(answer, name);
     if (o->json)
-        print_json_lines(list);
+        lamp_cli_print_lines(list);
     else
-        show(list, now_s());
+        show(list, lamp_cli_now());
     json_decref(answer);
     return EXIT_GOOD;
 }
@@ -443,9 +434,9 @@ static int list_keys(lamp_client *c, const struct options *o)
     json_t *sensors = NULL;
     int result = EXIT_GOOD;
     if (o->json) {
-        print_json(answer);
+        lamp_cli_print(answer);
     } else if (lamp_client_call(c, "GET", "/sensors", NULL, &sensors) == LAMP_OK) {
-        lamp_show_keys(answer, json_object_get(sensors, "sensors"), now_s());
+        lamp_show_keys(answer, json_object_get(sensors, "sensors"), lamp_cli_now());
         json_decref(sensors);
     } else {
         result = EXIT_FAILED;
@@ -467,7 +458,7 @@ static int change_key(lamp_client *c, const struct options *o, const char *kind,
     if (err)
         return EXIT_FAILED;
     if (o->json)
-        print_json(answer);
+        lamp_cli_print(answer);
     else
         lamp_show_key(done, answer);
     json_decref(answer);
@@ -538,9 +529,9 @@ static int run_sensors(lamp_client *c, const struct options *o, char **args, int
     const char *what = n > 0 ? args[0] : "list";
     const bool list = streq(what, "list");
     if ((list || streq(what, "keys")) && (n > 1 || o->given))
-        return usage("'sensors %s' takes nothing more", what);
+        return lamp_cli_usage("'sensors %s' takes nothing more", what);
     if (list)
-        return run_list(c, o, "sensors", lamp_show_sensors);
+        return lamp_cli_list(c, o, "/sensors", "sensors", lamp_show_sensors);
     if (streq(what, "keys"))
         return list_keys(c, o);
     for (size_t i = 0; i < ARRAY_LEN(key_commands); i++) {
@@ -548,24 +539,24 @@ static int run_sensors(lamp_client *c, const struct options *o, char **args, int
         if (!streq(k->name, what))
             continue;
         if (n != 2)
-            return usage("'sensors %s' needs one key", what);
+            return lamp_cli_usage("'sensors %s' needs one key", what);
         if (o->given & ~k->takes)
-            return usage("'sensors %s' does not take that option", what);
+            return lamp_cli_usage("'sensors %s' does not take that option", what);
         if ((k->takes & TAKES_SITE) && !o->site)
-            return usage("'sensors %s' needs --site", what);
+            return lamp_cli_usage("'sensors %s' needs --site", what);
         return run_key_command(c, o, k, args[1]);
     }
-    return usage("there is no 'sensors %.40s'", what);
+    return lamp_cli_usage("there is no 'sensors %.40s'", what);
 }
 
 static int run_enroll(lamp_client *c, const struct options *o, char **args, int n)
 {
     (void)args, (void)n;
     if (!o->site)
-        return usage("'enroll' needs --site");
+        return lamp_cli_usage("'enroll' needs --site");
     json_t *answer = NULL, *body = json_pack("{s:s}", "site", o->site);
     if (!body)
-        return usage("SITE is not UTF-8");
+        return lamp_cli_usage("SITE is not UTF-8");
     if (o->name)
         json_object_set_new(body, "name", json_string(o->name));
     if (o->ttl_s)
@@ -575,9 +566,9 @@ static int run_enroll(lamp_client *c, const struct options *o, char **args, int 
     if (err)
         return EXIT_FAILED;
     if (o->json)
-        print_json(answer);
+        lamp_cli_print(answer);
     else
-        lamp_show_token(answer, now_s());
+        lamp_show_token(answer, lamp_cli_now());
     json_decref(answer);
     return EXIT_GOOD;
 }
@@ -585,19 +576,19 @@ static int run_enroll(lamp_client *c, const struct options *o, char **args, int 
 static int run_blocks(lamp_client *c, const struct options *o, char **args, int n)
 {
     (void)args, (void)n;
-    return run_list(c, o, "blocks", lamp_show_blocks);
+    return lamp_cli_list(c, o, "/blocks", "blocks", lamp_show_blocks);
 }
 
 static int run_sites(lamp_client *c, const struct options *o, char **args, int n)
 {
     (void)args, (void)n;
-    return run_list(c, o, "sites", lamp_show_sites);
+    return lamp_cli_list(c, o, "/sites", "sites", lamp_show_sites);
 }
 
 static int run_audit(lamp_client *c, const struct options *o, char **args, int n)
 {
     (void)args, (void)n;
-    return run_list(c, o, "audit", lamp_show_audit);
+    return lamp_cli_list(c, o, "/audit", "audit", lamp_show_audit);
 }
 
 /* The alerts that last, all that are kept (up to 1,000), or a word of who knows of one. */
@@ -608,9 +599,9 @@ static int run_alerts(lamp_client *c, const struct options *o, char **args, int 
     json_t *answer = NULL;
     const bool ack = n > 0 && streq(args[0], "ack");
     if (ack && (n < 2 || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK))
-        return usage("'alerts ack' needs the number of an alert");
+        return lamp_cli_usage("'alerts ack' needs the number of an alert");
     if (!ack && n > 0 && (n > 1 || !streq(args[0], "all")))
-        return usage("there is no 'alerts %.40s'", args[0]);
+        return lamp_cli_usage("there is no 'alerts %.40s'", args[0]);
     if (ack)
         snprintf(path, sizeof(path), "/alerts/%" PRId64 "/acknowledge", id);
     else if (n > 0)
@@ -618,13 +609,13 @@ static int run_alerts(lamp_client *c, const struct options *o, char **args, int 
     if (lamp_client_call(c, ack ? "POST" : "GET", path, NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
     if (o->json && ack)
-        print_json(answer);
+        lamp_cli_print(answer);
     else if (o->json)
-        print_json_lines(json_object_get(answer, "alerts"));
+        lamp_cli_print_lines(json_object_get(answer, "alerts"));
     else if (ack)
         printf("alert %" PRId64 " acknowledged\n", id);
     else
-        lamp_show_alerts(answer, now_s());
+        lamp_show_alerts(answer, lamp_cli_now());
     json_decref(answer);
     return EXIT_GOOD;
 }
@@ -634,13 +625,13 @@ static int add_own(lamp_client *c, const struct options *o, char **args)
     json_t *answer = NULL, *body = json_pack("{s:s, s:s, s:s?, s:s?}", "kind", args[1], "value",
                                              args[2], "site", o->site, "note", o->reason);
     if (!body)
-        return usage("VALUE is not UTF-8");
+        return lamp_cli_usage("VALUE is not UTF-8");
     const int err = lamp_client_call(c, "POST", "/own", body, &answer);
     json_decref(body);
     if (err)
         return EXIT_FAILED;
     if (o->json)
-        print_json(answer);
+        lamp_cli_print(answer);
     else
         printf("entry %" PRId64 " added\n",
                (int64_t)json_integer_value(json_object_get(answer, "id")));
@@ -655,11 +646,11 @@ static int run_own(lamp_client *c, const struct options *o, char **args, int n)
     int64_t id;
     json_t *answer = NULL;
     if (n == 0)
-        return run_list(c, o, "own", lamp_show_own);
+        return lamp_cli_list(c, o, "/own", "own", lamp_show_own);
     if (n == 3 && streq(args[0], "add"))
         return add_own(c, o, args);
     if (n != 2 || !streq(args[0], "remove") || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK)
-        return usage("'own' takes: add KIND VALUE, or remove ID");
+        return lamp_cli_usage("'own' takes: add KIND VALUE, or remove ID");
     snprintf(path, sizeof(path), "/own/%" PRId64, id);
     if (lamp_client_call(c, "DELETE", path, NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
@@ -688,6 +679,9 @@ static const struct command commands[] = {
     { "block", 1, 1, TAKES_PORT | TAKES_SITE | TAKES_REASON | TAKES_TTL | TAKES_HOST, run_block },
     { "unblock", 1, 1, 0, run_unblock },
     { "mark", 2, 2, TAKES_REASON, run_mark },
+    { "users", 0, 2, TAKES_SITE | TAKES_ROLE | TAKES_PASSWORD, lamp_cli_users },
+    { "tokens", 0, 2, TAKES_SITE | TAKES_ROLE | TAKES_TTL, lamp_cli_tokens },
+    { "sessions", 0, 2, 0, lamp_cli_sessions },
 };
 
 static const struct command *find_command(const char *name)
@@ -707,7 +701,9 @@ enum {
     OPT_REASON,
     OPT_TTL,
     OPT_HOST,
-    OPT_NAME
+    OPT_NAME,
+    OPT_ROLE,
+    OPT_PASSWORD_FILE,
 };
 
 static const struct option long_options[] = {
@@ -722,6 +718,8 @@ static const struct option long_options[] = {
     { "ttl", required_argument, NULL, OPT_TTL },
     { "host", no_argument, NULL, OPT_HOST },
     { "name", required_argument, NULL, OPT_NAME },
+    { "role", required_argument, NULL, OPT_ROLE },
+    { "password-file", required_argument, NULL, OPT_PASSWORD_FILE },
     { NULL, 0, NULL, 0 },
 };
 
@@ -731,8 +729,10 @@ static int read_options(int argc, char **argv, struct options *o)
     static const struct {
         int option;
         unsigned bit;
-    } bits[] = { { OPT_PORT, TAKES_PORT }, { OPT_SITE, TAKES_SITE }, { OPT_REASON, TAKES_REASON },
-                 { OPT_TTL, TAKES_TTL },   { OPT_HOST, TAKES_HOST }, { OPT_NAME, TAKES_NAME } };
+    } bits[] = { { OPT_PORT, TAKES_PORT },     { OPT_SITE, TAKES_SITE },
+                 { OPT_REASON, TAKES_REASON }, { OPT_TTL, TAKES_TTL },
+                 { OPT_HOST, TAKES_HOST },     { OPT_NAME, TAKES_NAME },
+                 { OPT_ROLE, TAKES_ROLE },     { OPT_PASSWORD_FILE, TAKES_PASSWORD } };
     int c;
     while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
         for (size_t i = 0; i < ARRAY_LEN(bits); i++)
@@ -755,14 +755,23 @@ static int read_options(int argc, char **argv, struct options *o)
             break;
         case OPT_PORT:
             if (lamp_text_int(optarg, 1, 65535, &o->port) != LAMP_OK)
-                return usage("--port needs a number from 1 to 65535, not '%.40s'", optarg);
+                return lamp_cli_usage("--port needs a number from 1 to 65535, not '%.40s'", optarg);
             break;
         case OPT_TTL:
             if (lamp_text_int(optarg, 60, 31536000, &o->ttl_s) != LAMP_OK)
-                return usage("--ttl needs seconds from 60 to 31536000, not '%.40s'", optarg);
+                return lamp_cli_usage("--ttl needs seconds from 60 to 31536000, not '%.40s'",
+                                      optarg);
             break;
         case OPT_SITE:
-            o->site = optarg;
+            if (o->n_sites == LAMP_CLI_SITES)
+                return lamp_cli_usage("--site was given more than %d times", LAMP_CLI_SITES);
+            o->site = o->sites[o->n_sites++] = optarg;
+            break;
+        case OPT_ROLE:
+            o->role = optarg;
+            break;
+        case OPT_PASSWORD_FILE:
+            o->password_file = optarg;
             break;
         case OPT_REASON:
             o->reason = optarg;
@@ -789,17 +798,17 @@ int main(int argc, char **argv)
     if (result >= 0)
         return result;
     if (optind == argc)
-        return usage("no command given");
+        return lamp_cli_usage("no command given");
     const struct command *cmd = find_command(argv[optind]);
     const int n = argc - optind - 1;
     if (!cmd)
-        return usage("there is no command '%.40s'", argv[optind]);
+        return lamp_cli_usage("there is no command '%.40s'", argv[optind]);
     if (n < cmd->min_args)
-        return usage("'%s' needs an argument", cmd->name);
+        return lamp_cli_usage("'%s' needs an argument", cmd->name);
     if (n > cmd->max_args)
-        return usage("'%.40s' is one argument too many", argv[optind + 1 + cmd->max_args]);
+        return lamp_cli_usage("'%.40s' is one argument too many", argv[optind + 1 + cmd->max_args]);
     if (o.given & ~cmd->takes)
-        return usage("'%s' does not take that option", cmd->name);
+        return lamp_cli_usage("'%s' does not take that option", cmd->name);
 
     lamp_client *client = NULL;
     if (lamp_client_open(o.url, o.token_file, &client) != LAMP_OK)

@@ -800,3 +800,99 @@ void lamp_show_own(const json_t *list, double now)
     }
     print_table(t);
 }
+
+/* ---- who may use the API ---- */
+
+/* The sites of an account or token. */
+static const char *scope(const json_t *v, char buf[CELL])
+{
+    const json_t *sites = json_object_get(v, "sites");
+    size_t i;
+    json_t *site;
+    snprintf(buf, CELL, "%s", json_is_array(sites) ? "" : "all");
+    json_array_foreach(sites, i, site)
+    {
+        const size_t len = strlen(buf);
+        const char *text = json_string_value(site);
+        char one[CELL];
+        if (text)
+            snprintf(buf + len, CELL - len, "%s%s", i ? ", " : "", safe(text, one));
+    }
+    return buf;
+}
+
+void lamp_show_users(const json_t *list, double now)
+{
+    static const char *const heads[] = { "NAME", "ROLE", "SITES", "STATE", "PASSWORD SET" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char name[CELL], role[CELL], sites[CELL], set[CELL];
+        const char *const cells[] = {
+            str(v, "name", name),
+            str(v, "role", role),
+            scope(v, sites),
+            json_is_true(json_object_get(v, "disabled")) ? "disabled" : "enabled",
+            age(v, "password_set", now, set),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
+void lamp_show_tokens(const json_t *list, double now)
+{
+    static const char *const heads[] = {
+        "ID", "NAME", "ROLE", "SITES", "MADE BY", "USED", "ENDS IN"
+    };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char id[CELL], name[CELL], role[CELL], sites[CELL], by[CELL], used[CELL], ends[CELL];
+        const double expires = json_number_value(json_object_get(v, "expires"));
+        snprintf(id, CELL, "%" PRId64, num(v, "id"));
+        const char *const cells[] = {
+            id,
+            str(v, "name", name),
+            str(v, "role", role),
+            scope(v, sites),
+            str(v, "created_by", by),
+            age(v, "used", now, used),
+            expires <= 0     ? "never"
+            : expires <= now ? "ended"
+                             : span(now, expires, ends),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
+void lamp_show_sessions(const json_t *list, double now)
+{
+    static const char *const heads[] = { "ID", "USER", "FROM", "LOGGED IN", "USED", "ENDS IN" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char id[CELL], user[CELL], from[CELL], opened[CELL], used[CELL], ends[CELL];
+        snprintf(id, CELL, "%" PRId64, num(v, "id"));
+        const char *const cells[] = {
+            id,
+            str(v, "user", user),
+            str(v, "address", from),
+            age(v, "opened", now, opened),
+            age(v, "used", now, used),
+            span(now, json_number_value(json_object_get(v, "expires")), ends),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}

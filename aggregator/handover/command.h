@@ -25,11 +25,28 @@ enum lamp_command_kind {
     LAMP_CMD_ANNOUNCE, /* tells sensors of our next key: server_key */
     LAMP_CMD_POOLS,    /* changes entries of the catalogue: edits, n_edits */
     LAMP_CMD_SWITCH,   /* turns resolving or probing on or off: pool_switch, approve */
+
+    /* Who may use the API (writer/accounts.h); those before are about the fleet. */
+    LAMP_CMD_USER_ADD,    /* account */
+    LAMP_CMD_USER_CHANGE, /* account.name, and the members that `change` names */
+    LAMP_CMD_USER_DELETE, /* account.name */
+    LAMP_CMD_API_TOKEN,   /* makes a token of the API: api_token */
+    LAMP_CMD_API_REVOKE,  /* ends one: api_token.id */
+    LAMP_CMD_API_USED,    /* notes when one was used: api_token.id, used_us */
+    LAMP_CMD_SESSION_END, /* notes that actor ended a session of account.name */
+};
+
+/* What of an account is changed. */
+enum lamp_account_change {
+    LAMP_CHANGE_ROLE = 1 << 0,
+    LAMP_CHANGE_SCOPE = 1 << 1,
+    LAMP_CHANGE_DISABLED = 1 << 2,
+    LAMP_CHANGE_PASSWORD = 1 << 3,
 };
 
 struct lamp_command {
     enum lamp_command_kind kind;
-    char actor[64]; /* account name, for the audit */
+    char actor[LAMP_ACCOUNT_NAME]; /* account or token, for the audit */
 
     /* BLOCK */
     enum lamp_block_kind block_kind;
@@ -63,13 +80,18 @@ struct lamp_command {
     struct lamp_pool_edit *edits;
     size_t n_edits;
     enum lamp_pool_switch pool_switch;
+
+    /* who may use the API */
+    struct lamp_account account;
+    unsigned change; /* bits of enum lamp_account_change */
+    struct lamp_api_token api_token;
 };
 
 struct lamp_command_result {
     int err;       /* LAMP_OK, LAMP_EPROTECTED, LAMP_EEXIST, LAMP_ENOENT, ... */
     char why[256]; /* a sentence for the caller; "" on success */
     int64_t block_id;
-    int64_t key_id;          /* of the key or token */
+    int64_t key_id;          /* of the key or token, of either kind */
     char site[65], name[65]; /* of its sensor */
     uint64_t expires_us;     /* of the token */
     int64_t pool_entry;      /* the last one changed */

@@ -245,8 +245,9 @@ const char *lamp_request_query(const struct lamp_request *req, const char *name)
     return MHD_lookup_connection_value(req->conn, MHD_GET_ARGUMENT_KIND, name);
 }
 
-/* Whether the path is the route's; {id} stands for a positive number, and something may follow. */
-static bool path_matches(const char *pattern, const char *path, int64_t *id)
+/* Whether the path is the route's; {id} stands for a positive number, and something may follow; {name}
+ * for a text. */
+static bool path_matches(const char *pattern, const char *path, struct lamp_request *req)
 {
     const char *brace = strchr(pattern, '{');
     if (!brace)
@@ -254,25 +255,29 @@ static bool path_matches(const char *pattern, const char *path, int64_t *id)
     const size_t n = (size_t)(brace - pattern);
     if (strncmp(pattern, path, n) != 0)
         return false;
+    if (streq(brace, "{name}")) {
+        req->name = path + n;
+        return path[n] && !strchr(path + n, '/');
+    }
     char number[24];
     const size_t len = strspn(path + n, "0123456789");
     if (len == 0 || len >= sizeof(number) || !streq(path + n + len, brace + strlen("{id}")))
         return false;
     memcpy(number, path + n, len);
     number[len] = '\0';
-    return lamp_text_int(number, 0, INT64_MAX, id) == LAMP_OK;
+    return lamp_text_int(number, 0, INT64_MAX, &req->id) == LAMP_OK;
 }
 
 /* The route of a request. NULL: no such path, or (allow is not empty) not this method. */
 static const struct lamp_route *find_route(const lamp_http *h, const char *method, const char *path,
-                                           int64_t *id, char allow[64])
+                                           struct lamp_request *req, char allow[64])
 {
     const char *want = streq(method, "HEAD") ? "GET" : method;
     size_t n = 0;
     allow[0] = '\0';
     for (size_t i = 0; i < h->cfg.n_routes; i++) {
         const struct lamp_route *r = &h->cfg.routes[i];
-        if (!path_matches(r->path, path, id))
+        if (!path_matches(r->path, path, req))
             continue;
         if (streq(r->method, want))
             return r;
@@ -332,8 +337,8 @@ static bool identify(const lamp_http *h, struct lamp_request *req)
     const char *authorization = header(req->conn, "Authorization");
     if (authorization)
         return strncasecmp(authorization, scheme, sizeof(scheme) - 1) == 0 &&
-               lamp_auth_token(h->cfg.auth, authorization + sizeof(scheme) - 1, &req->who) ==
-                   LAMP_OK;
+               lamp_auth_token(h->cfg.auth, authorization + sizeof(scheme) - 1, req->now_us,
+                               &req->who) == LAMP_OK;
     const char *cookie =
         MHD_lookup_connection_value(req->conn, MHD_COOKIE_KIND, "davylamp_session");
     return cookie && lamp_auth_session(h->cfg.auth, cookie, req->now_us, &req->who) == LAMP_OK;
@@ -361,6 +366,11 @@ static bool admit(const lamp_http *h, struct lamp_request *req, struct lamp_repl
     if (req->who.role < r->role) {
         lamp_reply_error(reply, 403, "forbidden", NULL, "This needs the role %s, yours is %s.",
                          lamp_role_name(r->role), lamp_role_name(req->who.role));
+        return false;
+    }
+    if (r->flags & LAMP_ROUTE_FLEET && *req->who.scope) {
+        lamp_reply_error(reply, 403, "forbidden", NULL,
+                         "This is about the whole fleet, and you may see some sites alone.");
         return false;
     }
     if (is_unsafe(r) && !is_json(req->conn)) {
@@ -424,7 +434,7 @@ static void dispatch(const lamp_http *h, struct lamp_request *req, const struct 
     if (!admit(h, req, reply))
         return;
     json_t *body = NULL;
-    if (req->route->takes_body) {
+    if (req->route->flags & LAMP_ROUTE_BODY) {
         body = parse_body(x, reply);
         if (!body)
             return;
@@ -440,7 +450,7 @@ static enum MHD_Result answer(lamp_http *h, struct MHD_Connection *conn, const c
     char allow[64] = "";
     struct lamp_request req = { .conn = conn, .now_us = lamp_clock_real_us() };
     const bool is_api = strncmp(path, "/api/", 5) == 0 || streq(path, "/api");
-    req.route = find_route(h, method, path, &req.id, allow);
+    req.route = find_route(h, method, path, &req, allow);
     const bool reads = streq(method, "GET") || streq(method, "HEAD");
     if (!is_api && !req.route && reads) {
         enter_phase(h, conn, PHASE_ANSWER);

@@ -28,6 +28,7 @@ struct lamp_request {
     struct MHD_Connection *conn;
     const struct lamp_route *route;
     int64_t id;               /* the {id} of the path */
+    const char *name;         /* the {name} of the path */
     const json_t *body;       /* an object; NULL unless the route takes a body */
     struct lamp_identity who; /* role NONE: nobody logged in */
     struct lamp_addr from;
@@ -45,11 +46,16 @@ struct lamp_reply {
 
 typedef void lamp_route_fn(void *app, const struct lamp_request *req, struct lamp_reply *reply);
 
+enum lamp_route_flag {
+    LAMP_ROUTE_BODY = 1 << 0,  /* takes a JSON object */
+    LAMP_ROUTE_FLEET = 1 << 1, /* about more than sites: refused to whoever may see only some */
+};
+
 struct lamp_route {
-    const char *method;  /* "GET" */
-    const char *path;    /* "/api/v1/miners/{id}" */
-    enum lamp_role role; /* the least that may call it */
-    bool takes_body;
+    const char *method;                     /* "GET" */
+    const char *path;                       /* "/api/v1/miners/{id}", "/api/v1/users/{name}" */
+    enum lamp_role role;                    /* the least that may call it */
+    unsigned flags;                         /* of enum lamp_route_flag */
     const char *query[LAMP_HTTP_QUERY_MAX]; /* parameters it understands; others are refused */
     lamp_route_fn *fn;
 };

@@ -103,10 +103,20 @@ static char *format_event(const lamp_streams *all, uint64_t seq, const char *nam
     return text;
 }
 
-/* The event as text, rendered once for all streams: a change after the rendering is a new
- * event, since this one counts as seen. NULL: its object is gone. */
-static char *event_text(lamp_streams *all, const struct lamp_event *ev)
+static char *render_text(const lamp_streams *all, const struct lamp_event *ev, const char *scope)
 {
+    size_t len;
+    LAMP_AUTO_FREE char *json = all->render(all->app, ev, scope, &len);
+    return json ? format_event(all, ev->seq, names[ev->kind], json) : NULL;
+}
+
+/* The event as text, rendered once for all streams that see every site: a change after the rendering
+ * is a new event, since this one counts as seen. NULL: its object is gone. */
+static char *event_text(lamp_streams *all, const struct lamp_event *ev, const char *scope)
+{
+    if (*scope)
+        return render_text(all, ev, scope);
+
     struct rendered *r = &all->rendered[ev->seq % RENDERED];
     pthread_mutex_lock(&all->rendered_lock);
     const bool known = r->text && r->seq == ev->seq && r->kind == ev->kind;
@@ -115,11 +125,7 @@ static char *event_text(lamp_streams *all, const struct lamp_event *ev)
     if (text)
         return text;
 
-    size_t len;
-    LAMP_AUTO_FREE char *json = all->render(all->app, ev, &len);
-    if (!json)
-        return NULL;
-    text = format_event(all, ev->seq, names[ev->kind], json);
+    text = render_text(all, ev, "");
     pthread_mutex_lock(&all->rendered_lock);
     if (text && r->seq <= ev->seq) {
         free(r->text);
@@ -206,7 +212,7 @@ static enum step refill(struct stream *s)
     else if (n.gap)
         s->text = format_event(all, s->seq, "gap", "{}");
     else
-        s->text = event_text(all, &n.event);
+        s->text = event_text(all, &n.event, s->who.scope);
     s->len = s->text ? strlen(s->text) : 0;
     return STEP_AGAIN;
 }

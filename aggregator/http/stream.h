@@ -3,7 +3,7 @@
  * lamp_events at its own pace; one that falls behind the ring gets `gap` and goes on from the
  * newest. Nothing is queued per stream but the event being written. `status` goes out at most once
  * a second, a comment every 15 s. Limits: 256 streams, 8 per session. A stream ends with
- * its session.
+ * its session or token, and when what it may see changes.
  *
  * Threads: open and read on the web server's, wake and tick on the caller's one thread. */
 #pragma once
@@ -13,9 +13,10 @@
 
 typedef struct lamp_streams lamp_streams;
 
-/* Renders the object of an event as JSON, malloc'ed; NULL: there is none any more. Called on
- * the web server's threads. */
-typedef char *lamp_stream_render_fn(void *app, const struct lamp_event *event, size_t *out_len);
+/* Renders the object of an event as JSON, malloc'ed, for whoever may see the sites of scope; NULL:
+ * there is none, or none any more. Called on the web server's threads. */
+typedef char *lamp_stream_render_fn(void *app, const struct lamp_event *event, const char *scope,
+                                    size_t *out_len);
 
 LAMP_CHECK int lamp_streams_new(lamp_events *events, lamp_auth *auth, uint64_t epoch,
                                 lamp_stream_render_fn *render, void *app, lamp_streams **out);

@@ -14,6 +14,8 @@ struct lamp_sqlite {
     struct lamp_store base; /* first: a lamp_store * is one of these */
     sqlite3 *db;
     bool in_transaction;
+    bool scoped; /* reads through the views of sqlite_scope.c */
+    char scope[LAMP_SCOPE];
     struct {
         const char *sql;
         sqlite3_stmt *st;
@@ -124,6 +126,9 @@ static inline struct lamp_addr lamp_col_addr(sqlite3_stmt *st, int i)
     lamp_col_blob(st, i, a.b, sizeof(a.b));
     return a;
 }
+
+/* Whether readers for some sites alone have a rule for a table (else it seems empty to them). */
+bool lamp_sqlite_has_scope_rule(const char *table);
 
 /* The operations, spread over sqlite*.c. */
 #define LAMP_OP(name, params, args) int lamp_sqlite_op_##name params;

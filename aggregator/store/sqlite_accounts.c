@@ -1,154 +1,114 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "aggregator/store/accounts.h"
+/* Who may use the API, in the SQLite store. */
+#include "aggregator/store/sqlite.h"
 
-#include <assert.h>
-#include <sqlite3.h>
 #include <stdio.h>
-
-static const char schema[] = "CREATE TABLE IF NOT EXISTS account ("
-                             " name TEXT PRIMARY KEY, hash TEXT NOT NULL, role INTEGER NOT NULL,"
-                             " created_us INTEGER NOT NULL) STRICT;"
-                             "CREATE TABLE IF NOT EXISTS api_token ("
-                             " name TEXT PRIMARY KEY, digest BLOB NOT NULL, role INTEGER NOT NULL,"
-                             " created_us INTEGER NOT NULL) STRICT;";
-
-struct lamp_accounts {
-    sqlite3 *db;
-};
-
-const char *lamp_role_name(enum lamp_role r)
-{
-    static const char *const names[] = { "none", "viewer", "operator", "admin" };
-    return (size_t)r < ARRAY_LEN(names) ? names[r] : "none";
-}
-
-int lamp_accounts_open(const char *database, lamp_accounts **out, char *why, size_t size)
-{
-    assert(database && out && why && size);
-    lamp_accounts *a = calloc(1, sizeof(*a));
-    if (!a)
-        return LAMP_ENOMEM;
-    int rc = sqlite3_open_v2(database, &a->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_busy_timeout(a->db, 5000);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(a->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(a->db, schema, NULL, NULL, NULL);
-    if (rc != SQLITE_OK) {
-        snprintf(why, size, "%s: %s", database, a->db ? sqlite3_errmsg(a->db) : "out of memory");
-        lamp_accounts_close(a);
-        return LAMP_ESTORE;
-    }
-    *out = a;
-    return LAMP_OK;
-}
-
-lamp_accounts *lamp_accounts_close(lamp_accounts *a)
-{
-    if (a)
-        sqlite3_close(a->db);
-    free(a);
-    return NULL;
-}
 
 static bool role_is_known(int role)
 {
     return role >= LAMP_ROLE_VIEWER && role <= LAMP_ROLE_ADMIN;
 }
 
-/* Copies a text column; false where it is missing, empty or too long. */
-static bool column_text(sqlite3_stmt *st, int col, char *buf, size_t size)
+/* A row that makes no sense lets nobody in. */
+static int senseless(struct lamp_sqlite *q, sqlite3_stmt *st, const char *name)
 {
-    const char *text = (const char *)sqlite3_column_text(st, col);
-    const size_t len = text ? strlen(text) : 0;
-    if (len == 0 || len >= size)
-        return false;
-    memcpy(buf, text, len + 1);
-    return true;
+    snprintf(q->base.why, sizeof(q->base.why), "the account or token '%.64s' has no known role",
+             name);
+    sqlite3_reset(st);
+    return LAMP_ESTORE;
 }
 
-static bool read_account(sqlite3_stmt *st, void *out)
+int lamp_sqlite_op_accounts(lamp_store *s, lamp_account_fn *fn, void *arg)
 {
-    struct lamp_account *v = out;
-    const int role = sqlite3_column_int(st, 2);
-    v->role = (enum lamp_role)role;
-    return column_text(st, 0, v->name, sizeof(v->name)) &&
-           column_text(st, 1, v->hash, sizeof(v->hash)) && role_is_known(role);
-}
-
-static bool read_token(sqlite3_stmt *st, void *out)
-{
-    struct lamp_api_token *v = out;
-    const int role = sqlite3_column_int(st, 2);
-    const void *digest = sqlite3_column_blob(st, 1);
-    v->role = (enum lamp_role)role;
-    if (!digest || sqlite3_column_bytes(st, 1) != LAMP_TOKEN_DIGEST || !role_is_known(role))
-        return false;
-    memcpy(v->digest, digest, LAMP_TOKEN_DIGEST);
-    return column_text(st, 0, v->name, sizeof(v->name));
-}
-
-/* Reads at most LAMP_ACCOUNTS_MAX rows of `size` bytes each, one by read_one, into out. */
-static int read_all(lamp_accounts *a, const char *sql, bool (*read_one)(sqlite3_stmt *, void *),
-                    void *out, size_t size, size_t *out_n)
-{
-    sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(a->db, sql, -1, &st, NULL) != SQLITE_OK)
-        return LAMP_ESTORE;
-    int err = LAMP_OK, rc;
-    size_t n = 0;
-    while (!err && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-        if (n == LAMP_ACCOUNTS_MAX)
-            err = LAMP_EFULL;
-        else if (!read_one(st, (char *)out + n++ * size))
-            err = LAMP_EFORMAT;
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st = lamp_sqlite_bind(q,
+                                        "SELECT name, hash, role, scope, disabled, created_us,"
+                                        " password_us FROM account ORDER BY name",
+                                        NULL, 0);
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        const int role = sqlite3_column_int(st, 2);
+        struct lamp_account a = { .role = (enum lamp_role)role,
+                                  .disabled = sqlite3_column_int(st, 4) != 0,
+                                  .created_us = lamp_col_uint(st, 5),
+                                  .password_us = lamp_col_uint(st, 6) };
+        lamp_col_copy(st, 0, a.name, sizeof(a.name));
+        lamp_col_copy(st, 1, a.hash, sizeof(a.hash));
+        lamp_col_copy(st, 3, a.scope, sizeof(a.scope));
+        if (!role_is_known(role))
+            return senseless(q, st, a.name);
+        if (!fn(&a, arg)) {
+            sqlite3_reset(st);
+            return LAMP_OK;
+        }
     }
-    if (!err && rc != SQLITE_DONE)
-        err = LAMP_ESTORE;
-    sqlite3_finalize(st);
-    if (!err)
-        *out_n = n;
+    return got;
+}
+
+int lamp_sqlite_op_account_save(lamp_store *s, const struct lamp_account *a)
+{
+    return LAMP_EXEC((struct lamp_sqlite *)s,
+                     "INSERT OR REPLACE INTO account (name, hash, role, scope, disabled,"
+                     " created_us, password_us) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                     lamp_str(a->name), lamp_str(a->hash), lamp_int(a->role), lamp_str(a->scope),
+                     lamp_int(a->disabled), lamp_uint(a->created_us), lamp_uint(a->password_us));
+}
+
+int lamp_sqlite_op_account_delete(lamp_store *s, const char *name)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    const int err = LAMP_EXEC(q, "DELETE FROM account WHERE name = ?", lamp_str(name));
+    return err ? err : sqlite3_changes(q->db) ? LAMP_OK : LAMP_ENOENT;
+}
+
+int lamp_sqlite_op_api_tokens(lamp_store *s, lamp_api_token_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st =
+        lamp_sqlite_bind(q,
+                         "SELECT id, name, digest, role, scope, created_by, created_us, expires_us,"
+                         " used_us FROM access_token ORDER BY id",
+                         NULL, 0);
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        const int role = sqlite3_column_int(st, 3);
+        struct lamp_api_token t = { .id = sqlite3_column_int64(st, 0),
+                                    .role = (enum lamp_role)role,
+                                    .created_us = lamp_col_uint(st, 6),
+                                    .expires_us = lamp_col_uint(st, 7),
+                                    .used_us = lamp_col_uint(st, 8) };
+        lamp_col_copy(st, 1, t.name, sizeof(t.name));
+        lamp_col_blob(st, 2, t.digest, sizeof(t.digest));
+        lamp_col_copy(st, 4, t.scope, sizeof(t.scope));
+        lamp_col_copy(st, 5, t.created_by, sizeof(t.created_by));
+        if (!role_is_known(role))
+            return senseless(q, st, t.name);
+        if (!fn(&t, arg)) {
+            sqlite3_reset(st);
+            return LAMP_OK;
+        }
+    }
+    return got;
+}
+
+int lamp_sqlite_op_api_token_save(lamp_store *s, struct lamp_api_token *t)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    const int err =
+        LAMP_EXEC(q,
+                  "INSERT OR REPLACE INTO access_token (id, name, digest, role, scope, created_by,"
+                  " created_us, expires_us, used_us) VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?)",
+                  lamp_int(t->id), lamp_str(t->name), lamp_blob(t->digest, sizeof(t->digest)),
+                  lamp_int(t->role), lamp_str(t->scope), lamp_str(t->created_by),
+                  lamp_uint(t->created_us), lamp_uint(t->expires_us), lamp_uint(t->used_us));
+    if (err == LAMP_OK && t->id == 0)
+        t->id = sqlite3_last_insert_rowid(q->db);
     return err;
 }
 
-int lamp_accounts_read(lamp_accounts *a, struct lamp_account out[LAMP_ACCOUNTS_MAX], size_t *out_n)
+int lamp_sqlite_op_api_token_delete(lamp_store *s, int64_t id)
 {
-    return read_all(a, "SELECT name, hash, role FROM account ORDER BY name", read_account, out,
-                    sizeof(*out), out_n);
-}
-
-int lamp_accounts_read_tokens(lamp_accounts *a, struct lamp_api_token out[LAMP_ACCOUNTS_MAX],
-                              size_t *out_n)
-{
-    return read_all(a, "SELECT name, digest, role FROM api_token ORDER BY name", read_token, out,
-                    sizeof(*out), out_n);
-}
-
-int lamp_accounts_put(lamp_accounts *a, const struct lamp_account *account, uint64_t now_us)
-{
-    sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(a->db, "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)", -1, &st,
-                           NULL) != SQLITE_OK)
-        return LAMP_ESTORE;
-    sqlite3_bind_text(st, 1, account->name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 2, account->hash, -1, SQLITE_STATIC);
-    sqlite3_bind_int(st, 3, (int)account->role);
-    sqlite3_bind_int64(st, 4, (int64_t)now_us);
-    sqlite3_step(st);
-    return sqlite3_finalize(st) == SQLITE_OK ? LAMP_OK : LAMP_ESTORE;
-}
-
-int lamp_accounts_put_token(lamp_accounts *a, const struct lamp_api_token *token, uint64_t now_us)
-{
-    sqlite3_stmt *st;
-    if (sqlite3_prepare_v2(a->db, "INSERT OR REPLACE INTO api_token VALUES (?, ?, ?, ?)", -1, &st,
-                           NULL) != SQLITE_OK)
-        return LAMP_ESTORE;
-    sqlite3_bind_text(st, 1, token->name, -1, SQLITE_STATIC);
-    sqlite3_bind_blob(st, 2, token->digest, LAMP_TOKEN_DIGEST, SQLITE_STATIC);
-    sqlite3_bind_int(st, 3, (int)token->role);
-    sqlite3_bind_int64(st, 4, (int64_t)now_us);
-    sqlite3_step(st);
-    return sqlite3_finalize(st) == SQLITE_OK ? LAMP_OK : LAMP_ESTORE;
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    const int err = LAMP_EXEC(q, "DELETE FROM access_token WHERE id = ?", lamp_int(id));
+    return err ? err : sqlite3_changes(q->db) ? LAMP_OK : LAMP_ENOENT;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 14 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 15 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
@@ -7,7 +7,7 @@
 #include "aggregator/store/sqlite_alerts_schema.h"
 #include "aggregator/store/sqlite_pools_schema.h"
 
-#define LAMP_SCHEMA_LATEST 14
+#define LAMP_SCHEMA_LATEST 15
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -250,9 +250,30 @@ static const char lamp_schema_11[] =
     " state TEXT NOT NULL, who TEXT NOT NULL, reason TEXT NOT NULL) STRICT;"
     "CREATE INDEX step_of ON step (miner);";
 
+/* What version 15 adds: disabled accounts, scopes ('\n'-separated names of sites), the end of tokens. The
+ * tables account and api_token had no version before. */
+static const char lamp_schema_accounts[] =
+    "CREATE TABLE IF NOT EXISTS account ("
+    " name TEXT PRIMARY KEY, hash TEXT NOT NULL, role INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL) STRICT;"
+    "ALTER TABLE account ADD COLUMN scope TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE account ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE account ADD COLUMN password_us INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE IF NOT EXISTS api_token ("
+    " name TEXT PRIMARY KEY, digest BLOB NOT NULL, role INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE access_token ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, digest BLOB NOT NULL UNIQUE,"
+    " role INTEGER NOT NULL, scope TEXT NOT NULL, created_by TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL, expires_us INTEGER NOT NULL, used_us INTEGER NOT NULL) STRICT;"
+    "INSERT INTO access_token (name, digest, role, scope, created_by, created_us, expires_us, "
+    "used_us)"
+    " SELECT name, digest, role, '', 'aggregator', created_us, 0, 0 FROM api_token ORDER BY name;"
+    "DROP TABLE api_token;";
+
 /* What leads from each version to the next. */
 static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema,    lamp_schema_2,     lamp_schema_3,      lamp_schema_4,   lamp_schema_5,
     lamp_schema_6,  lamp_schema_7,     lamp_schema_8,      lamp_schema_9,   lamp_schema_10,
-    lamp_schema_11, lamp_schema_pools, lamp_schema_alerts, lamp_schema_own,
+    lamp_schema_11, lamp_schema_pools, lamp_schema_alerts, lamp_schema_own, lamp_schema_accounts,
 };

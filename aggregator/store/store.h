@@ -5,6 +5,7 @@
  * the callback only. docs/ADD_A_STORE.md says how to add a backend. */
 #pragma once
 
+#include "aggregator/store/accounts.h"
 #include "aggregator/store/alerts.h"
 #include "common/addr.h"
 #include "common/err.h"
@@ -371,6 +372,16 @@ LAMP_CHECK int lamp_store_alert_counts(lamp_store *s, struct lamp_alert_counts *
 
 /* The owner's lists, by kind and value. */
 LAMP_CHECK int lamp_store_own(lamp_store *s, lamp_own_fn *fn, void *arg);
+
+/* Who may use the API: accounts by name, tokens by number. A row without a known role is LAMP_ESTORE. */
+LAMP_CHECK int lamp_store_accounts(lamp_store *s, lamp_account_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_api_tokens(lamp_store *s, lamp_api_token_fn *fn, void *arg);
+
+/* From now on a read-only handle shows what belongs to the sites of a scope alone, in every call:
+ * other sites, their sensors, miners, traffic and keys are not there. Blocks for every site are.
+ * Accounts, tokens and the audit log are not, unless the scope is "" (every site). Once it was
+ * given another scope than "" a handle is slower with "". LAMP_ENOMEM. */
+LAMP_CHECK int lamp_store_scope(lamp_store *s, const char *scope);
 
 /* Goes through the chain of hashes. *out_bad_no: the first row that was changed, or before which
  * one is missing; 0: the chain holds. */

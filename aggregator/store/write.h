@@ -114,6 +114,16 @@ LAMP_CHECK int lamp_store_token_find(lamp_store *s, const uint8_t digest[LAMP_WI
                                      struct lamp_enroll_token *out);
 LAMP_CHECK int lamp_store_token_use(lamp_store *s, int64_t id, uint64_t now_us);
 
+/* ---- who may use the API ---- */
+
+/* Inserts, or replaces the one of that name. */
+LAMP_CHECK int lamp_store_account_save(lamp_store *s, const struct lamp_account *a);
+LAMP_CHECK int lamp_store_account_delete(lamp_store *s, const char *name); /* LAMP_ENOENT */
+
+/* Inserts (id 0, sets it) or replaces. */
+LAMP_CHECK int lamp_store_api_token_save(lamp_store *s, struct lamp_api_token *t);
+LAMP_CHECK int lamp_store_api_token_delete(lamp_store *s, int64_t id); /* LAMP_ENOENT */
+
 /* ---- connections and miners ---- */
 
 /* The work of one minute, for rates over the newest minutes. */

@@ -2,6 +2,7 @@
 #include "aggregator/writer/writer.h"
 
 #include "aggregator/policy/guard.h"
+#include "aggregator/writer/accounts.h"
 #include "aggregator/writer/merge.h"
 #include "aggregator/writer/poolbook.h"
 #include "common/clock.h"
@@ -53,6 +54,7 @@ struct lamp_writer {
     struct lamp_command_result results[COMMANDS_MAX];
     size_t n_results;    /* likewise */
     bool blocks_changed; /* miners must be looked at again */
+    bool accounts_changed;
 };
 
 /* ---- what blocks change ---- */
@@ -348,10 +350,13 @@ static void finish(lamp_writer *w, int err)
         w->open = false;
         w->failures = 0;
         lamp_keyring_committed(w->keyring, on_key_lost, w);
+        if (w->accounts_changed && w->cfg.accounts_changed)
+            w->cfg.accounts_changed(w->store, w->cfg.arg);
         lamp_answers_send(&w->answers, w->cfg.outbox, now_us);
     } else {
         undo(w, err);
     }
+    w->accounts_changed = false;
     answer_commands(w);
     lamp_touched_publish(w->touched, lamp_clock_mono_us(), w->cfg.events);
 }
@@ -455,6 +460,10 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
 {
     int err;
     r->block_id = c->block_id;
+    if (c->kind >= LAMP_CMD_USER_ADD) {
+        w->accounts_changed = true;
+        return lamp_accounts_command(w->store, c, now_us, r);
+    }
     switch (c->kind) {
     case LAMP_CMD_BLOCK:
         return on_block(w, c, now_us, r);
@@ -487,7 +496,7 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
                  uint64_t now_us)
 {
     if (c->kind >= LAMP_CMD_TOKEN)
-        return LAMP_OK; /* the keyring, or the poolbook, has said it */
+        return LAMP_OK; /* the keyring, the poolbook or accounts.c has said it */
     static const char *const actions[] = { "block",   "unblock",     "mark", "refuse",
                                            "release", "acknowledge", "own" };
     char object[LAMP_NAME_MAX + 16], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];

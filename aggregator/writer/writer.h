@@ -33,6 +33,11 @@ struct lamp_writer_cfg {
     struct lamp_server_key next_server_key; /* serial 0: none is announced */
     struct lamp_alarms_cfg alarms;          /* store, touched and started_us are the writer's */
     struct lamp_rigs_cfg rigs;              /* store and alarms are */
+
+    /* Called on the writer's thread once a change of accounts or tokens is committed, before its
+     * command is answered; may read from the store. NULL: nobody wants to know. */
+    void (*accounts_changed)(lamp_store *store, void *arg);
+    void *arg;
 };
 
 /* Enrols the sensors of the allow table (lamp_keyring_load()), loads the lists and starts the

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/fake_store.h"
 
+#include "aggregator/store/write.h"
+
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -422,5 +424,70 @@ int lamp_store_tokens(lamp_store *s, uint64_t now_us, lamp_enroll_token_fn *fn, 
     (void)s, (void)now_us;
     const struct lamp_enroll_token t = { .id = 5, .site = FAKE_SITE, .expires_us = FAKE_FAR_US };
     fn(&t, arg);
+    return LAMP_OK;
+}
+
+/* ---- who may use the API ---- */
+
+static struct lamp_account accounts[LAMP_ACCOUNTS_MAX];
+static struct lamp_api_token api_tokens[LAMP_ACCOUNTS_MAX];
+static size_t n_accounts, n_api_tokens;
+
+int lamp_store_begin(lamp_store *s)
+{
+    (void)s;
+    return LAMP_OK;
+}
+
+int lamp_store_commit(lamp_store *s)
+{
+    (void)s;
+    return LAMP_OK;
+}
+
+void lamp_store_rollback(lamp_store *s)
+{
+    (void)s;
+}
+
+int lamp_store_scope(lamp_store *s, const char *scope)
+{
+    (void)s, (void)scope;
+    return LAMP_OK;
+}
+
+int lamp_store_accounts(lamp_store *s, lamp_account_fn *fn, void *arg)
+{
+    (void)s;
+    for (size_t i = 0; i < n_accounts && fn(&accounts[i], arg); i++)
+        ;
+    return LAMP_OK;
+}
+
+int lamp_store_account_save(lamp_store *s, const struct lamp_account *a)
+{
+    (void)s;
+    size_t i = 0;
+    while (i < n_accounts && !streq(accounts[i].name, a->name))
+        i++;
+    n_accounts += i == n_accounts;
+    accounts[i] = *a;
+    return LAMP_OK;
+}
+
+int lamp_store_api_tokens(lamp_store *s, lamp_api_token_fn *fn, void *arg)
+{
+    (void)s;
+    for (size_t i = 0; i < n_api_tokens && fn(&api_tokens[i], arg); i++)
+        ;
+    return LAMP_OK;
+}
+
+int lamp_store_api_token_save(lamp_store *s, struct lamp_api_token *t)
+{
+    (void)s;
+    if (t->id == 0)
+        t->id = (int64_t)++n_api_tokens;
+    api_tokens[t->id - 1] = *t;
     return LAMP_OK;
 }

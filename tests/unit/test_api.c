@@ -20,7 +20,8 @@
 enum { WAIT_MS = 20000 };
 
 static struct {
-    char folder[64], database[96], token_file[96], password[LAMP_PASSWORD], token[160];
+    char folder[64], token_file[96], password[LAMP_PASSWORD], token[160];
+    lamp_store *store;
     lamp_auth *auth;
     lamp_events *events;
     lamp_commands *commands;
@@ -193,9 +194,9 @@ static int set_up(void **state)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     snprintf(t.folder, sizeof(t.folder), "/tmp/lamp-api-XXXXXX");
     assert_non_null(mkdtemp(t.folder));
-    snprintf(t.database, sizeof(t.database), "%s/db", t.folder);
+    assert_int_equal(lamp_store_open("fake", "", false, &t.store, why), LAMP_OK);
     snprintf(t.token_file, sizeof(t.token_file), "%s/token", t.folder);
-    assert_int_equal(lamp_auth_open(t.database, t.token_file, lamp_clock_real_us(), &t.auth,
+    assert_int_equal(lamp_auth_open(t.store, t.token_file, lamp_clock_real_us(), &t.auth,
                                     t.password, why, sizeof(why)),
                      LAMP_OK);
     assert_int_equal(lamp_io_read_file(t.token_file, sizeof(t.token) - 1, &text, &len), LAMP_OK);
@@ -211,7 +212,7 @@ static int set_up(void **state)
     const struct lamp_api_cfg cfg = { .listen = "127.0.0.1:0",
                                       .web_folder = "/nonexistent",
                                       .backend = "fake",
-                                      .database = t.database,
+                                      .database = "",
                                       .sample_mode = true,
                                       .started_us = FAKE_NOW_US,
                                       .places = places,
@@ -241,7 +242,7 @@ static int tear_down(void **state)
     lamp_commands_free(t.commands);
     lamp_pending_free(t.pending);
     lamp_events_free(t.events);
-    unlink(t.database);
+    lamp_store_close(t.store);
     unlink(t.token_file);
     curl_global_cleanup();
     return rmdir(t.folder);

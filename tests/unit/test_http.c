@@ -26,7 +26,7 @@ static void echo(void *app, const struct lamp_request *req, struct lamp_reply *r
 }
 
 static const struct lamp_route routes[] = {
-    { "POST", "/api/echo", LAMP_ROLE_NONE, true, { NULL }, echo },
+    { "POST", "/api/echo", LAMP_ROLE_NONE, LAMP_ROUTE_BODY, { NULL }, echo },
 };
 
 static int start(const char *listen, lamp_http **out, char why[LAMP_HTTP_WHY])

@@ -292,6 +292,18 @@ static void test_objects(void **state)
     check_keys("Own", &j);
 
     lamp_json_init(&j, 65536);
+    lamp_api_json_account(&j, &(struct lamp_account){ .role = LAMP_ROLE_VIEWER });
+    check_keys("User", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_api_token(&j, &(struct lamp_api_token){ .id = 1 }, NULL);
+    check_keys("Token", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_session(&j, &(struct lamp_session_view){ .id = 1 }, true);
+    check_keys("OpenSession", &j);
+
+    lamp_json_init(&j, 65536);
     lamp_api_json_address(&j, &(struct lamp_address_view){ .host_name = "" });
     check_keys("Address", &j);
 

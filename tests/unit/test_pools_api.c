@@ -155,7 +155,7 @@ static int set_up(void **state)
     fill();
     snprintf(database, sizeof(database), "%s/db", t.folder);
     snprintf(token_file, sizeof(token_file), "%s/token", t.folder);
-    assert_int_equal(lamp_auth_open(database, token_file, lamp_clock_real_us(), &t.auth, password,
+    assert_int_equal(lamp_auth_open(t.store, token_file, lamp_clock_real_us(), &t.auth, password,
                                     why, sizeof(why)),
                      LAMP_OK);
     FILE *in = fopen(token_file, "r");

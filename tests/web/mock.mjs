@@ -235,7 +235,7 @@ export async function startMock(dist, port = 0) {
     const body = chunks.length ? JSON.parse(Buffer.concat(chunks).toString()) : {};
     const what = `${request.method} ${path}`;
     calls.push(what);
-    const session = { user: 'admin', role: 'admin', expires: now() + 1800 };
+    const session = { user: 'admin', role: 'admin', sites: null, token: false, expires: now() + 1800 };
     if (what === 'POST /session') {
       if (body.password !== PASSWORD) refuse(response, 401, 'unauthorized', 'Wrong user or password.');
       else send(response, 200, session, { 'Set-Cookie': 'davylamp_session=1; HttpOnly; SameSite=Strict; Path=/' });

@@ -14,6 +14,10 @@ export type ListState =
 export interface Session {
   user: string;
   role: Role;
+  /** null: every site. */
+  sites: string[] | null;
+  /** Made with a token rather than a session. */
+  token: boolean;
   expires: number | null;
 }
 

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands about who may use the API: users, tokens, sessions. */
+#include "aggregator/cli/cli.h"
+#include "aggregator/cli/show.h"
+#include "common/io.h"
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <termios.h>
+
+enum { PASSWORD_MAX = 256, PATH = 256 };
+
+/* ---- passwords: from a file, or typed without an echo ---- */
+
+static bool read_line(FILE *f, char *buf, size_t size)
+{
+    if (!fgets(buf, (int)size, f))
+        return false;
+    buf[strcspn(buf, "\r\n")] = '\0';
+    return true;
+}
+
+static bool type_password(const char *prompt, char *buf, size_t size)
+{
+    struct termios before, quiet;
+    const bool terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+    if (terminal) {
+        quiet = before;
+        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+        fputs(prompt, stderr);
+    }
+    const bool ok = read_line(stdin, buf, size);
+    if (terminal) {
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        fputc('\n', stderr);
+    }
+    return ok;
+}
+
+static bool get_password(const struct options *o, char buf[PASSWORD_MAX + 2])
+{
+    LAMP_AUTO_FREE char *text = NULL;
+    char again[PASSWORD_MAX + 2];
+    size_t len;
+    if (o->password_file && !streq(o->password_file, "-")) {
+        const int err = lamp_io_read_file(o->password_file, PASSWORD_MAX + 1, &text, &len);
+        if (err)
+            fprintf(stderr, "davylamp: %s: %s\n", o->password_file, lamp_strerror(err));
+        else
+            snprintf(buf, PASSWORD_MAX + 2, "%.*s", (int)strcspn(text, "\r\n"), text);
+        return !err;
+    }
+    if (!type_password("New password: ", buf, PASSWORD_MAX + 2))
+        return false;
+    if (!isatty(STDIN_FILENO))
+        return true;
+    if (type_password("Again: ", again, sizeof(again)) && streq(buf, again))
+        return true;
+    fputs("davylamp: the two are not the same\n", stderr);
+    return false;
+}
+
+/* ---- bodies ---- */
+
+/* The sites as an array; "all" is every site. */
+static json_t *sites_of(const struct options *o)
+{
+    if (o->n_sites == 1 && streq(o->sites[0], "all"))
+        return json_null();
+    json_t *list = json_array();
+    for (size_t i = 0; i < o->n_sites; i++)
+        json_array_append_new(list, json_string(o->sites[i]));
+    return list;
+}
+
+/* What the options say of an account or token. */
+static json_t *body_of(const struct options *o, const char *name)
+{
+    json_t *body = json_object();
+    if (name)
+        json_object_set_new(body, "name", json_string(name));
+    if (o->role)
+        json_object_set_new(body, "role", json_string(o->role));
+    if (o->n_sites)
+        json_object_set_new(body, "sites", sites_of(o));
+    if (o->ttl_s)
+        json_object_set_new(body, "ttl", json_integer(o->ttl_s));
+    return body;
+}
+
+/* Sends the body (taken); what comes back is the caller's, NULL also where nothing does. */
+static int send(lamp_client *c, const char *method, const char *path, json_t *body,
+                json_t **out_answer)
+{
+    *out_answer = NULL;
+    const int err = lamp_client_call(c, method, path, body, out_answer);
+    json_decref(body);
+    return err ? EXIT_FAILED : EXIT_GOOD;
+}
+
+/* Says what was done; in JSON the object as it is now. */
+static void done(const struct options *o, const char *what, const char *name, const char *as,
+                 json_t *answer)
+{
+    char safe[256];
+    if (o->json && answer)
+        lamp_cli_print(answer);
+    else if (!o->json)
+        printf("%s %s: %s\n", what,
+               lamp_text_safe((const uint8_t *)name, strlen(name), safe, sizeof(safe)), as);
+    json_decref(answer);
+}
+
+/* ---- users ---- */
+
+static int user_path(char path[PATH], const char *name)
+{
+    return strchr(name, '/') || strchr(name, '?') || strchr(name, '#') || strchr(name, '%') ||
+                   snprintf(path, PATH, "/users/%s", name) >= PATH
+               ? lamp_cli_usage("'%.40s' cannot be the name of an account", name)
+               : EXIT_GOOD;
+}
+
+static int add_user(lamp_client *c, const struct options *o, const char *name)
+{
+    char password[PASSWORD_MAX + 2] = "";
+    json_t *answer;
+    if (!o->role)
+        return lamp_cli_usage("'users add' needs --role");
+    if (!get_password(o, password))
+        return EXIT_FAILED;
+    json_t *body = body_of(o, name);
+    json_object_set_new(body, "password", json_string(password));
+    const int result = send(c, "POST", "/users", body, &answer);
+    if (result == EXIT_GOOD)
+        done(o, "account", name, "added", answer);
+    return result;
+}
+
+static int change_user(lamp_client *c, const struct options *o, const char *name, json_t *body,
+                       const char *as)
+{
+    char path[PATH];
+    json_t *answer;
+    int result = user_path(path, name);
+    if (result != EXIT_GOOD) {
+        json_decref(body);
+        return result;
+    }
+    result = send(c, "PATCH", path, body, &answer);
+    if (result == EXIT_GOOD) {
+        char text[64];
+        const char *role = json_string_value(json_object_get(answer, "role"));
+        snprintf(text, sizeof(text), "%s, role %.20s", as, role ? role : "?");
+        done(o, "account", name, text, answer);
+    }
+    return result;
+}
+
+static int set_password(lamp_client *c, const struct options *o, const char *name)
+{
+    char password[PASSWORD_MAX + 2] = "";
+    if (!get_password(o, password))
+        return EXIT_FAILED;
+    return change_user(c, o, name, json_pack("{s:s}", "password", password), "password changed");
+}
+
+static int delete_user(lamp_client *c, const struct options *o, const char *name)
+{
+    char path[PATH];
+    json_t *answer;
+    int result = user_path(path, name);
+    if (result == EXIT_GOOD)
+        result = send(c, "DELETE", path, NULL, &answer);
+    if (result == EXIT_GOOD)
+        done(o, "account", name, "deleted", answer);
+    return result;
+}
+
+int lamp_cli_users(lamp_client *c, const struct options *o, char **args, int n)
+{
+    const char *what = n > 0 ? args[0] : "list";
+    if (streq(what, "list"))
+        return n > 1 || o->given ? lamp_cli_usage("'users list' takes nothing more")
+                                 : lamp_cli_list(c, o, "/users", "users", lamp_show_users);
+    if (n != 2)
+        return lamp_cli_usage("'users %.40s' needs one name", what);
+    if (streq(what, "add"))
+        return add_user(c, o, args[1]);
+    if (streq(what, "change"))
+        return change_user(c, o, args[1], body_of(o, NULL), "changed");
+    if (streq(what, "password"))
+        return set_password(c, o, args[1]);
+    if (streq(what, "disable") || streq(what, "enable"))
+        return change_user(c, o, args[1], json_pack("{s:b}", "disabled", streq(what, "disable")),
+                           streq(what, "disable") ? "disabled" : "enabled");
+    if (streq(what, "delete"))
+        return delete_user(c, o, args[1]);
+    return lamp_cli_usage("there is no 'users %.40s'", what);
+}
+
+/* ---- tokens ---- */
+
+static int add_token(lamp_client *c, const struct options *o, const char *name)
+{
+    json_t *answer;
+    if (!o->role)
+        return lamp_cli_usage("'tokens add' needs --role");
+    const int result = send(c, "POST", "/tokens", body_of(o, name), &answer);
+    if (result != EXIT_GOOD)
+        return result;
+    const char *token = json_string_value(json_object_get(answer, "token"));
+    if (o->json) {
+        lamp_cli_print(answer);
+    } else {
+        printf("%s\n", token ? token : "");
+        fputs("This is shown only now. A file with this line is what --token-file wants.\n",
+              stderr);
+    }
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+/* By its number or its name. */
+static int revoke_token(lamp_client *c, const struct options *o, const char *which)
+{
+    char path[PATH];
+    json_t *answer = NULL, *t;
+    int64_t id = 0, want = 0;
+    size_t i;
+    (void)!lamp_text_int(which, 1, INT64_MAX, &want);
+    if (lamp_client_call(c, "GET", "/tokens", NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    json_array_foreach(json_object_get(answer, "tokens"), i, t)
+    {
+        const char *name = json_string_value(json_object_get(t, "name"));
+        const int64_t this = json_integer_value(json_object_get(t, "id"));
+        if ((name && streq(name, which)) || (want && this == want && !id))
+            id = this;
+    }
+    json_decref(answer);
+    if (!id) {
+        fprintf(stderr, "davylamp: no token is called '%.64s' (see davylamp tokens)\n", which);
+        return EXIT_FAILED;
+    }
+    snprintf(path, sizeof(path), "/tokens/%" PRId64, id);
+    const int result = send(c, "DELETE", path, NULL, &answer);
+    if (result == EXIT_GOOD)
+        done(o, "token", which, "revoked", answer);
+    return result;
+}
+
+int lamp_cli_tokens(lamp_client *c, const struct options *o, char **args, int n)
+{
+    const char *what = n > 0 ? args[0] : "list";
+    if (streq(what, "list"))
+        return n > 1 || o->given ? lamp_cli_usage("'tokens list' takes nothing more")
+                                 : lamp_cli_list(c, o, "/tokens", "tokens", lamp_show_tokens);
+    if (n != 2)
+        return lamp_cli_usage("'tokens %.40s' needs one name", what);
+    if (streq(what, "add"))
+        return add_token(c, o, args[1]);
+    if (streq(what, "revoke"))
+        return revoke_token(c, o, args[1]);
+    return lamp_cli_usage("there is no 'tokens %.40s'", what);
+}
+
+/* ---- sessions ---- */
+
+int lamp_cli_sessions(lamp_client *c, const struct options *o, char **args, int n)
+{
+    char path[PATH];
+    int64_t id;
+    json_t *answer;
+    const char *what = n > 0 ? args[0] : "list";
+    if (streq(what, "list"))
+        return n > 1 ? lamp_cli_usage("'sessions list' takes nothing more")
+                     : lamp_cli_list(c, o, "/sessions", "sessions", lamp_show_sessions);
+    if (!streq(what, "end"))
+        return lamp_cli_usage("there is no 'sessions %.40s'", what);
+    if (n != 2 || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK)
+        return lamp_cli_usage("'sessions end' needs the number of a session");
+    snprintf(path, sizeof(path), "/sessions/%" PRId64, id);
+    const int result = send(c, "DELETE", path, NULL, &answer);
+    if (result == EXIT_GOOD)
+        done(o, "session", args[1], "ended", answer);
+    return result;
+}
