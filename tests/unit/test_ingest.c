@@ -67,10 +67,16 @@ static void stop(struct fixture *f)
     lamp_allow_free(f->allow);
 }
 
-static void *dealer(struct fixture *f, const char *public, const char *secret)
+/* One that claims a routing id, and whose handshake is told at an endpoint; NULL: it does not, or is not. */
+static void *dealer_as(struct fixture *f, const char *public, const char *secret,
+                       const char *claimed, const char *told_at)
 {
     void *s = zmq_socket(f->context, ZMQ_DEALER);
     assert_non_null(s);
+    if (claimed)
+        zmq_setsockopt(s, ZMQ_ROUTING_ID, claimed, strlen(claimed));
+    if (told_at)
+        assert_int_equal(zmq_socket_monitor(s, told_at, ZMQ_EVENT_HANDSHAKE_SUCCEEDED), 0);
     const int zero = 0, timeout = TIMEOUT_MS;
     zmq_setsockopt(s, ZMQ_LINGER, &zero, sizeof(zero));
     zmq_setsockopt(s, ZMQ_RCVTIMEO, &timeout, sizeof(timeout));
@@ -79,6 +85,11 @@ static void *dealer(struct fixture *f, const char *public, const char *secret)
     zmq_setsockopt(s, ZMQ_CURVE_SECRETKEY, secret, 41);
     assert_int_equal(zmq_connect(s, f->endpoint), 0);
     return s;
+}
+
+static void *dealer(struct fixture *f, const char *public, const char *secret)
+{
+    return dealer_as(f, public, secret, NULL, NULL);
 }
 
 /* Runs a command that must succeed. */
@@ -446,6 +457,46 @@ static void test_superseded(void **state)
     zmq_close(old);
 }
 
+/* Who connects claims a routing id (libzmq issue 4503), so it is nobody's name: another enrolled sensor
+ * that claims the one of s1 hears nothing of what is for s1, and changes nothing for it. */
+static void test_claimed_routing_id(void **state)
+{
+    struct fixture *f = *state;
+    char public[41], secret[41], byte;
+    const int timeout = TIMEOUT_MS, short_ms = 300;
+    zmq_close(f->socket);
+    f->socket = dealer_as(f, f->public, f->secret, "branch-1", NULL);
+    assert_int_equal(hello(f), 1);
+
+    assert_int_equal(zmq_curve_keypair(public, secret), 0);
+    admit(f, public, "south", "s2");
+    void *thief = dealer_as(f, public, secret, "branch-1", "inproc://told");
+    void *monitor = zmq_socket(f->context, ZMQ_PAIR);
+    zmq_setsockopt(monitor, ZMQ_RCVTIMEO, &timeout, sizeof(timeout));
+    assert_int_equal(zmq_connect(monitor, "inproc://told"), 0);
+    assert_true(zmq_recv(monitor, &byte, 1, 0) >= 0); /* it is in, by its own key */
+    struct lamp_msg m = { .type = LAMP_MSG_HELLO };
+    m.u.hello = (struct lamp_hello){ .proto_min = 1, .proto_max = 1, .session = { { 66 } } };
+    say(thief, &m);
+
+    struct lamp_command c = { .kind = LAMP_CMD_BLOCK,
+                              .actor = "test",
+                              .site = "north",
+                              .ttl_s = 600,
+                              .prefix = { test_addr("203.0.113.9"), 128 },
+                              .port = 3333 };
+    run(f, &c);
+    lamp_msg_free(hear(f->socket, LAMP_MSG_SET_NOTIFY));
+    send_summary(f, 1);
+    assert_int_equal(hear_ack(f), 2);
+    zmq_setsockopt(thief, ZMQ_RCVTIMEO, &short_ms, sizeof(short_ms));
+    assert_int_equal(zmq_recv(thief, &byte, 1, 0), -1);
+    assert_int_equal(status(f).batches, 1);
+    zmq_close(monitor);
+    zmq_socket_monitor(thief, NULL, 0);
+    zmq_close(thief);
+}
+
 static struct lamp_msg *query(struct fixture *f, const struct lamp_set_head *have,
                               enum lamp_msg_type want)
 {
@@ -547,6 +598,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unknown_key, setup, teardown),
         cmocka_unit_test_setup_teardown(test_revoked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_superseded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_claimed_routing_id, setup, teardown),
         cmocka_unit_test_setup_teardown(test_block_list, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
