@@ -57,7 +57,8 @@ lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,
     lamp_api_change_pool_entry, lamp_api_delete_pool_entry, lamp_api_get_lookup;
 
 lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge, lamp_api_get_own, lamp_api_add_own,
-    lamp_api_remove_own;
+    lamp_api_remove_own, lamp_api_get_policies, lamp_api_get_dry_run, lamp_api_add_policy,
+    lamp_api_change_policy, lamp_api_remove_policy;
 
 /* The session cookie and who is logged in, as the answer of a login. */
 void lamp_api_session_answer(const lamp_api *api, const char *session,

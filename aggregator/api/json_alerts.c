@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/api/json_alerts.h"
 
+#include <stdio.h>
+
 /* MITRE ATT&CK: "Resource Hijacking" (attack.mitre.org/techniques/T1496). */
 #define RESOURCE_HIJACKING "T1496"
 
@@ -39,5 +41,71 @@ void lamp_api_json_own(struct lamp_json *j, const struct lamp_own *o)
     lamp_json_str(j, "note", o->note);
     lamp_json_str(j, "added_by", o->added_by);
     lamp_json_time(j, "added", o->added_us);
+    lamp_json_end(j);
+}
+
+static const char *const weekdays[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
+
+static void write_hours(struct lamp_json *j, const struct lamp_policy *p)
+{
+    char text[32] = "";
+    if (p->from_minute != p->to_minute)
+        snprintf(text, sizeof(text), "%02u:%02u-%02u:%02u", p->from_minute / 60U,
+                 p->from_minute % 60U, p->to_minute / 60U, p->to_minute % 60U);
+    lamp_json_str(j, "hours", text);
+    lamp_json_array(j, "days");
+    for (size_t i = 0; i < ARRAY_LEN(weekdays); i++)
+        if (p->days >> i & 1)
+            lamp_json_str(j, NULL, weekdays[i]);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_policy(struct lamp_json *j, const struct lamp_policy *p)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_int(j, "id", p->id);
+    lamp_json_str(j, "name", p->name);
+    lamp_json_str(j, "mode", lamp_policy_mode_name(p->mode));
+    lamp_json_str(j, "verdict", lamp_verdict_name(p->verdict));
+    lamp_json_str(j, "coin", p->coin);
+    lamp_json_str(j, "pool", p->pool);
+    lamp_json_str(j, "site", p->site);
+    lamp_json_bool(j, "sanctioned", p->sanctioned);
+    write_hours(j, p);
+    lamp_json_bool(j, "alert", p->alert);
+    lamp_json_str(j, "block", lamp_policy_block_name(p->block));
+    lamp_json_bool(j, "everywhere", p->everywhere);
+    lamp_json_uint(j, "lease", p->lease_s);
+    lamp_json_uint(j, "longest", p->longest_s);
+    lamp_json_uint(j, "grace", p->grace_s);
+    lamp_json_str(j, "created_by", p->created_by);
+    lamp_json_time(j, "created", p->created_us);
+    lamp_json_str(j, "mode_by", p->mode_by);
+    lamp_json_time(j, "mode_since", p->mode_us);
+    lamp_json_end(j);
+}
+
+void lamp_api_json_policy_hit(struct lamp_json *j, const struct lamp_policy_hit *h)
+{
+    char addr[LAMP_ADDR_STRLEN];
+    lamp_json_object(j, NULL);
+    lamp_json_bool(j, "dry_run", h->dry_run);
+    lamp_json_str(j, "site", h->site);
+    lamp_json_str(j, "host", lamp_addr_str(&h->host, addr));
+    lamp_json_uint(j, "vlan", h->vlan & 0xfff);
+    lamp_json_str(j, "server", lamp_addr_str(&h->server, addr));
+    lamp_json_uint(j, "port", h->server_port);
+    lamp_json_str(j, "transport", h->ip_proto == 17 ? "udp" : "tcp");
+    lamp_json_int(j, "miner", h->miner_id);
+    lamp_json_int(j, "connection", h->conn_id);
+    if (h->block_id)
+        lamp_json_int(j, "block", h->block_id);
+    else
+        lamp_json_null(j, "block");
+    lamp_json_str(j, "why", h->why);
+    lamp_json_str(j, "outcome", h->outcome);
+    lamp_json_time(j, "first", h->first_us);
+    lamp_json_time(j, "last", h->last_us);
+    lamp_json_uint(j, "count", h->count);
     lamp_json_end(j);
 }

@@ -7,3 +7,5 @@
 
 void lamp_api_json_alert(struct lamp_json *j, const struct lamp_alert_view *v);
 void lamp_api_json_own(struct lamp_json *j, const struct lamp_own *o);
+void lamp_api_json_policy(struct lamp_json *j, const struct lamp_policy *p);
+void lamp_api_json_policy_hit(struct lamp_json *j, const struct lamp_policy_hit *h);

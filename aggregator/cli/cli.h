@@ -49,4 +49,4 @@ int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, con
                   void (*show)(const json_t *list, double now));
 
 /* Accounts, tokens and sessions (users.c). */
-lamp_cli_fn lamp_cli_users, lamp_cli_tokens, lamp_cli_sessions;
+lamp_cli_fn lamp_cli_policies, lamp_cli_users, lamp_cli_tokens, lamp_cli_sessions;

@@ -49,6 +49,11 @@ static void print_help(void)
         "  miners [ID]         inside hosts that mine; one of them with its connections\n"
         "  alerts [all]        what needs a person now; all: also what has ended\n"
         "  alerts ack ID       say that you know of one\n"
+        "  policies [ID]       rules; what one did or (dry run) would have done, and why\n"
+        "  policies add NAME [KEY=VALUE]...\n"
+        "                      a new rule, in dry run; keys: verdict coin pool site days hours\n"
+        "                      sanctioned alert block everywhere lease longest grace\n"
+        "  policies on|dry-run|off|remove ID\n"
         "  own                 wallets, pools and workers of your own rigs\n"
         "  own add KIND VALUE  one more: wallet, pool or worker; --site SITE: there alone\n"
         "  own remove ID       one less\n"
@@ -671,6 +676,7 @@ static const struct command commands[] = {
     { "sites", 0, 0, 0, run_sites },
     { "audit", 0, 0, 0, run_audit },
     { "alerts", 0, 2, 0, run_alerts },
+    { "policies", 0, 20, 0, lamp_cli_policies },
     { "own", 0, 3, TAKES_SITE | TAKES_REASON, run_own },
     { "miners", 0, 1, 0, run_miners },
     { "traffic", 0, 0, 0, run_traffic },

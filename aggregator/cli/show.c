@@ -896,3 +896,65 @@ void lamp_show_sessions(const json_t *list, double now)
     }
     print_table(t);
 }
+
+void lamp_show_policies(const json_t *list, double now)
+{
+    static const char *const heads[] = { "ID",   "NAME", "MODE",  "SINCE", "VERDICT", "COIN",
+                                         "POOL", "SITE", "HOURS", "ALERT", "BLOCK",   "LEASE S" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char id[CELL], name[CELL], mode[CELL], since[CELL], verdict[CELL], coin[CELL], pool[CELL],
+            site[CELL], hours[CELL], block[CELL], lease[CELL];
+        snprintf(id, CELL, "%" PRId64, num(v, "id"));
+        snprintf(lease, CELL, "%" PRId64 "-%" PRId64, num(v, "lease"), num(v, "longest"));
+        const char *const cells[] = {
+            id,
+            str(v, "name", name),
+            str(v, "mode", mode),
+            age(v, "mode_since", now, since),
+            str(v, "verdict", verdict),
+            str(v, "coin", coin),
+            str(v, "pool", pool),
+            json_is_string(json_object_get(v, "site")) ? str(v, "site", site) : "all",
+            str(v, "hours", hours),
+            json_is_true(json_object_get(v, "alert")) ? "yes" : "no",
+            str(v, "block", block),
+            lease,
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
+void lamp_show_hits(const json_t *list, double now)
+{
+    static const char *const heads[] = { "AGE",  "SITE", "HOST",    "SERVER",
+                                         "PORT", "SEEN", "OUTCOME", "WHY" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char at[CELL], site[CELL], host[CELL], server[CELL], port[CELL], seen[CELL], outcome[CELL],
+            why[CELL];
+        snprintf(port, CELL, "%" PRId64, num(v, "port"));
+        snprintf(seen, CELL, "%" PRId64, num(v, "count"));
+        const char *const cells[] = {
+            age(v, "last", now, at),
+            str(v, "site", site),
+            str(v, "host", host),
+            str(v, "server", server),
+            port,
+            seen,
+            str(v, "outcome", outcome),
+            str(v, "why", why),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}

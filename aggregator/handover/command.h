@@ -16,6 +16,7 @@ enum lamp_command_kind {
     LAMP_CMD_HOLD,
     LAMP_CMD_ACK,      /* a person knows of alert_id */
     LAMP_CMD_OWN,      /* the owner's lists: adds own where approve, else takes own.id off */
+    LAMP_CMD_POLICY,   /* policy_change of policy */
     LAMP_CMD_TOKEN,    /* makes a token: digest, site, name (or ""), ttl_s */
     LAMP_CMD_ENROLL,   /* a key shows a token: key, digest, name (which it would like) */
     LAMP_CMD_ADMIT,    /* lets a key in: key, site, name */
@@ -65,9 +66,11 @@ struct lamp_command {
     /* MARK */
     int64_t miner_id;
     enum lamp_mark mark;
+    enum { LAMP_POLICY_ADD, LAMP_POLICY_MODE, LAMP_POLICY_REMOVE } policy_change; /* POLICY */
 
-    int64_t alert_id;    /* ACK */
-    struct lamp_own own; /* OWN */
+    int64_t alert_id;          /* ACK */
+    struct lamp_own own;       /* OWN */
+    struct lamp_policy policy; /* POLICY */
 
     /* keys and tokens, with site and ttl_s above */
     int64_t key_id;

@@ -2,6 +2,7 @@
 #include "aggregator/policy/guard.h"
 
 #include <stdio.h>
+#include <time.h>
 
 struct lamp_guard {
     struct lamp_guard_cfg cfg;
@@ -58,6 +59,22 @@ static int alert_miner(lamp_guard *g, const struct lamp_guard_news *n, bool mark
     return lamp_alarms_set(g->cfg.alarms, &a, !marked && !confirmed, n->now_us);
 }
 
+/* The hours of a policy are those of the aggregator's time zone. */
+static int hold_against_rules(lamp_guard *g, const struct lamp_guard_news *n, enum lamp_mark mark)
+{
+    const time_t now = (time_t)(n->now_us / 1000000);
+    struct tm tm = { 0 };
+    localtime_r(&now, &tm);
+    return lamp_rules_mined(g->cfg.rules, &(struct lamp_rules_news){
+                                              .site = n->site,
+                                              .conn = n->conn,
+                                              .mark = mark,
+                                              .now_us = n->now_us,
+                                              .weekday = (unsigned)(tm.tm_wday + 6) % 7,
+                                              .minute = (unsigned)(tm.tm_hour * 60 + tm.tm_min),
+                                          });
+}
+
 int lamp_guard_mined(lamp_guard *g, const struct lamp_guard_news *n)
 {
     const struct lamp_conn_row *r = &n->conn->row;
@@ -81,5 +98,7 @@ int lamp_guard_mined(lamp_guard *g, const struct lamp_guard_news *n)
                                                        .delta = n->delta,
                                                        .at_us = n->at_us },
                               &judged);
-    return err == LAMP_OK ? alert_miner(g, n, judged || mark.mark != LAMP_MARK_NONE) : err;
+    if (err == LAMP_OK)
+        err = alert_miner(g, n, judged || mark.mark != LAMP_MARK_NONE);
+    return err == LAMP_OK ? hold_against_rules(g, n, mark.mark) : err;
 }

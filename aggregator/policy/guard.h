@@ -4,6 +4,7 @@
 #pragma once
 
 #include "aggregator/policy/rigs.h"
+#include "aggregator/policy/rules.h"
 
 typedef struct lamp_guard lamp_guard;
 
@@ -11,6 +12,7 @@ struct lamp_guard_cfg {
     lamp_store *store; /* all borrowed */
     lamp_alarms *alarms;
     lamp_rigs *rigs;
+    lamp_rules *rules;
 };
 
 /* News of a connection that is at least suspected to mine. */

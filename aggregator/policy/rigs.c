@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/policy/rigs.h"
 
+#include "aggregator/policy/match.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,7 +103,7 @@ lamp_rigs *lamp_rigs_free(lamp_rigs *r)
 {
     if (!r)
         return NULL;
-    for (size_t i = 0; i < r->n; i++)
+    for (size_t i = 0; r->rigs && i < r->n; i++)
         free(r->rigs[i]);
     free(r->rigs);
     free(r->own);
@@ -112,29 +114,6 @@ lamp_rigs *lamp_rigs_free(lamp_rigs *r)
 uint64_t lamp_rigs_refused(const lamp_rigs *r)
 {
     return r->refused;
-}
-
-/* The name itself, or what ends with it after a dot. */
-static bool is_below(const char *name, const char *domain)
-{
-    const size_t n = strlen(name), d = strlen(domain);
-    return n >= d && d > 0 && strcasecmp(name + n - d, domain) == 0 &&
-           (n == d || name[n - d - 1] == '.');
-}
-
-static bool is_pool(const struct lamp_own *o, const struct lamp_track_conn *c)
-{
-    static const enum lamp_track_text names[] = { LAMP_TEXT_SERVER_NAME, LAMP_TEXT_SNI,
-                                                  LAMP_TEXT_TUNNEL_HOST };
-    char addr[LAMP_ADDR_STRLEN], with_port[LAMP_ADDR_STRLEN + 10];
-    lamp_addr_str(&c->row.server_addr, addr);
-    snprintf(with_port, sizeof(with_port),
-             lamp_addr_is_v4(&c->row.server_addr) ? "%s:%u" : "[%s]:%u", addr, c->row.server_port);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (is_below(c->text[names[i]], o->value))
-            return true;
-    return streq(o->value, addr) || streq(o->value, with_port) ||
-           (*c->text[LAMP_TEXT_POOL] && strcasecmp(o->value, c->text[LAMP_TEXT_POOL]) == 0);
 }
 
 /* Hex wallets (0x...) have no case. */
@@ -167,7 +146,7 @@ static enum judgement judge(const lamp_rigs *r, enum lamp_own_kind kind, const c
         if (o->kind != kind || (*o->site && !streq(o->site, site)))
             continue;
         j = FOREIGN;
-        if (kind == LAMP_OWN_POOL     ? is_pool(o, c)
+        if (kind == LAMP_OWN_POOL     ? lamp_match_pool(o->value, c)
             : kind == LAMP_OWN_WALLET ? is_wallet(o, text)
                                       : is_worker(o, text))
             return GOOD;

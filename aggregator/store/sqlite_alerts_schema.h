@@ -18,3 +18,24 @@ static const char lamp_schema_own[] =
     " id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, site TEXT NOT NULL,"
     " value TEXT NOT NULL, note TEXT NOT NULL, added_by TEXT NOT NULL, added_us INTEGER NOT NULL,"
     " UNIQUE (kind, site, value)) STRICT;";
+
+/* And policies (mode, block: enums of policies.h), with what came of them. */
+static const char lamp_schema_policies[] =
+    "CREATE TABLE policy ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, mode INTEGER NOT NULL,"
+    " verdict INTEGER NOT NULL, coin TEXT NOT NULL, site TEXT NOT NULL, pool TEXT NOT NULL,"
+    " sanctioned INTEGER NOT NULL, days INTEGER NOT NULL, from_minute INTEGER NOT NULL,"
+    " to_minute INTEGER NOT NULL, alert INTEGER NOT NULL, block INTEGER NOT NULL,"
+    " everywhere INTEGER NOT NULL, lease_s INTEGER NOT NULL, longest_s INTEGER NOT NULL,"
+    " grace_s INTEGER NOT NULL, created_by TEXT NOT NULL, mode_by TEXT NOT NULL,"
+    " created_us INTEGER NOT NULL, mode_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE policy_hit ("
+    " policy INTEGER NOT NULL REFERENCES policy, site TEXT NOT NULL, host BLOB NOT NULL,"
+    " vlan INTEGER NOT NULL, server BLOB NOT NULL, server_port INTEGER NOT NULL,"
+    " ip_proto INTEGER NOT NULL, miner INTEGER NOT NULL, conn INTEGER NOT NULL,"
+    " dry_run INTEGER NOT NULL, block INTEGER NOT NULL, why TEXT NOT NULL, outcome TEXT NOT NULL,"
+    " first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, count INTEGER NOT NULL,"
+    " UNIQUE (policy, site, host, vlan, server, server_port, ip_proto)) STRICT;"
+    "CREATE INDEX policy_hit_newest ON policy_hit (policy, last_us);"
+    "CREATE INDEX block_of_target ON block (addr, created_us);"
+    "CREATE INDEX pair_wanted ON pair (server, server_port) WHERE mark = 1;";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 15 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 16 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
@@ -7,7 +7,7 @@
 #include "aggregator/store/sqlite_alerts_schema.h"
 #include "aggregator/store/sqlite_pools_schema.h"
 
-#define LAMP_SCHEMA_LATEST 15
+#define LAMP_SCHEMA_LATEST 16
 enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
 
 static const char lamp_schema[] =
@@ -273,7 +273,8 @@ static const char lamp_schema_accounts[] =
 
 /* What leads from each version to the next. */
 static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
-    lamp_schema,    lamp_schema_2,     lamp_schema_3,      lamp_schema_4,   lamp_schema_5,
-    lamp_schema_6,  lamp_schema_7,     lamp_schema_8,      lamp_schema_9,   lamp_schema_10,
-    lamp_schema_11, lamp_schema_pools, lamp_schema_alerts, lamp_schema_own, lamp_schema_accounts,
+    lamp_schema,        lamp_schema_2,   lamp_schema_3,        lamp_schema_4,
+    lamp_schema_5,      lamp_schema_6,   lamp_schema_7,        lamp_schema_8,
+    lamp_schema_9,      lamp_schema_10,  lamp_schema_11,       lamp_schema_pools,
+    lamp_schema_alerts, lamp_schema_own, lamp_schema_accounts, lamp_schema_policies,
 };

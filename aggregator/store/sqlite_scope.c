@@ -40,6 +40,8 @@ static const struct {
     { "step", MINER },
     { "alert", "in_scope(site)" },
     { "own", "site = '' OR in_scope(site)" },
+    { "policy", "site = '' OR in_scope(site)" },
+    { "policy_hit", "in_scope(site)" },
     { "pool", "1" }, /* the catalogue is about nobody's site */
     { "pool_server", "1" },
     { "pool_address", "1" },

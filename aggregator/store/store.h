@@ -7,6 +7,7 @@
 
 #include "aggregator/store/accounts.h"
 #include "aggregator/store/alerts.h"
+#include "aggregator/store/policies.h"
 #include "common/addr.h"
 #include "common/err.h"
 #include "common/estimate.h"
@@ -372,6 +373,11 @@ LAMP_CHECK int lamp_store_alert_counts(lamp_store *s, struct lamp_alert_counts *
 
 /* The owner's lists, by kind and value. */
 LAMP_CHECK int lamp_store_own(lamp_store *s, lamp_own_fn *fn, void *arg);
+
+/* Policies, and what came of one, the newest first. */
+LAMP_CHECK int lamp_store_policies(lamp_store *s, lamp_policy_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_policy_hits(lamp_store *s, int64_t policy_id, lamp_policy_hit_fn *fn,
+                                      void *arg);
 
 /* Who may use the API: accounts by name, tokens by number. A row without a known role is LAMP_ESTORE. */
 LAMP_CHECK int lamp_store_accounts(lamp_store *s, lamp_account_fn *fn, void *arg);

@@ -399,3 +399,20 @@ LAMP_CHECK int lamp_store_alerts_quiet(lamp_store *s, uint64_t before_us, lamp_a
 /* The owner's lists. add sets id. LAMP_EEXIST: it is there already; LAMP_EFULL: LAMP_OWN_MAX are; remove: LAMP_ENOENT. */
 LAMP_CHECK int lamp_store_own_add(lamp_store *s, struct lamp_own *o);
 LAMP_CHECK int lamp_store_own_remove(lamp_store *s, int64_t id);
+
+/* Policies. add sets id; LAMP_EEXIST: one has this name. mode, remove: LAMP_ENOENT. */
+LAMP_CHECK int lamp_store_policy_add(lamp_store *s, struct lamp_policy *p);
+LAMP_CHECK int lamp_store_policy_mode(lamp_store *s, int64_t id, enum lamp_policy_mode mode,
+                                      const char *by, uint64_t now_us);
+LAMP_CHECK int lamp_store_policy_remove(lamp_store *s, int64_t id);
+
+/* Notes what came of a policy at last_us; its first_us and count are not used. */
+LAMP_CHECK int lamp_store_policy_hit(lamp_store *s, const struct lamp_policy_hit *h);
+
+/* What became of the blocks of b's target entered since from_us that were for b's site too. */
+LAMP_CHECK int lamp_store_block_past(lamp_store *s, const struct lamp_block *b, uint64_t from_us,
+                                     struct lamp_block_past *out);
+
+/* Whether a pair with this server is sanctioned at the site ("": at any). */
+LAMP_CHECK int lamp_store_server_wanted(lamp_store *s, const struct lamp_addr *server,
+                                        uint16_t port, const char *site, bool *out);

@@ -259,7 +259,7 @@ static int find_needs(const lamp_blocklist *l, struct lamp_block *b)
 
 /* ---- changes ---- */
 
-int lamp_blocklist_add(lamp_blocklist *l, struct lamp_block *b, char *why, size_t size)
+int lamp_blocklist_check(const lamp_blocklist *l, struct lamp_block *b, char *why, size_t size)
 {
     int err = check(l, b, why, size);
     if (err == LAMP_OK)
@@ -267,6 +267,12 @@ int lamp_blocklist_add(lamp_blocklist *l, struct lamp_block *b, char *why, size_
     b->approval = !b->needs[0]          ? LAMP_APPROVAL_NONE
                   : l->cfg.no_approvals ? LAMP_APPROVAL_GIVEN
                                         : LAMP_APPROVAL_WAITING;
+    return err;
+}
+
+int lamp_blocklist_add(lamp_blocklist *l, struct lamp_block *b, char *why, size_t size)
+{
+    int err = lamp_blocklist_check(l, b, why, size);
     if (err == LAMP_OK)
         err = lamp_store_block_add(l->cfg.store, b);
     if (err != LAMP_OK)

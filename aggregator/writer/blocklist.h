@@ -45,6 +45,10 @@ LAMP_CHECK int lamp_blocklist_add(lamp_blocklist *l, struct lamp_block *b, char 
 LAMP_CHECK int lamp_blocklist_end(lamp_blocklist *l, int64_t id, const char *by, uint64_t now_us,
                                   char *why, size_t size);
 
+/* What lamp_blocklist_add() would say and what approval it would ask for (set in *b), without doing it. */
+LAMP_CHECK int lamp_blocklist_check(const lamp_blocklist *l, struct lamp_block *b, char *why,
+                                    size_t size);
+
 /* A second person approves or refuses a block that waits. LAMP_ENOENT: none waits under that id.
  * LAMP_EAUTH: whoever entered it may not approve it. LAMP_ESTORE. */
 LAMP_CHECK int lamp_blocklist_decide(lamp_blocklist *l, int64_t id, bool approve, const char *by,

@@ -37,6 +37,7 @@ struct lamp_writer {
     lamp_sets *sets;
     lamp_alarms *alarms;
     lamp_rigs *rigs;
+    lamp_rules *rules;
     lamp_guard *guard;
     uint64_t
         watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
@@ -151,10 +152,18 @@ static void close_lists(lamp_writer *w)
 {
     w->guard = lamp_guard_free(w->guard);
     w->rigs = lamp_rigs_free(w->rigs);
+    w->rules = lamp_rules_free(w->rules);
     w->alarms = lamp_alarms_free(w->alarms);
     w->sets = lamp_sets_close(w->sets);
     w->watch = lamp_watchlist_close(w->watch);
     w->blocks = lamp_blocklist_close(w->blocks);
+}
+
+static void on_policy_block(int64_t block_id, void *arg)
+{
+    lamp_writer *w = arg;
+    w->blocks_changed = true;
+    lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, block_id, "");
 }
 
 static int open_guard(lamp_writer *w)
@@ -169,7 +178,11 @@ static int open_guard(lamp_writer *w)
     rigs.alarms = guard.alarms = w->alarms;
     if (err == LAMP_OK)
         err = lamp_rigs_new(&rigs, &w->rigs);
+    const struct lamp_rules_cfg rules = { w->store, w->alarms, w->blocks, on_policy_block, w };
+    if (err == LAMP_OK)
+        err = lamp_rules_new(&rules, &w->rules);
     guard.rigs = w->rigs;
+    guard.rules = w->rules;
     return err == LAMP_OK ? lamp_guard_new(&guard, &w->guard) : err;
 }
 
@@ -436,6 +449,46 @@ static int on_mark(lamp_writer *w, const struct lamp_command *c, uint64_t now_us
                                  &(struct lamp_step_view){ state, c->actor, c->reason, now_us });
 }
 
+static bool count_policy(const struct lamp_policy *p, void *arg)
+{
+    (void)p;
+    ++*(size_t *)arg;
+    return true;
+}
+
+/* A new policy starts in dry run, whatever is asked for. */
+static int on_policy(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
+                     struct lamp_command_result *r)
+{
+    struct lamp_policy p = c->policy;
+    size_t n = 0;
+    int err = lamp_store_policies(w->store, count_policy, &n);
+    r->key_id = p.id;
+    if (err == LAMP_OK && c->policy_change == LAMP_POLICY_ADD) {
+        const char *problem = lamp_rule_problem(&p);
+        p.mode = LAMP_POLICY_DRY_RUN;
+        p.created_us = p.mode_us = now_us;
+        snprintf(p.created_by, sizeof(p.created_by), "%s", c->actor);
+        snprintf(p.mode_by, sizeof(p.mode_by), "%s", c->actor);
+        err = problem                  ? LAMP_EINVAL
+              : n >= LAMP_POLICIES_MAX ? LAMP_EFULL
+                                       : lamp_store_policy_add(w->store, &p);
+        r->key_id = p.id;
+        snprintf(r->why, sizeof(r->why), "%s",
+                 problem              ? problem
+                 : err == LAMP_EEXIST ? "a policy has this name already"
+                 : err == LAMP_EFULL  ? "there are 64 policies, which is the most there can be"
+                                      : "");
+    } else if (err == LAMP_OK) {
+        err = c->policy_change == LAMP_POLICY_REMOVE
+                  ? lamp_store_policy_remove(w->store, p.id)
+                  : lamp_store_policy_mode(w->store, p.id, p.mode, c->actor, now_us);
+        if (err == LAMP_ENOENT)
+            snprintf(r->why, sizeof(r->why), "no policy has number %lld", (long long)p.id);
+    }
+    return err == LAMP_OK ? lamp_rules_reload(w->rules) : err;
+}
+
 /* Adds to the owner's lists, or takes off. */
 static int on_own(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
                   struct lamp_command_result *r)
@@ -480,6 +533,8 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
         if (err == LAMP_OK && r->n_changed && w->watch_us == 0)
             w->watch_us = lamp_clock_mono_us();
         return err;
+    case LAMP_CMD_POLICY:
+        return on_policy(w, c, now_us, r);
     case LAMP_CMD_OWN:
         return on_own(w, c, now_us, r);
     case LAMP_CMD_ACK:
@@ -498,7 +553,7 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
     if (c->kind >= LAMP_CMD_TOKEN)
         return LAMP_OK; /* the keyring, the poolbook or accounts.c has said it */
     static const char *const actions[] = { "block",   "unblock",     "mark", "refuse",
-                                           "release", "acknowledge", "own" };
+                                           "release", "acknowledge", "own",  "policy" };
     char object[LAMP_NAME_MAX + 16], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];
     const char *action = c->kind == LAMP_CMD_DECIDE && c->approve ? "approve"
                          : c->kind == LAMP_CMD_HOLD && c->approve ? "hold"
@@ -507,6 +562,8 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
                                                                   : actions[c->kind];
     if (c->kind == LAMP_CMD_HOLD)
         snprintf(object, sizeof(object), "site %s", c->site);
+    else if (c->kind == LAMP_CMD_POLICY)
+        snprintf(object, sizeof(object), "policy %lld", (long long)r->key_id);
     else if (c->kind == LAMP_CMD_OWN)
         snprintf(object, sizeof(object), "entry %lld", (long long)r->key_id);
     else if (c->kind == LAMP_CMD_ACK)
@@ -523,7 +580,12 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
         snprintf(detail, sizeof(detail), "%s",
                  c->kind == LAMP_CMD_MARK  ? c->reason
                  : c->kind == LAMP_CMD_OWN ? c->own.value
-                                           : "");
+                 : c->kind == LAMP_CMD_POLICY
+                     ? (c->policy_change == LAMP_POLICY_ADD ? c->policy.name
+                        : c->policy_change == LAMP_POLICY_REMOVE
+                            ? "removed"
+                            : lamp_policy_mode_name(c->policy.mode))
+                     : "");
     return lamp_store_audit(w->store, c->actor, action, object, detail, now_us);
 }
 
@@ -535,7 +597,7 @@ static void touch(lamp_writer *w, const struct lamp_command *c, const struct lam
         lamp_touched_add(w->touched, LAMP_EVENT_MINER, c->miner_id, "");
     } else if (c->kind == LAMP_CMD_ACK) {
         lamp_touched_add(w->touched, LAMP_EVENT_ALERT, c->alert_id, "");
-    } else if (c->kind != LAMP_CMD_HOLD && c->kind != LAMP_CMD_OWN) {
+    } else if (c->kind != LAMP_CMD_HOLD && c->kind != LAMP_CMD_OWN && c->kind != LAMP_CMD_POLICY) {
         w->blocks_changed = true;
         lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, r->block_id, "");
     }

@@ -57,3 +57,36 @@ int lamp_store_own(lamp_store *s, lamp_own_fn *fn, void *arg)
     fn(&o, arg);
     return LAMP_OK;
 }
+
+int lamp_store_policies(lamp_store *s, lamp_policy_fn *fn, void *arg)
+{
+    (void)s;
+    const struct lamp_policy p = { .id = 1,
+                                   .name = "no-xmr",
+                                   .mode = LAMP_POLICY_DRY_RUN,
+                                   .verdict = LAMP_VERDICT_CONFIRMED,
+                                   .coin = "XMR",
+                                   .days = 0x7f,
+                                   .block = LAMP_POLICY_HOST,
+                                   .lease_s = 3600,
+                                   .longest_s = 7200,
+                                   .created_us = FAKE_NOW_US,
+                                   .mode_us = FAKE_NOW_US };
+    fn(&p, arg);
+    return LAMP_OK;
+}
+
+int lamp_store_policy_hits(lamp_store *s, int64_t policy_id, lamp_policy_hit_fn *fn, void *arg)
+{
+    (void)s;
+    const struct lamp_policy_hit h = { .policy_id = policy_id,
+                                       .site = FAKE_SITE,
+                                       .miner_id = 3,
+                                       .dry_run = true,
+                                       .why = FAKE_HOSTILE,
+                                       .outcome = "would be blocked for 3600 s",
+                                       .last_us = FAKE_NOW_US,
+                                       .count = 1 };
+    fn(&h, arg);
+    return LAMP_OK;
+}

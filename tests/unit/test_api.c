@@ -154,6 +154,8 @@ static void *play_writer(void *arg)
             } else if (cmd.kind == LAMP_CMD_MARK) {
                 if (!fake_store_mark(&cmd))
                     r = (struct lamp_command_result){ .err = LAMP_ENOENT, .why = "No such miner." };
+            } else if (cmd.kind == LAMP_CMD_POLICY) {
+                r.key_id = 1;
             } else if (cmd.kind == LAMP_CMD_OWN) {
                 r.key_id = 1;
                 if (streq(cmd.own.value, "4double"))
@@ -823,6 +825,20 @@ static const struct {
     { "hold berlin", 0, "held" },
     { "release berlin", 0, "another person" },
     { "audit", 0, "site x" },
+    { "policies", 0, "no-xmr" },
+    { "policies 1", 0, "would be blocked" },
+    { "policies 99", 1, "There is no policy 99." },
+    { "policies add p days=mon,fri hours=22:00-06:00 block=host lease=60", 0, "is in dry run" },
+    { "policies add p hours=8-9", 1, "hours: This must look like" },
+    { "policies add p days=someday", 1, "days: These must be some of" },
+    { "policies add p block=everything", 1, "block: This must be nothing" },
+    { "policies add p verdict=suspected", 1, "verdict: This must be" },
+    { "policies add p sanctioned=maybe", 1, "sanctioned: This must be true" },
+    { "policies add p color=red", 1, "color: " },
+    { "policies add p color", 2, "is not NAME=VALUE" },
+    { "policies on 1", 0, "policy 1 is on" },
+    { "policies remove 1", 0, "policy 1 is removed" },
+    { "policies upside 1", 2, "'policies' takes" },
     { "own", 0, "4mine" },
     { "own add wallet 4mine --site berlin", 0, "entry 1 added" },
     { "own add wallet 4double", 1, "on the list already" },

@@ -292,6 +292,14 @@ static void test_objects(void **state)
     check_keys("Own", &j);
 
     lamp_json_init(&j, 65536);
+    lamp_api_json_policy(&j, &(struct lamp_policy){ .id = 1 });
+    check_keys("Policy", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_policy_hit(&j, &(struct lamp_policy_hit){ .policy_id = 1 });
+    check_keys("PolicyHit", &j);
+
+    lamp_json_init(&j, 65536);
     lamp_api_json_account(&j, &(struct lamp_account){ .role = LAMP_ROLE_VIEWER });
     check_keys("User", &j);
 

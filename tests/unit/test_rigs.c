@@ -18,6 +18,7 @@ struct fixture {
     lamp_store *s;
     lamp_alarms *a;
     lamp_rigs *r;
+    lamp_rules *rules;
     lamp_guard *g;
     struct lamp_store_sensor sensor;
     uint64_t seq, now_us;
@@ -41,7 +42,8 @@ static int setup(void **state)
     ok(f->s, lamp_store_sensor(f->s, "s1", &f->sensor));
     ok(f->s, lamp_alarms_new(&(struct lamp_alarms_cfg){ .store = f->s }, &f->a));
     ok(f->s, lamp_rigs_new(&(struct lamp_rigs_cfg){ f->s, f->a, 0.1, 300 * S, 0.5 }, &f->r));
-    ok(f->s, lamp_guard_new(&(struct lamp_guard_cfg){ f->s, f->a, f->r }, &f->g));
+    ok(f->s, lamp_rules_new(&(struct lamp_rules_cfg){ .store = f->s }, &f->rules));
+    ok(f->s, lamp_guard_new(&(struct lamp_guard_cfg){ f->s, f->a, f->r, f->rules }, &f->g));
     *state = f;
     return 0;
 }
@@ -51,6 +53,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
     lamp_guard_free(f->g);
     lamp_rigs_free(f->r);
+    lamp_rules_free(f->rules);
     lamp_alarms_free(f->a);
     lamp_store_close(f->s);
     remove_folder(f->folder);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands about policies. */
+#include "aggregator/cli/cli.h"
+
+#include "aggregator/cli/show.h"
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* "lease=60" into the body: a number, a list of days, yes or no, else text. NULL: it has no '='. */
+static json_t *rule_value(const char *name, const char *text)
+{
+    int64_t n;
+    if (streq(name, "days")) {
+        json_t *days = json_array();
+        while (days && *text) {
+            const size_t len = strcspn(text, ",");
+            json_array_append_new(days, json_stringn(text, len));
+            text += len + (text[len] == ',');
+        }
+        return days;
+    }
+    if (streq(text, "yes") || streq(text, "no"))
+        return json_boolean(*text == 'y');
+    if (lamp_text_int(text, 0, INT64_MAX, &n) == LAMP_OK)
+        return json_integer(n);
+    return json_string(text);
+}
+
+static int add_policy(lamp_client *c, const struct options *o, char **args, int n)
+{
+    json_t *answer = NULL, *body = json_pack("{s:s}", "name", args[0]);
+    for (int i = 1; i < n && body; i++) {
+        char name[32];
+        const size_t len = strcspn(args[i], "=");
+        if (!args[i][len] || len >= sizeof(name)) {
+            json_decref(body);
+            return lamp_cli_usage("'%.40s' is not NAME=VALUE", args[i]);
+        }
+        snprintf(name, sizeof(name), "%.*s", (int)len, args[i]);
+        if (json_object_set_new(body, name, rule_value(name, args[i] + len + 1)) != 0) {
+            json_decref(body);
+            body = NULL;
+        }
+    }
+    if (!body)
+        return lamp_cli_usage("the policy is not UTF-8");
+    const int err = lamp_client_call(c, "POST", "/policies", body, &answer);
+    json_decref(body);
+    if (err)
+        return EXIT_FAILED;
+    const int64_t id = json_integer_value(json_object_get(answer, "id"));
+    if (o->json)
+        lamp_cli_print(answer);
+    else
+        printf("policy %" PRId64 " is in dry run; 'davylamp policies %" PRId64
+               "' shows what it would do\n",
+               id, id);
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int show_hits(lamp_client *c, const struct options *o, int64_t id)
+{
+    char path[64];
+    json_t *answer = NULL;
+    snprintf(path, sizeof(path), "/policies/%" PRId64 "/dry-run", id);
+    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    if (o->json)
+        lamp_cli_print_lines(json_object_get(answer, "hits"));
+    else
+        lamp_show_hits(json_object_get(answer, "hits"), lamp_cli_now());
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+int lamp_cli_policies(lamp_client *c, const struct options *o, char **args, int n)
+{
+    char path[64];
+    int64_t id = 0;
+    json_t *answer = NULL, *body = NULL;
+    if (n == 0)
+        return lamp_cli_list(c, o, "/policies", "policies", lamp_show_policies);
+    if (n == 1 && lamp_text_int(args[0], 1, INT64_MAX, &id) == LAMP_OK)
+        return show_hits(c, o, id);
+    if (n > 1 && streq(args[0], "add"))
+        return add_policy(c, o, args + 1, n - 1);
+    const bool remove = streq(args[0], "remove");
+    const bool mode = streq(args[0], "on") || streq(args[0], "off") || streq(args[0], "dry-run");
+    if (n != 2 || (!remove && !mode) || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK)
+        return lamp_cli_usage(
+            "'policies' takes: ID, add NAME [KEY=VALUE]..., on|dry-run|off|remove ID");
+    snprintf(path, sizeof(path), "/policies/%" PRId64, id);
+    if (mode)
+        body = json_pack("{s:s}", "mode", args[0]);
+    const int err = lamp_client_call(c, remove ? "DELETE" : "PATCH", path, body, &answer);
+    json_decref(body);
+    if (err)
+        return EXIT_FAILED;
+    if (o->json && answer)
+        lamp_cli_print(answer);
+    else if (!o->json)
+        printf("policy %" PRId64 " is %s\n", id, remove ? "removed" : args[0]);
+    json_decref(answer);
+    return EXIT_GOOD;
+}
