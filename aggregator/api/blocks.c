@@ -14,7 +14,6 @@ enum {
     TTL_MIN_S = 60,
     TTL_MAX_S = 31536000,
     TTL_DEFAULT_S = 86400,
-    AUDITS = 500,
 };
 
 /* ---- bodies ---- */
@@ -311,28 +310,6 @@ void lamp_api_hold_site(void *app, const struct lamp_request *req, struct lamp_r
     if (lamp_store_sites(s, add_site, &l) != LAMP_OK)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(api, s);
-}
-
-/* ---- what operators did ---- */
-
-static bool add_audit(const struct lamp_audit_view *v, void *arg)
-{
-    lamp_api_json_audit(arg, v);
-    return true;
-}
-
-void lamp_api_get_audit(void *app, const struct lamp_request *req, struct lamp_reply *reply)
-{
-    lamp_store *s = lamp_api_reader(app, req->who.scope);
-    (void)req;
-    lamp_json_object(&reply->json, NULL);
-    lamp_json_array(&reply->json, "audit");
-    const int err = lamp_store_audits(s, AUDITS, add_audit, &reply->json);
-    lamp_json_end(&reply->json);
-    lamp_json_end(&reply->json);
-    if (err)
-        lamp_api_store_failed(s, reply);
-    lamp_api_reader_done(app, s);
 }
 
 void lamp_api_remove_block(void *app, const struct lamp_request *req, struct lamp_reply *reply)

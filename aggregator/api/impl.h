@@ -43,13 +43,13 @@ lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_ap
     lamp_api_get_status, lamp_api_get_sensors, lamp_api_get_miners, lamp_api_get_miner,
     lamp_api_get_connections, lamp_api_get_traffic, lamp_api_get_blocks, lamp_api_add_block,
     lamp_api_remove_block, lamp_api_decide_block, lamp_api_get_sites, lamp_api_hold_site,
-    lamp_api_get_audit, lamp_api_get_events, lamp_api_get_addresses, lamp_api_get_geo,
-    lamp_api_mark_miner, lamp_api_get_keys, lamp_api_add_enrollment, lamp_api_change_key,
-    lamp_api_decide_pending, lamp_api_get_coins, lamp_api_get_coin_series, lamp_api_get_gaps,
-    lamp_api_get_never, lamp_api_get_estimates, lamp_api_get_timeline, lamp_api_get_users,
-    lamp_api_add_user, lamp_api_change_user, lamp_api_delete_user, lamp_api_get_tokens,
-    lamp_api_add_token, lamp_api_revoke_token, lamp_api_get_sessions, lamp_api_end_session,
-    lamp_api_set_password;
+    lamp_api_get_audit, lamp_api_check_audit, lamp_api_get_events, lamp_api_get_addresses,
+    lamp_api_get_geo, lamp_api_mark_miner, lamp_api_get_keys, lamp_api_add_enrollment,
+    lamp_api_change_key, lamp_api_decide_pending, lamp_api_get_coins, lamp_api_get_coin_series,
+    lamp_api_get_gaps, lamp_api_get_never, lamp_api_get_estimates, lamp_api_get_timeline,
+    lamp_api_get_users, lamp_api_add_user, lamp_api_change_user, lamp_api_delete_user,
+    lamp_api_get_tokens, lamp_api_add_token, lamp_api_revoke_token, lamp_api_get_sessions,
+    lamp_api_end_session, lamp_api_set_password;
 
 /* Of the catalogue. */
 lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,

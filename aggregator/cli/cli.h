@@ -18,13 +18,14 @@ enum lamp_cli_option {
     TAKES_NAME = 1 << 5,
     TAKES_ROLE = 1 << 6,
     TAKES_PASSWORD = 1 << 7,
+    TAKES_VERIFY = 1 << 8,
 };
 
 enum { LAMP_CLI_SITES = 32 };
 
 struct options {
     const char *url, *token_file;
-    bool json, host;
+    bool json, host, verify;
     int64_t port, ttl_s;               /* 0: not given */
     const char *site, *reason, *name;  /* site: the last one given */
     const char *sites[LAMP_CLI_SITES]; /* every one given */

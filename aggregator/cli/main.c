@@ -97,6 +97,7 @@ static void print_help(void)
         "  --name NAME         enroll, approve: what the sensor is called; without it enroll\n"
         "                      lets a new sensor choose, approve takes what it asks for\n"
         "  --role ROLE         users, tokens: viewer, operator or admin\n"
+        "  --verify            audit: whether the log is whole (exit status 1: it is not)\n"
         "  --password-file F   users: a file with the password (-: standard input)\n"
         "\n"
         "Options:\n"
@@ -593,7 +594,21 @@ static int run_sites(lamp_client *c, const struct options *o, char **args, int n
 static int run_audit(lamp_client *c, const struct options *o, char **args, int n)
 {
     (void)args, (void)n;
-    return lamp_cli_list(c, o, "/audit", "audit", lamp_show_audit);
+    json_t *answer = NULL;
+    if (!o->verify)
+        return lamp_cli_list(c, o, "/audit", "audit", lamp_show_audit);
+    if (lamp_client_call(c, "GET", "/audit/check", NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    const bool whole = json_is_true(json_object_get(answer, "whole"));
+    if (o->json)
+        lamp_cli_print(answer);
+    else if (whole)
+        puts("the audit log is whole");
+    else
+        printf("the audit log is broken at row %" PRId64 "\n",
+               (int64_t)json_integer_value(json_object_get(answer, "broken_at")));
+    json_decref(answer);
+    return whole ? EXIT_GOOD : EXIT_FAILED;
 }
 
 /* The alerts that last, all that are kept (up to 1,000), or a word of who knows of one. */
@@ -674,7 +689,7 @@ static const struct command commands[] = {
     { "hold", 1, 1, 0, run_hold },
     { "release", 1, 1, 0, run_release },
     { "sites", 0, 0, 0, run_sites },
-    { "audit", 0, 0, 0, run_audit },
+    { "audit", 0, 0, TAKES_VERIFY, run_audit },
     { "alerts", 0, 2, 0, run_alerts },
     { "policies", 0, 20, 0, lamp_cli_policies },
     { "own", 0, 3, TAKES_SITE | TAKES_REASON, run_own },
@@ -710,6 +725,7 @@ enum {
     OPT_NAME,
     OPT_ROLE,
     OPT_PASSWORD_FILE,
+    OPT_VERIFY,
 };
 
 static const struct option long_options[] = {
@@ -726,6 +742,7 @@ static const struct option long_options[] = {
     { "name", required_argument, NULL, OPT_NAME },
     { "role", required_argument, NULL, OPT_ROLE },
     { "password-file", required_argument, NULL, OPT_PASSWORD_FILE },
+    { "verify", no_argument, NULL, OPT_VERIFY },
     { NULL, 0, NULL, 0 },
 };
 
@@ -738,7 +755,8 @@ static int read_options(int argc, char **argv, struct options *o)
     } bits[] = { { OPT_PORT, TAKES_PORT },     { OPT_SITE, TAKES_SITE },
                  { OPT_REASON, TAKES_REASON }, { OPT_TTL, TAKES_TTL },
                  { OPT_HOST, TAKES_HOST },     { OPT_NAME, TAKES_NAME },
-                 { OPT_ROLE, TAKES_ROLE },     { OPT_PASSWORD_FILE, TAKES_PASSWORD } };
+                 { OPT_ROLE, TAKES_ROLE },     { OPT_PASSWORD_FILE, TAKES_PASSWORD },
+                 { OPT_VERIFY, TAKES_VERIFY } };
     int c;
     while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
         for (size_t i = 0; i < ARRAY_LEN(bits); i++)
@@ -775,6 +793,9 @@ static int read_options(int argc, char **argv, struct options *o)
             break;
         case OPT_ROLE:
             o->role = optarg;
+            break;
+        case OPT_VERIFY:
+            o->verify = true;
             break;
         case OPT_PASSWORD_FILE:
             o->password_file = optarg;

@@ -55,13 +55,13 @@ struct lamp_command {
     char name[254]; /* of a domain; of a sensor */
     uint16_t port;
     uint8_t ip_proto;
+    bool approve;     /* DECIDE; HOLD: hold the site, else release it; OWN: add */
     char site[65];    /* "" every site; of HOLD too */
     char reason[257]; /* of MARK too */
     uint32_t ttl_s;
 
     /* UNBLOCK, DECIDE */
     int64_t block_id;
-    bool approve; /* DECIDE; HOLD: hold the site, else release it */
 
     /* MARK */
     int64_t miner_id;
@@ -85,8 +85,8 @@ struct lamp_command {
     enum lamp_pool_switch pool_switch;
 
     /* who may use the API */
-    struct lamp_account account;
     unsigned change; /* bits of enum lamp_account_change */
+    struct lamp_account account;
     struct lamp_api_token api_token;
 };
 

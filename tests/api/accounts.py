@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 import socket
+import sqlite3
 
 from world import World, check
 
@@ -46,6 +47,11 @@ ROUTES = [
     ("GET", "/lookup?q=203.0.113.77", None, "viewer", {"/lookup?q=berlin.example": 200}),
     ("GET", "/alerts", None, "viewer", {"/alerts?site=porto": 200}),
     ("POST", "/alerts/999/acknowledge", None, "operator", {"/alerts/999/acknowledge": 404}),
+    ("GET", "/policies", None, "viewer", {}),
+    ("POST", "/policies", {}, "operator", {"/policies": 403}),
+    ("PATCH", "/policies/999", {}, "operator", {"/policies/999": 403}),
+    ("DELETE", "/policies/999", None, "operator", {"/policies/999": 403}),
+    ("GET", "/policies/999/dry-run", None, "viewer", {"/policies/999/dry-run": 404}),
     ("GET", "/own", None, "viewer", {}),
     ("DELETE", "/own/999", None, "operator", {"/own/999": 404}),
     ("GET", "/blocks", None, "viewer", {"/blocks?removed=true": 200}),
@@ -55,6 +61,7 @@ ROUTES = [
     ("PATCH", "/blocks/1", {"approve": True}, "operator", {"/blocks/1": 404, "/blocks/2": 404, "/blocks/3": 403}),
     ("DELETE", "/blocks/99", None, "operator", {"/blocks/99": 404, "/blocks/2": 404, "/blocks/3": 403}),
     ("GET", "/audit", None, "operator", {"/audit": 403}),
+    ("GET", "/audit/check", None, "operator", {"/audit/check": 403}),
     ("GET", "/events", None, "viewer", {}),
     ("GET", "/users", None, "admin", {"/users": 403}),
     ("PATCH", "/users/nobody", {"disabled": True}, "admin", {"/users/nobody": 403}),
@@ -289,6 +296,37 @@ def audit(w):
     check(not any("correct horse" in json.dumps(r) or "davylamp_" in json.dumps(r) for r in rows), "no secret is in it")
 
 
+def audit_pages(w):
+    """Filters and pages of the log, and what its chain of hashes tells after somebody was at it."""
+    every = w.want(200, "GET", V1 + "/audit")["audit"]
+    made = w.want(200, "GET", V1 + "/audit?action=user.create&actor=cli")["audit"]
+    check(made == [r for r in every if r["action"] == "user.create" and r["actor"] == "cli"] and made, "the filter")
+    check(w.want(200, "GET", V1 + "/audit?object=nobody&actor=nobody")["audit"] == [], "nothing fits")
+    got, after = [], ""
+    while True:
+        page = w.want(200, "GET", f"{V1}/audit?limit=3{after}")
+        got += page["audit"]
+        if page["next"] is None:
+            break
+        check(len(page["audit"]) == 3, "a full page")
+        after = f"&after={page['next']}"
+    check(got == every, "the pages are the whole")
+    for bad in ("limit=0", "limit=1001", "after=x", "who=x"):
+        w.want(400, "GET", f"{V1}/audit?{bad}")
+    check(w.want(200, "GET", V1 + "/audit/check") == {"whole": True, "broken_at": None}, "the log is whole")
+    r = w.cli("audit", "--verify")
+    check(r.returncode == 0 and "whole" in r.stdout, f"{r}")
+    w.stop()
+    with sqlite3.connect(w.folder / "davylamp.db") as db:
+        db.execute("UPDATE audit SET actor = 'somebody' WHERE no = ?", (every[2]["no"],))
+    db.close()
+    w.start()
+    a = w.want(200, "GET", V1 + "/audit/check")
+    check(a == {"whole": False, "broken_at": every[2]["no"]}, f"{a}")
+    r = w.cli("audit", "--verify")
+    check(r.returncode == 1 and "broken at row" in r.stdout, f"{r}")
+
+
 def restart(w):
     """Accounts, and when a token was last used, are there after a restart; sessions are not."""
     w.want(201, "POST", V1 + "/users", {"name": "eve", "role": "viewer", "password": "correct horse"})
@@ -310,4 +348,5 @@ with World() as w:
     command_line(w)
     audit(w)
     restart(w)
+    audit_pages(w)
 print("accounts: all as it should be")

@@ -161,6 +161,13 @@ int lamp_store_audits(lamp_store *s, uint32_t limit, lamp_audit_view_fn *fn, voi
     return LAMP_OK;
 }
 
+int lamp_store_audit_check(lamp_store *s, int64_t *out_bad_no)
+{
+    (void)s;
+    *out_bad_no = 0;
+    return LAMP_OK;
+}
+
 int lamp_store_sensor_sets(lamp_store *s, const char *id, lamp_sensor_set_view_fn *fn, void *arg)
 {
     (void)s, (void)id;
