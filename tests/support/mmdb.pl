@@ -42,3 +42,10 @@ write_file('flat', 'city ipv4', 4, { city => 'utf8_string', latitude => 'float',
     '203.0.113.0/24' => { country_code => 'XX', city => 'Nowhere' },
     '192.0.2.0/24' => { country_code => 'US', state1 => 'California', city => 'Mountain View', latitude => 37.4, longitude => -122.1 },
 );
+my @world = (
+    [ '203.0.113.0/26', 'DE', 'Nuremberg', 49.45, 11.08 ], [ '203.0.113.64/26', 'SG', 'Singapore', 1.35, 103.82 ],
+    [ '203.0.113.128/26', 'BR', "S\x{e3}o Paulo", -23.55, -46.63 ], [ '192.0.2.0/25', 'US', 'Ashburn', 39.04, -77.49 ],
+    [ '198.51.100.128/25', 'JP', 'Tokyo', 35.68, 139.69 ],
+);
+write_file('world', 'Test-City', 6, {}, map { $_->[0] => { country => { iso_code => $_->[1] }, city => { names => { en => $_->[2] } },
+    location => { latitude => $_->[3], longitude => $_->[4] } } } @world);

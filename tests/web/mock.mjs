@@ -250,7 +250,11 @@ export async function startMock(dist, port = 0) {
     else if (what === 'DELETE /session') send(response, 204, null, { 'Set-Cookie': 'davylamp_session=; Max-Age=0; Path=/' });
     else if (what === 'GET /status') send(response, 200, status(w));
     else if (what === 'GET /sensors') send(response, 200, { sensors: w.sensors });
-    else if (what === 'GET /miners') send(response, 200, { miners: w.miners, next: null });
+    else if (what === 'GET /miners') {
+      const at = 1 + w.miners.findIndex((m) => m.id === Number(query.get('after')));
+      const miners = w.miners.slice(at, at + Number(query.get('limit') ?? 200));
+      send(response, 200, { miners, next: at + miners.length < w.miners.length ? miners.at(-1).id : null });
+    }
     else if (what === 'GET /blocks') send(response, 200, { blocks: w.blocks.filter((b) => b.active || query.get('removed')), epoch: 7, serial: 41 });
     else if (what === 'GET /estimates') send(response, 200, estimates());
     else if (/^GET \/miners\/\d+\/timeline$/.test(what)) {

@@ -19,7 +19,7 @@ export interface Traffic {
 const MINERS_MAX = 100_000;
 const TRAFFIC_STEP_S = 10;
 const TRAFFIC_MAX = 360;
-const STATUS_EVERY_MS = 60_000;
+const STATUS_EVERY_MS = 15_000;
 const STREAM_PATIENCE_MS = 1000;
 /* A miner that was silent for a quarter of an hour is over: nobody sends an event for that. */
 const QUIET_S = 900;
@@ -49,6 +49,7 @@ class Fleet {
   #loadAgain = false;
   #last: Status | null = null;
   #withRemoved = false;
+  #asking = false;
   #streamEnded: () => void = () => {};
 
   /** Calls fn when the server has ended the stream: the session may be over. */
@@ -123,6 +124,21 @@ class Fleet {
     } catch (error) {
       if (error instanceof ApiError && this.#running) this.error = error;
       else if (!(error instanceof ApiError)) throw error;
+    }
+  }
+
+  /* A sensor that falls silent sends no event: the figures of the status tell of it. */
+  async #checkSensors(): Promise<void> {
+    const online = this.sensors.list.filter((s) => s.online).length;
+    if (!this.sensors.loaded || this.#asking || online === this.status?.sensors.online) return;
+    this.#asking = true;
+    try {
+      this.sensors.expect();
+      this.sensors.replace((await api.sensors()).sensors);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+    } finally {
+      this.#asking = false;
     }
   }
 
@@ -213,6 +229,7 @@ class Fleet {
     if (shown && shown.started === status.started && status.now < shown.now) return;
     clock.sync(status.now);
     this.status = status;
+    void this.#checkSensors();
     const last = this.#last;
     const seconds = last ? status.now - last.now : 0;
     const all = last ? status.traffic.bytes - last.traffic.bytes : -1;
