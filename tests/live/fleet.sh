@@ -25,10 +25,10 @@ play() {
 }
 
 # now_is NAME FILTER: whether jq's FILTER says true of the newest line of progress.
-now_is() { tail -n 1 "$LAMP_RUN/$1.progress" 2>/dev/null | jq -e "$2" >/dev/null 2>&1; }
+now_is() { [ "$(tail -n 1 "$LAMP_RUN/$1.progress" 2>/dev/null | jq "$2" 2>/dev/null)" = true ]; }
 
 # said_once NAME FILTER: whether it said so of any line.
-said_once() { jq -es "any(.[]; $2)" "$LAMP_RUN/$1.progress" >/dev/null 2>&1; }
+said_once() { [ "$(jq -s "any(.[]; $2)" "$LAMP_RUN/$1.progress" 2>/dev/null)" = true ]; }
 
 # figures NAME FILTER
 figures() { tail -n 1 "$LAMP_RUN/$1.log" | jq -r "$2"; }

@@ -19,6 +19,15 @@ enum {
     SPOOL_BYTES = 8 * 1024 * 1024,
     N_SETS = LAMP_SET_NEVER - LAMP_SET_WATCH + 1,
     EVENTS = 256,
+    OPENS = 32, /* sockets made in one turn: others want to be served, too */
+};
+
+struct fleet;
+struct sensor;
+
+struct send_to {
+    struct fleet *f;
+    struct sensor *s;
 };
 
 struct asked {
@@ -40,6 +49,7 @@ struct sensor {
     uint64_t made_us[REMEMBERED]; /* when the newest summaries were made */
     struct asked sets[N_SETS];
     uint8_t run[16];
+    struct send_to to;
 };
 
 struct fleet {
@@ -48,6 +58,7 @@ struct fleet {
     void *context;
     struct sensor *v;
     size_t n;
+    unsigned opens; /* in this turn */
     int epoll_fd;
     struct lamp_rollup_row *rows;
 };
@@ -112,11 +123,6 @@ static struct lamp_now read_clock(void)
 {
     return (struct lamp_now){ lamp_clock_real_us(), lamp_clock_mono_us() };
 }
-
-struct send_to {
-    struct fleet *f;
-    struct sensor *s;
-};
 
 static int send_msg(struct fleet *f, struct sensor *s, const struct lamp_msg *m)
 {
@@ -184,8 +190,9 @@ static void watch_fds(const struct fleet *f, struct sensor *s)
 
 static void connect_if_due(struct fleet *f, struct sensor *s, struct lamp_now now)
 {
-    if (lamp_uplink_is_open(s->uplink) || now.mono_us < s->redial.at_us)
+    if (lamp_uplink_is_open(s->uplink) || now.mono_us < s->redial.at_us || f->opens == OPENS)
         return;
+    f->opens++;
     const struct lamp_set_head none = { .kind = LAMP_SET_BLOCK };
     if (lamp_uplink_open(s->uplink) != LAMP_OK) {
         disconnect(f, s, 0, now);
@@ -383,18 +390,9 @@ static int make_sensor(struct fleet *f, struct sensor *s, uint64_t number, struc
 {
     struct lamp_key key;
     char damaged[PATH_MAX], why[256];
-    const uint64_t spread_us = f->cfg->spread_ms * 1000, interval_us = f->cfg->interval_ms * 1000;
-    struct send_to *to = malloc(sizeof(*to));
-    if (!to)
-        return LAMP_ENOMEM;
-    *to = (struct send_to){ f, s };
-    *s = (struct sensor){ .number = number };
+    *s = (struct sensor){ .number = number, .to = { f, s } };
     randombytes_buf(s->run, sizeof(s->run));
-    lamp_redial_reset(&s->redial);
-    s->redial.at_us = now.mono_us + spread_us * number / f->cfg->sensors;
-    s->start_us = s->redial.at_us;
-    s->next_us = s->start_us + interval_us * (number % 64) / 64;
-    struct lamp_delivery_cfg cfg = { .build = LAMP_VERSION, .send = send_packed, .arg = to };
+    struct lamp_delivery_cfg cfg = { .build = LAMP_VERSION, .send = send_packed, .arg = &s->to };
     int err = fleet_key(f->cfg->seed, number, &key);
     if (!err)
         err = lamp_uplink_new(&key, f->cfg->endpoint, f->cfg->server_key, f->context, &s->uplink);
@@ -402,6 +400,15 @@ static int make_sensor(struct fleet *f, struct sensor *s, uint64_t number, struc
         err = lamp_spool_open(NULL, SPOOL_BYTES, now.real_us, &s->spool, damaged, why);
     cfg.spool = s->spool;
     return err ? err : lamp_delivery_new(&cfg, &s->delivery);
+}
+
+/* Once all are made, which takes a while. */
+static void begin(const struct fleet *f, struct sensor *s, uint64_t now_us)
+{
+    const uint64_t spread_us = f->cfg->spread_ms * 1000, interval_us = f->cfg->interval_ms * 1000;
+    lamp_redial_reset(&s->redial);
+    s->start_us = s->redial.at_us = now_us + spread_us * s->number / f->cfg->sensors;
+    s->next_us = s->start_us + interval_us * (s->number % 64) / 64;
 }
 
 static int make_rows(struct fleet *f)
@@ -428,7 +435,8 @@ static int make_rows(struct fleet *f)
 int fleet_run(const struct fleet_cfg *cfg, uint64_t first, uint64_t end,
               struct fleet_counts *counts)
 {
-    struct fleet f = { .cfg = cfg, .counts = counts, .context = zmq_ctx_new() };
+    static struct fleet f;
+    f = (struct fleet){ .cfg = cfg, .counts = counts, .context = zmq_ctx_new() };
     struct epoll_event events[EVENTS];
     f.v = calloc(end - first + 1, sizeof(*f.v));
     f.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -444,6 +452,8 @@ int fleet_run(const struct fleet_cfg *cfg, uint64_t first, uint64_t end,
         }
         f.n++;
     }
+    for (size_t i = 0; i < f.n; i++)
+        begin(&f, &f.v[i], lamp_clock_mono_us());
     uint64_t tick_us = 0;
     while (!atomic_load(&counts->stop)) {
         const int n = epoll_wait(f.epoll_fd, events, EVENTS, lamp_clock_poll_ms(TURN_US / 4));
@@ -453,6 +463,7 @@ int fleet_run(const struct fleet_cfg *cfg, uint64_t first, uint64_t end,
         if (now_us < tick_us)
             continue;
         tick_us = now_us + TURN_US;
+        f.opens = 0;
         for (size_t i = 0; i < f.n; i++)
             tick(&f, &f.v[i]);
     }
