@@ -28,9 +28,12 @@ struct lamp_aggregator_conf {
     struct lamp_strlist never; /* prefixes */
     int64_t list_ttl_s;
     bool approvals;
-    int64_t no_shares_s, silent_s;                /* a sensor raises an alert */
-    double drops, disk_free, rejected, rate_drop; /* percent */
-    int log_level, log_format;                    /* enum lamp_log_level; 0 text, 1 JSON */
+    int64_t no_shares_s, silent_s;                       /* a sensor raises an alert */
+    double drops, disk_free, rejected, rate_drop;        /* percent */
+    int64_t settle_minutes;                              /* rows stay as they came for so long */
+    int64_t minute_days, hour_days, day_days, conn_days; /* kept so long; 0: for ever */
+    int64_t disk_mib;                                    /* of the database; 0: no limit */
+    int log_level, log_format;                           /* enum lamp_log_level; 0 text, 1 JSON */
 };
 
 extern const struct lamp_conf_spec lamp_aggregator_spec;

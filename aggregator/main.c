@@ -376,6 +376,11 @@ static int start_threads(struct aggregator *g)
         { .rejected = g->conf.rejected / 100,
           .silence_us = (uint64_t)g->conf.no_shares_s * 1000000,
           .drop = g->conf.rate_drop / 100 },
+        { .settle_minutes = (uint32_t)g->conf.settle_minutes,
+          .days = { (uint32_t)g->conf.minute_days, (uint32_t)g->conf.hour_days,
+                    (uint32_t)g->conf.day_days },
+          .conn_days = (uint32_t)g->conf.conn_days,
+          .max_bytes = (uint64_t)g->conf.disk_mib << 20 },
         take_accounts,
         g,
     };

@@ -95,6 +95,10 @@ bool lamp_api_time(const struct lamp_request *req, struct lamp_reply *reply, con
 bool lamp_api_span(const struct lamp_request *req, struct lamp_reply *reply, uint64_t *out_from_us,
                    uint64_t *out_to_us);
 
+/* The same, at most max_us apart. */
+bool lamp_api_span_of(const struct lamp_request *req, struct lamp_reply *reply, uint64_t max_us,
+                      uint64_t *out_from_us, uint64_t *out_to_us);
+
 /* What devices, power and costs are estimated with. */
 struct lamp_api_power lamp_api_power_of(const lamp_api *api);
 

@@ -18,8 +18,11 @@ enum {
 };
 
 #define HOUR_US UINT64_C(3600000000)
-#define SPAN_MAX_US (7 * 24 * HOUR_US) /* of one call's minutes */
-#define TIME_MAX_S 4102444800.0        /* the year 2100 */
+#define DAY_US (24 * HOUR_US)
+#define MINUTES_SPAN_US (7 * DAY_US) /* of one call's minutes, hours, days */
+#define HOURS_SPAN_US (100 * DAY_US)
+#define DAYS_SPAN_US (1100 * DAY_US)
+#define TIME_MAX_S 4102444800.0 /* the year 2100 */
 
 /* ---- parameters; each answers 400 and returns false where the value is wrong ---- */
 
@@ -53,20 +56,28 @@ bool lamp_api_time(const struct lamp_request *req, struct lamp_reply *reply, con
     return true;
 }
 
-bool lamp_api_span(const struct lamp_request *req, struct lamp_reply *reply, uint64_t *out_from_us,
-                   uint64_t *out_to_us)
+bool lamp_api_span_of(const struct lamp_request *req, struct lamp_reply *reply, uint64_t max_us,
+                      uint64_t *out_from_us, uint64_t *out_to_us)
 {
+    char what[80];
     uint64_t to_us = req->now_us;
     if (!lamp_api_time(req, reply, "to", &to_us))
         return false;
     uint64_t from_us = to_us > HOUR_US ? to_us - HOUR_US : 0;
     if (!lamp_api_time(req, reply, "from", &from_us))
         return false;
-    if (from_us > to_us || to_us - from_us > SPAN_MAX_US)
-        return lamp_api_bad(reply, "from", "before to, and by at most 7 days");
+    snprintf(what, sizeof(what), "before to, and by at most %d days", (int)(max_us / DAY_US));
+    if (from_us > to_us || to_us - from_us > max_us)
+        return lamp_api_bad(reply, "from", what);
     *out_from_us = from_us;
     *out_to_us = to_us;
     return true;
+}
+
+bool lamp_api_span(const struct lamp_request *req, struct lamp_reply *reply, uint64_t *out_from_us,
+                   uint64_t *out_to_us)
+{
+    return lamp_api_span_of(req, reply, MINUTES_SPAN_US, out_from_us, out_to_us);
 }
 
 bool lamp_api_site_of(const struct lamp_request *req, struct lamp_reply *reply, const char **out)
@@ -267,8 +278,46 @@ static bool add_minute(const struct lamp_minute_view *v, void *arg)
     return true;
 }
 
+/* The span of a miner's history, and what its rows are of. */
+struct history {
+    enum lamp_step step;
+    bool automatic; /* the finest that fits the span and is still kept */
+    uint64_t from_us, to_us;
+};
+
+static bool history_parameters(const struct lamp_request *req, struct lamp_reply *reply,
+                               struct history *out)
+{
+    static const uint64_t spans[] = { MINUTES_SPAN_US, HOURS_SPAN_US, DAYS_SPAN_US };
+    const char *name = lamp_request_query(req, "resolution");
+    *out = (struct history){ .step = LAMP_STEP_MINUTE, .automatic = !name };
+    while (name && !streq(name, lamp_step_name(out->step)))
+        if (out->step++ == LAMP_STEP_DAY)
+            return lamp_api_bad(reply, "resolution", "minute, hour or day");
+    if (!lamp_api_span_of(req, reply, name ? spans[out->step] : DAYS_SPAN_US, &out->from_us,
+                          &out->to_us))
+        return false;
+    while (out->automatic && out->to_us - out->from_us > spans[out->step])
+        out->step++;
+    return true;
+}
+
+static int write_history(lamp_store *s, int64_t id, struct history h, struct one_miner *m)
+{
+    uint64_t kept_us[3];
+    int err = lamp_store_kept_us(s, kept_us);
+    while (!err && h.automatic && h.step < LAMP_STEP_DAY && h.from_us < kept_us[h.step])
+        h.step++;
+    lamp_json_str(m->j, "resolution", lamp_step_name(h.step));
+    lamp_json_array(m->j, "minutes");
+    if (!err)
+        err = lamp_store_minutes(s, id, h.step, h.from_us, h.to_us, add_minute, m);
+    lamp_json_end(m->j);
+    return err;
+}
+
 static int write_detail(const lamp_api *api, lamp_store *s, const struct lamp_request *req,
-                        uint64_t from_us, uint64_t to_us, struct lamp_json *j)
+                        const struct history *h, struct lamp_json *j)
 {
     const struct lamp_miner_filter mf = { .id = req->id, .limit = 1 };
     const struct lamp_conn_filter cf = { .miner_id = req->id, .limit = DETAIL_CONNECTIONS };
@@ -282,20 +331,18 @@ static int write_detail(const lamp_api *api, lamp_store *s, const struct lamp_re
     lamp_json_end(j);
     if (err)
         return err;
-    lamp_json_array(j, "minutes");
-    err = lamp_store_minutes(s, req->id, from_us, to_us, add_minute, &m);
-    lamp_json_end(j);
+    err = write_history(s, req->id, *h, &m);
     lamp_json_end(j);
     return err;
 }
 
 void lamp_api_get_miner(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    uint64_t from_us, to_us;
-    if (!lamp_api_span(req, reply, &from_us, &to_us))
+    struct history h;
+    if (!history_parameters(req, reply, &h))
         return;
     lamp_store *s = lamp_api_reader(app, req->who.scope);
-    const int err = write_detail(app, s, req, from_us, to_us, &reply->json);
+    const int err = write_detail(app, s, req, &h, &reply->json);
     if (err == LAMP_ENOENT)
         lamp_reply_error(reply, 404, "not_found", NULL, "There is no miner %" PRId64 ".", req->id);
     else if (err)
@@ -384,7 +431,7 @@ void lamp_api_get_traffic(void *app, const struct lamp_request *req, struct lamp
     if (!lamp_api_site_of(req, reply, &f.site) ||
         !addr_parameter(req, reply, "host", &host, &f.host) ||
         !addr_parameter(req, reply, "remote", &remote, &f.remote) ||
-        !lamp_api_span(req, reply, &f.from_us, &f.to_us) ||
+        !lamp_api_span_of(req, reply, DAYS_SPAN_US, &f.from_us, &f.to_us) ||
         !lamp_api_int(req, reply, "limit", 1, PAGE_MAX, &limit))
         return;
     f.limit = (uint32_t)limit;

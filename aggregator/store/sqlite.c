@@ -8,7 +8,7 @@
 
 enum { BUSY_MS = 5000 };
 
-static int refuse(struct lamp_sqlite *q)
+int lamp_sqlite_refuse(struct lamp_sqlite *q)
 {
     snprintf(q->base.why, sizeof(q->base.why), "%s", sqlite3_errmsg(q->db));
     return LAMP_ESTORE;
@@ -56,13 +56,13 @@ sqlite3_stmt *lamp_sqlite_bind(struct lamp_sqlite *q, const char *sql, const str
 {
     sqlite3_stmt *st = prepared(q, sql);
     if (!st) {
-        (void)refuse(q);
+        (void)lamp_sqlite_refuse(q);
         return NULL;
     }
     sqlite3_reset(st);
     for (size_t i = 0; i < n; i++) {
         if (bind_one(st, (int)i + 1, &v[i]) != SQLITE_OK) {
-            (void)refuse(q);
+            (void)lamp_sqlite_refuse(q);
             return NULL;
         }
     }
@@ -76,7 +76,7 @@ int lamp_sqlite_step(struct lamp_sqlite *q, sqlite3_stmt *st)
     const int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW)
         return 1;
-    const int err = rc == SQLITE_DONE ? 0 : refuse(q);
+    const int err = rc == SQLITE_DONE ? 0 : lamp_sqlite_refuse(q);
     sqlite3_reset(st);
     return err;
 }
@@ -106,7 +106,8 @@ void lamp_col_blob(sqlite3_stmt *st, int i, void *buf, size_t len)
 
 static int pragma(struct lamp_sqlite *q, const char *sql)
 {
-    return sqlite3_exec(q->db, sql, NULL, NULL, NULL) == SQLITE_OK ? LAMP_OK : refuse(q);
+    return sqlite3_exec(q->db, sql, NULL, NULL, NULL) == SQLITE_OK ? LAMP_OK
+                                                                   : lamp_sqlite_refuse(q);
 }
 
 static int pragma_value(struct lamp_sqlite *q, const char *sql, int64_t *out)
@@ -118,7 +119,7 @@ static int pragma_value(struct lamp_sqlite *q, const char *sql, int64_t *out)
         *out = sqlite3_column_int64(st, 0);
         err = LAMP_OK;
     } else {
-        (void)refuse(q);
+        (void)lamp_sqlite_refuse(q);
     }
     sqlite3_finalize(st);
     return err;
@@ -139,7 +140,8 @@ static int harden(struct lamp_sqlite *q)
  * an acknowledgement is a promise. */
 static int set_durable(struct lamp_sqlite *q)
 {
-    int err = pragma(q, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    int err = pragma(q, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                        " PRAGMA journal_size_limit = 67108864");
     int64_t level = 0;
     if (err == LAMP_OK)
         err = pragma_value(q, "PRAGMA synchronous", &level);
@@ -178,7 +180,11 @@ static int make_schema(struct lamp_sqlite *q)
              "INSERT INTO meta VALUES ('epoch', %llu), ('interval_us', 10000000);"
              "PRAGMA user_version = %d; COMMIT",
              (unsigned long long)(lamp_clock_real_us() / 1000000), LAMP_SCHEMA_VERSION);
-    err = pragma(q, "BEGIN IMMEDIATE");
+    if (version > 0 &&
+        version < LAMP_SCHEMA_VACUUM) /* once, since the file has no such pages yet */
+        err = pragma(q, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
+    if (err == LAMP_OK)
+        err = pragma(q, "BEGIN IMMEDIATE");
     for (int64_t v = version; v < LAMP_SCHEMA_VERSION && err == LAMP_OK; v++)
         err = pragma(q, lamp_upgrades[v]);
     return err == LAMP_OK ? pragma(q, version == 0 ? epoch : upgraded) : err;
@@ -204,11 +210,14 @@ static int op_open(const char *where, bool read_only, lamp_store **out, char why
     const int flags =
         SQLITE_OPEN_NOMUTEX |
         (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    int err = sqlite3_open_v2(where, &q->db, flags, NULL) == SQLITE_OK ? LAMP_OK : refuse(q);
+    int err =
+        sqlite3_open_v2(where, &q->db, flags, NULL) == SQLITE_OK ? LAMP_OK : lamp_sqlite_refuse(q);
     if (err == LAMP_OK)
         err = harden(q);
     if (err == LAMP_OK && read_only)
         err = pragma(q, "PRAGMA query_only = ON");
+    if (err == LAMP_OK && !read_only) /* of a new file, before there is anything in it */
+        err = pragma(q, "PRAGMA auto_vacuum = INCREMENTAL");
     if (err == LAMP_OK && !read_only)
         err = set_durable(q);
     if (err == LAMP_OK && !read_only)

@@ -16,6 +16,7 @@ struct lamp_sqlite {
     bool in_transaction;
     bool scoped; /* reads through the views of sqlite_scope.c */
     char scope[LAMP_SCOPE];
+    int64_t prune_conn; /* how far maintain() got through the connections */
     struct {
         const char *sql;
         sqlite3_stmt *st;
@@ -74,6 +75,9 @@ static inline struct lamp_sqlv lamp_addr_blob(const struct lamp_addr *a)
 sqlite3_stmt *lamp_sqlite_bind(struct lamp_sqlite *q, const char *sql, const struct lamp_sqlv *v,
                                size_t n);
 
+/* Notes what the database said as why the call failed. Returns LAMP_ESTORE. */
+int lamp_sqlite_refuse(struct lamp_sqlite *q);
+
 /* 1: a row is there. 0: no more rows, the statement is reset. LAMP_ESTORE. */
 LAMP_CHECK int lamp_sqlite_step(struct lamp_sqlite *q, sqlite3_stmt *st);
 
@@ -112,10 +116,18 @@ struct lamp_sqlite_mark {
 LAMP_CHECK int lamp_sqlite_mark(struct lamp_sqlite *q, int64_t miner_id, uint64_t last_us,
                                 struct lamp_sqlite_mark *out);
 
+/* The first minute, hour and day that are kept, by enum lamp_step. */
+LAMP_CHECK int lamp_sqlite_floors(struct lamp_sqlite *q, uint64_t out[3]);
+
 /* The evidence of a connection (its id in the store): *out_n of LAMP_WIRE_EVIDENCE_MAX. */
 struct lamp_track_evidence;
 LAMP_CHECK int lamp_sqlite_evidence(struct lamp_sqlite *q, int64_t conn_id,
                                     struct lamp_track_evidence *out, size_t *out_n);
+
+/* The SQL for an address as tables of history have it: of IPv4 the 4 bytes alone. */
+#define LAMP_SHORT(column)                                                                         \
+    "CASE WHEN substr(" column ", 1, 12) = x'00000000000000000000ffff' THEN substr(" column        \
+    ", 13) ELSE " column " END"
 
 /* Copies a blob column of exactly len bytes; zeroes where it is not. */
 void lamp_col_blob(sqlite3_stmt *st, int i, void *buf, size_t len);
@@ -123,6 +135,9 @@ void lamp_col_blob(sqlite3_stmt *st, int i, void *buf, size_t len);
 static inline struct lamp_addr lamp_col_addr(sqlite3_stmt *st, int i)
 {
     struct lamp_addr a;
+    const void *p = sqlite3_column_blob(st, i);
+    if (p && sqlite3_column_bytes(st, i) == 4)
+        return lamp_addr_from_v4(p);
     lamp_col_blob(st, i, a.b, sizeof(a.b));
     return a;
 }

@@ -98,7 +98,7 @@ int lamp_sqlite_op_site_hosts(lamp_store *s, const char *site, uint64_t from_us,
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     return count(q,
                  LAMP_QUERY(q,
-                            "SELECT count(DISTINCT r.inside) FROM rollup_minute r"
+                            "SELECT count(DISTINCT r.inside) FROM traffic_minutes r"
                             " JOIN site t ON t.no = r.site WHERE r.minute >= ?1 AND t.name = ?2"
                             " AND r.inside <> zeroblob(16)",
                             lamp_uint(from_us / 60000000), lamp_str(site)),

@@ -10,7 +10,7 @@ enum { ROWS_DEFAULT = 1000 };
  * for the join. ?4: enum lamp_coin_by; ?5: minutes that make one step. */
 #define COINS                                                                                      \
     "WITH part AS (SELECT conn, minute / ?5 AS step, sum(bytes_up + bytes_down) AS bytes,"         \
-    " max(minute) AS last FROM conn_minute WHERE minute BETWEEN ?1 AND ?2 AND (?3 = '' OR"         \
+    " max(minute) AS last FROM conn_minutes WHERE minute BETWEEN ?1 AND ?2 AND (?3 = '' OR"        \
     " site = (SELECT no FROM site WHERE name = ?3)) GROUP BY 1, 2)"                                \
     " SELECT c.coin, CASE WHEN ?4 <= 1 THEN t.name ELSE '' END AS at, CASE ?4"                     \
     " WHEN 1 THEN c.client WHEN 2 THEN c.server WHEN 3 THEN c.platform WHEN 4 THEN c.wallet"       \

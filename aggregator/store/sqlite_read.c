@@ -10,7 +10,7 @@ enum {
     QUIET_MINUTES = 15, /* silence after which a connection counts as over */
     SPANS_MAX = 256,    /* connections of a miner that its rate looks at */
     LIMIT_DEFAULT = 1000,
-    MINUTES_MAX = 7 * 24 * 60,
+    SPANS_OF_TIME_MAX = 7 * 24 * 60,
     ONLINE_INTERVALS = 3,
 };
 
@@ -501,16 +501,30 @@ int lamp_sqlite_op_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64
 
 /* ---- minutes ---- */
 
-/* How much of a minute the miner could be seen in: its first and the newest are not whole. */
-static double watched_seconds(uint64_t minute, uint64_t since_us, uint64_t data_us)
+/* How much of a span the miner could be seen in: its first and the newest are not whole. */
+static double watched_seconds(uint64_t start_us, uint64_t end_us, uint64_t since_us,
+                              uint64_t data_us)
 {
-    const uint64_t start_us = minute * MINUTE_US, end_us = start_us + MINUTE_US;
     const uint64_t from_us = since_us > start_us && since_us < end_us ? since_us : start_us;
     return seconds(from_us, data_us > from_us && data_us < end_us ? data_us : end_us);
 }
 
-int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64_t to_us,
-                           lamp_minute_view_fn *fn, void *arg)
+/* One seek for each span, since the tables are clustered by time first, and what has not been added
+ * up yet. ?1, ?2: first and last span; ?3: minutes of one. */
+#define SPANS(table, column)                                                                       \
+    "WITH RECURSIVE b(x) AS (SELECT ?1 UNION ALL SELECT x + 1 FROM b WHERE x < ?2)"                \
+    " SELECT x, total(bytes_up), total(bytes_down), total(packets_up), total(packets_down),"       \
+    " total(jobs), total(submitted), total(accepted), total(rejected), total(stale),"              \
+    " total(work), total(squares), max(self_rate) FROM (SELECT b.x, bytes_up, bytes_down,"         \
+    " packets_up, packets_down, jobs, submitted, accepted, rejected, stale, work, squares,"        \
+    " self_rate FROM b CROSS JOIN " table " h ON h." column " = b.x AND h.site = ?4"               \
+    " AND h.host = ?5 AND h.vlan = ?6 UNION ALL SELECT minute / ?3, bytes_up, bytes_down,"         \
+    " packets_up, packets_down, jobs, submitted, accepted, rejected, stale, work, squares,"        \
+    " self_rate FROM conn_minute WHERE minute BETWEEN ?1 * ?3 AND ?2 * ?3 + ?3 - 1 AND site = ?4"  \
+    " AND host = ?5 AND vlan = ?6) GROUP BY x ORDER BY x"
+
+int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, enum lamp_step step, uint64_t from_us,
+                           uint64_t to_us, lamp_minute_view_fn *fn, void *arg)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     sqlite3_stmt *st = LAMP_QUERY(q,
@@ -529,40 +543,35 @@ int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, ui
     const uint32_t hash_values = (uint32_t)sqlite3_column_int64(st, 5);
     sqlite3_reset(st);
 
-    /* One seek per minute: the table is clustered by minute first. */
-    const uint64_t last = to_us / MINUTE_US;
-    uint64_t minute = from_us / MINUTE_US;
-    if (last >= MINUTES_MAX && minute < last - MINUTES_MAX)
-        minute = last - MINUTES_MAX;
-    for (; minute <= last; minute++) {
-        st = LAMP_QUERY(q,
-                        "SELECT count(*), total(bytes_up), total(bytes_down), total(packets_up),"
-                        " total(packets_down), total(jobs), total(submitted), total(accepted),"
-                        " total(rejected), total(stale), total(work), total(squares),"
-                        " max(self_rate)"
-                        " FROM conn_minute WHERE minute = ? AND site = ? AND host = ? AND vlan = ?",
-                        lamp_uint(minute), lamp_int(site), lamp_addr_blob(&host), lamp_int(vlan));
-        got = lamp_sqlite_step(q, st);
-        if (got < 0)
-            return got;
-        if (got == 0 || sqlite3_column_int64(st, 0) == 0)
-            continue;
+    static const char *const sql[] = { SPANS("conn_by_minute", "minute"),
+                                       SPANS("conn_by_hour", "hour"), SPANS("conn_by_day", "day") };
+    const uint64_t span_us = lamp_step_minutes(step) * MINUTE_US;
+    const uint64_t last = to_us / span_us;
+    uint64_t first = from_us / span_us;
+    if (last >= SPANS_OF_TIME_MAX && first < last - SPANS_OF_TIME_MAX)
+        first = last - SPANS_OF_TIME_MAX;
+    st = LAMP_QUERY(q, sql[step], lamp_uint(first), lamp_uint(last),
+                    lamp_uint(lamp_step_minutes(step)), lamp_int(site), lamp_addr_blob(&host),
+                    lamp_int(vlan));
+    while ((got = lamp_sqlite_step(q, st)) > 0) {
+        const uint64_t start_us = lamp_col_uint(st, 0) * span_us;
         const struct lamp_minute_view v = {
-            .minute = minute,
+            .minute = start_us / MINUTE_US,
             .totals = { lamp_col_uint(st, 1), lamp_col_uint(st, 2), lamp_col_uint(st, 3),
                         lamp_col_uint(st, 4), lamp_col_uint(st, 5), lamp_col_uint(st, 6),
                         lamp_col_uint(st, 7), lamp_col_uint(st, 8), lamp_col_uint(st, 9) },
             .work_hashes = sqlite3_column_double(st, 10),
             .self_rate = sqlite3_column_double(st, 12),
             .rate = rate_of(sqlite3_column_double(st, 10), sqlite3_column_double(st, 11),
-                            watched_seconds(minute, since_us, data_us), hash_values),
+                            watched_seconds(start_us, start_us + span_us, since_us, data_us),
+                            hash_values),
         };
         if (!fn(&v, arg))
             break;
     }
     if (st)
         sqlite3_reset(st);
-    return LAMP_OK;
+    return got < 0 ? got : LAMP_OK;
 }
 
 /* ---- status ---- */

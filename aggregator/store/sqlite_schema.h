@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 16 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 17 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
 
 #include "aggregator/store/sqlite_alerts_schema.h"
+#include "aggregator/store/sqlite_history_schema.h"
 #include "aggregator/store/sqlite_pools_schema.h"
 
-#define LAMP_SCHEMA_LATEST 16
-enum { LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST };
+#define LAMP_SCHEMA_LATEST 17
+enum {
+    LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
+    LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
+};
 
 static const char lamp_schema[] =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
@@ -273,8 +277,9 @@ static const char lamp_schema_accounts[] =
 
 /* What leads from each version to the next. */
 static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
-    lamp_schema,        lamp_schema_2,   lamp_schema_3,        lamp_schema_4,
-    lamp_schema_5,      lamp_schema_6,   lamp_schema_7,        lamp_schema_8,
-    lamp_schema_9,      lamp_schema_10,  lamp_schema_11,       lamp_schema_pools,
-    lamp_schema_alerts, lamp_schema_own, lamp_schema_accounts, lamp_schema_policies,
+    lamp_schema,         lamp_schema_2,   lamp_schema_3,        lamp_schema_4,
+    lamp_schema_5,       lamp_schema_6,   lamp_schema_7,        lamp_schema_8,
+    lamp_schema_9,       lamp_schema_10,  lamp_schema_11,       lamp_schema_pools,
+    lamp_schema_alerts,  lamp_schema_own, lamp_schema_accounts, lamp_schema_policies,
+    lamp_schema_history,
 };

@@ -26,6 +26,14 @@ static const struct {
     { "conn", "site IN (" SITES ")" },
     { "conn_minute", "site IN (" SITES ")" },
     { "rollup_minute", "site IN (" SITES ")" },
+    { "traffic_minute", "site IN (" SITES ")" },
+    { "traffic_hour", "site IN (" SITES ")" },
+    { "traffic_day", "site IN (" SITES ")" },
+    { "traffic_minutes", "site IN (" SITES ")" },
+    { "conn_by_minute", "site IN (" SITES ")" },
+    { "conn_by_hour", "site IN (" SITES ")" },
+    { "conn_by_day", "site IN (" SITES ")" },
+    { "conn_minutes", "site IN (" SITES ")" },
     { "pair", "site IN (" SITES ")" },
     { "capture_run", "sensor IN (" SENSORS ")" },
     { "capture_outcome", "sensor IN (" SENSORS ")" },
@@ -92,11 +100,11 @@ static int exec(struct lamp_sqlite *q, const char *sql)
 /* One view a table; the names come from the schema, so they are quoted. */
 static int make_views(struct lamp_sqlite *q)
 {
-    sqlite3_stmt *st = lamp_sqlite_bind(
-        q,
-        "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%'"
-        " ESCAPE '\\'",
-        NULL, 0);
+    sqlite3_stmt *st = lamp_sqlite_bind(q,
+                                        "SELECT name FROM main.sqlite_schema WHERE type IN "
+                                        "('table', 'view') AND name NOT LIKE 'sqlite\\_%'"
+                                        " ESCAPE '\\'",
+                                        NULL, 0);
     char *all = NULL;
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {

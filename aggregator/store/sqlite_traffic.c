@@ -1,25 +1,165 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is read from rollup_minute: traffic that is not mining, added up. */
+/* What is read of traffic that is not mining, added up: from days, from the hours and minutes around them, and
+ * from what is still as it came. */
 #include "aggregator/store/sqlite.h"
 
-enum { ROWS_DEFAULT = 100 };
+enum {
+    ROWS_DEFAULT = 100,
+    NAME_DAYS = 31, /* that a remote's name is looked for in */
+};
 
 #define MINUTE_US UINT64_C(60000000)
 
 /* The "other" row of a minute has no addresses; it is kept apart from rows that have. */
-#define TRAFFIC_FROM                                                                               \
-    " FROM rollup_minute r JOIN site t ON t.no = r.site WHERE r.minute BETWEEN ?1 AND ?2"          \
-    " AND (?3 = '' OR t.name = ?3) AND (length(?4) = 0 OR r.inside = ?4)"                          \
-    " AND (length(?5) = 0 OR r.remote = ?5) AND (?6 = '' OR r.application = ?6)"
+#define MATCHES                                                                                    \
+    " AND (?3 = '' OR site = (SELECT no FROM site WHERE name = ?3))"                               \
+    " AND (length(?4) = 0 OR inside = ?4) AND (length(?5) = 0 OR remote = ?5)"                     \
+    " AND (?6 = '' OR application = ?6)"
+#define KEY " site, inside, remote, ip_proto, service_port, application,"
+#define COUNTS " bytes_out, bytes_in, packets_out, packets_in, flows,"
+#define PART(table, time, from, to, first, last)                                                   \
+    "SELECT" KEY COUNTS " " first " AS first, " last " AS last, '' AS name FROM " table            \
+    " WHERE " time " BETWEEN " from " AND " to MATCHES
+
+/* Every minute from ?1 to ?2 once. Rows as they came have long addresses, ?15 and ?16. */
+#define TRAFFIC_FROM                                                                                                 \
+    " FROM (SELECT site, " LAMP_SHORT("inside") " AS inside, " LAMP_SHORT(                                           \
+        "remote") " AS remote, ip_proto, service_port, application," COUNTS                                          \
+                  " minute AS first, minute AS last, remote_name AS name FROM rollup_minute"                         \
+                  " WHERE minute BETWEEN ?1 AND ?2 AND (?3 = '' OR site ="                                           \
+                  " (SELECT no FROM site WHERE name = ?3)) AND (length(?15) = 0 OR inside = ?15)"                    \
+                  " AND (length(?16) = 0 OR remote = ?16) AND (?6 = '' OR application = ?6)"                         \
+                  " UNION ALL " PART("traffic_minute", "minute", "?1", "?7", "minute", "minute") " UNION ALL " PART( \
+                      "traffic_minute", "minute", "?8", "?2", "minute",                                              \
+                      "minute") " UNION ALL " PART("traffic_hour", "hour", "?9", "?10",                              \
+                                                   "first_minute",                                                   \
+                                                   "last_minute") " UNION ALL " PART("traffic_"                      \
+                                                                                     "hour",                         \
+                                                                                     "hour",                         \
+                                                                                     "?11", "?12",                   \
+                                                                                     "first_"                        \
+                                                                                     "minute",                       \
+                                                                                     "last_"                         \
+                                                                                     "minute") " "                   \
+                                                                                               "U"                   \
+                                                                                               "N"                   \
+                                                                                               "I"                   \
+                                                                                               "O"                   \
+                                                                                               "N"                   \
+                                                                                               " "                   \
+                                                                                               "A"                   \
+                                                                                               "L"                   \
+                                                                                               "L"                   \
+                                                                                               " " PART(             \
+                                                                                                   "traffic_day",    \
+                                                                                                   "day",            \
+                                                                                                   "?13",            \
+                                                                                                   "?14",            \
+                                                                                                   "first_minute",   \
+                                                                                                   "last_minute") ") r"
 #define TRAFFIC_SUMS                                                                               \
-    " sum(r.bytes_out), sum(r.bytes_in), sum(r.packets_out), sum(r.packets_in), sum(r.flows),"     \
-    " min(r.minute), max(r.minute)"
-#define TRAFFIC_VALUES(f)                                                                          \
-    lamp_uint((f)->from_us / MINUTE_US), lamp_uint((f)->to_us / MINUTE_US),                        \
-        lamp_str((f)->site ? (f)->site : ""),                                                      \
-        lamp_blob((f)->host ? (const void *)(f)->host : "", (f)->host ? 16 : 0),                   \
-        lamp_blob((f)->remote ? (const void *)(f)->remote : "", (f)->remote ? 16 : 0),             \
-        lamp_str((f)->application ? (f)->application : "")
+    " total(r.bytes_out), total(r.bytes_in), total(r.packets_out), total(r.packets_in),"           \
+    " total(r.flows), min(r.first), max(r.last)"
+
+/* ---- which rows a span is made of ---- */
+
+/* First and last (inclusive) minute, hour or day; empty where the last is before the first. */
+struct piece {
+    int64_t from, to;
+};
+
+/* A span of minutes as whole days, the whole hours around them, and the minutes around those. */
+struct pieces {
+    struct piece all; /* in minutes */
+    struct piece minutes[2], hours[2], days;
+};
+
+/* The end of a span is widened where minutes, or hours, are not kept any more. */
+static struct piece widened(uint64_t from_us, uint64_t to_us, const uint64_t floors[3])
+{
+    struct piece p = { (int64_t)(from_us / MINUTE_US), (int64_t)(to_us / MINUTE_US) };
+    const int64_t minute_floor = (int64_t)floors[0], hour_floor = (int64_t)floors[1];
+    if (p.from < minute_floor)
+        p.from = p.from / 60 * 60;
+    if (p.from / 60 < hour_floor)
+        p.from = p.from / 1440 * 1440;
+    if (p.to < minute_floor)
+        p.to = p.to / 60 * 60 + 59;
+    if (p.to / 60 < hour_floor)
+        p.to = p.to / 1440 * 1440 + 1439;
+    return p;
+}
+
+static const struct piece nothing = { 1, 0 };
+
+/* Splits whole spans of `size` off `p`: *out_whole in that unit, the rest before and after in p's. */
+static void split(struct piece p, int64_t size, struct piece out_rest[2], struct piece *out_whole)
+{
+    const int64_t first = (p.from + size - 1) / size, end = (p.to + 1) / size;
+    if (first >= end) {
+        out_rest[0] = p;
+        out_rest[1] = *out_whole = nothing;
+        return;
+    }
+    *out_whole = (struct piece){ first, end - 1 };
+    out_rest[0] = (struct piece){ p.from, first * size - 1 };
+    out_rest[1] = (struct piece){ end * size, p.to };
+}
+
+static struct pieces pieces_of(struct piece all)
+{
+    struct pieces p = { .all = all };
+    struct piece hours;
+    split(all, 60, p.minutes, &hours);
+    if (hours.from > hours.to) {
+        p.hours[0] = p.hours[1] = p.days = nothing;
+        return p;
+    }
+    split(hours, 24, p.hours, &p.days);
+    return p;
+}
+
+/* ---- reading ---- */
+
+static size_t short_addr(const struct lamp_addr *a, const void **out)
+{
+    *out = a ? (const void *)(lamp_addr_is_v4(a) ? a->b + 12 : a->b) : "";
+    return !a ? 0 : lamp_addr_is_v4(a) ? 4 : 16;
+}
+
+/* Minutes after the last hour begin at ?8, so that those before and after are never the same. */
+static sqlite3_stmt *query(struct lamp_sqlite *q, const char *sql,
+                           const struct lamp_traffic_filter *f, bool total)
+{
+    uint64_t floors[3];
+    if (lamp_sqlite_floors(q, floors) != LAMP_OK)
+        return NULL;
+    const struct pieces p = pieces_of(widened(f->from_us, f->to_us, floors));
+    const void *host, *remote;
+    const size_t host_len = short_addr(f->host, &host);
+    const size_t remote_len = short_addr(f->remote, &remote);
+    const struct lamp_sqlv values[] = {
+        lamp_int(p.all.from),
+        lamp_int(p.all.to),
+        lamp_str(f->site ? f->site : ""),
+        lamp_blob(host, host_len),
+        lamp_blob(remote, remote_len),
+        lamp_str(f->application ? f->application : ""),
+        lamp_int(p.minutes[0].to),
+        lamp_int(p.minutes[1].from <= p.minutes[1].to ? p.minutes[1].from : p.all.to + 1),
+        lamp_int(p.hours[0].from),
+        lamp_int(p.hours[0].to),
+        lamp_int(p.hours[1].from),
+        lamp_int(p.hours[1].to),
+        lamp_int(p.days.from),
+        lamp_int(p.days.to),
+        lamp_blob(f->host ? (const void *)f->host : "", f->host ? 16 : 0),
+        lamp_blob(f->remote ? (const void *)f->remote : "", f->remote ? 16 : 0),
+        lamp_int(f->limit ? f->limit : ROWS_DEFAULT),
+        lamp_int(p.all.to / 1440 - NAME_DAYS),
+    };
+    return lamp_sqlite_bind(q, sql, values, ARRAY_LEN(values) - (total ? 2 : 0));
+}
 
 static void read_sums(sqlite3_stmt *st, int at, struct lamp_traffic_view *v)
 {
@@ -32,17 +172,30 @@ static void read_sums(sqlite3_stmt *st, int at, struct lamp_traffic_view *v)
     v->last_us = lamp_col_uint(st, at + 6) * MINUTE_US;
 }
 
+/* The largest rows, and then the names of their remotes: those of the rows as they came, else of the days. */
+#define LARGEST                                                                                    \
+    "WITH RECURSIVE days(d) AS (SELECT max(?1 / 1440, ?18) UNION ALL SELECT d + 1 FROM days"       \
+    " WHERE d < ?2 / 1440), largest AS (SELECT" KEY                                                \
+    " max(name) AS name, total(r.bytes_out) AS out, total(r.bytes_in) AS in_,"                     \
+    " total(r.packets_out) AS packets_out, total(r.packets_in) AS packets_in,"                     \
+    " total(r.flows) AS flows, min(r.first) AS first, max(r.last) AS last" TRAFFIC_FROM            \
+    " GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY out + in_ DESC, (SELECT name FROM site WHERE no = "       \
+    "r.site),"                                                                                     \
+    " 2, 3, 4, 5, 6 LIMIT ?17)"                                                                    \
+    " SELECT t.name, l.inside, l.remote, l.ip_proto, l.service_port, l.application,"               \
+    " max(l.name, ifnull((SELECT max(d.remote_name) FROM days CROSS JOIN traffic_day d"            \
+    " ON d.day = days.d AND d.site = l.site AND d.inside = l.inside AND d.remote = l.remote"       \
+    " AND d.ip_proto = l.ip_proto AND d.service_port = l.service_port"                             \
+    " AND d.application = l.application), '')), l.out, l.in_, l.packets_out, l.packets_in,"        \
+    " l.flows, l.first, l.last FROM largest l JOIN site t ON t.no = l.site"                        \
+    " ORDER BY l.out + l.in_ DESC, 1, 2, 3, 4, 5, 6"
+
 int lamp_sqlite_op_traffic(lamp_store *s, const struct lamp_traffic_filter *f,
                            lamp_traffic_view_fn *fn, void *arg)
 {
     static const struct lamp_addr zero;
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    sqlite3_stmt *st =
-        LAMP_QUERY(q,
-                   "SELECT t.name, r.inside, r.remote, r.ip_proto, r.service_port, r.application,"
-                   " max(r.remote_name)," TRAFFIC_SUMS TRAFFIC_FROM " GROUP BY 1, 2, 3, 4, 5, 6"
-                   " ORDER BY sum(r.bytes_out) + sum(r.bytes_in) DESC, 1, 2, 3, 4, 5, 6 LIMIT ?7",
-                   TRAFFIC_VALUES(f), lamp_int(f->limit ? f->limit : ROWS_DEFAULT));
+    sqlite3_stmt *st = query(q, LARGEST, f, false);
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         struct lamp_traffic_view v = {
@@ -68,7 +221,7 @@ int lamp_sqlite_op_traffic_total(lamp_store *s, const struct lamp_traffic_filter
                                  struct lamp_traffic_view *out)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    sqlite3_stmt *st = LAMP_QUERY(q, "SELECT" TRAFFIC_SUMS TRAFFIC_FROM, TRAFFIC_VALUES(f));
+    sqlite3_stmt *st = query(q, "SELECT" TRAFFIC_SUMS TRAFFIC_FROM, f, true);
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
         return got ? got : LAMP_ESTORE;

@@ -56,6 +56,18 @@ const char *lamp_miner_state_name(enum lamp_miner_state s)
     return names[s];
 }
 
+const char *lamp_step_name(enum lamp_step s)
+{
+    static const char *const names[] = { "minute", "hour", "day" };
+    return names[s];
+}
+
+uint64_t lamp_step_minutes(enum lamp_step s)
+{
+    static const uint64_t minutes[] = { 1, 60, 1440 };
+    return minutes[s];
+}
+
 const char *lamp_key_state_name(enum lamp_sensor_key_state s)
 {
     static const char *const names[] = { "unknown", "active", "retired", "revoked", "rejected" };

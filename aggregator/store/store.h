@@ -114,11 +114,16 @@ struct lamp_conn_view {
     bool open;
 };
 
+/* What rows of history are of. Minutes are added up to hours and days (UTC) as they come. */
+enum lamp_step { LAMP_STEP_MINUTE, LAMP_STEP_HOUR, LAMP_STEP_DAY };
+const char *lamp_step_name(enum lamp_step s);
+uint64_t lamp_step_minutes(enum lamp_step s);
+
 struct lamp_minute_view {
-    uint64_t minute; /* minutes since 1970 */
+    uint64_t minute; /* minutes since 1970; the first of the hour or day */
     struct lamp_totals totals;
     double work_hashes, self_rate;
-    struct lamp_rate rate; /* of the minute's shares */
+    struct lamp_rate rate; /* of the shares of that time */
 };
 
 enum lamp_block_kind { LAMP_BLOCK_REMOTE, LAMP_BLOCK_HOST, LAMP_BLOCK_DOMAIN };
@@ -194,8 +199,9 @@ struct lamp_traffic_filter {
     const char *site;                      /* NULL: any */
     const struct lamp_addr *host, *remote; /* NULL: any */
     const char *application;               /* NULL: any */
-    uint64_t from_us, to_us;               /* the minutes of both and those between */
-    uint32_t limit;                        /* 0: 100 */
+    /* The minutes of both and those between; where minutes are not kept any more, their hours, else days. */
+    uint64_t from_us, to_us;
+    uint32_t limit; /* 0: 100 */
 };
 
 typedef bool lamp_traffic_view_fn(const struct lamp_traffic_view *v, void *arg);
@@ -329,8 +335,12 @@ LAMP_CHECK int lamp_store_steps(lamp_store *s, int64_t miner_id, uint64_t now_us
                                 lamp_step_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64_t now_us,
                                 lamp_conn_view_fn *fn, void *arg);
-LAMP_CHECK int lamp_store_minutes(lamp_store *s, int64_t miner_id, uint64_t from_us, uint64_t to_us,
-                                  lamp_minute_view_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_minutes(lamp_store *s, int64_t miner_id, enum lamp_step step,
+                                  uint64_t from_us, uint64_t to_us, lamp_minute_view_fn *fn,
+                                  void *arg);
+
+/* The first moment of which minutes, hours or days are kept, by enum lamp_step. */
+LAMP_CHECK int lamp_store_kept_us(lamp_store *s, uint64_t out[3]);
 LAMP_CHECK int lamp_store_blocks(lamp_store *s, const struct lamp_block_filter *f,
                                  lamp_block_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_block_sensors(lamp_store *s, int64_t block_id,

@@ -28,6 +28,24 @@ LAMP_CHECK int lamp_store_epoch(lamp_store *s, uint64_t *out);
 /* Tells readers the summary interval, which "online" depends on. */
 LAMP_CHECK int lamp_store_set_interval(lamp_store *s, uint64_t interval_us);
 
+/* ---- keeping it small ---- */
+
+/* How long what is kept. */
+struct lamp_store_policy {
+    uint32_t settle_minutes; /* rows stay as they came until their minute is over for so long */
+    uint32_t days[3];        /* minutes, hours and days, by enum lamp_step; 0: for ever */
+    uint32_t conn_days;      /* connections with their evidence; 0: for ever */
+    uint64_t max_bytes;      /* of the database; 0: no limit */
+    uint32_t slice_rows;     /* about so many rows are worked on at once; 0: 4096 */
+};
+
+/* One slice of what keeps a database small, inside the transaction at hand: rows of settled minutes are
+ * added to their minutes, hours and days; what is older than the policy allows, or, oldest minutes first, than
+ * max_bytes leaves room for, is deleted; room that nothing uses is given back to the disk. *out_more: there
+ * is more to do. What is read is the same before and after, but for what was deleted. */
+LAMP_CHECK int lamp_store_maintain(lamp_store *s, const struct lamp_store_policy *p,
+                                   uint64_t now_us, bool *out_more);
+
 /* ---- sensors and their streams ---- */
 
 struct lamp_store_sensor {

@@ -43,6 +43,7 @@ struct lamp_writer {
         watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
     lamp_touched *touched;
     uint64_t epoch;
+    struct lamp_upkeep upkeep;
     pthread_t thread;
     int stop_fd;
     _Atomic bool failed;
@@ -688,7 +689,9 @@ static int wait_ms(const lamp_writer *w)
     const uint64_t alarms = left_us(lamp_alarms_due_us(w->alarms), now_us);
     const uint64_t first = lists < events ? lists : events;
     uint64_t second = watch < keys ? watch : keys;
+    const uint64_t upkeep = left_us(w->upkeep.due_us, mono_us);
     second = alarms < second ? alarms : second;
+    second = upkeep < second ? upkeep : second;
     return lamp_clock_poll_ms(first < second ? first : second);
 }
 
@@ -711,6 +714,9 @@ static void *run(void *arg)
         if (err == LAMP_OK)
             err = take_letters(w);
         finish(w, err);
+        if (!stopping && !atomic_load(&w->failed))
+            lamp_upkeep_run(&w->upkeep, w->store, w->letters > 0, lamp_clock_real_us(),
+                            lamp_clock_mono_us());
     }
 }
 
@@ -774,6 +780,7 @@ int lamp_writer_start(const struct lamp_writer_cfg *cfg, lamp_writer **out)
     w->cfg = *cfg;
     w->cfg.alarms.started_us = lamp_clock_real_us();
     w->store = cfg->store;
+    w->upkeep.policy = cfg->policy;
     lamp_answers_init(&w->answers);
     w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int err = w->stop_fd >= 0 ? prepare(w) : -errno;

@@ -12,6 +12,7 @@
 #include "aggregator/handover/mailbox.h"
 #include "aggregator/policy/rigs.h"
 #include "aggregator/writer/keyring.h"
+#include "aggregator/writer/upkeep.h"
 #include "common/catalogue.h"
 
 typedef struct lamp_writer lamp_writer;
@@ -33,6 +34,7 @@ struct lamp_writer_cfg {
     struct lamp_server_key next_server_key; /* serial 0: none is announced */
     struct lamp_alarms_cfg alarms;          /* store, touched and started_us are the writer's */
     struct lamp_rigs_cfg rigs;              /* store and alarms are */
+    struct lamp_store_policy policy;        /* how long what is kept */
 
     /* Called on the writer's thread once a change of accounts or tokens is committed, before its
      * command is answered; may read from the store. NULL: nobody wants to know. */

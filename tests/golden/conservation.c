@@ -150,7 +150,7 @@ static void add(struct sums *to, struct sums s)
 }
 
 #define ROLLUP_SUMS                                                                                \
-    "SELECT total(packets_out + packets_in), total(bytes_out + bytes_in) FROM rollup_minute"       \
+    "SELECT total(packets_out + packets_in), total(bytes_out + bytes_in) FROM traffic_minutes"     \
     " WHERE site = ? AND "
 
 static void compare(struct run *r, const char *file)

@@ -44,6 +44,7 @@ serves() { api status | grep -q .; }
 
 start() {
     lamp_aggregator_conf "$LAMP_RUN/aggregator.conf" "$LAMP_RUN/aggregator" "$http"
+    echo 'retention = { minutes = 0; hours = 0; };' >>"$LAMP_RUN/aggregator.conf" # captures are old
     lamp_sensor_conf "$LAMP_RUN/sensor.conf" "$LAMP_RUN/sensor" north 10 "$LAMP_RUN/aggregator.conf" ||
         fail "no configuration"
     sed -i -e '/interfaces =/d' -e 's/mode = "enforce"/mode = "off"/' "$LAMP_RUN/sensor.conf"

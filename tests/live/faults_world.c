@@ -367,7 +367,9 @@ static void make_files(struct world *w)
                 "state_dir = \"%s\";\nsensors = \"%s/sensors\";\nweb = \"%s/web\";\n"
                 "catalogue = \"%s\";\nsample_mode = true;\n"
                 "listen = { sensors = \"tcp://127.0.0.1:%u\"; enroll = \"off\"; http = "
-                "\"127.0.0.1:%u\"; };\n",
+                "\"127.0.0.1:%u\"; };\n"
+                /* the check wants to see every row as it came */
+                "retention = { settle = 100000; };\n",
                 w->aggregator.dir, w->dir, w->dir, LAMP_DATA, w->port, free_port());
     if (!f || fclose(f) != 0)
         world_fail(w, "cannot write %s", path);

@@ -519,6 +519,21 @@ static void test_miner_detail(void **state)
     assert_true(json_is_null(json_object_get(minute, "self_reported")));
     assert_int_equal(json_integer_value(json_object_get(minute, "t")), 1699999980);
     done(&a);
+    static const struct {
+        const char *query, *want;
+    } cases[] = { { "", "minute" },
+                  { "?from=0&to=604800", "minute" },
+                  { "?from=0&to=604801", "hour" },
+                  { "?from=0&to=8640001", "day" },
+                  { "?from=0&to=60&resolution=day", "day" } };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char path[80];
+        snprintf(path, sizeof(path), "/api/v1/miners/3%s", cases[i].query);
+        call("GET", path, NULL, NULL, &a);
+        assert_string_equal(json_string_value(json_object_get(a.json, "resolution")),
+                            cases[i].want);
+        done(&a);
+    }
 }
 
 static void test_pages(void **state)
@@ -563,6 +578,8 @@ static const struct {
     { "/api/v1/miners/3?from=5&to=4", "from" },
     { "/api/v1/miners/3?from=0&to=4000000000", "from" },
     { "/api/v1/miners/3?to=1e99", "to" },
+    { "/api/v1/miners/3?resolution=week", "resolution" },
+    { "/api/v1/miners/3?from=0&to=700000&resolution=minute", "from" },
     { "/api/v1/connections?miner=x", "miner" },
     { "/api/v1/traffic?remote=here", "remote" },
     { "/api/v1/traffic?from=5&to=4", "from" },

@@ -37,9 +37,10 @@ static void test_every_table_has_a_rule(void **state)
     lamp_store *s = open_store("sqlite", folder, false);
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     size_t n = 0;
-    sqlite3_stmt *st = lamp_sqlite_bind(
-        q, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'", NULL,
-        0);
+    sqlite3_stmt *st = lamp_sqlite_bind(q,
+                                        "SELECT name FROM sqlite_schema WHERE type IN ('table', "
+                                        "'view') AND name NOT LIKE 'sqlite%'",
+                                        NULL, 0);
     while (lamp_sqlite_step(q, st) > 0) {
         n++;
         if (!lamp_sqlite_has_scope_rule(lamp_col_str(st, 0)))

@@ -161,7 +161,7 @@ static void test_rate_and_sums(void **state)
     assert_true(m.last.rate.low < 100 && m.last.rate.high > 100);
 
     struct lamp_totals sum = { 0 };
-    ok(r, lamp_store_minutes(r, m.last.id, TEST_NOW_US, t, sum_minutes, &sum));
+    ok(r, lamp_store_minutes(r, m.last.id, LAMP_STEP_MINUTE, TEST_NOW_US, t, sum_minutes, &sum));
     assert_int_equal(sum.bytes_up, 6000);
     assert_int_equal(sum.accepted, 60);
 
@@ -451,7 +451,8 @@ static void test_part_of_a_minute(void **state)
     row.work_shares = 10;
     merge(f, &row, 1, start_us, start_us + 10000000);
     struct lamp_minute_view v = { 0 };
-    ok(f->s, lamp_store_minutes(f->s, 1, start_us, start_us + 10000000, take_minute, &v));
+    ok(f->s, lamp_store_minutes(f->s, 1, LAMP_STEP_MINUTE, start_us, start_us + 10000000,
+                                take_minute, &v));
     assert_true(v.rate.value > 999 && v.rate.value < 1001);
     fixture_free(f);
 }
@@ -472,7 +473,8 @@ static void test_absurd_sums(void **state)
     for (int i = 0; i < RECORDS; i++)
         merge(f, rows, ROWS, TEST_NOW_US, TEST_NOW_US + 1);
     struct lamp_totals sum = { 0 };
-    ok(f->s, lamp_store_minutes(f->s, 1, TEST_NOW_US, TEST_NOW_US, sum_minutes, &sum));
+    ok(f->s,
+       lamp_store_minutes(f->s, 1, LAMP_STEP_MINUTE, TEST_NOW_US, TEST_NOW_US, sum_minutes, &sum));
     assert_true(sum.bytes_up > 0);
     free(rows);
     fixture_free(f);

@@ -149,7 +149,7 @@ function detail(m) {
     self_reported: m.hashrate && i % 3 === 0 ? m.hashrate.value * 1.05 : null,
     hashrate: m.hashrate && (i < 20 || i > 24) ? rate(m.hashrate.value * (1 + 0.1 * Math.sin(i / 4)), m.hashrate.unit) : null,
   }));
-  return { ...m, connection_list: list, minutes };
+  return { ...m, connection_list: list, resolution: 'minute', minutes };
 }
 
 const bytesOf = (mining, wallet) => ({ mining, wallet });

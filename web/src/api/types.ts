@@ -234,6 +234,8 @@ export interface Minute {
 
 export interface MinerDetail extends Miner {
   connection_list: Connection[];
+  /** What the rows of `minutes` are of. */
+  resolution: 'minute' | 'hour' | 'day';
   minutes: Minute[];
 }
 

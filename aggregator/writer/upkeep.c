@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/writer/upkeep.h"
+
+#include "common/log.h"
+
+enum {
+    EVERY_US = 10 * 1000 * 1000,
+    FAILED_US = 60 * 1000 * 1000,
+    MORE_US = 5 * 1000, /* between two slices of many */
+    MORE_BUSY_US = 250 * 1000,
+};
+
+void lamp_upkeep_run(struct lamp_upkeep *u, lamp_store *s, bool busy, uint64_t real_us,
+                     uint64_t mono_us)
+{
+    if (mono_us < u->due_us)
+        return;
+    bool more = false;
+    int err = lamp_store_begin(s);
+    if (err == LAMP_OK)
+        err = lamp_store_maintain(s, &u->policy, real_us, &more);
+    if (err == LAMP_OK)
+        err = lamp_store_commit(s);
+    if (err != LAMP_OK) {
+        lamp_log_limited(LAMP_LOG_WARN, "writer",
+                         "the database is not kept small for now error=\"%s\"",
+                         err == LAMP_ESTORE ? lamp_store_why(s) : lamp_strerror(err));
+        lamp_store_rollback(s);
+    }
+    u->due_us = mono_us + (err != LAMP_OK ? FAILED_US
+                           : !more        ? EVERY_US
+                           : busy         ? MORE_BUSY_US
+                                          : MORE_US);
+}
