@@ -366,6 +366,7 @@ static int start_threads(struct aggregator *g)
         (uint32_t)g->conf.list_ttl_s,
         (uint32_t)g->conf.interval_s * 1000,
         g->catalogue,
+        g->cdn,
         !g->conf.approvals,
         (uint32_t)g->conf.overlap_s,
         g->keys.next,

@@ -19,6 +19,7 @@ enum lamp_cli_option {
     TAKES_ROLE = 1 << 6,
     TAKES_PASSWORD = 1 << 7,
     TAKES_VERIFY = 1 << 8,
+    TAKES_AT = 1 << 9,
 };
 
 enum { LAMP_CLI_SITES = 32 };
@@ -27,7 +28,7 @@ struct options {
     const char *url, *token_file;
     bool json, host, verify;
     int64_t port, ttl_s;               /* 0: not given */
-    const char *site, *reason, *name;  /* site: the last one given */
+    const char *site, *reason, *name, *at;  /* site: the last one given */
     const char *sites[LAMP_CLI_SITES]; /* every one given */
     size_t n_sites;
     const char *role, *password_file;

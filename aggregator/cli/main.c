@@ -2,6 +2,7 @@
 /* davylamp: the operator's command line. */
 #include "aggregator/cli/cli.h"
 #include "aggregator/cli/keys.h"
+#include "aggregator/cli/pools.h"
 #include "aggregator/cli/show.h"
 #include "common/addr.h"
 #include "common/clock.h"
@@ -58,7 +59,18 @@ static void print_help(void)
         "  own add KIND VALUE  one more: wallet, pool or worker; --site SITE: there alone\n"
         "  own remove ID       one less\n"
         "  traffic             what else the hosts do, the last hour, largest first\n"
-        "  lookup ADDRESS...   where addresses are, whose, and what they are called\n"
+        "  lookup WHAT...      of addresses: where they are, whose, and what they are called;\n"
+        "                      of these, of host names, ports and ADDRESS:PORT: is it mining,\n"
+        "                      which pool, which coin; with --at: was it then?\n"
+        "  pools [list [TEXT]] the catalogue of pools\n"
+        "  pools show ID       one of them: servers, addresses, what probes found\n"
+        "  pools add POOL HOST [FIELD=VALUE]...\n"
+        "                      fields: port, coin, algorithm, protocol, tls\n"
+        "  pools edit ENTRY FIELD=VALUE...\n"
+        "  pools delete ENTRY  or mute what came with the program\n"
+        "  pools undo ENTRY    takes back its last change\n"
+        "  pools export        all entries as CSV, or with --json as lines of JSON\n"
+        "  pools import FILE   entries from such a file (.csv, else JSON)\n"
         "  blocks              blocks and their state at the sensors\n"
         "  block TARGET        block an address or prefix outside (203.0.113.7), or a domain\n"
         "                      and all below it (pool.example)\n"
@@ -94,6 +106,7 @@ static void print_help(void)
         "  --host              block: the target is an inside host; needs --site\n"
         "  --ttl SECONDS       how long (default: block 86400, enroll 900, tokens without end)\n"
         "  --reason TEXT       block, mark: why, for whoever reads the list\n"
+        "  --at TIME           lookup: the time asked about, YYYY-MM-DD[THH:MM] in UTC\n"
         "  --name NAME         enroll, approve: what the sensor is called; without it enroll\n"
         "                      lets a new sensor choose, approve takes what it asks for\n"
         "  --role ROLE         users, tokens: viewer, operator or admin\n"
@@ -207,14 +220,11 @@ static int run_miners(lamp_client *c, const struct options *o, char **args, int 
 }
 
 /* Joins the addresses with commas and asks, again while a host name is on its way. */
-static int run_lookup(lamp_client *c, const struct options *o, char **args, int n)
+static int run_places(lamp_client *c, const struct options *o, char **args, int n)
 {
     char path[LOOKUP_PATH] = "/addresses?ip=";
     for (int i = 0; i < n; i++) {
         const size_t len = strlen(path);
-        struct lamp_addr a;
-        if (lamp_addr_parse(args[i], &a) != LAMP_OK)
-            return lamp_cli_usage("'%.60s' is no address", args[i]);
         snprintf(path + len, sizeof(path) - len, "%s%s", i ? "," : "", args[i]);
     }
     json_t *answer = NULL;
@@ -241,6 +251,25 @@ static int run_lookup(lamp_client *c, const struct options *o, char **args, int 
         lamp_show_addresses(json_object_get(answer, "addresses"));
     json_decref(answer);
     return EXIT_GOOD;
+}
+
+/* Where addresses are, and what the catalogue knows of them, of names and of ports. */
+static int run_lookup(lamp_client *c, const struct options *o, char **args, int n)
+{
+    char *addresses[LOOKUPS];
+    int n_addresses = 0;
+    for (int i = 0; i < n; i++) {
+        struct lamp_addr a;
+        if (lamp_addr_parse(args[i], &a) == LAMP_OK)
+            addresses[n_addresses++] = args[i];
+    }
+    const int result = n_addresses ? run_places(c, o, addresses, n_addresses) : EXIT_GOOD;
+    return result ? result : lamp_cli_lookup(c, o->json, o->at, args, n);
+}
+
+static int run_pools(lamp_client *c, const struct options *o, char **args, int n)
+{
+    return lamp_cli_pools(c, o->json, args, n);
 }
 
 /* The last hour; in JSON the rows come one a line and the total last. */
@@ -695,7 +724,8 @@ static const struct command commands[] = {
     { "own", 0, 3, TAKES_SITE | TAKES_REASON, run_own },
     { "miners", 0, 1, 0, run_miners },
     { "traffic", 0, 0, 0, run_traffic },
-    { "lookup", 1, LOOKUPS, 0, run_lookup },
+    { "lookup", 1, LOOKUPS, TAKES_AT, run_lookup },
+    { "pools", 0, LOOKUPS, 0, run_pools },
     { "blocks", 0, 0, 0, run_blocks },
     { "block", 1, 1, TAKES_PORT | TAKES_SITE | TAKES_REASON | TAKES_TTL | TAKES_HOST, run_block },
     { "unblock", 1, 1, 0, run_unblock },
@@ -726,6 +756,7 @@ enum {
     OPT_ROLE,
     OPT_PASSWORD_FILE,
     OPT_VERIFY,
+    OPT_AT,
 };
 
 static const struct option long_options[] = {
@@ -743,6 +774,7 @@ static const struct option long_options[] = {
     { "role", required_argument, NULL, OPT_ROLE },
     { "password-file", required_argument, NULL, OPT_PASSWORD_FILE },
     { "verify", no_argument, NULL, OPT_VERIFY },
+    { "at", required_argument, NULL, OPT_AT },
     { NULL, 0, NULL, 0 },
 };
 
@@ -756,7 +788,8 @@ static int read_options(int argc, char **argv, struct options *o)
                  { OPT_REASON, TAKES_REASON }, { OPT_TTL, TAKES_TTL },
                  { OPT_HOST, TAKES_HOST },     { OPT_NAME, TAKES_NAME },
                  { OPT_ROLE, TAKES_ROLE },     { OPT_PASSWORD_FILE, TAKES_PASSWORD },
-                 { OPT_VERIFY, TAKES_VERIFY } };
+                 { OPT_VERIFY, TAKES_VERIFY },
+                 { OPT_AT, TAKES_AT } };
     int c;
     while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
         for (size_t i = 0; i < ARRAY_LEN(bits); i++)
@@ -805,6 +838,9 @@ static int read_options(int argc, char **argv, struct options *o)
             break;
         case OPT_NAME:
             o->name = optarg;
+            break;
+        case OPT_AT:
+            o->at = optarg;
             break;
         case OPT_HOST:
             o->host = true;

@@ -299,8 +299,10 @@ LAMP_CHECK int lamp_store_pool_port(lamp_store *s, uint16_t port, uint32_t limit
 struct lamp_pool_target {
     struct lamp_addr addr;
     uint16_t port;
-    const char *fqdn, *protocol;
+    const char *fqdn, *protocol, *pool, *coin, *cname;
     enum lamp_pool_tls tls;
+    bool legacy;               /* all entries there are */
+    uint32_t pools;            /* whose names lead to the address */
     uint64_t probed_us, up_us; /* 0: never */
 };
 typedef bool lamp_pool_target_fn(const struct lamp_pool_target *t, void *arg);

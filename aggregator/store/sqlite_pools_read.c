@@ -487,13 +487,16 @@ int lamp_sqlite_op_pool_port(lamp_store *s, uint16_t port, uint32_t limit, lamp_
 int lamp_sqlite_op_pool_targets(lamp_store *s, uint64_t from_us, lamp_pool_target_fn *fn, void *arg)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    sqlite3_stmt *st =
-        LAMP_QUERY(q,
-                   "SELECT a.addr, e.port, s.fqdn, max(e.protocol), max(e.tls),"
-                   " coalesce(ep.probed_us, 0), coalesce(ep.up_us, 0)" BY_ADDRESS MATCH_ENDPOINT
-                   " WHERE e.active AND e.port <> 0 AND a.last_us >= ?1"
-                   " GROUP BY a.addr, e.port ORDER BY coalesce(ep.probed_us, 0), a.addr, e.port",
-                   lamp_uint(from_us));
+    sqlite3_stmt *st = LAMP_QUERY(
+        q,
+        "SELECT a.addr, e.port, s.fqdn, max(e.protocol), max(e.tls),"
+        " coalesce(ep.probed_us, 0), coalesce(ep.up_us, 0), max(p.name),"
+        " CASE WHEN min(e.coin) = max(e.coin) THEN max(e.coin) ELSE '' END,"
+        " max(s.cname), min(e.legacy), (SELECT count(DISTINCT t.pool) FROM pool_address"
+        " b JOIN pool_server t ON t.id = b.server WHERE b.addr = a.addr)" BY_ADDRESS MATCH_ENDPOINT
+        " WHERE e.active AND e.port <> 0 AND a.last_us >= ?1"
+        " GROUP BY a.addr, e.port ORDER BY coalesce(ep.probed_us, 0), a.addr, e.port",
+        lamp_uint(from_us));
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         const struct lamp_pool_target t = { .addr = lamp_col_addr(st, 0),
@@ -502,7 +505,12 @@ int lamp_sqlite_op_pool_targets(lamp_store *s, uint64_t from_us, lamp_pool_targe
                                             .protocol = lamp_col_str(st, 3),
                                             .tls = (enum lamp_pool_tls)sqlite3_column_int(st, 4),
                                             .probed_us = lamp_col_uint(st, 5),
-                                            .up_us = lamp_col_uint(st, 6) };
+                                            .up_us = lamp_col_uint(st, 6),
+                                            .pool = lamp_col_str(st, 7),
+                                            .coin = lamp_col_str(st, 8),
+                                            .cname = lamp_col_str(st, 9),
+                                            .legacy = sqlite3_column_int(st, 10) != 0,
+                                            .pools = (uint32_t)sqlite3_column_int64(st, 11) };
         if (!fn(&t, arg))
             break;
     }

@@ -23,7 +23,8 @@ struct proved {
 };
 
 struct lamp_watchlist {
-    const lamp_catalogue *catalogue;
+    lamp_store *store;
+    const lamp_cdn *cdn;
     struct proved v[LAMP_WATCH_PROVED]; /* by address and port */
     size_t n;
 };
@@ -116,13 +117,14 @@ static bool load(const char *site, const struct lamp_conn_row *row, void *arg)
     return true;
 }
 
-int lamp_watchlist_open(lamp_store *store, const lamp_catalogue *catalogue, uint64_t now_us,
+int lamp_watchlist_open(lamp_store *store, const lamp_cdn *cdn, uint64_t now_us,
                         lamp_watchlist **out)
 {
     lamp_watchlist *w = calloc(1, sizeof(*w));
     if (!w)
         return LAMP_ENOMEM;
-    w->catalogue = catalogue;
+    w->store = store;
+    w->cdn = cdn;
     const uint64_t span_us = LAMP_WATCH_DAYS * DAY_US;
     const int err = lamp_store_proofs(store, now_us > span_us ? now_us - span_us : 0, load, w);
     if (err) {
@@ -145,7 +147,25 @@ struct builder {
     struct lamp_set_entry *entries;
     char (*texts)[TEXT];
     size_t n, max;
+    const lamp_cdn *cdn;
+    struct name {
+        struct name *next;
+        char text[LAMP_POOL_FQDN];
+    } * names; /* that entries point to: the store's are gone after its call */
 };
+
+static const struct name *keep_name(struct builder *b, const char *text)
+{
+    if (b->names && streq(b->names->text, text))
+        return b->names;
+    struct name *n = calloc(1, sizeof(*n));
+    if (n) {
+        snprintf(n->text, sizeof(n->text), "%s", text);
+        n->next = b->names;
+        b->names = n;
+    }
+    return n;
+}
 
 static void add(struct builder *b, const struct lamp_set_entry *key, unsigned weight,
                 const char *origin, const char *coin, const char *pool)
@@ -190,35 +210,58 @@ static bool is_host_name(const char *name)
     return name[strlen(name) - 1] != '.';
 }
 
-static void add_pool(struct builder *b, const struct lamp_pool *p)
+/* By name: the name is the pool's, whatever stands behind it. */
+static bool add_entry(const struct lamp_pool_entry *e, void *arg)
 {
-    struct lamp_set_entry key = { .port = p->port };
-    if (lamp_addr_parse(p->fqdn, &key.prefix.addr) == LAMP_OK)
-        key.prefix.len = 128;
-    else if (is_host_name(p->fqdn))
-        key.name = lamp_bytes_of(p->fqdn);
-    else
-        return;
-    add(b, &key, p->legacy ? WEIGHT_STALE : WEIGHT_POOL, "catalogue", p->coin, p->pool);
+    struct builder *b = arg;
+    struct lamp_set_entry key = { .port = e->port };
+    struct lamp_addr literal;
+    if (lamp_addr_parse(e->fqdn, &literal) == LAMP_OK || !is_host_name(e->fqdn))
+        return true; /* addresses come with the targets */
+    const struct name *at = keep_name(b, e->fqdn);
+    if (at) {
+        key.name = lamp_bytes_of(at->text);
+        add(b, &key, e->legacy ? WEIGHT_STALE : WEIGHT_POOL, "catalogue", e->coin, e->pool);
+    }
+    return true;
+}
+
+/* By address: only as strong as the pool is alone there, and of late. */
+static bool add_target(const struct lamp_pool_target *t, void *arg)
+{
+    struct builder *b = arg;
+    const struct lamp_set_entry key = { .prefix = { t->addr, 128 }, .port = t->port };
+    if (lamp_addr_is_private(&t->addr) || lamp_addr_is_multicast(&t->addr))
+        return true;
+    const bool weak =
+        t->legacy || t->pools > 1 || lamp_cdn_find(b->cdn, &t->addr, t->cname) != NULL;
+    add(b, &key, weak ? WEIGHT_STALE : WEIGHT_POOL, "catalogue", t->coin, t->pool);
+    return true;
 }
 
 int lamp_watchlist_build(void *arg, const char *site, uint64_t now_us, struct lamp_set *out)
 {
     const lamp_watchlist *w = arg;
-    size_t n_pools = 0;
-    const struct lamp_pool *pools =
-        w->catalogue ? lamp_catalogue_pools(w->catalogue, &n_pools) : NULL;
-    struct builder b = { .max = lamp_min(w->n + n_pools, LAMP_WIRE_SET_ENTRIES_MAX) };
+    struct builder b = { .max = LAMP_WIRE_SET_ENTRIES_MAX, .cdn = w->cdn };
+    const struct lamp_pool_entry_filter all = { .with_deleted = false };
     (void)site;
     b.entries = calloc(b.max + 1, sizeof(*b.entries));
     b.texts = calloc(b.max + 1, sizeof(*b.texts));
     int err = b.entries && b.texts ? LAMP_OK : LAMP_ENOMEM;
     for (size_t i = 0; i < w->n && !err; i++)
         add_proved(&b, &w->v[i], now_us / DAY_US);
-    for (size_t i = 0; i < n_pools && !err; i++)
-        add_pool(&b, &pools[i]);
+    if (!err)
+        err = lamp_store_pool_entries(w->store, &all, add_entry, &b);
+    if (!err)
+        err = lamp_store_pool_targets(w->store, now_us > DAY_US ? now_us - DAY_US : 0, add_target,
+                                      &b);
     if (!err)
         err = lamp_set_copy(b.entries, lamp_set_canonical(b.entries, b.n), out);
+    while (b.names) {
+        struct name *next = b.names->next;
+        free(b.names);
+        b.names = next;
+    }
     free(b.entries);
     free(b.texts);
     return err;

@@ -201,7 +201,7 @@ static int open_lists(lamp_writer *w)
     close_lists(w);
     int err = lamp_blocklist_open(&blocks, &w->blocks);
     if (err == LAMP_OK)
-        err = lamp_watchlist_open(w->store, w->cfg.catalogue, now_us, &w->watch);
+        err = lamp_watchlist_open(w->store, w->cfg.cdn, now_us, &w->watch);
     if (err == LAMP_OK)
         err = open_guard(w);
     if (err != LAMP_OK)

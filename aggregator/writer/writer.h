@@ -14,6 +14,7 @@
 #include "aggregator/writer/keyring.h"
 #include "aggregator/writer/upkeep.h"
 #include "common/catalogue.h"
+#include "common/cdn.h"
 
 typedef struct lamp_writer lamp_writer;
 
@@ -28,7 +29,8 @@ struct lamp_writer_cfg {
     size_t n_never;
     uint32_t list_ttl_s;
     uint32_t interval_ms;            /* between summaries, told to sensors */
-    const lamp_catalogue *catalogue; /* for the watch list; may be NULL */
+    const lamp_catalogue *catalogue; /* what the catalogue begins with; may be NULL */
+    const lamp_cdn *cdn;             /* for the watch list; may be NULL */
     bool no_approvals;               /* one person is enough for any block */
     uint32_t overlap_s;              /* how long a sensor's old key holds beside its new one */
     struct lamp_server_key next_server_key; /* serial 0: none is announced */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/writer/watchlist.h"
+#include "common/catalogue.h"
 #include "tests/support/aggregator.h"
 
 #include <stdio.h>
@@ -7,16 +8,24 @@
 #define DAY (UINT64_C(86400) * 1000000)
 #define NOW (20000 * DAY + 1000000)
 
-static lamp_watchlist *new_list(const lamp_catalogue *catalogue)
+static char *folder;
+static lamp_store *store;
+
+static lamp_watchlist *new_list(const lamp_cdn *cdn)
 {
-    char *folder = new_folder();
-    lamp_store *s = open_store("sqlite", folder, false);
     lamp_watchlist *w = NULL;
-    ok(s, lamp_watchlist_open(s, catalogue, NOW, &w));
-    lamp_store_close(s);
+    folder = new_folder();
+    store = open_store("sqlite", folder, false);
+    ok(store, lamp_watchlist_open(store, cdn, NOW, &w));
+    return w;
+}
+
+static void end_list(lamp_watchlist *w)
+{
+    lamp_watchlist_close(w);
+    lamp_store_close(store);
     remove_folder(folder);
     free(folder);
-    return w;
 }
 
 static struct lamp_conn_row row(const char *server, enum lamp_verdict verdict, uint64_t last_us)
@@ -75,7 +84,7 @@ static void test_notes(void **state)
     assert_int_equal(s.n, 3);
     assert_true(lamp_bytes_eq(s.entries[0].text, "90\tnorth\tXMR\tapool"));
     lamp_set_done(&s);
-    lamp_watchlist_close(w);
+    end_list(w);
 }
 
 /* Fresh today and tomorrow, stale after that, gone after a week. */
@@ -105,7 +114,7 @@ static void test_ages(void **state)
                      (const char *)s.entries[0].text.data);
         lamp_set_done(&s);
     }
-    lamp_watchlist_close(w);
+    end_list(w);
 }
 
 /* A full list gives up what was silent longest. */
@@ -127,7 +136,7 @@ static void test_full(void **state)
     for (size_t i = 0; i < s.n; i++)
         assert_false(lamp_addr_eq(&s.entries[i].prefix.addr, &first));
     lamp_set_done(&s);
-    lamp_watchlist_close(w);
+    end_list(w);
 }
 
 static void test_catalogue(void **state)
@@ -136,7 +145,10 @@ static void test_catalogue(void **state)
     lamp_catalogue *c = NULL;
     char why[256];
     assert_int_equal(lamp_catalogue_load(LAMP_DATA, &c, why, sizeof(why)), LAMP_OK);
-    lamp_watchlist *w = new_list(c);
+    lamp_watchlist *w = new_list(NULL);
+    ok(store, lamp_store_begin(store));
+    ok(store, lamp_store_pool_seed(store, c, NOW));
+    ok(store, lamp_store_commit(store));
     struct lamp_set s = built(w, NOW);
     size_t n_pools, found = 0;
     const struct lamp_pool *pools = lamp_catalogue_pools(c, &n_pools);
@@ -146,17 +158,82 @@ static void test_catalogue(void **state)
             lamp_bytes_eq(s.entries[i].name, pools[0].fqdn) && s.entries[i].port == pools[0].port;
     assert_int_equal(found, 1);
     lamp_set_done(&s);
-    lamp_watchlist_close(w);
+    end_list(w);
     lamp_catalogue_free(c);
+}
+
+/* Addresses of pools: strong where a pool is alone, weak where it is not, or behind a content network;
+ * none of what an operator muted, and none that its name left. */
+static void test_addresses(void **state)
+{
+    (void)state;
+    static const struct lamp_pool_edit edits[] = {
+        { .action = LAMP_POOL_ADD, .pool = "A", .fqdn = "a.example", .port = 1, .coin = "XMR" },
+        { .action = LAMP_POOL_ADD, .pool = "B", .fqdn = "b.example", .port = 1, .coin = "BTC" },
+        { .action = LAMP_POOL_ADD, .pool = "C", .fqdn = "198.51.100.9", .port = 1 },
+        { .action = LAMP_POOL_ADD, .pool = "D", .fqdn = "d.example", .port = 1 },
+        { .action = LAMP_POOL_DELETE, .id = 4 },
+    };
+    static const struct {
+        int64_t server;
+        const char *addr;
+        uint64_t at_us;
+    } names[] = {
+        { 1, "203.0.113.1", NOW }, { 1, "203.0.113.2", NOW },           { 2, "203.0.113.2", NOW },
+        { 2, "104.16.0.1", NOW },  { 1, "203.0.113.3", NOW - 2 * DAY }, { 4, "203.0.113.4", NOW },
+        { 1, "10.0.0.1", NOW },    { 2, "2001:db8::2", NOW },
+    };
+    static const struct {
+        const char *addr, *text; /* NULL: not on it */
+    } want[] = {
+        { "203.0.113.1", "60\tcatalogue\tXMR\tA" },
+        { "203.0.113.2", "30\tcatalogue\t\tB" },
+        { "104.16.0.1", "30\tcatalogue\tBTC\tB" },
+        { "198.51.100.9", "60\tcatalogue\t\tC" },
+        { "2001:db8::2", "60\tcatalogue\tBTC\tB" },
+        { "203.0.113.3", NULL },
+        { "203.0.113.4", NULL },
+        { "10.0.0.1", NULL },
+    };
+    lamp_cdn *cdn = NULL;
+    char why[256];
+    int64_t id;
+    bool changed;
+    assert_int_equal(lamp_cdn_load(LAMP_DATA, &cdn, why, sizeof(why)), LAMP_OK);
+    lamp_watchlist *w = new_list(cdn);
+    ok(store, lamp_store_begin(store));
+    for (size_t i = 0; i < ARRAY_LEN(edits); i++)
+        ok(store,
+           lamp_store_pool_edit(store, &edits[i], "ann", NOW, why, sizeof(why), &id, &changed));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const struct lamp_pool_resolution r = { .server_id = names[i].server,
+                                                .addrs = { test_addr(names[i].addr) },
+                                                .n = 1 };
+        ok(store, lamp_store_pool_resolved(store, &r, names[i].at_us, &changed));
+    }
+    ok(store, lamp_store_commit(store));
+    struct lamp_set s = built(w, NOW);
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        const struct lamp_addr addr = test_addr(want[i].addr);
+        const struct lamp_set_entry *found = NULL;
+        for (size_t k = 0; k < s.n; k++)
+            if (s.entries[k].name.len == 0 && lamp_addr_eq(&s.entries[k].prefix.addr, &addr))
+                found = &s.entries[k];
+        if (!found != !want[i].text || (found && !lamp_bytes_eq(found->text, want[i].text)))
+            fail_msg("%s: %.*s", want[i].addr, found ? (int)found->text.len : 0,
+                     found ? (const char *)found->text.data : "");
+    }
+    lamp_set_done(&s);
+    end_list(w);
+    lamp_cdn_free(cdn);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_notes),
-        cmocka_unit_test(test_ages),
-        cmocka_unit_test(test_full),
-        cmocka_unit_test(test_catalogue),
+        cmocka_unit_test(test_notes),     cmocka_unit_test(test_ages),
+        cmocka_unit_test(test_full),      cmocka_unit_test(test_catalogue),
+        cmocka_unit_test(test_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
