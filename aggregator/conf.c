@@ -61,6 +61,17 @@ static const struct lamp_opt options[] = {
         .help = "What a kWh costs, in any currency; 0: costs are not told."),
     OPT("sites.prices", LIST, site_prices, .def = "",
         .help = "What a kWh costs at sites where that differs: SITE=PRICE each."),
+    OPT("pools.resolve", BOOL, pools_resolve, .def = "true",
+        .help = "Look up the names of the pools in the catalogue every 30 minutes, until somebody "
+                "says otherwise in the dashboard; never in sample mode."),
+    OPT("pools.probe", BOOL, pools_probe, .def = "false",
+        .help = "Ask the servers in the catalogue every 3 hours whether they are pools: connects "
+                "to servers of others, so it is off until it is wanted; never in sample mode."),
+    OPT("pools.rate", INT, pools_rate, .min = 1, .max = 100, .def = "10", .unit = "1/s",
+        .help = "Connections of probes a second."),
+    OPT("pools.never", LIST, pools_never, .def = "",
+        .help = "Addresses, prefixes and host names (with all below them) that are never looked up "
+                "or probed, on top of private, local and reserved ones and of block.never."),
     OPT("sample_mode", BOOL, sample_mode, .def = "false",
         .help = "The traffic is made up: the dashboard says so."),
     OPT("interval", INT, interval_s, .min = 1, .max = 300, .def = "10", .unit = "s",

@@ -18,8 +18,11 @@ struct lamp_aggregator_conf {
     char *geo_attribution;
     struct lamp_strlist places; /* of sites, lamp_site_place_parse() */
     bool names_reverse;
-    char *names_servers;             /* "": the system's */
-    char *catalogue;                 /* folder of devices.csv */
+    char *names_servers; /* "": the system's */
+    char *catalogue;     /* folder of devices.csv */
+    bool pools_resolve, pools_probe;
+    int64_t pools_rate; /* connections a second */
+    struct lamp_strlist pools_never;
     double price;                    /* of a kWh */
     struct lamp_strlist site_prices; /* "SITE=PRICE" */
     bool sample_mode;

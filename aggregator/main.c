@@ -2,6 +2,7 @@
 /* davylamp-aggregator: reads the configuration, opens the store, starts the threads (writer,
  * ingest, HTTP), waits for signals, and ends them in the order that loses nothing. */
 #include "aggregator/api/api.h"
+#include "aggregator/catalogue/rounds.h"
 #include "aggregator/conf.h"
 #include "aggregator/ingest/door.h"
 #include "aggregator/ingest/ingest.h"
@@ -38,6 +39,9 @@ struct aggregator {
     char database[4096], token_file[4096];
     lamp_store *store;
     lamp_allow *allow;
+    struct lamp_prefix *opted_out; /* is not probed */
+    const char **opted_names;      /* likewise */
+    size_t n_opted_out, n_opted_names;
     struct lamp_site_place *places; /* of conf.places */
     lamp_geo *geo;
     lamp_devices *devices;
@@ -49,6 +53,9 @@ struct aggregator {
     lamp_commands *commands;
     lamp_pending *pending;
     lamp_events *events;
+    lamp_findings *findings;
+    lamp_probes *probes;
+    lamp_rounds *rounds;
     lamp_auth *auth;
     lamp_writer *writer;
     lamp_ingest *ingest;
@@ -313,6 +320,49 @@ static int open_names(struct aggregator *g)
     return err ? complain(lamp_strerror(err)) : 0;
 }
 
+/* The names and networks that the configuration keeps from being probed. */
+static int read_opted_out(struct aggregator *g)
+{
+    const struct lamp_strlist *list = &g->conf.pools_never;
+    g->opted_names = calloc(list->n + 1, sizeof(*g->opted_names));
+    g->opted_out = calloc(list->n + g->n_never + 1, sizeof(*g->opted_out));
+    if (!g->opted_names || !g->opted_out)
+        return complain("out of memory");
+    for (size_t i = 0; i < g->n_never; i++)
+        g->opted_out[g->n_opted_out++] = g->never[i];
+    for (size_t i = 0; i < list->n; i++) {
+        if (lamp_prefix_parse(list->v[i], &g->opted_out[g->n_opted_out]) == LAMP_OK)
+            g->n_opted_out++;
+        else
+            g->opted_names[g->n_opted_names++] = list->v[i];
+    }
+    return 0;
+}
+
+static int open_rounds(struct aggregator *g)
+{
+    char why[WHY];
+    const int code = read_opted_out(g);
+    if (code)
+        return code;
+    const struct lamp_rounds_cfg cfg = {
+        .backend = g->conf.store_backend,
+        .database = g->database,
+        .servers = g->conf.names_servers,
+        .resolve = g->conf.pools_resolve,
+        .probe = g->conf.pools_probe,
+        .offline = g->conf.sample_mode,
+        .rate = (unsigned)g->conf.pools_rate,
+        .never = g->opted_out,
+        .n_never = g->n_opted_out,
+        .never_names = g->opted_names,
+        .n_never_names = g->n_opted_names,
+        .findings = g->findings,
+        .probes = g->probes,
+    };
+    return lamp_rounds_start(&cfg, &g->rounds, why) ? complain(why) : 0;
+}
+
 static int open_door(struct aggregator *g)
 {
     char endpoint[256], why[WHY];
@@ -343,7 +393,8 @@ static int start_threads(struct aggregator *g)
     if (lamp_mailbox_new(INBOX_BYTES, &g->inbox) != LAMP_OK ||
         lamp_mailbox_new(OUTBOX_BYTES, &g->outbox) != LAMP_OK ||
         lamp_commands_new(&g->commands) != LAMP_OK || lamp_pending_new(&g->pending) != LAMP_OK ||
-        lamp_events_new(&g->events) != LAMP_OK)
+        lamp_events_new(&g->events) != LAMP_OK || lamp_findings_new(&g->findings) != LAMP_OK ||
+        lamp_probes_new(&g->probes) != LAMP_OK)
         return complain("out of memory");
     /* The port first: a second aggregator stops here, before it changes accounts or lists. */
     const struct lamp_ingest_cfg ingest = { g->conf.listen_sensors, &g->keys, g->allow, g->inbox,
@@ -361,6 +412,7 @@ static int start_threads(struct aggregator *g)
         g->outbox,
         g->commands,
         g->events,
+        g->findings,
         g->never,
         g->n_never,
         (uint32_t)g->conf.list_ttl_s,
@@ -390,6 +442,8 @@ static int start_threads(struct aggregator *g)
         return complain(err == LAMP_ESTORE ? lamp_store_why(g->store) : lamp_strerror(err));
     code = open_names(g);
     if (!code)
+        code = open_rounds(g);
+    if (!code)
         code = open_door(g);
     if (code)
         return code;
@@ -417,6 +471,7 @@ static int start_threads(struct aggregator *g)
         .events = g->events,
         .commands = g->commands,
         .pending = g->pending,
+        .probes = g->probes,
         .server_key = g->keys.curve_public_raw,
     };
     if (lamp_api_start(&api, &g->api, why) != LAMP_OK)
@@ -455,6 +510,7 @@ static void stop(struct aggregator *g)
 {
     lamp_api_stop(g->api);
     lamp_door_stop(g->door);
+    lamp_rounds_stop(g->rounds);
     if (g->ingest)
         lamp_ingest_quiesce(g->ingest);
     lamp_writer_stop(g->writer);
@@ -469,6 +525,10 @@ static void stop(struct aggregator *g)
     lamp_commands_free(g->commands);
     lamp_pending_free(g->pending);
     lamp_events_free(g->events);
+    lamp_findings_free(g->findings);
+    lamp_probes_free(g->probes);
+    free(g->opted_out);
+    free(g->opted_names);
     lamp_mailbox_free(g->inbox);
     lamp_mailbox_free(g->outbox);
     lamp_store_close(g->store);

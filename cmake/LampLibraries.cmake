@@ -6,7 +6,7 @@ foreach(pair
     libconfig=libconfig pcap=libpcap zmq=libzmq>=4.3.4 czmq=libczmq protobuf_c=libprotobuf-c
     microhttpd=libmicrohttpd sqlite=sqlite3 sodium=libsodium nftables=libnftables
     conntrack=libnetfilter_conntrack jansson=jansson curl=libcurl seccomp=libseccomp zlib=zlib
-    zstd=libzstd maxminddb=libmaxminddb cares=libcares)
+    zstd=libzstd maxminddb=libmaxminddb cares=libcares gnutls=gnutls)
   string(REGEX MATCH "^([a-z_]+)=(.*)$" _ "${pair}")
   pkg_check_modules(${CMAKE_MATCH_1} REQUIRED IMPORTED_TARGET ${CMAKE_MATCH_2})
 endforeach()

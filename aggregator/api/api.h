@@ -8,6 +8,7 @@
 #include "aggregator/handover/command.h"
 #include "aggregator/handover/events.h"
 #include "aggregator/handover/pending.h"
+#include "aggregator/handover/probes.h"
 #include "aggregator/http/auth.h"
 #include "aggregator/http/http.h"
 #include "aggregator/places/geo.h"
@@ -41,6 +42,7 @@ struct lamp_api_cfg {
     lamp_auth *auth;
     lamp_events *events;
     lamp_commands *commands;
+    lamp_probes *probes;       /* NULL: nothing is looked up or probed */
     lamp_pending *pending;     /* who waits to be let in */
     const uint8_t *server_key; /* the public one that sensors must find, 32 bytes */
 };

@@ -54,7 +54,8 @@ lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_ap
 /* Of the catalogue. */
 lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,
     lamp_api_get_pool_history, lamp_api_get_pool_entries, lamp_api_add_pool_entry,
-    lamp_api_change_pool_entry, lamp_api_delete_pool_entry, lamp_api_get_lookup;
+    lamp_api_change_pool_entry, lamp_api_delete_pool_entry, lamp_api_get_lookup,
+    lamp_api_switch_catalogue, lamp_api_add_probe, lamp_api_get_probe;
 
 lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge, lamp_api_get_own, lamp_api_add_own,
     lamp_api_remove_own, lamp_api_get_policies, lamp_api_get_dry_run, lamp_api_add_policy,

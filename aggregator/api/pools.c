@@ -432,6 +432,29 @@ void lamp_api_delete_pool_entry(void *app, const struct lamp_request *req, struc
 
 /* ---- the whole ---- */
 
+static void write_rounds(struct lamp_json *j, lamp_probes *probes)
+{
+    struct lamp_probes_status s = { .offline = true };
+    if (probes)
+        s = lamp_probes_status(probes);
+    lamp_json_object(j, "resolve");
+    lamp_json_bool(j, "on", s.resolving);
+    lamp_json_uint(j, "names", s.names_asked);
+    lamp_json_uint(j, "failed", s.names_failed);
+    lamp_json_end(j);
+    lamp_json_object(j, "probe");
+    lamp_json_bool(j, "on", s.probing);
+    lamp_json_uint(j, "probes", s.probes);
+    lamp_json_uint(j, "connections", s.connections);
+    lamp_json_uint(j, "refused", s.refused);
+    lamp_json_uint(j, "too_soon", s.too_soon);
+    lamp_json_uint(j, "crowded", s.crowded);
+    lamp_json_uint(j, "waiting", s.waiting);
+    lamp_json_end(j);
+    lamp_json_bool(j, "offline", s.offline);
+    lamp_json_uint(j, "dropped", s.dropped);
+}
+
 static void write_catalogue(lamp_api *api, const struct lamp_request *req, struct lamp_reply *reply)
 {
     struct lamp_pool_totals t;
@@ -455,6 +478,7 @@ static void write_catalogue(lamp_api *api, const struct lamp_request *req, struc
     lamp_json_uint(j, "listen", t.listen);
     lamp_json_uint(j, "down", t.down);
     lamp_json_uint(j, "refused", t.refused);
+    write_rounds(j, api->cfg.probes);
     lamp_json_end(j);
 }
 
@@ -462,4 +486,91 @@ void lamp_api_get_catalogue(void *app, const struct lamp_request *req, struct la
 {
     (void)req;
     write_catalogue(app, req, reply);
+}
+
+static bool switch_one(lamp_api *api, const struct lamp_request *req, struct lamp_reply *reply,
+                       const char *name, enum lamp_pool_switch which)
+{
+    const json_t *v = json_object_get(req->body, name);
+    struct lamp_command c = lamp_api_command(req, LAMP_CMD_SWITCH);
+    struct lamp_command_result r;
+    if (!v)
+        return true;
+    if (!json_is_boolean(v)) {
+        lamp_reply_error(reply, 400, "invalid", name, "This must be true or false.");
+        return false;
+    }
+    c.pool_switch = which;
+    c.approve = json_is_true(v);
+    return lamp_api_run(api, req, &c, reply, &r);
+}
+
+void lamp_api_switch_catalogue(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    static const char *const names[] = { "resolve", "probe" };
+    lamp_api *api = app;
+    struct lamp_body b = { req->body, reply, false };
+    lamp_body_known(&b, names, ARRAY_LEN(names));
+    if (b.failed || !switch_one(api, req, reply, "resolve", LAMP_POOL_RESOLVE) ||
+        !switch_one(api, req, reply, "probe", LAMP_POOL_PROBE))
+        return;
+    write_catalogue(api, req, reply);
+}
+
+/* ---- probes on demand ---- */
+
+static void write_order(struct lamp_json *j, const struct lamp_probe_order *o)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_int(j, "id", o->id);
+    lamp_json_bool(j, "done", o->done);
+    lamp_json_str(j, "host", o->host);
+    if (o->port)
+        lamp_json_uint(j, "port", o->port);
+    else
+        lamp_json_null(j, "port");
+    lamp_json_str(j, "error", o->error);
+    lamp_json_array(j, "results");
+    for (size_t i = 0; i < o->n; i++)
+        lamp_api_json_pool_endpoint(j, NULL, &o->results[i]);
+    lamp_json_end(j);
+    lamp_json_end(j);
+}
+
+void lamp_api_add_probe(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    static const char *const names[] = { "host", "port", "pool" };
+    lamp_api *api = app;
+    struct lamp_body b = { req->body, reply, false };
+    struct lamp_probe_order o = { .id = 0 };
+    lamp_body_known(&b, names, ARRAY_LEN(names));
+    o.pool_id = lamp_body_int(&b, "pool", 1, INT64_MAX, 0);
+    take_text(&b, "host", o.pool_id == 0, o.host, sizeof(o.host));
+    o.port = (uint16_t)lamp_body_int(&b, "port", 1, 65535, 0);
+    if (!b.failed && o.pool_id == 0 && (!*o.host || o.port == 0)) {
+        lamp_reply_error(reply, 400, "invalid", o.port ? "host" : "port",
+                         "A host and a port are needed, or a pool.");
+        return;
+    }
+    if (b.failed)
+        return;
+    if (!api->cfg.probes || lamp_probes_order(api->cfg.probes, &o, &o.id)) {
+        reply->retry_after_s = 5;
+        lamp_reply_error(reply, 503, "unavailable", NULL,
+                         "Too many probes are waiting: try again.");
+        return;
+    }
+    write_order(&reply->json, &o);
+    reply->status = 202;
+}
+
+void lamp_api_get_probe(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    const lamp_api *api = app;
+    struct lamp_probe_order o;
+    if (!api->cfg.probes || lamp_probes_get(api->cfg.probes, req->id, &o))
+        lamp_reply_error(reply, 404, "not_found", NULL,
+                         "No probe has this number, or it was too long ago.");
+    else
+        write_order(&reply->json, &o);
 }

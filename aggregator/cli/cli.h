@@ -27,9 +27,9 @@ enum { LAMP_CLI_SITES = 32 };
 struct options {
     const char *url, *token_file;
     bool json, host, verify;
-    int64_t port, ttl_s;               /* 0: not given */
-    const char *site, *reason, *name, *at;  /* site: the last one given */
-    const char *sites[LAMP_CLI_SITES]; /* every one given */
+    int64_t port, ttl_s;                   /* 0: not given */
+    const char *site, *reason, *name, *at; /* site: the last one given */
+    const char *sites[LAMP_CLI_SITES];     /* every one given */
     size_t n_sites;
     const char *role, *password_file;
     unsigned given; /* bits of enum lamp_cli_option */

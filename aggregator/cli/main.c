@@ -69,6 +69,9 @@ static void print_help(void)
         "  pools edit ENTRY FIELD=VALUE...\n"
         "  pools delete ENTRY  or mute what came with the program\n"
         "  pools undo ENTRY    takes back its last change\n"
+        "  probe HOST:PORT     ask a server now whether it is a pool; POOL-ID: look that up again\n"
+        "  catalogue [resolve|probe on|off]\n"
+        "                      the catalogue in figures; turns looking up and probing on or off\n"
         "  pools export        all entries as CSV, or with --json as lines of JSON\n"
         "  pools import FILE   entries from such a file (.csv, else JSON)\n"
         "  blocks              blocks and their state at the sensors\n"
@@ -265,6 +268,17 @@ static int run_lookup(lamp_client *c, const struct options *o, char **args, int 
     }
     const int result = n_addresses ? run_places(c, o, addresses, n_addresses) : EXIT_GOOD;
     return result ? result : lamp_cli_lookup(c, o->json, o->at, args, n);
+}
+
+static int run_probe(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)n;
+    return lamp_cli_probe(c, o->json, args[0]);
+}
+
+static int run_catalogue(lamp_client *c, const struct options *o, char **args, int n)
+{
+    return lamp_cli_catalogue(c, o->json, args, n);
 }
 
 static int run_pools(lamp_client *c, const struct options *o, char **args, int n)
@@ -726,6 +740,8 @@ static const struct command commands[] = {
     { "traffic", 0, 0, 0, run_traffic },
     { "lookup", 1, LOOKUPS, TAKES_AT, run_lookup },
     { "pools", 0, LOOKUPS, 0, run_pools },
+    { "probe", 1, 1, 0, run_probe },
+    { "catalogue", 0, 2, 0, run_catalogue },
     { "blocks", 0, 0, 0, run_blocks },
     { "block", 1, 1, TAKES_PORT | TAKES_SITE | TAKES_REASON | TAKES_TTL | TAKES_HOST, run_block },
     { "unblock", 1, 1, 0, run_unblock },

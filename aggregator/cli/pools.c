@@ -5,6 +5,7 @@
 #include "common/text.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -13,6 +14,7 @@ enum {
     CHUNK = 250, /* entries of an import in one call; the API takes 500 of 64 KiB */
     CELL = 256,
     PATH = 1024,
+    LAMP_HOST = 254,
 };
 
 static const char *const fields[] = {
@@ -473,5 +475,98 @@ int lamp_cli_lookup(lamp_client *c, bool json, const char *at, char **args, int 
             show_lookup(answer);
         json_decref(answer);
     }
+    return GOOD;
+}
+
+/* ---- probing ---- */
+
+static int show_probe(const json_t *o, bool json)
+{
+    char a[CELL], b[CELL], d[CELL], e[CELL];
+    size_t i;
+    json_t *v;
+    const char *error = json_string_value(json_object_get(o, "error"));
+    if (json)
+        print_line(o);
+    else if (error)
+        fprintf(stderr, "davylamp: %s\n", cell(o, "error", a));
+    json_array_foreach(json_object_get(o, "results"), i, v) if (!json)
+        printf("%s port %s: %s, %s\n", cell(v, "address", a), cell(v, "port", b),
+               cell(v, "state", d), cell(v, "reason", e));
+    return error ? FAILED : GOOD;
+}
+
+/* Takes body. */
+static int run_probe(lamp_client *c, bool json, json_t *body)
+{
+    enum { AGAIN_MS = 200, TIMES = 300 };
+    char path[64];
+    json_t *answer = NULL;
+    const int err = lamp_client_call(c, "POST", "/probes", body, &answer);
+    json_decref(body);
+    if (err)
+        return FAILED;
+    snprintf(path, sizeof(path), "/probes/%lld",
+             (long long)json_integer_value(json_object_get(answer, "id")));
+    for (int i = 0; i < TIMES && !json_is_true(json_object_get(answer, "done")); i++) {
+        poll(NULL, 0, AGAIN_MS);
+        json_decref(answer);
+        answer = NULL;
+        if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
+            return FAILED;
+    }
+    const int result = show_probe(answer, json);
+    json_decref(answer);
+    return result;
+}
+
+int lamp_cli_probe(lamp_client *c, bool json, const char *what)
+{
+    char host[LAMP_HOST];
+    int64_t number;
+    if (lamp_text_int(what, 1, INT64_MAX, &number) == LAMP_OK)
+        return run_probe(c, json, json_pack("{s:I}", "pool", (json_int_t)number));
+    const char *colon = strrchr(what, ':');
+    const char *from = what + (*what == '[');
+    size_t len = colon ? (size_t)(colon - from) : 0;
+    if (len > 0 && from[len - 1] == ']')
+        len--;
+    if (!colon || len == 0 || len >= sizeof(host) ||
+        lamp_text_int(colon + 1, 1, 65535, &number) != LAMP_OK)
+        return usage("probe needs HOST:PORT, or the number of a pool");
+    snprintf(host, sizeof(host), "%.*s", (int)len, from);
+    json_t *body = json_pack("{s:s, s:I}", "host", host, "port", (json_int_t)number);
+    return body ? run_probe(c, json, body) : usage("HOST is not UTF-8");
+}
+
+int lamp_cli_catalogue(lamp_client *c, bool json, char **args, int n)
+{
+    json_t *answer = NULL, *body = NULL;
+    if (n == 2 && (streq(args[0], "resolve") || streq(args[0], "probe")) &&
+        (streq(args[1], "on") || streq(args[1], "off")))
+        body = json_pack("{s:b}", args[0], streq(args[1], "on"));
+    else if (n != 0)
+        return usage("catalogue takes nothing, or resolve or probe and on or off");
+    const int err = lamp_client_call(c, body ? "PATCH" : "GET", "/catalogue", body, &answer);
+    json_decref(body);
+    if (err)
+        return FAILED;
+    if (json)
+        print_line(answer);
+    else if (n == 2)
+        printf("%s is turned %s\n", args[0], args[1]);
+    else
+        printf(
+            "pools %lld, servers %lld, entries %lld; endpoints up %lld, listen %lld, down %lld\n"
+            "resolve %s, probe %s\n",
+            json_integer_value(json_object_get(answer, "pools")),
+            json_integer_value(json_object_get(answer, "servers")),
+            json_integer_value(json_object_get(answer, "entries")),
+            json_integer_value(json_object_get(answer, "up")),
+            json_integer_value(json_object_get(answer, "listen")),
+            json_integer_value(json_object_get(answer, "down")),
+            json_is_true(json_object_get(json_object_get(answer, "resolve"), "on")) ? "on" : "off",
+            json_is_true(json_object_get(json_object_get(answer, "probe"), "on")) ? "on" : "off");
+    json_decref(answer);
     return GOOD;
 }

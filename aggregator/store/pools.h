@@ -301,7 +301,8 @@ struct lamp_pool_target {
     uint16_t port;
     const char *fqdn, *protocol, *pool, *coin, *cname;
     enum lamp_pool_tls tls;
-    bool legacy;               /* all entries there are */
+    bool legacy; /* all entries there are */
+    int64_t pool_id;
     uint32_t pools;            /* whose names lead to the address */
     uint64_t probed_us, up_us; /* 0: never */
 };

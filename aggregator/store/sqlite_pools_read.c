@@ -493,8 +493,8 @@ int lamp_sqlite_op_pool_targets(lamp_store *s, uint64_t from_us, lamp_pool_targe
         " coalesce(ep.probed_us, 0), coalesce(ep.up_us, 0), max(p.name),"
         " CASE WHEN min(e.coin) = max(e.coin) THEN max(e.coin) ELSE '' END,"
         " max(s.cname), min(e.legacy), (SELECT count(DISTINCT t.pool) FROM pool_address"
-        " b JOIN pool_server t ON t.id = b.server WHERE b.addr = a.addr)" BY_ADDRESS MATCH_ENDPOINT
-        " WHERE e.active AND e.port <> 0 AND a.last_us >= ?1"
+        " b JOIN pool_server t ON t.id = b.server WHERE b.addr = a.addr), max(p.id)" BY_ADDRESS
+            MATCH_ENDPOINT " WHERE e.active AND e.port <> 0 AND a.last_us >= ?1"
         " GROUP BY a.addr, e.port ORDER BY coalesce(ep.probed_us, 0), a.addr, e.port",
         lamp_uint(from_us));
     int got;
@@ -510,7 +510,8 @@ int lamp_sqlite_op_pool_targets(lamp_store *s, uint64_t from_us, lamp_pool_targe
                                             .coin = lamp_col_str(st, 8),
                                             .cname = lamp_col_str(st, 9),
                                             .legacy = sqlite3_column_int(st, 10) != 0,
-                                            .pools = (uint32_t)sqlite3_column_int64(st, 11) };
+                                            .pools = (uint32_t)sqlite3_column_int64(st, 11),
+                                            .pool_id = sqlite3_column_int64(st, 12) };
         if (!fn(&t, arg))
             break;
     }

@@ -77,3 +77,17 @@ int lamp_poolbook_command(lamp_store *store, const struct lamp_command *c, uint6
                                                                     : "resolving of pools",
                                   "", now_us);
 }
+
+int lamp_poolbook_finding(lamp_store *store, const struct lamp_finding *f, bool *out_changed)
+{
+    bool changed = false;
+    const int err = f->kind == LAMP_FINDING_RESOLVED
+                        ? lamp_store_pool_resolved(store, &f->resolved, f->at_us, &changed)
+                        : lamp_store_pool_probed(store, &f->probed, &changed);
+    /* A server that is there no more, or a full table, which is counted, is no error of the writer's. */
+    if (err && err != LAMP_ENOENT && err != LAMP_EFULL)
+        return err;
+    if (f->kind == LAMP_FINDING_RESOLVED)
+        *out_changed |= changed;
+    return LAMP_OK;
+}

@@ -4,6 +4,11 @@
 #pragma once
 
 #include "aggregator/handover/command.h"
+#include "aggregator/handover/findings.h"
+
+/* What the catalogue's thread found. *out_changed: the watch list is no longer what it was. LAMP_ESTORE. */
+LAMP_CHECK int lamp_poolbook_finding(lamp_store *store, const struct lamp_finding *f,
+                                     bool *out_changed);
 
 /* A command LAMP_CMD_POOLS or LAMP_CMD_SWITCH. One edit alone fails as lamp_store_pool_edit() says; of
  * several each bad one is counted and left out. LAMP_ESTORE. */

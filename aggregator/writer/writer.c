@@ -669,6 +669,24 @@ static int take_letters(lamp_writer *w)
     return err;
 }
 
+/* Takes what the catalogue's thread found. */
+static int take_findings(lamp_writer *w)
+{
+    struct lamp_finding f;
+    bool changed = false;
+    int err = LAMP_OK;
+    for (unsigned n = 0; w->cfg.findings && n < GROUP_MAX && err == LAMP_OK; n++) {
+        if (lamp_findings_take(w->cfg.findings, &f) != LAMP_OK)
+            break;
+        err = begin(w);
+        if (err == LAMP_OK)
+            err = lamp_poolbook_finding(w->store, &f, &changed);
+    }
+    if (changed && w->watch_us == 0)
+        w->watch_us = lamp_clock_mono_us();
+    return err;
+}
+
 /* How long from now until due, at most a minute, in case the clock was set. */
 static uint64_t left_us(uint64_t due_us, uint64_t now_us)
 {
@@ -704,6 +722,7 @@ static void *run(void *arg)
             { w->stop_fd, POLLIN, 0 },
             { lamp_mailbox_fd(w->cfg.inbox), POLLIN, 0 },
             { lamp_commands_fd(w->cfg.commands), POLLIN, 0 },
+            { w->cfg.findings ? lamp_findings_fd(w->cfg.findings) : -1, POLLIN, 0 },
         };
         (void)poll(fds, ARRAY_LEN(fds), stopping ? 0 : wait_ms(w));
         stopping |= fds[0].revents != 0;
@@ -713,6 +732,8 @@ static void *run(void *arg)
         int err = take_commands(w);
         if (err == LAMP_OK)
             err = take_letters(w);
+        if (err == LAMP_OK)
+            err = take_findings(w);
         finish(w, err);
         if (!stopping && !atomic_load(&w->failed))
             lamp_upkeep_run(&w->upkeep, w->store, w->letters > 0, lamp_clock_real_us(),

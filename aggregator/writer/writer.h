@@ -9,6 +9,7 @@
 #include "aggregator/allow.h"
 #include "aggregator/handover/command.h"
 #include "aggregator/handover/events.h"
+#include "aggregator/handover/findings.h"
 #include "aggregator/handover/mailbox.h"
 #include "aggregator/policy/rigs.h"
 #include "aggregator/writer/keyring.h"
@@ -25,6 +26,7 @@ struct lamp_writer_cfg {
     lamp_mailbox *inbox, *outbox;
     lamp_commands *commands;
     lamp_events *events;
+    lamp_findings *findings;         /* NULL: nothing is looked up or probed */
     const struct lamp_prefix *never; /* our own addresses are among them */
     size_t n_never;
     uint32_t list_ttl_s;

@@ -39,6 +39,7 @@ web = "$LAMP_BIN/../web/dist";
 listen = { sensors = "tcp://127.0.0.1:5667"; http = "127.0.0.1:8080"; };
 geo = { files = ("$LAMP_RUN/geo/places.mmdb", "$LAMP_RUN/geo/asn.mmdb"); attribution = "Made up"; };
 names = { reverse = false; };
+pools = { resolve = false; };
 TEXT
 lamp_ns_add "$hq"
 start_aggregator

@@ -18,6 +18,7 @@ static struct {
     lamp_events *events;
     lamp_commands *commands;
     lamp_pending *pending;
+    lamp_probes *probes;
     lamp_cdn *cdn;
     lamp_api *api;
     pthread_t writer;
@@ -166,6 +167,7 @@ static int set_up(void **state)
     assert_int_equal(lamp_events_new(&t.events), LAMP_OK);
     assert_int_equal(lamp_commands_new(&t.commands), LAMP_OK);
     assert_int_equal(lamp_pending_new(&t.pending), LAMP_OK);
+    assert_int_equal(lamp_probes_new(&t.probes), LAMP_OK);
     assert_int_equal(lamp_cdn_load(LAMP_DATA, &t.cdn, why, sizeof(why)), LAMP_OK);
     const struct lamp_api_cfg cfg = { .listen = "127.0.0.1:0",
                                       .web_folder = "/nonexistent",
@@ -177,6 +179,7 @@ static int set_up(void **state)
                                       .events = t.events,
                                       .commands = t.commands,
                                       .pending = t.pending,
+                                      .probes = t.probes,
                                       .server_key = server_key };
     if (lamp_api_start(&cfg, &t.api, why))
         fail_msg("%s", why);
@@ -193,6 +196,7 @@ static int tear_down(void **state)
     lamp_auth_close(t.auth);
     lamp_commands_free(t.commands);
     lamp_pending_free(t.pending);
+    lamp_probes_free(t.probes);
     lamp_events_free(t.events);
     lamp_cdn_free(t.cdn);
     lamp_store_close(t.store);
@@ -321,6 +325,9 @@ static void test_changes(void **state)
         const char *method, *path, *body;
         long status;
     } bad[] = {
+        { "PATCH", "/catalogue", "{\"probe\":1}", 400 },
+        { "POST", "/probes", "{\"host\":\"a.example\"}", 400 },
+        { "GET", "/probes/77", NULL, 404 },
         { "POST", "/pool-entries", "{\"pool\":\"P\",\"fqdn\":\"no host\"}", 400 },
         { "POST", "/pool-entries", "{\"pool\":\"P\"}", 400 },
         { "POST", "/pool-entries", "{\"pool\":\"P\",\"fqdn\":\"a.b\",\"port\":0}", 400 },
@@ -356,11 +363,38 @@ static void test_import(void **state)
     json_decref(a);
 }
 
+/* The switches are noted for the thread that looks at them; an order waits for it. */
+static void test_probes(void **state)
+{
+    (void)state;
+    struct lamp_pool_totals totals;
+    struct lamp_probe_order o;
+    json_decref(call("PATCH", "/catalogue", "{\"probe\":true,\"resolve\":false}", 200));
+    ok(t.store, lamp_store_pool_totals(t.store, &totals));
+    assert_true(totals.has_probe && totals.probe && totals.has_resolve && !totals.resolve);
+    json_t *a = call("POST", "/probes", "{\"host\":\"203.0.113.7\",\"port\":3333}", 202);
+    const json_int_t id = json_integer_value(json_object_get(a, "id"));
+    assert_true(json_is_false(json_object_get(a, "done")));
+    json_decref(a);
+    assert_int_equal(lamp_probes_take(t.probes, &o), LAMP_OK);
+    assert_string_equal(o.host, "203.0.113.7");
+    o.done = true;
+    o.n = 1;
+    o.results[0] = (struct lamp_pool_endpoint){ .state = LAMP_POOL_LISTEN, .port = 3333 };
+    lamp_probes_answer(t.probes, &o);
+    char path[64];
+    snprintf(path, sizeof(path), "/probes/%lld", (long long)id);
+    a = call("GET", path, NULL, 200);
+    assert_string_equal(str(json_array_get(json_object_get(a, "results"), 0), "state"), "listen");
+    json_decref(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lookup),  cmocka_unit_test(test_port),   cmocka_unit_test(test_pool),
-        cmocka_unit_test(test_changes), cmocka_unit_test(test_import),
+        cmocka_unit_test(test_lookup), cmocka_unit_test(test_port),
+        cmocka_unit_test(test_pool),   cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_import), cmocka_unit_test(test_probes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
