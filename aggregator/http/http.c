@@ -10,6 +10,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
@@ -168,15 +169,39 @@ static enum MHD_Result send_response(struct MHD_Connection *conn, unsigned statu
     return ok;
 }
 
+static const char *header(struct MHD_Connection *conn, const char *name)
+{
+    return MHD_lookup_connection_value(conn, MHD_HEADER_KIND, name);
+}
+
+/* The tag of an answer (RFC 9110 section 8.8.3): a digest of its text. */
+static void tag_of(const char *text, size_t len, char out[40])
+{
+    uint8_t digest[16];
+    char hex[2 * sizeof(digest) + 1];
+    crypto_generichash(digest, sizeof(digest), (const uint8_t *)text, len, NULL, 0);
+    snprintf(out, 40, "\"%s\"", lamp_hex_encode(digest, sizeof(digest), hex));
+}
+
 static enum MHD_Result send_reply(struct MHD_Connection *conn, struct lamp_reply *reply,
                                   const char *allow)
 {
+    char tag[40] = "";
     struct MHD_Response *r = reply->stream;
     if (!r) {
         if (lamp_json_error(&reply->json) != LAMP_OK)
             lamp_reply_error(reply, 500, "internal", NULL, "The answer is too long to be sent.");
         size_t len = 0;
         char *text = reply->status == 204 ? NULL : lamp_json_take(&reply->json, &len);
+        if (text && reply->status == 200 && reply->tagged) {
+            tag_of(text, len, tag);
+            const char *known = header(conn, "If-None-Match");
+            if (known && strstr(known, tag)) {
+                free(text);
+                text = NULL;
+                reply->status = 304;
+            }
+        }
         if (text)
             r = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
         else
@@ -192,16 +217,12 @@ static enum MHD_Result send_reply(struct MHD_Connection *conn, struct lamp_reply
     if (reply->retry_after_s)
         snprintf(seconds, sizeof(seconds), "%u", reply->retry_after_s);
     add_header(r, "Cache-Control", "no-store");
+    add_header(r, "ETag", tag);
     add_header(r, "Set-Cookie", reply->cookie);
     add_header(r, "Retry-After", seconds);
     add_header(r, "Allow", allow);
     add_header(r, "WWW-Authenticate", reply->status == 401 ? "Bearer realm=\"davylamp\"" : NULL);
     return send_response(conn, reply->status, r);
-}
-
-static const char *header(struct MHD_Connection *conn, const char *name)
-{
-    return MHD_lookup_connection_value(conn, MHD_HEADER_KIND, name);
 }
 
 static enum MHD_Result send_file(const lamp_http *h, struct MHD_Connection *conn, const char *path)
@@ -460,6 +481,7 @@ static enum MHD_Result answer(lamp_http *h, struct MHD_Connection *conn, const c
     lamp_json_init(&reply.json, JSON_MAX);
     address_of(conn, &req.from);
     if (req.route) {
+        reply.tagged = reads;
         dispatch(h, &req, x, &reply);
     } else if (*allow || !is_api) {
         if (!is_api)

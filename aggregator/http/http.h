@@ -42,6 +42,7 @@ struct lamp_reply {
     char cookie[160];            /* Set-Cookie; "" none */
     unsigned retry_after_s;      /* 0: not said */
     struct MHD_Response *stream; /* taken; instead of json */
+    bool tagged;                 /* a 200 gets an ETag, or is 304 to whoever has it already */
 };
 
 typedef void lamp_route_fn(void *app, const struct lamp_request *req, struct lamp_reply *reply);

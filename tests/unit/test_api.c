@@ -798,6 +798,34 @@ static void test_store_errors_are_told(void **state)
     fake_store_break(false);
 }
 
+/* What did not change is not sent again; what did is, and errors and changes have no tag. */
+static void test_tags(void **state)
+{
+    (void)state;
+    struct answer a;
+    char headers[400], tag[64];
+    call("GET", "/api/v1/miners?limit=1", NULL, NULL, &a);
+    const char *at = strcasestr(a.head, "ETag: ");
+    assert_non_null(at);
+    snprintf(tag, sizeof(tag), "%.*s", (int)strcspn(at + 6, "\r"), at + 6);
+    done(&a);
+    snprintf(headers, sizeof(headers), "Authorization: Bearer %s|If-None-Match: \"x\", %s", t.token,
+             tag);
+    call("GET", "/api/v1/miners?limit=1", headers, NULL, &a);
+    assert_int_equal(a.status, 304);
+    assert_int_equal(a.body_len, 0);
+    assert_true(has_header(&a, tag));
+    done(&a);
+    call("GET", "/api/v1/miners?limit=2", headers, NULL, &a);
+    assert_int_equal(a.status, 200);
+    assert_false(has_header(&a, tag));
+    done(&a);
+    call("GET", "/api/v1/miners/77", NULL, NULL, &a);
+    assert_int_equal(a.status, 404);
+    assert_false(has_header(&a, "ETag"));
+    done(&a);
+}
+
 /* ---- the command line program ---- */
 
 /* Runs davylamp with arguments; returns its exit status and what it said on both outputs. */
@@ -1245,6 +1273,7 @@ int main(void)
         cmocka_unit_test(test_streams_are_capped),
         cmocka_unit_test(test_login_errors),
         cmocka_unit_test(test_store_errors_are_told),
+        cmocka_unit_test(test_tags),
         cmocka_unit_test(test_smuggling_is_refused),
         cmocka_unit_test(test_events_arrive),
         cmocka_unit_test(test_status_is_throttled),
