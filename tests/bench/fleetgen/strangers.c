@@ -114,9 +114,11 @@ int fleet_strangers(const struct fleet_cfg *cfg, struct fleet_counts *counts)
 {
     struct sockaddr_in at;
     const size_t n = cfg->sensors;
-    struct stranger *v = calloc(n + 1, sizeof(*v));
-    struct pollfd *p = calloc(n + 1, sizeof(*p));
+    static struct stranger *v; /* for as long as the process lives */
+    static struct pollfd *p;
     void *context = zmq_ctx_new();
+    v = calloc(n + 1, sizeof(*v));
+    p = calloc(n + 1, sizeof(*p));
     if (!v || !p || !context || zmq_ctx_set(context, ZMQ_MAX_SOCKETS, 65535) != 0)
         return 1;
     if (!address_of(cfg->endpoint, &at)) {
