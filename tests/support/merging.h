@@ -20,6 +20,7 @@ struct merging {
     lamp_touched *touched;
     lamp_alarms *alarms;
     lamp_rigs *rigs;
+    lamp_rules *rules;
     lamp_guard *guard;
     struct lamp_answers answers;
     struct lamp_keys keys;
@@ -33,6 +34,11 @@ static inline void merging_blocks(const char *site, void *arg)
     (void)site, (void)arg;
 }
 
+static inline void merging_blocked(int64_t block_id, void *arg)
+{
+    (void)block_id, (void)arg;
+}
+
 static inline int merging_never(void *arg, const char *site, uint64_t now_us, struct lamp_set *out)
 {
     const struct lamp_set_entry e = { .action = LAMP_SET_ADD, .prefix = { { { 0xfd, 7 } }, 32 } };
@@ -43,6 +49,7 @@ static inline int merging_never(void *arg, const char *site, uint64_t now_us, st
 static inline void merging_close_lists(struct merging *g)
 {
     g->guard = lamp_guard_free(g->guard);
+    g->rules = lamp_rules_free(g->rules);
     g->rigs = lamp_rigs_free(g->rigs);
     g->alarms = lamp_alarms_free(g->alarms);
     g->sets = lamp_sets_close(g->sets);
@@ -99,7 +106,9 @@ static inline void merging_open_lists(struct merging *g)
                                         .silence_us = 600 * UINT64_C(1000000),
                                         .drop = 0.3 };
     ok(g->store, lamp_rigs_new(&rigs, &g->rigs));
-    const struct lamp_guard_cfg guard = { .store = g->store, .alarms = g->alarms, .rigs = g->rigs };
+    const struct lamp_rules_cfg rules = { g->store, g->alarms, g->blocks, merging_blocked, NULL };
+    ok(g->store, lamp_rules_new(&rules, &g->rules));
+    const struct lamp_guard_cfg guard = { g->store, g->alarms, .rigs = g->rigs, .rules = g->rules };
     ok(g->store, lamp_guard_new(&guard, &g->guard));
     const struct lamp_sets_cfg sets = {
         .store = g->store,
