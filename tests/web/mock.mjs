@@ -192,9 +192,64 @@ function address(ip, asked) {
   };
 }
 
+/* A pool with a past; its words are anybody's. */
+function poolWorld() {
+  const entry = (id, fqdn, port, coin) => ({
+    id, pool_id: 1, server_id: 1, pool: 'Pool One', fqdn, port, coin, algorithm: 'randomx', protocol: 'cryptonote',
+    tls: 'no', kind: 'pool-endpoint', source: HOSTILE.markup, legacy: false, installed: true, edited: false, active: true,
+    created: now() - 9e5, changed: now() - 9e5, changed_by: 'installed', can_undo: false,
+  });
+  const endpoint = {
+    id: 1, address: '203.0.113.7', port: 3333, state: 'up', since: now() - 9000, probed: now() - 600, up: now() - 600,
+    reason: 'it answered a cryptonote request', family: 'cryptonote', tls: false, banner: HOSTILE.markup,
+    certificate: null, difficulty: 10000, latency_ms: 12.5,
+  };
+  return {
+    entries: [entry(1, 'eu.one.example', 3333, 'XMR'), entry(2, 'eu.one.example', 443, null)],
+    endpoint,
+    pool: { id: 1, name: 'Pool One', coins: ['XMR', HOSTILE.bidi], servers: 1, addresses: 1, entries: 2, muted: 0, up: 1, listen: 0, down: 0, changed: now() - 9e5 },
+    catalogue: {
+      pools: 1, servers: 1, addresses: 1, entries: 2, muted: 0, endpoints: 1, up: 1, listen: 0, down: 0, refused: 0,
+      resolve: { on: true, names: 1, failed: 0 },
+      probe: { on: false, probes: 1, connections: 1, refused: 0, too_soon: 0, crowded: 0, waiting: 0 }, offline: false, dropped: 0,
+    },
+  };
+}
+
+function poolDetail(p) {
+  return {
+    pool: p.pool, entries: p.entries, endpoints: [p.endpoint],
+    servers: [{ id: 1, fqdn: 'eu.one.example', cname: 'edge.example.net', error: null, resolved: now() - 900, addresses: [
+      { address: '203.0.113.7', first: now() - 8e5, last: now() - 900, pools: 1, weak: null },
+      { address: '203.0.113.8', first: now() - 8e5, last: now() - 7e5, pools: 3, weak: 'the names of 3 pools lead to it' }] }],
+  };
+}
+
+const poolHistory = () => ({
+  from: now() - 30 * 86400,
+  endpoints: [{ endpoint_id: 1, changes: [
+    { at: now() - 40 * 86400, state: 'up', reason: 'it answered' },
+    { at: now() - 9 * 86400, state: 'down', reason: 'no connection: refused' },
+    { at: now() - 9000, state: 'up', reason: 'it answered' }] }],
+  versions: [{ entry_id: 1, no: 1, at: now() - 9e5, actor: 'installed', action: 'install', fqdn: 'eu.one.example', port: 3333, coin: 'XMR', algorithm: null, protocol: null, tls: 'no', active: true }],
+});
+
+function lookup(p, q) {
+  const known = q.startsWith('203.0.113.7') || q === 'eu.one.example';
+  return {
+    query: q, kind: q.includes(':') ? 'endpoint' : 'name', at: now(), endpoints: [], then: null, port_pools: [], total: known ? 1 : 0,
+    answer: known ? 'yes' : 'unknown',
+    summary: known ? 'It is a server of Pool One (XMR): eu.one.example.' : 'The catalogue does not know it. That is no proof that it is no mining service.',
+    matches: known ? [{ how: 'name', answer: 'yes', entry: p.entries[0], listed: true, listed_from: now() - 9e5,
+      address: { address: '203.0.113.7', first: now() - 8e5, last: now() - 900, pools: 1, weak: null },
+      endpoint: p.endpoint, then: { at: now() - 9000, state: 'up', reason: 'it answered' } }] : [],
+  };
+}
+
 /** Starts the server. `push` sends an event to every stream, `cut` ends the streams. */
 export async function startMock(dist, port = 0) {
   const w = world();
+  const pools = poolWorld();
   const streams = new Set();
   const lookups = new Map();
   const calls = [];
@@ -270,6 +325,24 @@ export async function startMock(dist, port = 0) {
     else if (what === 'GET /coins/series') send(response, 200, { points: coinPoints(Number(query.get('step'))) });
     else if (what === 'GET /traffic') send(response, 200, { traffic: [], total: { bytes: { out: 0, in: 0 }, packets: { out: 0, in: 0 }, flows: 0 } });
     else if (what === 'GET /geo') send(response, 200, GEO);
+    else if (what === 'GET /catalogue') send(response, 200, pools.catalogue);
+    else if (what === 'GET /pools') send(response, 200, { pools: [pools.pool], next: null });
+    else if (what === 'GET /pools/1') send(response, 200, poolDetail(pools));
+    else if (what === 'GET /pools/1/history') send(response, 200, poolHistory());
+    else if (what === 'GET /lookup') send(response, 200, lookup(pools, query.get('q')));
+    else if (what === 'POST /pool-entries') {
+      if (!/^[a-z0-9.-]+\.[a-z]+$/.test(body.fqdn)) refuse(response, 400, 'invalid', 'that is no host name of two labels or more, and no address');
+      else {
+        const added = { ...pools.entries[0], ...body, id: 9, installed: false, can_undo: true };
+        pools.entries.push(added);
+        send(response, 201, added);
+      }
+    } else if (path.startsWith('/pool-entries/')) {
+      const entry = pools.entries.find((e) => path.endsWith(`/${e.id}`));
+      entry.active = request.method !== 'DELETE';
+      entry.can_undo = true;
+      send(response, request.method === 'DELETE' ? 204 : 200, request.method === 'DELETE' ? null : entry);
+    }
     else if (what === 'GET /addresses') {
       send(response, 200, { addresses: query.get('ip').split(',').map((ip) => {
         lookups.set(ip, (lookups.get(ip) ?? 0) + 1);

@@ -14,6 +14,8 @@ const PAGES = [
   ['miner', '/miners/1', '10.1.0.1'],
   ['miner-hostile', '/miners/4', '10.1.0.13'],
   ['coins', '/coins', 'Coins and wallets'],
+  ['pools', '/pools?q=203.0.113.7:3333', 'Pools'],
+  ['pool', '/pools/1', 'Pool One'],
   ['blocks', '/blocks', 'Block list'],
   ['sensors', '/sensors', 'Sensors'],
 ];
@@ -192,6 +194,30 @@ async function blockForm({ page }) {
   await page.getByRole('dialog').getByText('never list').waitFor();
   await shot(page, 'block-detail', false);
   await page.keyboard.press('Escape');
+}
+
+async function pools({ page }) {
+  await page.goto(`${mock.url}/pools`);
+  await page.getByLabel('Address, name or port').fill('eu.one.example');
+  await page.keyboard.press('Enter');
+  await page.getByText('It is a server of Pool One').waitFor();
+  assert.equal(new URL(page.url()).searchParams.get('q'), 'eu.one.example');
+  await page.getByRole('link', { name: 'Pool One' }).first().click();
+  await page.getByRole('heading', { level: 1, name: 'Pool One' }).waitFor();
+  await page.getByRole('img', { name: /203\.0\.113\.7 port 3333: 3 changes/ }).waitFor();
+  await page.getByRole('button', { name: 'Delete eu.one.example port 3333' }).click();
+  await page.getByRole('button', { name: 'Undo the last change of eu.one.example port 3333' }).waitFor();
+  await page.locator('.badge', { hasText: 'Muted' }).waitFor();
+  await page.getByRole('button', { name: 'Undo the last change of eu.one.example port 3333' }).click();
+  await page.locator('.badge', { hasText: 'Muted' }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Add an entry…' }).click();
+  await page.getByLabel('Host name or address').fill('no host');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('that is no host name').waitFor();
+  await page.getByLabel('Host name or address').fill('new.one.example');
+  await page.getByRole('textbox', { name: 'Port' }).fill('4444');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('cell', { name: 'new.one.example', exact: true }).waitFor();
 }
 
 async function manyMiners({ page }) {
@@ -394,7 +420,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, manyMiners, reconnects, deadStream, oneStream, deafWorker,
+  minerArrives, blockByKeyboard, blockForm, pools, manyMiners, reconnects, deadStream, oneStream, deafWorker,
   killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;

@@ -4,6 +4,7 @@
 import type {
   Address, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Estimates, Gap, Geo, Miner,
   MinerDetail, NeverEntry, PendingKey, Sensor, SensorKey, Session, Site, Status, Timeline, TrafficRow,
+  Catalogue, Lookup, Pool, PoolDetail, PoolEntry, PoolEntryRequest, PoolHistory, Probe,
 } from './types';
 
 export class ApiError extends Error {
@@ -127,4 +128,20 @@ export const api = {
   reject: (id: number) => call<SensorKey>('POST', `/pending/${id}`, { action: 'reject' }),
   enroll: (site: string, name: string, ttl: number) =>
     call<Enrollment>('POST', '/enrollments', { site, ttl, ...(name ? { name } : {}) }),
+  catalogue: () => call<Catalogue>('GET', '/catalogue'),
+  switchCatalogue: (request: { resolve?: boolean; probe?: boolean }) =>
+    call<Catalogue>('PATCH', '/catalogue', request),
+  pools: () => call<{ pools: Pool[]; next: number | null }>('GET', '/pools?limit=1000'),
+  pool: (id: number) => call<PoolDetail>('GET', `/pools/${id}`),
+  poolHistory: (id: number, from: number) =>
+    call<PoolHistory>('GET', `/pools/${id}/history${query({ from })}`),
+  addPoolEntry: (request: PoolEntryRequest) => call<PoolEntry>('POST', '/pool-entries', request),
+  changePoolEntry: (id: number, request: PoolEntryRequest) =>
+    call<PoolEntry>('PATCH', `/pool-entries/${id}`, request),
+  undoPoolEntry: (id: number) => call<PoolEntry>('PATCH', `/pool-entries/${id}`, { undo: true }),
+  deletePoolEntry: (id: number) => call<void>('DELETE', `/pool-entries/${id}`),
+  lookup: (q: string, at?: number) => call<Lookup>('GET', `/lookup${query({ q, at })}`),
+  addProbe: (request: { host: string; port: number } | { pool: number }) =>
+    call<Probe>('POST', '/probes', request),
+  probe: (id: number) => call<Probe>('GET', `/probes/${id}`),
 };
