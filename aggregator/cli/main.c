@@ -804,8 +804,7 @@ static int read_options(int argc, char **argv, struct options *o)
                  { OPT_REASON, TAKES_REASON }, { OPT_TTL, TAKES_TTL },
                  { OPT_HOST, TAKES_HOST },     { OPT_NAME, TAKES_NAME },
                  { OPT_ROLE, TAKES_ROLE },     { OPT_PASSWORD_FILE, TAKES_PASSWORD },
-                 { OPT_VERIFY, TAKES_VERIFY },
-                 { OPT_AT, TAKES_AT } };
+                 { OPT_VERIFY, TAKES_VERIFY }, { OPT_AT, TAKES_AT } };
     int c;
     while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
         for (size_t i = 0; i < ARRAY_LEN(bits); i++)
