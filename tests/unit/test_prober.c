@@ -18,9 +18,11 @@ enum { BIG = 1 << 16 };
 
 /* ---- servers ---- */
 
+enum manner { ONCE, ENDLESS, DRIP, GREET, HANG_UP, SECURE };
+
 struct server {
     const char *answer; /* to the first bytes; NULL: nothing */
-    enum { ONCE, ENDLESS, DRIP, GREET, HANG_UP, SECURE } manner;
+    enum manner manner;
     int fd;
     uint16_t port;
     pthread_t thread;
@@ -231,7 +233,7 @@ static void test_answers(void **state)
     (void)state;
     static const struct {
         const char *label, *protocol, *answer;
-        int manner;
+        enum manner manner;
         enum lamp_pool_state state;
         const char *family, *reason; /* part of it */
         double difficulty;
