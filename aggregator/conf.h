@@ -10,6 +10,7 @@ struct lamp_aggregator_conf {
     char *listen_enroll;  /* likewise; "" or "off" */
     char *listen_http;    /* address:port */
     bool http_plain_ok, http_behind_tls;
+    bool names_reverse, pools_resolve, pools_probe, approvals, sample_mode;
     char *state_dir;                  /* database, keys, token */
     char *sensors;                    /* keys to let in, lamp_sensors_file_read() */
     char *store_backend, *store_path; /* path "": state_dir/davylamp.db */
@@ -17,20 +18,16 @@ struct lamp_aggregator_conf {
     struct lamp_strlist geo_files;    /* .mmdb */
     char *geo_attribution;
     struct lamp_strlist places; /* of sites, lamp_site_place_parse() */
-    bool names_reverse;
-    char *names_servers; /* "": the system's */
-    char *catalogue;     /* folder of devices.csv */
-    bool pools_resolve, pools_probe;
-    int64_t pools_rate; /* connections a second */
+    char *names_servers;        /* "": the system's */
+    char *catalogue;            /* folder of devices.csv */
+    int64_t pools_rate;         /* connections a second */
     struct lamp_strlist pools_never;
     double price;                    /* of a kWh */
     struct lamp_strlist site_prices; /* "SITE=PRICE" */
-    bool sample_mode;
-    int64_t overlap_s;         /* of two keys of a sensor */
-    int64_t interval_s;        /* between summaries */
-    struct lamp_strlist never; /* prefixes */
+    int64_t overlap_s;               /* of two keys of a sensor */
+    int64_t interval_s;              /* between summaries */
+    struct lamp_strlist never;       /* prefixes */
     int64_t list_ttl_s;
-    bool approvals;
     int64_t no_shares_s, silent_s;                       /* a sensor raises an alert */
     double drops, disk_free, rejected, rate_drop;        /* percent */
     int64_t settle_minutes;                              /* rows stay as they came for so long */
