@@ -160,30 +160,40 @@ async function miner() {
   await region(`Block of ${blocks[0].target}`).waitFor({ state: 'detached' });
 }
 
+/* Longer than the captures, so that nothing falls out at the old end. */
+const SINCE_S = 6 * 3600;
+const since = () => Math.floor(Date.now() / 1000) - SINCE_S + 60;
+
 async function coins() {
-  /* Longer than the captures, so that nothing falls out at the old end. */
+  for (const by of ['site', 'host', 'pool', 'platform']) await eventually(() => coinsBy(by));
+  await eventually(coinSums);
+  const wallets = await api(`/coins?by=wallet&limit=1000&from=${since()}`);
+  assert.equal(await tableOf('Wallets').getAttribute('aria-rowcount'),
+    String(1 + wallets.coins.filter((r) => r.of !== null).length));
+  await tableOf('Wallets').getByText('foreign').first().waitFor();
+}
+
+/* Opened anew for each look: the page asks again only now and then. */
+async function coinsBy(by) {
   await open('/coins?range=6h', 'Coins and wallets');
-  const from = Math.floor(Date.now() / 1000) - 6 * 3600 + 60;
-  for (const by of ['site', 'host', 'pool', 'platform']) {
-    await page.getByRole('group', { name: 'Told apart by' }).getByRole('button', { name: by, exact: false }).click();
-    const { coins: rows } = await api(`/coins?by=${by}&from=${from}`);
-    const table = tableOf(`Coins by ${by}`);
-    await table.waitFor();
-    const largest = rows[0];
-    const row = table.getByRole('row').filter({ hasText: largest.of ?? 'none known' }).filter({ hasText: largest.coin ?? '–' }).first();
-    await row.waitFor();
-    close(await row.getByRole('cell').nth(by === 'host' ? 3 : 2).innerText(), largest.bytes.mining, `${largest.coin} by ${by}`);
-  }
-  const { coins: rows } = await api(`/coins?from=${from}`);
+  await page.getByRole('group', { name: 'Told apart by' }).getByRole('button', { name: by, exact: false }).click();
+  const table = tableOf(`Coins by ${by}`);
+  await table.waitFor();
+  const { coins: [largest] } = await api(`/coins?by=${by}&from=${since()}`);
+  const row = table.getByRole('row').filter({ hasText: largest.of ?? 'none known' }).filter({ hasText: largest.coin ?? '–' }).first();
+  await row.waitFor();
+  close(await row.getByRole('cell').nth(by === 'host' ? 3 : 2).innerText(), largest.bytes.mining, `${largest.coin} by ${by}`);
+}
+
+async function coinSums() {
+  await open('/coins?range=6h', 'Coins and wallets');
   const table = region('Coins').getByRole('table');
+  await table.getByRole('row').filter({ hasText: 'XMR' }).waitFor();
+  const { coins: rows } = await api(`/coins?from=${since()}`);
   for (const coin of ['XMR', 'BTC', 'ETC']) {
     const row = table.getByRole('row').filter({ hasText: coin });
     close(await row.getByRole('cell').first().innerText(), sum(rows.filter((r) => r.coin === coin), (r) => r.bytes.mining), coin);
   }
-  const wallets = await api(`/coins?by=wallet&limit=1000&from=${from}`);
-  assert.equal(await tableOf('Wallets').getAttribute('aria-rowcount'),
-    String(1 + wallets.coins.filter((r) => r.of !== null).length));
-  await tableOf('Wallets').getByText('foreign').first().waitFor();
 }
 
 async function minersTable() {
