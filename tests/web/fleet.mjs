@@ -277,6 +277,63 @@ async function blocks() {
   await history.getByRole('row').filter({ hasText: audit[0].action }).first().waitFor();
 }
 
+const navigation = page.getByRole('navigation', { name: 'Pages' });
+
+async function alerts() {
+  await open('/alerts', 'Alerts');
+  const table = tableOf('Alerts');
+  await eventually(async () => {
+    const { alerts: list, unacknowledged } = await api('/alerts?open=1&limit=1000');
+    assert.ok(list.length > 0);
+    assert.equal(await table.getAttribute('aria-rowcount'), String(1 + list.length));
+    assert.ok((await navigation.getByRole('link', { name: /^Alerts/ }).innerText()).endsWith(String(unacknowledged)));
+  });
+  await page.getByLabel('Kind').selectOption('miner-confirmed');
+  await page.waitForURL(/kind=miner-confirmed/);
+  const { alerts: list } = await api('/alerts?limit=1000');
+  const mine = list.find((a) => a.kind === 'miner-confirmed' && a.resolved === null && a.site === 'oslo');
+  await page.locator('main .pick select').selectOption('oslo');
+  await page.getByRole('button', { name: `Acknowledge: ${mine.text}`, exact: true }).click();
+  await table.getByRole('row').filter({ hasText: mine.text }).getByText('admin', { exact: true }).waitFor();
+  assert.equal((await api('/alerts?limit=1000')).alerts.find((a) => a.id === mine.id).acknowledged_by, 'admin');
+  await shot('alerts');
+  await table.getByRole('button', { name: mine.text, exact: true }).click();
+  await page.getByRole('dialog').getByRole('link', { name: 'Show the miner' }).click();
+  await page.waitForURL(new RegExp(`/miners/${mine.miner}`));
+}
+
+/* A policy in dry run notes the miners at work; nothing of it reaches the block list. */
+async function policies() {
+  await open('/policies', 'Policies');
+  await page.getByRole('button', { name: 'Add a policy…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('<b>all</b> of it');
+  await dialog.getByLabel('The server, at its port').check();
+  await dialog.getByRole('button', { name: 'Add in dry run' }).click();
+  const item = page.getByRole('listitem').filter({ hasText: '<b>all</b> of it' });
+  await item.getByRole('button', { name: 'Dry run', pressed: true }).waitFor();
+  const { policies: [policy] } = await api('/policies');
+  assert.deepEqual([policy.mode, policy.block, policy.lease], ['dry-run', 'server', 3600]);
+  const before = (await api('/blocks')).blocks.length;
+  await item.getByRole('button', { name: /^What it fits/ }).click();
+  await eventually(async () => {
+    const { hits } = await api(`/policies/${policy.id}/dry-run`);
+    assert.ok(hits.length > 0, 'a miner at work fits it');
+    assert.equal(await tableOf('What it fits').getAttribute('aria-rowcount'), String(1 + hits.length));
+    await tableOf('What it fits').getByText(hits[0].outcome, { exact: true }).first().waitFor({ timeout: 1000 });
+  });
+  assert.equal((await api('/blocks')).blocks.length, before);
+  await shot('policies');
+  await item.getByRole('button', { name: 'Off', exact: true }).click();
+  await item.getByRole('button', { name: 'Off', pressed: true }).waitFor();
+  assert.equal((await api('/policies')).policies[0].mode, 'off');
+  await item.getByRole('button', { name: /^Delete/ }).click();
+  await item.waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+  await item.getByRole('button', { name: 'Off', pressed: true }).waitFor();
+  assert.equal((await api('/policies')).policies[0].name, policy.name);
+}
+
 /** Every string is on some page, as text; none became an element or ran. */
 async function hostileText() {
   const { miners } = await api('/miners?site=hostile&limit=1000');
@@ -296,7 +353,7 @@ async function hostileText() {
   }
   const missing = [...said].filter((t) => !shown.has(t));
   assert.deepEqual(missing, [], 'every text is shown as it came');
-  for (const path of ['/', '/miners?q=h1', '/coins?range=6h', '/sensors', '/blocks']) {
+  for (const path of ['/', '/miners?q=h1', '/coins?range=6h', '/sensors', '/blocks', '/alerts', '/policies']) {
     await open(path, /./);
     assert.equal(await page.evaluate(() => document.documentElement.dataset.owned), undefined, path);
   }
@@ -309,7 +366,7 @@ const visible = (text) => text.replace(UNSEEN, (c) => `\\u${c.charCodeAt(0).toSt
 async function accessible() {
   const { miners } = await api('/miners?site=lima');
   await page.emulateMedia({ colorScheme: 'dark' });
-  for (const path of ['/', '/miners', `/miners/${miners[0].id}`, '/coins', '/blocks', '/sensors']) {
+  for (const path of ['/', '/miners', `/miners/${miners[0].id}`, '/coins', '/blocks', '/sensors', '/alerts', '/policies']) {
     await open(path, /./);
     await page.waitForFunction(() => !document.querySelector('main')?.innerText.includes('Loading…'));
     assert.deepEqual(await axe(page), [], path);
@@ -317,7 +374,7 @@ async function accessible() {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
-const parts = [overview, miner, coins, minersTable, sensors, blocks, accessible, hostileText];
+const parts = [overview, miner, coins, minersTable, sensors, blocks, alerts, policies, accessible, hostileText];
 try {
   await page.goto(url);
   await login(page, 'admin', process.env.LAMP_FLEET_PASSWORD);

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { desk, deskWorld } from './mock_desk.mjs';
 
 export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
   + "connect-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -173,7 +174,6 @@ function coinPoints(step) {
     t: start + i * step, coin, bytes: bytesOf(9e4 + 2e4 * Math.sin(i / 3), 2e3) }))).flat();
 }
 const gap = { sensor: 'porto-1', site: 'Porto', from: now() - 9000, to: now() - 8700, at: now() - 8000, records: 30, flows: 210, bytes: 4e6, reason: HOSTILE.markup };
-const audit = ['block', 'hold', 'login'].map((action, i) => ({ no: 3 - i, at: now() - 600 * i, actor: 'eve', action, object: HOSTILE.markup, detail: HOSTILE.bidi }));
 
 const GEO = {
   sources: [
@@ -250,6 +250,7 @@ function lookup(p, q) {
 export async function startMock(dist, port = 0) {
   const w = world();
   const pools = poolWorld();
+  const d = deskWorld(HOSTILE);
   const streams = new Set();
   const lookups = new Map();
   const calls = [];
@@ -301,6 +302,8 @@ export async function startMock(dist, port = 0) {
       return;
     }
     const id = Number(/^\/\w+\/(\d+)$/.exec(path)?.[1]);
+    const mine = { what, path, query, body, push, send: (code, object) => send(response, code, object), refuse: (...why) => refuse(response, ...why) };
+    if (desk(d, mine)) return;
     if (what === 'GET /session') send(response, 200, session);
     else if (what === 'DELETE /session') send(response, 204, null, { 'Set-Cookie': 'davylamp_session=; Max-Age=0; Path=/' });
     else if (what === 'GET /status') send(response, 200, status(w));
@@ -319,7 +322,6 @@ export async function startMock(dist, port = 0) {
     } else if (what === 'GET /sites') send(response, 200, { sites: w.sites });
     else if (what === 'GET /never') send(response, 200, { never: [{ target: '203.0.113.254', source: 'configuration' }, { target: '192.0.2.1', source: 'aggregator' }] });
     else if (what === 'GET /gaps') send(response, 200, { gaps: [gap] });
-    else if (what === 'GET /audit') send(response, 200, { audit });
     else if (what === 'GET /keys') send(response, 200, { keys: w.keys, pending: w.pending, pending_refused: 2, enrollments: [] });
     else if (what === 'GET /coins') send(response, 200, { coins: coinShares(query.get('by')) });
     else if (what === 'GET /coins/series') send(response, 200, { points: coinPoints(Number(query.get('step'))) });
@@ -393,7 +395,7 @@ export async function startMock(dist, port = 0) {
   await new Promise((done) => { server.listen(port, '127.0.0.1', done); });
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    world: w, calls, streams, push, status: () => status(w),
+    world: w, desk: d, calls, streams, push, status: () => status(w),
     cut: () => { for (const s of streams) s.destroy(); },
     close: () => { server.closeAllConnections(); server.close(); },
   };

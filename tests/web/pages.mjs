@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { HOSTILE, PASSWORD, miner, startMock } from './mock.mjs';
+import { alert } from './mock_desk.mjs';
 import { PATIENCE_MS, axe, browse, environment, login, watch } from './browser.mjs';
 
 const PAGES = [
@@ -18,6 +19,8 @@ const PAGES = [
   ['pool', '/pools/1', 'Pool One'],
   ['blocks', '/blocks', 'Block list'],
   ['sensors', '/sensors', 'Sensors'],
+  ['alerts', '/alerts?state=all', 'Alerts'],
+  ['policies', '/policies?policy=1', 'Policies'],
 ];
 const SIZES = [
   ['wide', { width: 1360, height: 900 }],
@@ -220,6 +223,79 @@ async function pools({ page }) {
   await page.getByRole('cell', { name: 'new.one.example', exact: true }).waitFor();
 }
 
+/* By keyboard alone: filters in the address, acknowledging, and one that arrives. */
+async function alerts({ page }) {
+  await page.goto(`${mock.url}/alerts`);
+  await live(page);
+  const table = page.getByRole('table', { name: 'Alerts' });
+  const unread = page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: /^Alerts.*not acknowledged: 2$/ });
+  await unread.waitFor();
+  assert.equal(await table.getByRole('row').count(), 1 + 3, 'those that last');
+  await page.getByRole('button', { name: /^Acknowledge: Sensor gdansk-1/ }).focus();
+  await page.keyboard.press('Enter');
+  await table.getByRole('row').filter({ hasText: 'gdansk-1' }).getByText('admin').waitFor();
+  await page.getByRole('link', { name: /^Alerts.*not acknowledged: 1$/ }).waitFor();
+  mock.desk.alerts.unshift(alert(9, { kind: 'foreign-wallet', text: 'Rig 10.9.9.9 mines to a wallet of nobody\u2019s.' }));
+  mock.push('alert', mock.desk.alerts[0]);
+  await table.getByText('Rig 10.9.9.9').waitFor();
+  await page.getByLabel('Kind').selectOption('foreign-wallet');
+  await page.waitForURL(/kind=foreign-wallet/);
+  assert.equal(await table.getByRole('row').count(), 1 + 1);
+  await page.getByLabel('State').selectOption('ended');
+  await page.getByText('No alert fits the filter').waitFor();
+  await page.getByRole('button', { name: 'Clear filter' }).click();
+  await page.getByRole('button', { name: HOSTILE.long, exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('by nobody').waitFor();
+  assert.deepEqual(await axe(page), []);
+  await shot(page, 'alert-dialog', false);
+  await dialog.getByRole('link', { name: 'Show the miner' }).click();
+  await page.getByRole('heading', { level: 1, name: '10.1.0.1' }).waitFor();
+  mock.desk.alerts.shift();
+}
+
+async function policies({ page }) {
+  await page.goto(`${mock.url}/policies`);
+  await live(page);
+  await page.getByText('Confirmed mining of XMR at Porto, Mon to Fri, 22:00–06:00', { exact: false }).waitFor();
+  const item = (name) => page.getByRole('listitem').filter({ hasText: name });
+  await item('Nightly').getByRole('button', { name: /^What it fits/ }).click();
+  await page.waitForURL(/policy=1/);
+  await page.getByText('would have acted').waitFor();
+  assert.match(await page.getByRole('region', { name: /fits$/ }).innerText(), /2 hosts at 1 server, 80 times/);
+  await item('Nightly').getByRole('button', { name: 'On', exact: true }).click();
+  await page.getByText('acts from now on').waitFor();
+  assert.equal(mock.desk.policies[0].mode, 'on');
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await item('Nightly').getByRole('button', { name: 'Dry run', pressed: true }).waitFor();
+  await item('labs').getByRole('button', { name: /^Delete/ }).click();
+  await item('labs').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+  await item('labs').getByRole('button', { name: 'On', pressed: true }).waitFor();
+  await page.getByRole('button', { name: 'Add a policy…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('Nightly <b>XMR</b>');
+  await dialog.getByLabel('Hours').fill('8-18');
+  await dialog.getByLabel('Raise an alert').uncheck();
+  await dialog.getByRole('button', { name: 'Add in dry run' }).click();
+  await dialog.getByText('Hours look like').waitFor();
+  await dialog.getByText('A policy raises an alert, blocks, or both.').waitFor();
+  await dialog.getByLabel('Hours').fill('08:00 – 18:00');
+  await dialog.getByLabel('The server, at its port').check();
+  assert.deepEqual(await axe(page), []);
+  await shot(page, 'policy-dialog', false);
+  await dialog.getByRole('button', { name: 'Add in dry run' }).click();
+  await dialog.getByText('There is a policy of that name.').waitFor();
+  await dialog.getByLabel('Name').fill('Office hours');
+  await dialog.getByRole('button', { name: 'Add in dry run' }).click();
+  await item('Office hours').getByText('08:00–18:00: blocks the server where it is seen for 60 min, twice as long each time up to 7 d.').waitFor();
+  await item('Office hours').getByRole('button', { name: /^Change/ }).click();
+  await dialog.getByLabel('Coin').fill('BTC');
+  await dialog.getByRole('button', { name: 'Change it' }).click();
+  await item('Office hours').getByText('mining of BTC').waitFor();
+  assert.deepEqual(mock.desk.policies.map((p) => p.name).sort(), ['Any miner in the labs', 'Nightly <b>XMR</b>', 'Office hours']);
+}
+
 async function manyMiners({ page }) {
   await page.goto(`${mock.url}/miners`);
   await live(page);
@@ -420,7 +496,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, pools, manyMiners, reconnects, deadStream, oneStream, deafWorker,
+  minerArrives, blockByKeyboard, blockForm, pools, alerts, policies, manyMiners, reconnects, deadStream, oneStream, deafWorker,
   killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;

@@ -2,8 +2,9 @@
 /* client: the REST calls the dashboard makes. Every failure is an ApiError whose message says what
  * was wrong and what to do; a field name points into the request. */
 import type {
-  Address, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Estimates, Gap, Geo, Miner,
-  MinerDetail, NeverEntry, PendingKey, Sensor, SensorKey, Session, Site, Status, Timeline, TrafficRow,
+  Address, Alert, AlertPage, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Estimates, Gap, Geo,
+  Miner, MinerDetail, NeverEntry, OpenSession, Own, PendingKey, Policy, PolicyHit, PolicyMode, PolicyTerms, Role,
+  Sensor, SensorKey, Session, Site, Status, Timeline, Token, TrafficRow, User,
   Catalogue, Lookup, Pool, PoolDetail, PoolEntry, PoolEntryRequest, PoolHistory, Probe,
 } from './types';
 
@@ -109,7 +110,35 @@ export const api = {
     call<Miner>('PATCH', `/miners/${id}`, { mark, reason }),
   sites: () => call<{ sites: Site[] }>('GET', '/sites'),
   holdSite: (site: string, hold: boolean) => call<Site>('POST', '/sites', { site, hold }),
-  audit: () => call<{ audit: Audit[] }>('GET', '/audit'),
+  audit: (filter: { actor?: string; action?: string; object?: string; limit?: number; after?: number } = {}) =>
+    call<{ audit: Audit[]; next: number | null }>('GET', `/audit${query(filter)}`),
+  checkAudit: () => call<{ whole: boolean; broken_at: number | null }>('GET', '/audit/check'),
+  alerts: (filter: { open?: '1'; limit?: number; after?: number }) =>
+    call<AlertPage>('GET', `/alerts${query(filter)}`),
+  acknowledge: (id: number) => call<Alert>('POST', `/alerts/${id}/acknowledge`, {}),
+  policies: () => call<{ policies: Policy[] }>('GET', '/policies'),
+  addPolicy: (terms: PolicyTerms) => call<Policy>('POST', '/policies', terms),
+  setPolicy: (id: number, mode: PolicyMode) => call<Policy>('PATCH', `/policies/${id}`, { mode }),
+  deletePolicy: (id: number) => call<void>('DELETE', `/policies/${id}`),
+  dryRun: (id: number) => call<{ policy: Policy[]; hits: PolicyHit[] }>('GET', `/policies/${id}/dry-run`),
+  own: () => call<{ own: Own[] }>('GET', '/own'),
+  addOwn: (entry: { kind: Own['kind']; value: string; site: string | null; note: string | null }) =>
+    call<Own>('POST', '/own', entry),
+  deleteOwn: (id: number) => call<void>('DELETE', `/own/${id}`),
+  setPassword: (old: string, fresh: string) =>
+    call<Session>('POST', '/session/password', { old, new: fresh }),
+  sessions: () => call<{ sessions: OpenSession[] }>('GET', '/sessions'),
+  endSession: (id: number) => call<void>('DELETE', `/sessions/${id}`),
+  users: () => call<{ users: User[] }>('GET', '/users'),
+  addUser: (user: { name: string; role: Role; password: string; sites: string[] | null }) =>
+    call<User>('POST', '/users', user),
+  changeUser: (name: string, change: { role?: Role; password?: string; sites?: string[] | null; disabled?: boolean }) =>
+    call<User>('PATCH', `/users/${encodeURIComponent(name)}`, change),
+  deleteUser: (name: string) => call<void>('DELETE', `/users/${encodeURIComponent(name)}`),
+  tokens: () => call<{ tokens: Token[] }>('GET', '/tokens'),
+  addToken: (token: { name: string; role: Role; sites: string[] | null; ttl: number | null }) =>
+    call<Token>('POST', '/tokens', token),
+  deleteToken: (id: number) => call<void>('DELETE', `/tokens/${id}`),
   never: () => call<{ never: NeverEntry[] }>('GET', '/never'),
   gaps: () => call<{ gaps: Gap[] }>('GET', '/gaps'),
   coins: (by: CoinBy, site: string, from: number) =>

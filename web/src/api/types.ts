@@ -484,6 +484,129 @@ export interface TrafficRow {
   last: number;
 }
 
+/* ---- what needs a person, and what acts by itself ---- */
+
+export type Severity = 'notice' | 'warning' | 'critical';
+
+export interface Alert {
+  id: number;
+  kind: string;
+  severity: Severity;
+  about: string;
+  subject: string;
+  site: string | null;
+  text: string;
+  miner: number | null;
+  technique: string | null;
+  count: number;
+  first: number;
+  raised: number;
+  last: number;
+  resolved: number | null;
+  acknowledged: number | null;
+  acknowledged_by: string | null;
+}
+
+/** GET /alerts: a page, the newest first. */
+export interface AlertPage {
+  alerts: Alert[];
+  next: number | null;
+  open: number;
+  unacknowledged: number;
+  refused: number;
+}
+
+export type PolicyMode = 'dry-run' | 'on' | 'off';
+export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
+
+export interface Policy {
+  id: number;
+  name: string;
+  mode: PolicyMode;
+  verdict: 'probable' | 'confirmed';
+  coin: string | null;
+  pool: string | null;
+  site: string | null;
+  sanctioned: boolean;
+  hours: string | null;
+  days: Weekday[];
+  alert: boolean;
+  block: 'nothing' | 'host' | 'server';
+  everywhere: boolean;
+  lease: number;
+  longest: number;
+  grace: number;
+  created_by: string;
+  created: number;
+  mode_by: string;
+  mode_since: number;
+}
+
+/** What a new policy is made of. */
+export type PolicyTerms = Omit<Policy, 'id' | 'mode' | 'created_by' | 'created' | 'mode_by' | 'mode_since'>;
+
+export interface PolicyHit {
+  dry_run: boolean;
+  site: string;
+  host: string;
+  vlan: number;
+  server: string;
+  port: number;
+  transport: 'tcp' | 'udp';
+  miner: number;
+  connection: number;
+  block: number | null;
+  why: string;
+  outcome: string;
+  first: number;
+  last: number;
+  count: number;
+}
+
+export interface Own {
+  id: number;
+  kind: 'wallet' | 'pool' | 'worker';
+  value: string;
+  site: string | null;
+  note: string | null;
+  added_by: string;
+  added: number;
+}
+
+/* ---- who may use the API ---- */
+
+export interface User {
+  name: string;
+  role: Role;
+  sites: string[] | null;
+  disabled: boolean;
+  created: number;
+  password_set: number | null;
+}
+
+export interface Token {
+  id: number;
+  name: string;
+  /** Only in the answer that makes it. */
+  token: string | null;
+  role: Role;
+  sites: string[] | null;
+  created: number;
+  created_by: string;
+  expires: number | null;
+  used: number | null;
+}
+
+export interface OpenSession {
+  id: number;
+  user: string;
+  address: string;
+  opened: number;
+  used: number;
+  expires: number;
+  current: boolean;
+}
+
 /* ---- the catalogue of pools ---- */
 
 export interface Catalogue {

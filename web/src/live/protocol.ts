@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* protocol: what the pages and the shared worker say to each other. */
 
-export const EVENTS = ['status', 'sensor', 'miner', 'block', 'gap'] as const;
+export const EVENTS = ['status', 'sensor', 'miner', 'block', 'alert', 'gap'] as const;
 export type EventName = (typeof EVENTS)[number];
 
 /** closed: the server ended the stream for good (no session, or too many streams). */

@@ -28,6 +28,7 @@ export const PAGES: Page[] = [
   { path: '/coins', title: 'Coins', key: 'c', load: () => import('./Coins.svelte') },
   { path: '/pools', title: 'Pools', key: 'p', load: () => import('./Pools.svelte'), one: { title: 'Pool', load: () => import('./Pool.svelte') } },
   { path: '/blocks', title: 'Block list', key: 'b', load: () => import('./Blocks.svelte') },
+  { path: '/alerts', title: 'Alerts', key: 'a', load: () => import('./Alerts.svelte') },
   { path: '/sensors', title: 'Sensors', key: 's', load: () => import('./Sensors.svelte') },
 ];
 

@@ -3,7 +3,7 @@
  * After a gap or a reconnection it is loaded again, so a missed event cannot leave a stale page.
  * Where the stream does not open, the pages still show what one load brings. */
 import { ApiError, api } from '../api/client';
-import type { Block, Miner, Sensor, Status } from '../api/types';
+import type { Alert, Block, Miner, Sensor, Status } from '../api/types';
 import { connect } from '../live/stream';
 import type { EventName, FromStream, Steer } from '../live/protocol';
 import { clock } from './clock.svelte';
@@ -17,6 +17,8 @@ export interface Traffic {
 }
 
 const MINERS_MAX = 100_000;
+const ALERTS_PAGE = 1000;
+const ALERTS_MAX = 20_000;
 const TRAFFIC_STEP_S = 10;
 const TRAFFIC_MAX = 360;
 const STATUS_EVERY_MS = 15_000;
@@ -32,6 +34,11 @@ class Fleet {
   sensors = new Collection<Sensor>((s) => s.id);
   miners = new Collection<Miner>((m) => m.id);
   blocks = new Collection<Block>((b) => b.id);
+  alerts = new Collection<Alert>((a) => a.id);
+  /** Alerts that last and that nobody knows of. */
+  readonly unread = $derived(this.alerts.list.filter((a) => a.resolved === null && a.acknowledged === null).length);
+  /** Where the older alerts begin that were not asked for yet; null: there are none. */
+  older = $state<number | null>(null);
   traffic = $state.raw<Traffic[]>([]);
   /** Whether there are more miners than the table holds. */
   truncated = $state(false);
@@ -49,6 +56,8 @@ class Fleet {
   #loadAgain = false;
   #last: Status | null = null;
   #withRemoved = false;
+  #withEnded = false;
+  readonly #lists = [this.sensors, this.miners, this.blocks, this.alerts];
   #asking = false;
   #streamEnded: () => void = () => {};
 
@@ -81,7 +90,7 @@ class Fleet {
     this.#last = null;
     this.traffic = [];
     this.error = null;
-    for (const list of [this.sensors, this.miners, this.blocks]) list.clear();
+    for (const list of this.#lists) list.clear();
   }
 
   /** Loads everything again. What is asked for during a load comes after it: the load under way
@@ -106,16 +115,42 @@ class Fleet {
     this.blocks.replace((await api.blocks(true)).blocks);
   }
 
+  /** From now on the alerts are also those that ended. */
+  async loadEnded(): Promise<void> {
+    this.#withEnded = true;
+    this.alerts.expect();
+    this.alerts.replace(await this.#loadAlerts());
+  }
+
+  /** One page more of the alerts that ended. */
+  async loadOlder(): Promise<void> {
+    if (this.older === null) return;
+    const page = await api.alerts({ limit: ALERTS_PAGE, after: this.older });
+    for (const alert of page.alerts) this.alerts.put(alert);
+    this.older = page.next;
+  }
+
+  /* Those that last, whatever their age, and where wanted the newest of all. */
+  async #loadAlerts(): Promise<Alert[]> {
+    const [open, all] = await Promise.all([
+      api.alerts({ open: '1', limit: ALERTS_PAGE }),
+      this.#withEnded ? api.alerts({ limit: ALERTS_PAGE }) : null,
+    ]);
+    this.older = all?.next ?? null;
+    return [...(all?.alerts ?? []), ...open.alerts];
+  }
+
   async #load(): Promise<void> {
-    for (const list of [this.sensors, this.miners, this.blocks]) list.expect();
+    for (const list of this.#lists) list.expect();
     try {
-      const [status, sensors, blocks] = await Promise.all([
-        api.status(), api.sensors(), api.blocks(this.#withRemoved),
+      const [status, sensors, blocks, alerts] = await Promise.all([
+        api.status(), api.sensors(), api.blocks(this.#withRemoved), this.#loadAlerts(),
       ]);
       if (!this.#running) return;
       this.#readStatus(status);
       this.sensors.replace(sensors.sensors);
       this.blocks.replace(blocks.blocks);
+      this.alerts.replace(alerts);
       const miners = await this.#loadMiners();
       if (!this.#running) return;
       this.miners.replace(miners);
@@ -221,7 +256,14 @@ class Fleet {
     if (name === 'status') this.#readStatus(object as Status);
     else if (name === 'sensor') this.sensors.put(object as Sensor);
     else if (name === 'miner') this.miners.put(object as Miner);
+    else if (name === 'alert') this.#putAlert(object as Alert);
     else this.blocks.put(object as Block);
+  }
+
+  /* A page that is open for weeks holds no more of them than the aggregator does. */
+  #putAlert(alert: Alert): void {
+    this.alerts.put(alert);
+    if (this.alerts.list.length > ALERTS_MAX) void this.load();
   }
 
   #readStatus(status: Status): void {
