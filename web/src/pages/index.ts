@@ -29,6 +29,7 @@ export const PAGES: Page[] = [
   { path: '/pools', title: 'Pools', key: 'p', load: () => import('./Pools.svelte'), one: { title: 'Pool', load: () => import('./Pool.svelte') } },
   { path: '/blocks', title: 'Block list', key: 'b', load: () => import('./Blocks.svelte') },
   { path: '/alerts', title: 'Alerts', key: 'a', load: () => import('./Alerts.svelte') },
+  { path: '/policies', title: 'Policies', key: 'r', load: () => import('./Policies.svelte') },
   { path: '/sensors', title: 'Sensors', key: 's', load: () => import('./Sensors.svelte') },
 ];
 
