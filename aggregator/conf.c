@@ -40,6 +40,9 @@ static const struct lamp_opt options[] = {
     OPT("store.backend", STR, store_backend, .def = "sqlite", .help = "How history is kept."),
     OPT("store.path", STR, store_path, .def = "",
         .help = "Database; empty: davylamp.db in state_dir."),
+    OPT("store.check", INT, check_s, .max = 3600, .def = "10", .unit = "s",
+        .help = "How long the database is looked over for damage before the start, at most; 0: not "
+                "at all."),
     OPT("web", STR, web, .def = LAMP_WEB_FOLDER, .help = "Folder of the built dashboard."),
     OPT("geo.files", LIST, geo_files, .def = "",
         .help = "MaxMind DB files (.mmdb) that say where addresses are and whose; read again on "
@@ -121,12 +124,15 @@ static const struct lamp_opt options[] = {
 const struct lamp_conf_spec lamp_aggregator_spec = {
     .program = "davylamp-aggregator",
     .usage = "davylamp-aggregator [OPTION...]\n"
-             "       davylamp-aggregator [OPTION...] keys|rotate-key|switch-key",
+             "       davylamp-aggregator [OPTION...] keys|rotate-key|switch-key|set-aside\n"
+             "       davylamp-aggregator [OPTION...] restore FILE",
     .about = "Receives what the sensors of all sites see, keeps history, serves the API and the "
              "dashboard,\nand sends block lists back.\n"
              "  keys        print the public keys that a sensor's configuration needs\n"
              "  rotate-key  make the key that this aggregator will have next; SIGHUP announces it\n"
-             "  switch-key  use that key from the next start on",
+             "  switch-key  use that key from the next start on\n"
+             "  restore     put a backup in the place of the database\n"
+             "  set-aside   give a damaged database another name, so that a start makes a new one",
     .default_file = "/etc/davylamp/aggregator.conf",
     .opts = options,
     .n_opts = ARRAY_LEN(options),

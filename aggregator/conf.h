@@ -14,6 +14,7 @@ struct lamp_aggregator_conf {
     char *state_dir;                  /* database, keys, token */
     char *sensors;                    /* keys to let in, lamp_sensors_file_read() */
     char *store_backend, *store_path; /* path "": state_dir/davylamp.db */
+    int64_t check_s;                  /* the look at the database before a start; 0: none */
     char *web;                        /* folder of the built dashboard */
     struct lamp_strlist geo_files;    /* .mmdb */
     char *geo_attribution;

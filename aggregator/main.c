@@ -6,6 +6,7 @@
 #include "aggregator/conf.h"
 #include "aggregator/ingest/door.h"
 #include "aggregator/ingest/ingest.h"
+#include "aggregator/recovery.h"
 #include "aggregator/sensors_file.h"
 #include "aggregator/writer/keyring.h"
 #include "aggregator/writer/writer.h"
@@ -37,6 +38,7 @@ struct aggregator {
     struct lamp_prefix *never;
     size_t n_never;
     char database[4096], token_file[4096];
+    const char *argument; /* of the command; NULL: none */
     lamp_store *store;
     lamp_allow *allow;
     struct lamp_prefix *opted_out; /* is not probed */
@@ -265,22 +267,54 @@ static int load_sensors(struct aggregator *g)
     return 0;
 }
 
+static struct lamp_recovery recovery_of(struct aggregator *g)
+{
+    if (*g->conf.store_path)
+        snprintf(g->database, sizeof(g->database), "%s", g->conf.store_path);
+    else
+        snprintf(g->database, sizeof(g->database), "%.4000s/davylamp.db", g->conf.state_dir);
+    return (struct lamp_recovery){ g->conf.store_backend, g->database, g->conf.state_dir };
+}
+
+static int restore(struct aggregator *g)
+{
+    const struct lamp_recovery r = recovery_of(g);
+    (void)umask(0077);
+    return lamp_recovery_restore(&r, g->argument);
+}
+
+static int set_aside(struct aggregator *g)
+{
+    const struct lamp_recovery r = recovery_of(g);
+    (void)umask(0077);
+    return lamp_recovery_set_aside(&r);
+}
+
+static int open_store(struct aggregator *g)
+{
+    char why[WHY];
+    const struct lamp_recovery r = recovery_of(g);
+    (void)umask(0077);
+    if (lamp_recovery_lock(&r) != LAMP_OK ||
+        lamp_recovery_check(&r, (uint32_t)g->conf.check_s) != LAMP_OK)
+        return 1;
+    if (lamp_store_open(g->conf.store_backend, g->database, false, &g->store, why) != LAMP_OK)
+        return complain(why);
+    return 0;
+}
+
 static int open_files(struct aggregator *g)
 {
     char why[WHY];
     if (lamp_aggregator_never(&g->conf, &g->never, &g->n_never) != LAMP_OK)
         return 2;
-    if (*g->conf.store_path)
-        snprintf(g->database, sizeof(g->database), "%s", g->conf.store_path);
-    else
-        snprintf(g->database, sizeof(g->database), "%.4000s/davylamp.db", g->conf.state_dir);
     snprintf(g->token_file, sizeof(g->token_file), "%.4000s/token", g->conf.state_dir);
     const int err =
         lamp_geo_new((const char *const *)g->conf.geo_files.v, g->conf.geo_files.n, &g->geo);
     if (err)
         return complain(err == LAMP_EFULL ? "geo.files names more than 8 files"
                                           : lamp_strerror(err));
-    const int code = read_places(g);
+    int code = read_places(g);
     if (code)
         return code;
     open_geo(g);
@@ -289,10 +323,8 @@ static int open_files(struct aggregator *g)
     if (lamp_prices_parse(g->conf.price, (const char *const *)g->conf.site_prices.v,
                           g->conf.site_prices.n, &g->prices, why, sizeof(why)) != LAMP_OK)
         return complain(why);
-    (void)umask(0077);
-    if (lamp_store_open(g->conf.store_backend, g->database, false, &g->store, why) != LAMP_OK)
-        return complain(why);
-    return load_sensors(g);
+    code = open_store(g);
+    return code ? code : load_sensors(g);
 }
 
 static int open_accounts(struct aggregator *g)
@@ -570,18 +602,24 @@ static int serve(struct aggregator *g)
 static const struct {
     const char *name;
     int (*fn)(struct aggregator *g);
-} commands[] = { { "serve", serve },
-                 { "keys", print_keys },
-                 { "rotate-key", rotate_key },
-                 { "switch-key", switch_key } };
+    bool with_keys; /* makes those that are missing */
+    int n_args;
+} commands[] = { { "serve", serve, true, 0 },           { "keys", print_keys, true, 0 },
+                 { "rotate-key", rotate_key, true, 0 }, { "switch-key", switch_key, true, 0 },
+                 { "restore", restore, false, 1 },      { "set-aside", set_aside, false, 0 } };
 
-static int run_command(struct aggregator *g, const char *name)
+static int run_command(struct aggregator *g, const char *name, int n_args)
 {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (!streq(commands[i].name, name))
             continue;
+        if (n_args != commands[i].n_args) {
+            complain(commands[i].n_args ? "restore takes a file (see --help)"
+                                        : "this command takes no argument (see --help)");
+            return 2;
+        }
         raise_limits();
-        const int code = load_keys(g);
+        const int code = commands[i].with_keys ? load_keys(g) : 0;
         return code ? code : commands[i].fn(g);
     }
     complain("there is no such command (see --help)");
@@ -599,11 +637,9 @@ int main(int argc, char **argv)
         return action == LAMP_CONF_EXIT_OK ? 0 : 2;
     }
     lamp_log_setup((enum lamp_log_level)g.conf.log_level, g.conf.log_format == 1);
-    int code = 2;
-    if (argc - first > 1)
-        complain("a command takes no argument (see --help)");
-    else
-        code = run_command(&g, first < argc ? argv[first] : "serve");
+    const int n_args = first < argc ? argc - first - 1 : 0;
+    g.argument = n_args ? argv[first + 1] : NULL;
+    const int code = run_command(&g, first < argc ? argv[first] : "serve", n_args);
     stop(&g);
     return code;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "aggregator/store/pools.h"
+#include "aggregator/store/safety.h"
 #include "aggregator/store/write.h"
 
 struct lamp_store_ops {
@@ -13,6 +14,7 @@ struct lamp_store_ops {
     int (*open)(const char *where, bool read_only, lamp_store **out, char why[LAMP_STORE_WHY]);
     void (*close)(lamp_store *s);
     void (*rollback)(lamp_store *s);
+    const struct lamp_store_safety *safety;
 
 #define LAMP_OP(name, params, args) int(*name) params;
 #include "aggregator/store/ops.def"

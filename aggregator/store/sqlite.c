@@ -200,6 +200,8 @@ static void op_close(lamp_store *s)
 }
 
 extern const struct lamp_store_ops lamp_store_backend_sqlite;
+extern const struct lamp_store_safety lamp_sqlite_safety;
+const uint64_t lamp_sqlite_version = LAMP_SCHEMA_VERSION;
 
 static int op_open(const char *where, bool read_only, lamp_store **out, char why[LAMP_STORE_WHY])
 {
@@ -282,6 +284,7 @@ const struct lamp_store_ops lamp_store_backend_sqlite = {
     .open = op_open,
     .close = op_close,
     .rollback = op_rollback,
+    .safety = &lamp_sqlite_safety,
 #define LAMP_OP(name, params, args) .name = lamp_sqlite_op_##name,
 #include "aggregator/store/ops.def"
 #undef LAMP_OP

@@ -23,6 +23,9 @@ struct lamp_sqlite {
     } cache[LAMP_SQLITE_STATEMENTS];
 };
 
+/* The version of the tables that this program makes. */
+extern const uint64_t lamp_sqlite_version;
+
 /* A value for a ?; made by the functions below. */
 struct lamp_sqlv {
     enum { LAMP_SQL_INT, LAMP_SQL_REAL, LAMP_SQL_TEXT, LAMP_SQL_BLOB } type;

@@ -22,14 +22,48 @@ const struct lamp_store_ops *const *lamp_store_backends(size_t *out_n)
     return backends;
 }
 
-int lamp_store_open(const char *backend, const char *where, bool read_only, lamp_store **out,
-                    char why[LAMP_STORE_WHY])
+static const struct lamp_store_ops *find(const char *backend, char why[LAMP_STORE_WHY])
 {
     for (size_t i = 0; i < ARRAY_LEN(backends); i++)
         if (streq(backends[i]->name, backend))
-            return backends[i]->open(where, read_only, out, why);
+            return backends[i];
     snprintf(why, LAMP_STORE_WHY, "no store is called \"%s\"", backend);
-    return LAMP_ENOENT;
+    return NULL;
+}
+
+int lamp_store_open(const char *backend, const char *where, bool read_only, lamp_store **out,
+                    char why[LAMP_STORE_WHY])
+{
+    const struct lamp_store_ops *ops = find(backend, why);
+    return ops ? ops->open(where, read_only, out, why) : LAMP_ENOENT;
+}
+
+int lamp_store_check(const char *backend, const char *where, uint32_t limit_ms,
+                     enum lamp_store_health *out, char why[LAMP_STORE_WHY])
+{
+    const struct lamp_store_ops *ops = find(backend, why);
+    return ops ? ops->safety->check(where, limit_ms, out, why) : LAMP_ENOENT;
+}
+
+int lamp_store_backup(const char *backend, const char *where, const char *file,
+                      lamp_store_going_fn *going, void *arg, char why[LAMP_STORE_WHY])
+{
+    const struct lamp_store_ops *ops = find(backend, why);
+    return ops ? ops->safety->backup(where, file, going, arg, why) : LAMP_ENOENT;
+}
+
+int lamp_store_restore(const char *backend, const char *where, const char *file, uint64_t now_us,
+                       struct lamp_restored *out, char why[LAMP_STORE_WHY])
+{
+    const struct lamp_store_ops *ops = find(backend, why);
+    return ops ? ops->safety->restore(where, file, now_us, out, why) : LAMP_ENOENT;
+}
+
+int lamp_store_set_aside(const char *backend, const char *where, uint64_t now_us,
+                         char kept[LAMP_STORE_PATH], char why[LAMP_STORE_WHY])
+{
+    const struct lamp_store_ops *ops = find(backend, why);
+    return ops ? ops->safety->set_aside(where, now_us, kept, why) : LAMP_ENOENT;
 }
 
 lamp_store *lamp_store_close(lamp_store *s)

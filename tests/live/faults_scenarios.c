@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/live/faults.h"
 
+#include "aggregator/store/safety.h"
+#include "common/clock.h"
 #include "common/io.h"
 #include "tests/support/faults/cut.h"
 
 #include <poll.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
@@ -356,29 +357,19 @@ const struct scenario scenario_full = {
 
 /* ---- restore ---- */
 
-static void set_epoch(struct world *w)
-{
-    sqlite3 *db = NULL;
-    if (sqlite3_open(w->database, &db) != SQLITE_OK ||
-        sqlite3_exec(db, "UPDATE meta SET value = unixepoch() WHERE key = 'epoch'", NULL, NULL,
-                     NULL) != SQLITE_OK)
-        world_fail(w, "cannot set the epoch: %s", sqlite3_errmsg(db));
-    sqlite3_close(db);
-}
-
 /* The aggregator's database goes back in time, while streams were finished meanwhile. */
 static void run_restore(struct world *w, unsigned count)
 {
-    char backup[128];
-    snprintf(backup, sizeof(backup), "%s/backup", w->dir);
+    char backup[128], why[LAMP_STORE_WHY] = "";
+    struct lamp_restored restored;
+    snprintf(backup, sizeof(backup), "%s/backup.db", w->dir);
     start_all(w);
     make_batches(w, 20000, UINT64_MAX);
     for (unsigned i = 0; i < count; i++) {
         wait_until_acknowledged(w, 0, 50, 20000, "before the backup");
-        end(w, &w->aggregator, SIGTERM);
-        if (copy_folder(w->aggregator.dir, backup) != LAMP_OK)
-            world_fail(w, "no backup");
-        start(w, &w->aggregator);
+        (void)unlink(backup);
+        if (lamp_store_backup("sqlite", w->database, backup, NULL, NULL, why) != LAMP_OK)
+            world_fail(w, "no backup: %s", why);
         for (int k = 0; k < 3; k++) {
             wait_until_acknowledged(w, 0, 20, 20000, "after the backup");
             end(w, &w->sensors[0], SIGTERM);
@@ -386,9 +377,9 @@ static void run_restore(struct world *w, unsigned count)
         }
         wait_until_acknowledged(w, 0, 20, 20000, "before the restore");
         end(w, &w->aggregator, SIGTERM);
-        if (copy_folder(backup, w->aggregator.dir) != LAMP_OK)
-            world_fail(w, "no restore");
-        set_epoch(w);
+        if (lamp_store_restore("sqlite", w->database, backup, lamp_clock_real_us(), &restored,
+                               why) != LAMP_OK)
+            world_fail(w, "no restore: %s", why);
         start(w, &w->aggregator);
     }
     finish(w);
