@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/api/api.h"
 
+#include "aggregator/api/backup.h"
 #include "aggregator/api/impl.h"
 #include "aggregator/api/json.h"
 #include "common/clock.h"
@@ -183,6 +184,10 @@ static const struct lamp_route routes[] = {
     { "GET", "/api/v1/own", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_own },
     { "POST", "/api/v1/own", LAMP_ROLE_OPERATOR, BODY, { NULL }, lamp_api_add_own },
     { "DELETE", "/api/v1/own/{id}", LAMP_ROLE_OPERATOR, 0, { NULL }, lamp_api_remove_own },
+    { "GET", "/api/v1/backup", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_get_backup },
+    { "POST", "/api/v1/backup", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_make_backup },
+    { "DELETE", "/api/v1/backup", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_delete_backup },
+    { "GET", "/api/v1/backup/file", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_read_backup },
     { "GET", "/api/v1/events", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_events },
 };
 /* clang-format on */
@@ -436,6 +441,8 @@ static int open_parts(lamp_api *api, char why[LAMP_STORE_WHY])
     if (!err)
         err = lamp_streams_new(cfg->events, cfg->auth, cfg->started_us, render_event, api,
                                &api->streams);
+    if (!err)
+        err = lamp_backup_new(cfg->backend, cfg->database, &api->backup);
     if (err) {
         snprintf(why, LAMP_STORE_WHY, "%s", lamp_strerror(err));
         return err;
@@ -506,6 +513,7 @@ lamp_api *lamp_api_stop(lamp_api *api)
         lamp_streams_end(api->streams);
     lamp_http_stop(api->http);
     lamp_streams_free(api->streams);
+    lamp_backup_free(api->backup);
     for (size_t i = 0; i < 2 * LAMP_API_THREADS; i++)
         lamp_store_close(api->readers[i / LAMP_API_THREADS][i % LAMP_API_THREADS].store);
     lamp_static_free(api->files);

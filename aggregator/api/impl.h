@@ -24,6 +24,8 @@ struct lamp_api {
         bool busy;
     } readers[2][LAMP_API_THREADS];
 
+    struct lamp_backup *backup;
+
     pthread_t ticker;
     bool ticking;
     int wake_fd, stop_fd; /* eventfds: an event came; end the ticker */
@@ -60,6 +62,9 @@ lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,
 lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge, lamp_api_get_own, lamp_api_add_own,
     lamp_api_remove_own, lamp_api_get_policies, lamp_api_get_dry_run, lamp_api_add_policy,
     lamp_api_change_policy, lamp_api_remove_policy;
+
+lamp_route_fn lamp_api_get_backup, lamp_api_make_backup, lamp_api_delete_backup,
+    lamp_api_read_backup;
 
 /* The session cookie and who is logged in, as the answer of a login. */
 void lamp_api_session_answer(const lamp_api *api, const char *session,

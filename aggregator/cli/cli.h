@@ -50,5 +50,8 @@ void lamp_cli_print_lines(const json_t *list);
 int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, const char *name,
                   void (*show)(const json_t *list, double now));
 
+/* A copy of the database (backup.c). */
+lamp_cli_fn lamp_cli_backup;
+
 /* Accounts, tokens and sessions (users.c). */
 lamp_cli_fn lamp_cli_policies, lamp_cli_users, lamp_cli_tokens, lamp_cli_sessions;

@@ -135,23 +135,87 @@ static int refused(const lamp_client *c, long status, const json_t *answer)
     return LAMP_EPROTO;
 }
 
-static CURLcode perform(lamp_client *c, const char *method, const char *url, const char *body,
-                        struct answer *answer, char error[CURL_ERROR_SIZE])
+static void prepare(lamp_client *c, const char *method, const char *url,
+                    char error[CURL_ERROR_SIZE])
 {
     curl_easy_reset(c->curl);
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers);
-    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, answer);
     curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, error);
     curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+}
+
+static CURLcode perform(lamp_client *c, const char *method, const char *url, const char *body,
+                        struct answer *answer, char error[CURL_ERROR_SIZE])
+{
+    prepare(c, method, url, error);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, answer);
     curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
     if (body)
         curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
     return curl_easy_perform(c->curl);
+}
+
+/* NULL where it is too long. */
+static const char *url_of(const lamp_client *c, const char *path, char *buf, size_t size)
+{
+    const size_t base = strlen(c->url) - (c->url[0] && c->url[strlen(c->url) - 1] == '/');
+    const int n = snprintf(buf, size, "%.*s/api/v1%s", (int)base, c->url, path);
+    return n < 0 || (size_t)n >= size ? NULL : buf;
+}
+
+static int no_connection(const lamp_client *c, CURLcode rc, const char *error)
+{
+    fprintf(stderr, "davylamp: cannot talk to the aggregator at %s: %s\n", c->url,
+            *error ? error : curl_easy_strerror(rc));
+    fprintf(stderr, "davylamp: check that davylamp-aggregator runs and that --url names its "
+                    "listen.http address\n");
+    return LAMP_EIO;
+}
+
+/* As much as an error may take is kept, in case it is one. */
+struct fetched {
+    lamp_client *c;
+    FILE *to;
+    struct answer answer;
+};
+
+static size_t take_file(char *data, size_t size, size_t n, void *arg)
+{
+    struct fetched *f = arg;
+    long status = 0;
+    curl_easy_getinfo(f->c->curl, CURLINFO_RESPONSE_CODE, &status);
+    return status == 200 ? fwrite(data, size, n, f->to) * size : take(data, size, n, &f->answer);
+}
+
+int lamp_client_fetch(lamp_client *c, const char *path, FILE *to)
+{
+    char url[1024], error[CURL_ERROR_SIZE] = "";
+    struct fetched f = { .c = c, .to = to };
+    long status = 0;
+    if (!url_of(c, path, url, sizeof(url)))
+        return LAMP_ENOMEM;
+    prepare(c, "GET", url, error);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_file);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &f);
+    curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)TIMEOUT_S);
+    const CURLcode rc = curl_easy_perform(c->curl);
+    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    json_t *json = f.answer.data ? json_loadb(f.answer.data, f.answer.len, 0, NULL) : NULL;
+    const int err = rc == CURLE_WRITE_ERROR && ferror(to) ? LAMP_EIO
+                    : rc != CURLE_OK                      ? no_connection(c, rc, error)
+                    : status != 200                       ? refused(c, status, json)
+                                                          : LAMP_OK;
+    if (rc == CURLE_WRITE_ERROR && ferror(to))
+        fprintf(stderr, "davylamp: the file cannot be written: %s\n", lamp_strerror(-errno));
+    json_decref(json);
+    free(f.answer.data);
+    return err;
 }
 
 int lamp_client_call(lamp_client *c, const char *method, const char *path, const json_t *body,
@@ -161,19 +225,13 @@ int lamp_client_call(lamp_client *c, const char *method, const char *path, const
     struct answer answer = { 0 };
     long status = 0;
     LAMP_AUTO_FREE char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    const size_t base = strlen(c->url) - (c->url[0] && c->url[strlen(c->url) - 1] == '/');
-    const int n = snprintf(url, sizeof(url), "%.*s/api/v1%s", (int)base, c->url, path);
-    if (n < 0 || (size_t)n >= sizeof(url) || (body && !text))
+    if (!url_of(c, path, url, sizeof(url)) || (body && !text))
         return LAMP_ENOMEM;
 
     const CURLcode rc = perform(c, method, url, text, &answer, error);
     if (rc != CURLE_OK) {
-        fprintf(stderr, "davylamp: cannot talk to the aggregator at %s: %s\n", c->url,
-                *error ? error : curl_easy_strerror(rc));
-        fprintf(stderr, "davylamp: check that davylamp-aggregator runs and that --url names its "
-                        "listen.http address\n");
         free(answer.data);
-        return LAMP_EIO;
+        return no_connection(c, rc, error);
     }
     curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
     json_t *json = answer.data ? json_loadb(answer.data, answer.len, 0, NULL) : NULL;

@@ -6,6 +6,7 @@
 #include "common/util.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 typedef struct lamp_client lamp_client;
 
@@ -19,3 +20,6 @@ lamp_client *lamp_client_close(lamp_client *c);
  * LAMP_EAUTH 401, LAMP_EPROTO anything else that is not 2xx or not JSON. */
 LAMP_CHECK int lamp_client_call(lamp_client *c, const char *method, const char *path,
                                 const json_t *body, json_t **out_body);
+
+/* GET path, whose answer is no JSON and may be of any size, into a file. Errors as above. */
+LAMP_CHECK int lamp_client_fetch(lamp_client *c, const char *path, FILE *to);

@@ -97,6 +97,8 @@ static void print_help(void)
         "  tokens revoke NAME  end one, at once\n"
         "  sessions [list]     who is logged in\n"
         "  sessions end ID     log one out\n"
+        "  backup [FILE]       copy the database while it is in use; without FILE the copy stays\n"
+        "                      beside it\n"
         "\n"
         "KEY is a number of 'sensors keys', a fingerprint or its first eight digits, or the\n"
         "name of a sensor.\n"
@@ -749,6 +751,7 @@ static const struct command commands[] = {
     { "users", 0, 2, TAKES_SITE | TAKES_ROLE | TAKES_PASSWORD, lamp_cli_users },
     { "tokens", 0, 2, TAKES_SITE | TAKES_ROLE | TAKES_TTL, lamp_cli_tokens },
     { "sessions", 0, 2, 0, lamp_cli_sessions },
+    { "backup", 0, 1, 0, lamp_cli_backup },
 };
 
 static const struct command *find_command(const char *name)

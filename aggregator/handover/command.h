@@ -25,6 +25,7 @@ enum lamp_command_kind {
     LAMP_CMD_ROTATE,   /* asks its sensor for another: key_id */
     LAMP_CMD_ANNOUNCE, /* tells sensors of our next key: server_key */
     LAMP_CMD_POOLS,    /* changes entries of the catalogue: edits, n_edits */
+    LAMP_CMD_NOTE,     /* notes that actor did name to reason, which the API did itself */
     LAMP_CMD_SWITCH,   /* turns resolving or probing on or off: pool_switch, approve */
 
     /* Who may use the API (writer/accounts.h); those before are about the fleet. */

@@ -534,6 +534,8 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
         if (err == LAMP_OK && r->n_changed && w->watch_us == 0)
             w->watch_us = lamp_clock_mono_us();
         return err;
+    case LAMP_CMD_NOTE:
+        return lamp_store_audit(w->store, c->actor, c->name, c->reason, "", now_us);
     case LAMP_CMD_POLICY:
         return on_policy(w, c, now_us, r);
     case LAMP_CMD_OWN:

@@ -2,6 +2,7 @@
 /* docs/api/openapi.yaml says what the code does: the same routes, and objects of the same keys. The
  * file keeps to a layout simple enough to be read line by line. */
 #include "aggregator/api/api.h"
+#include "aggregator/api/backup.h"
 #include "aggregator/api/estimates.h"
 #include "aggregator/api/json.h"
 #include "aggregator/api/json_alerts.h"
@@ -326,6 +327,10 @@ static void test_objects(void **state)
     lamp_json_init(&j, 65536);
     lamp_api_json_site(&j, &(struct lamp_site_view){ "a", "b", "c", 1, 2, 3 }, NULL);
     check_keys("Site", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_backup(&j, &(struct lamp_backup_view){ .state = LAMP_BACKUP_NONE }, "db");
+    check_keys("Backup", &j);
 
     lamp_json_init(&j, 65536);
     lamp_api_json_coin(&j, &(struct lamp_coin_view){ .coin = "XMR" }, LAMP_COINS_BY_POOL);
