@@ -420,12 +420,16 @@ void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_vie
 }
 
 void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v,
-                        const struct lamp_site_place *place)
+                        const struct lamp_site_place *place, double price)
 {
     lamp_json_object(j, NULL);
     text(j, "site", v->name);
     lamp_json_uint(j, "sensors", v->sensors);
     coordinates(j, place != NULL, place ? place->latitude : 0, place ? place->longitude : 0);
+    if (price > 0)
+        lamp_json_double(j, "price", price);
+    else
+        lamp_json_null(j, "price");
     if (v->held_us > 0) {
         lamp_json_object(j, "held");
         text(j, "by", v->held_by);

@@ -40,9 +40,9 @@ void lamp_api_json_traffic_total(struct lamp_json *j, const char *key,
 void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_view *v,
                                 uint64_t now_us);
 
-/* place: where it is; NULL: not known. */
+/* place: where it is; NULL: not known. price: of a kWh there; 0: not known. */
 void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v,
-                        const struct lamp_site_place *place);
+                        const struct lamp_site_place *place, double price);
 void lamp_api_json_audit(struct lamp_json *j, const struct lamp_audit_view *v);
 void lamp_api_json_block_sensor(struct lamp_json *j, const struct lamp_block_sensor_view *v);
 void lamp_api_json_status(struct lamp_json *j, const struct lamp_status_view *v,

@@ -218,6 +218,7 @@ static int set_up(void **state)
                                       .sample_mode = true,
                                       .started_us = FAKE_NOW_US,
                                       .places = places,
+                                      .prices = { .all = 0.25 },
                                       .n_places = ARRAY_LEN(places),
                                       .never = never,
                                       .n_never = ARRAY_LEN(never),
@@ -428,7 +429,7 @@ static void test_reports(void **state)
     struct answer a;
     const char *coin, *of, *site, *reason;
     json_int_t mining, wallet, n;
-    double t_s, latitude;
+    double t_s, latitude, price;
     call("GET", "/api/v1/coins?by=pool", NULL, NULL, &a);
     assert_int_equal(json_unpack(a.json, "{s:[{s:s,s:s,s:{s:I,s:I},s:I},{s:n,s:s}]}", "coins",
                                  "coin", &coin, "of", &of, "bytes", "mining", &mining, "wallet",
@@ -473,8 +474,9 @@ static void test_reports(void **state)
     done(&a);
 
     call("GET", "/api/v1/sites", NULL, NULL, &a);
-    assert_int_equal(json_unpack(a.json, "{s:[{s:f}]}", "sites", "latitude", &latitude), 0);
-    assert_true(latitude == 52.52);
+    assert_int_equal(
+        json_unpack(a.json, "{s:[{s:f,s:f}]}", "sites", "latitude", &latitude, "price", &price), 0);
+    assert_true(latitude == 52.52 && price == 0.25);
     done(&a);
 }
 

@@ -325,7 +325,7 @@ static void test_objects(void **state)
     check_keys("TrafficTotal", &j);
 
     lamp_json_init(&j, 65536);
-    lamp_api_json_site(&j, &(struct lamp_site_view){ "a", "b", "c", 1, 2, 3 }, NULL);
+    lamp_api_json_site(&j, &(struct lamp_site_view){ "a", "b", "c", 1, 2, 3 }, NULL, 0.3);
     check_keys("Site", &j);
 
     lamp_json_init(&j, 65536);

@@ -117,7 +117,7 @@ function world() {
     approval: { state: 'waiting', needs: `wider than a /24: ${HOSTILE.markup}`, by: null, at: null } });
   blocks[0].approval = null;
   const sites = [...new Set(sensors.map((s) => s.site))].map((site, i) => ({
-    site, sensors: 1, latitude: [51.92, 41.15, 54.35][i] ?? null, longitude: [4.48, -8.61, 18.65][i] ?? null,
+    site, sensors: 1, latitude: [51.92, 41.15, 54.35][i] ?? null, longitude: [4.48, -8.61, 18.65][i] ?? null, price: [0.31, 0.22][i] ?? null,
     held: i === 1 ? { by: 'eve', at: now() - 600, serial: 40, release_asked_by: null } : null }));
   const keys = sensors.map((s, i) => ({ id: i + 1, sensor: s.id, site: s.site, key: 'k'.repeat(40),
     fingerprint: '8051-85e2-1aa1-51b1-d9ef-5c55-0ae8-5f4e', state: i === 2 ? 'revoked' : 'active', added: now() - 90000, added_by: 'file',

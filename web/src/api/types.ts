@@ -378,6 +378,7 @@ export interface Site {
   sensors: number;
   latitude: number | null;
   longitude: number | null;
+  price: number | null;
   held: { by: string; at: number | null; serial: number; release_asked_by: string | null } | null;
 }
 
