@@ -334,6 +334,65 @@ async function policies() {
   assert.equal((await api('/policies')).policies[0].name, policy.name);
 }
 
+async function auditLog() {
+  await open('/audit', 'Audit');
+  await eventually(async () => {
+    const { audit } = await api('/audit?limit=500');
+    assert.ok(audit.length > 0);
+    assert.deepEqual(await tableOf('Audit').getByRole('row').nth(1).getByRole('cell').allInnerTexts().then((t) => [t[0], t[2], t[3]]),
+      [String(audit[0].no), audit[0].actor, audit[0].action]);
+    await page.getByText(`${audit.length} entries`, { exact: true }).waitFor({ timeout: 1000 });
+  });
+  await page.getByRole('button', { name: 'Check the log' }).click();
+  await page.getByText('the log is whole').waitFor();
+  assert.equal((await api('/audit/check')).whole, true);
+  await shot('audit');
+}
+
+/* An account and a token that hold at once, a wallet of ours, and the facts of the configuration file. */
+async function settings() {
+  const dialog = page.getByRole('dialog');
+  await open('/settings?part=accounts', 'Settings');
+  await page.getByRole('button', { name: 'Add an account…' }).click();
+  await dialog.getByLabel('Name').fill('web.viewer');
+  await dialog.getByLabel('Password').fill('of no use to anybody');
+  await dialog.getByRole('button', { name: 'Add the account' }).click();
+  await tableOf('Accounts').getByRole('row').filter({ hasText: 'web.viewer' }).getByText('active').waitFor();
+  await page.getByRole('button', { name: 'Disable web.viewer' }).click();
+  await page.getByRole('button', { name: 'Enable web.viewer' }).waitFor();
+  assert.equal((await api('/users')).users.find((u) => u.name === 'web.viewer').disabled, true);
+  await shot('settings-accounts');
+
+  await open('/settings?part=tokens', 'Settings');
+  await page.getByRole('button', { name: 'Make a token…' }).click();
+  await dialog.getByLabel('Name').fill('web-reader');
+  await dialog.getByRole('button', { name: 'Make the token' }).click();
+  const token = await dialog.locator('.token').innerText();
+  const ask = () => fetch(`${url}/api/v1/status`, { headers: { Authorization: `Bearer ${token}` } });
+  assert.equal((await ask()).status, 200);
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('button', { name: 'Revoke web-reader' }).click();
+  await dialog.getByRole('button', { name: 'Revoke' }).click();
+  await page.getByRole('button', { name: 'Revoke web-reader' }).waitFor({ state: 'detached' });
+  assert.equal((await ask()).status, 401);
+
+  const { miners } = await api('/miners?site=oslo');
+  const [wallet] = miners.find((m) => m.coins.includes('XMR') && m.wallets.length > 0).wallets;
+  await open('/settings?part=own', 'Settings');
+  await page.getByLabel('What', { exact: true }).fill(wallet);
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await tableOf('Own rigs').getByText(wallet, { exact: true }).waitFor();
+  assert.deepEqual((await api('/own')).own.map((o) => o.value), [wallet]);
+
+  await open('/settings?part=places', 'Settings');
+  for (const s of (await api('/sites')).sites) {
+    const row = tableOf('Sites').getByRole('row').filter({ hasText: s.site });
+    assert.equal(await row.getByRole('cell').last().innerText(), String(s.price));
+  }
+  await open('/settings', 'Settings');
+  await tableOf('Open sessions').getByText('this one').waitFor();
+}
+
 /** Every string is on some page, as text; none became an element or ran. */
 async function hostileText() {
   const { miners } = await api('/miners?site=hostile&limit=1000');
@@ -353,7 +412,7 @@ async function hostileText() {
   }
   const missing = [...said].filter((t) => !shown.has(t));
   assert.deepEqual(missing, [], 'every text is shown as it came');
-  for (const path of ['/', '/miners?q=h1', '/coins?range=6h', '/sensors', '/blocks', '/alerts', '/policies']) {
+  for (const path of ['/', '/miners?q=h1', '/coins?range=6h', '/sensors', '/blocks', '/alerts', '/policies', '/audit']) {
     await open(path, /./);
     assert.equal(await page.evaluate(() => document.documentElement.dataset.owned), undefined, path);
   }
@@ -366,7 +425,7 @@ const visible = (text) => text.replace(UNSEEN, (c) => `\\u${c.charCodeAt(0).toSt
 async function accessible() {
   const { miners } = await api('/miners?site=lima');
   await page.emulateMedia({ colorScheme: 'dark' });
-  for (const path of ['/', '/miners', `/miners/${miners[0].id}`, '/coins', '/blocks', '/sensors', '/alerts', '/policies']) {
+  for (const path of ['/', '/miners', `/miners/${miners[0].id}`, '/coins', '/blocks', '/sensors', '/alerts', '/policies', '/audit', '/settings?part=accounts']) {
     await open(path, /./);
     await page.waitForFunction(() => !document.querySelector('main')?.innerText.includes('Loading…'));
     assert.deepEqual(await axe(page), [], path);
@@ -374,7 +433,7 @@ async function accessible() {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
-const parts = [overview, miner, coins, minersTable, sensors, blocks, alerts, policies, accessible, hostileText];
+const parts = [overview, miner, coins, minersTable, sensors, blocks, alerts, policies, settings, auditLog, accessible, hostileText];
 try {
   await page.goto(url);
   await login(page, 'admin', process.env.LAMP_FLEET_PASSWORD);

@@ -38,7 +38,7 @@ export function deskWorld(hostile) {
     tokens: [{ id: 1, name: 'siem', token: null, role: 'viewer', sites: null, created: now() - 9e5, created_by: 'admin', expires: now() + 9e6, used: now() - 60 }],
     sessions: [{ id: 1, user: 'admin', address: '127.0.0.1', opened: now() - 900, used: now(), expires: now() + 1800, current: true },
       { id: 2, user: 'eve', address: '192.0.2.9', opened: now() - 4000, used: now() - 200, expires: now() + 1600, current: false }],
-    whole: true, next: 100,
+    whole: true, password: 'correct horse', next: 100,
   };
 }
 
@@ -109,7 +109,10 @@ export function desk(d, { what, path, query, body, send, refuse, push }) {
     d.tokens.push(made);
     send(201, { ...made, token: `lamp-${'x'.repeat(40)}` });
   } else if (/^DELETE \/tokens\/\d+$/.test(what)) drop(d.tokens, (t) => t.id === id);
-  else if (what === 'GET /sessions') send(200, { sessions: d.sessions });
+  else if (what === 'POST /session/password') {
+    if (body.old !== d.password) refuse(403, 'forbidden', 'This is not your password.', 'old');
+    else send(200, { user: 'admin', role: 'admin', sites: null, token: false, expires: now() + 1800 });
+  } else if (what === 'GET /sessions') send(200, { sessions: d.sessions });
   else if (/^DELETE \/sessions\/\d+$/.test(what)) drop(d.sessions, (s) => s.id === id);
   else return false;
   return true;

@@ -21,6 +21,13 @@ const PAGES = [
   ['sensors', '/sensors', 'Sensors'],
   ['alerts', '/alerts?state=all', 'Alerts'],
   ['policies', '/policies?policy=1', 'Policies'],
+  ['audit', '/audit', 'Audit'],
+  ['settings', '/settings', 'Settings'],
+  ['settings-own', '/settings?part=own', 'Settings'],
+  ['settings-accounts', '/settings?part=accounts', 'Settings'],
+  ['settings-tokens', '/settings?part=tokens', 'Settings'],
+  ['settings-places', '/settings?part=places', 'Settings'],
+  ['settings-configuration', '/settings?part=configuration', 'Settings'],
 ];
 const SIZES = [
   ['wide', { width: 1360, height: 900 }],
@@ -296,6 +303,107 @@ async function policies({ page }) {
   assert.deepEqual(mock.desk.policies.map((p) => p.name).sort(), ['Any miner in the labs', 'Nightly <b>XMR</b>', 'Office hours']);
 }
 
+async function auditLog({ page }) {
+  await page.goto(mock.url);
+  await live(page);
+  await page.locator('summary').filter({ hasText: 'More' }).click();
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Audit' }).click();
+  const table = page.getByRole('table', { name: 'Audit' });
+  await page.getByText('50 entries, and older ones').waitFor();
+  await page.getByRole('button', { name: 'Show older ones' }).click();
+  await page.getByText('100 entries, and older ones').waitFor();
+  await page.getByRole('button', { name: 'Show older ones' }).click();
+  await page.getByText('120 entries', { exact: true }).waitFor();
+  await page.getByRole('combobox', { name: 'What' }).selectOption('hold');
+  await page.getByText('30 entries', { exact: true }).waitFor();
+  await table.getByRole('button', { name: 'admin', exact: true }).first().click();
+  await page.waitForURL(/action=hold&actor=admin|actor=admin&action=hold/);
+  await page.getByText('10 entries', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Check the log' }).click();
+  await page.getByText('the log is whole').waitFor();
+  mock.desk.whole = false;
+  await page.getByRole('button', { name: 'Check the log' }).click();
+  await page.getByRole('alert').getByText('Row 17 does not fit').waitFor();
+  mock.desk.whole = true;
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
+  assert.equal((await (await file.createReadStream()).toArray()).join('').trim().split('\r\n').length, 1 + 10);
+}
+
+async function settings({ page }) {
+  await page.goto(`${mock.url}/settings`);
+  await live(page);
+  const dialog = page.getByRole('dialog');
+  const part = (name) => page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name }).click();
+  await page.getByRole('button', { name: 'End the session of eve from 192.0.2.9' }).click();
+  await page.getByRole('button', { name: /^End the session of eve/ }).waitFor({ state: 'detached' });
+  await page.getByLabel('The one you have now').fill(PASSWORD);
+  await page.getByLabel('The new one', { exact: true }).fill('too short');
+  await page.getByRole('button', { name: 'Change the password' }).click();
+  await page.getByText('A password has 12 characters at least.').waitFor();
+  assert.equal(await page.getByLabel('The new one', { exact: true }).getAttribute('aria-invalid'), 'true');
+  await page.getByLabel('The new one', { exact: true }).fill('twelve or more');
+  await page.getByLabel('The new one again').fill('twelve or more');
+  await page.getByLabel('The one you have now').fill('wrong');
+  await page.getByRole('button', { name: 'Change the password' }).click();
+  await page.getByText('This is not your password.').waitFor();
+  await page.getByLabel('The one you have now').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Change the password' }).click();
+  await page.getByText('The password is changed').waitFor();
+
+  await part('Own rigs');
+  await page.waitForURL(/part=own/);
+  await page.getByLabel('What', { exact: true }).fill(HOSTILE.markup);
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('button', { name: `Remove ${HOSTILE.markup}`, exact: true }).click();
+  await page.getByRole('button', { name: `Remove ${HOSTILE.markup}`, exact: true }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+  await page.getByRole('button', { name: `Remove ${HOSTILE.markup}`, exact: true }).waitFor();
+  mock.desk.own.pop();
+
+  await part('Accounts');
+  await page.getByRole('button', { name: 'Add an account…' }).click();
+  await dialog.getByLabel('Name').fill('no name');
+  await dialog.getByLabel('Password').fill('short');
+  await dialog.getByLabel('Only some').check();
+  await dialog.getByRole('button', { name: 'Add the account' }).click();
+  for (const why of ['A name is made of', 'A password has 12', 'Choose one site at least.']) await dialog.getByText(why).waitFor();
+  assert.deepEqual(await axe(page), []);
+  await shot(page, 'account-dialog', false);
+  await dialog.getByLabel('Name').fill('mallory');
+  await dialog.getByLabel('Password').fill('long enough for it');
+  await dialog.getByLabel('Operator').check();
+  await dialog.getByLabel('Porto').check();
+  await dialog.getByRole('button', { name: 'Add the account' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  const made = () => mock.desk.users.find((u) => u.name === 'mallory');
+  assert.deepEqual([made().role, made().sites], ['operator', ['Porto']]);
+  await page.getByRole('button', { name: 'Disable mallory' }).click();
+  await page.getByRole('button', { name: 'Enable mallory' }).waitFor();
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+  await page.getByRole('button', { name: 'Disable mallory' }).waitFor();
+  await page.getByRole('button', { name: 'Delete mallory' }).click();
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Delete mallory' }).waitFor({ state: 'detached' });
+
+  await part('Tokens');
+  await page.getByRole('button', { name: 'Make a token…' }).click();
+  await dialog.getByLabel('Name').fill('exporter');
+  await dialog.getByLabel('Can be used').selectOption('1 day');
+  await dialog.getByRole('button', { name: 'Make the token' }).click();
+  await dialog.getByText(/^lamp-x+$/).waitFor();
+  assert.deepEqual(await axe(page), []);
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('button', { name: 'Revoke exporter' }).click();
+  await dialog.getByRole('button', { name: 'Revoke' }).click();
+  await page.getByRole('button', { name: 'Revoke exporter' }).waitFor({ state: 'detached' });
+
+  await part('Sites and places');
+  const row = page.getByRole('row').filter({ hasText: 'Porto' });
+  assert.deepEqual((await row.getByRole('cell').allInnerTexts()).slice(2), ['41.15° N, 8.61° W', '0.22']);
+  await page.getByText('Places by nobody').waitFor();
+  await page.locator('.badge', { hasText: 'old' }).waitFor();
+}
+
 async function manyMiners({ page }) {
   await page.goto(`${mock.url}/miners`);
   await live(page);
@@ -496,7 +604,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, pools, alerts, policies, manyMiners, reconnects, deadStream, oneStream, deafWorker,
+  minerArrives, blockByKeyboard, blockForm, pools, alerts, policies, auditLog, settings, manyMiners, reconnects, deadStream, oneStream, deafWorker,
   killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;

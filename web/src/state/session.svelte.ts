@@ -13,6 +13,8 @@ class SessionState {
   readonly mayBlock = $derived(this.current?.role === 'operator' || this.current?.role === 'admin');
 
   readonly isAdmin = $derived(this.current?.role === 'admin');
+  /** An operator or admin whose account is not for some sites alone. */
+  readonly ofFleet = $derived(this.mayBlock && this.current?.sites === null);
 
   constructor() {
     whenUnauthorized(() => this.#over());
@@ -41,6 +43,11 @@ class SessionState {
       this.ended = false;
       fleet.stop();
     }
+  }
+
+  /** The server has put another session in the place of this one. */
+  renew(session: Session): void {
+    this.#begin(session);
   }
 
   #begin(session: Session): void {
