@@ -9,7 +9,8 @@ enum { COMMAND_WAIT_MS = 10000 };
 struct lamp_command lamp_api_command(const struct lamp_request *req, enum lamp_command_kind kind)
 {
     struct lamp_command c = { .kind = kind };
-    snprintf(c.actor, sizeof(c.actor), "%s", req->who.user);
+    memcpy(c.actor, req->who.user, sizeof(c.actor));
+    memcpy(c.person, req->who.person, sizeof(c.person));
     return c;
 }
 

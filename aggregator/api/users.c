@@ -229,7 +229,7 @@ void lamp_api_add_token(void *app, const struct lamp_request *req, struct lamp_r
     if (lamp_api_run(app, req, &c, reply, &r)) {
         c.api_token.id = r.key_id;
         c.api_token.created_us = req->now_us;
-        snprintf(c.api_token.created_by, sizeof(c.api_token.created_by), "%s", c.actor);
+        memcpy(c.api_token.created_by, c.person, sizeof(c.person));
         lamp_api_json_api_token(&reply->json, &c.api_token, text);
         reply->status = 201;
     }

@@ -48,7 +48,8 @@ enum lamp_account_change {
 
 struct lamp_command {
     enum lamp_command_kind kind;
-    char actor[LAMP_ACCOUNT_NAME]; /* account or token, for the audit */
+    char actor[LAMP_ACCOUNT_NAME];  /* account or token, for the audit */
+    char person[LAMP_ACCOUNT_NAME]; /* the account behind it */
 
     /* BLOCK */
     enum lamp_block_kind block_kind;

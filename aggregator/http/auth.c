@@ -482,6 +482,7 @@ static void identify(const struct lamp_account *account, const struct session *s
                                    .expires_us = end_of(s),
                                    .session_id = s->id };
     memcpy(out->user, account->name, sizeof(out->user));
+    memcpy(out->person, account->name, sizeof(out->person));
     memcpy(out->scope, account->scope, sizeof(out->scope));
     memcpy(out->session, s->digest, sizeof(out->session));
 }
@@ -613,6 +614,7 @@ int lamp_auth_token(lamp_auth *a, const char *token, uint64_t now_us, struct lam
                                        .expires_us = t->expires_us,
                                        .token_id = t->id };
         memcpy(out->user, t->name, sizeof(out->user));
+        memcpy(out->person, t->created_by, sizeof(out->person));
         memcpy(out->scope, t->scope, sizeof(out->scope));
         if (now_us > t->used_us) {
             t->used_us = now_us;

@@ -24,7 +24,8 @@ typedef struct lamp_auth lamp_auth;
 
 /* Who makes a request, and what it may be about. */
 struct lamp_identity {
-    char user[LAMP_ACCOUNT_NAME];
+    char user[LAMP_ACCOUNT_NAME];   /* account or token */
+    char person[LAMP_ACCOUNT_NAME]; /* the account itself, or who made the token */
     enum lamp_role role;
     char scope[LAMP_SCOPE];             /* "": every site */
     uint64_t expires_us;                /* end of the session or token; 0: a token without end */

@@ -43,7 +43,7 @@ struct lamp_api_token {
     uint8_t digest[LAMP_TOKEN_DIGEST];
     enum lamp_role role;
     char scope[LAMP_SCOPE];
-    char created_by[LAMP_ACCOUNT_NAME];
+    char created_by[LAMP_ACCOUNT_NAME]; /* the person, also where another token asked for it */
     uint64_t created_us;
     uint64_t expires_us; /* 0: never */
     uint64_t used_us;    /* to the minute or so; 0: never */

@@ -20,12 +20,12 @@ int lamp_sqlite_op_block_add(lamp_store *s, struct lamp_block *b)
     const int err = LAMP_EXEC(
         q,
         "INSERT INTO block (kind, addr, len, port, ip_proto, site, reason, created_by,"
-        " created_us, expires_us, name, approval, needs)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " created_us, expires_us, name, approval, needs, person)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         lamp_int((int64_t)b->kind), lamp_addr_blob(&b->prefix.addr), lamp_int(b->prefix.len),
         lamp_int(b->port), lamp_int(b->ip_proto), lamp_str(b->site), lamp_str(b->reason),
         lamp_str(b->created_by), lamp_uint(b->created_us), lamp_uint(b->expires_us),
-        lamp_str(b->name), lamp_int((int64_t)b->approval), lamp_str(b->needs));
+        lamp_str(b->name), lamp_int((int64_t)b->approval), lamp_str(b->needs), lamp_str(b->person));
     if (err != LAMP_OK)
         return err;
     b->id = sqlite3_last_insert_rowid(q->db);
@@ -111,7 +111,8 @@ int lamp_sqlite_op_blocks(lamp_store *s, const struct lamp_block_filter *f, lamp
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
 #define BLOCK_SELECT                                                                               \
     "SELECT id, kind, addr, len, port, ip_proto, site, reason, created_by, created_us,"            \
-    " expires_us, removed_by, removed_us, name, approval, needs, decided_by, decided_us"           \
+    " expires_us, removed_by, removed_us, name, approval, needs, decided_by, decided_us,"          \
+    " person"                                                                                      \
     " FROM block WHERE "
     sqlite3_stmt *st;
     if (f->id)
@@ -150,6 +151,7 @@ int lamp_sqlite_op_blocks(lamp_store *s, const struct lamp_block_filter *f, lamp
             .needs = lamp_col_str(st, 15),
             .decided_by = lamp_col_str(st, 16),
             .decided_us = lamp_col_uint(st, 17),
+            .person = lamp_col_str(st, 18),
         };
         if (!fn(&v, arg)) {
             sqlite3_reset(st);

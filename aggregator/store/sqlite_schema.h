@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 17 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 18 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
@@ -8,7 +8,7 @@
 #include "aggregator/store/sqlite_history_schema.h"
 #include "aggregator/store/sqlite_pools_schema.h"
 
-#define LAMP_SCHEMA_LATEST 17
+#define LAMP_SCHEMA_LATEST 18
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
@@ -275,11 +275,17 @@ static const char lamp_schema_accounts[] =
     " SELECT name, digest, role, '', 'aggregator', created_us, 0, 0 FROM api_token ORDER BY name;"
     "DROP TABLE api_token;";
 
+/* What version 18 adds: who is behind the account or token that entered a block. */
+static const char lamp_schema_person[] =
+    "ALTER TABLE block ADD COLUMN person TEXT NOT NULL DEFAULT '';"
+    "UPDATE block SET person = coalesce((SELECT t.created_by FROM access_token t"
+    " WHERE t.name = block.created_by), created_by);";
+
 /* What leads from each version to the next. */
 static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
-    lamp_schema,         lamp_schema_2,   lamp_schema_3,        lamp_schema_4,
-    lamp_schema_5,       lamp_schema_6,   lamp_schema_7,        lamp_schema_8,
-    lamp_schema_9,       lamp_schema_10,  lamp_schema_11,       lamp_schema_pools,
-    lamp_schema_alerts,  lamp_schema_own, lamp_schema_accounts, lamp_schema_policies,
-    lamp_schema_history,
+    lamp_schema,         lamp_schema_2,      lamp_schema_3,        lamp_schema_4,
+    lamp_schema_5,       lamp_schema_6,      lamp_schema_7,        lamp_schema_8,
+    lamp_schema_9,       lamp_schema_10,     lamp_schema_11,       lamp_schema_pools,
+    lamp_schema_alerts,  lamp_schema_own,    lamp_schema_accounts, lamp_schema_policies,
+    lamp_schema_history, lamp_schema_person,
 };

@@ -145,6 +145,7 @@ struct lamp_block_view {
     uint8_t ip_proto;
     const char *site; /* "" every site */
     const char *reason, *created_by, *removed_by;
+    const char *person;                          /* the account behind created_by; a policy: "" */
     uint64_t created_us, expires_us, removed_us; /* removed_us 0: in force, or waiting */
     enum lamp_approval approval;
     const char *needs, *decided_by; /* why it needs an approval; "" none */

@@ -322,6 +322,7 @@ struct lamp_block {
     char needs[160];
     char site[LAMP_NAME_MAX]; /* "" every site */
     char reason[257], created_by[LAMP_NAME_MAX];
+    char person[LAMP_NAME_MAX]; /* the account behind created_by; a policy: "" */
     uint64_t created_us, expires_us;
 };
 

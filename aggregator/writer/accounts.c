@@ -205,7 +205,7 @@ static int on_token(lamp_store *s, const struct lamp_command *c, uint64_t now_us
         return err;
     t.id = 0;
     t.created_us = now_us;
-    snprintf(t.created_by, sizeof(t.created_by), "%s", c->actor);
+    memcpy(t.created_by, c->person, sizeof(t.created_by));
     add(&n, "role %s", lamp_role_name(t.role));
     add_scope(&n, t.scope);
     add(&n, "%s", t.expires_us ? "for a time" : "without end");

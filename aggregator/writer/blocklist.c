@@ -56,6 +56,7 @@ static bool load_block(const struct lamp_block_view *v, void *arg)
     snprintf(b->site, sizeof(b->site), "%s", v->site);
     snprintf(b->name, sizeof(b->name), "%s", v->name);
     snprintf(b->created_by, sizeof(b->created_by), "%s", v->created_by);
+    snprintf(b->person, sizeof(b->person), "%s", v->person);
     return true;
 }
 
@@ -287,7 +288,7 @@ static bool is_in_force(const struct lamp_block *b)
     return b->approval != LAMP_APPROVAL_WAITING;
 }
 
-int lamp_blocklist_decide(lamp_blocklist *l, int64_t id, bool approve, const char *by,
+int lamp_blocklist_decide(lamp_blocklist *l, int64_t id, bool approve, const struct lamp_asker *by,
                           uint64_t now_us, char *why, size_t size)
 {
     size_t i = 0;
@@ -298,11 +299,11 @@ int lamp_blocklist_decide(lamp_blocklist *l, int64_t id, bool approve, const cha
         return LAMP_ENOENT;
     }
     struct lamp_block *b = &l->blocks[i];
-    if (approve && streq(b->created_by, by)) {
-        snprintf(why, size, "%s entered it: another person has to approve it", by);
+    if (approve && streq(b->person, by->person)) {
+        snprintf(why, size, "%s entered it: another person has to approve it", by->person);
         return LAMP_EAUTH;
     }
-    const int err = lamp_store_block_decide(l->cfg.store, id, approve, by, now_us);
+    const int err = lamp_store_block_decide(l->cfg.store, id, approve, by->name, now_us);
     if (err != LAMP_OK)
         return err;
     l->cfg.changed(b->site, l->cfg.arg);
@@ -369,8 +370,8 @@ static int approve_all(lamp_blocklist *l, const struct lamp_set *news, const cha
     return err;
 }
 
-int lamp_blocklist_release(lamp_blocklist *l, const char *site, const char *by, uint64_t now_us,
-                           char *why, size_t size)
+int lamp_blocklist_release(lamp_blocklist *l, const char *site, const struct lamp_asker *by,
+                           uint64_t now_us, char *why, size_t size)
 {
     struct site *s = find_site(l, site);
     struct lamp_set news;
@@ -383,16 +384,16 @@ int lamp_blocklist_release(lamp_blocklist *l, const char *site, const char *by, 
     if (err != LAMP_OK)
         return err;
     const bool many = n > LAMP_BLOCKLIST_HOUR;
-    if (many && !l->cfg.no_approvals && (!s->release_by[0] || streq(s->release_by, by))) {
+    if (many && !l->cfg.no_approvals && (!s->release_by[0] || streq(s->release_by, by->person))) {
         lamp_set_done(&news);
-        snprintf(s->release_by, sizeof(s->release_by), "%s", by);
+        snprintf(s->release_by, sizeof(s->release_by), "%s", by->person);
         snprintf(why, size, "%zu blocks would come at once: another person has to release it too",
                  n);
-        err = lamp_store_site_release_asked(l->cfg.store, site, by);
+        err = lamp_store_site_release_asked(l->cfg.store, site, by->person);
         return err == LAMP_OK ? LAMP_EAGAIN : err;
     }
     if (many)
-        err = approve_all(l, &news, by, now_us);
+        err = approve_all(l, &news, by->name, now_us);
     lamp_set_done(&news);
     if (err == LAMP_OK)
         err = lamp_store_site_hold(l->cfg.store, site, NULL, 0, now_us);

@@ -33,6 +33,13 @@ struct lamp_blocklist_cfg {
 LAMP_CHECK int lamp_blocklist_open(const struct lamp_blocklist_cfg *cfg, lamp_blocklist **out);
 lamp_blocklist *lamp_blocklist_close(lamp_blocklist *l);
 
+/* Who asks for something. A token acts under a name of its own, for the person that made it: the
+ * two are one person where a second one is asked for. */
+struct lamp_asker {
+    const char *name;   /* account or token */
+    const char *person; /* the account behind it */
+};
+
 enum { LAMP_BLOCKLIST_HOUR = 25, LAMP_BLOCKLIST_HOSTS = 5 };
 
 /* Makes a site known, so that blocks may be for it. LAMP_ENOMEM, LAMP_ESTORE. */
@@ -51,8 +58,9 @@ LAMP_CHECK int lamp_blocklist_check(const lamp_blocklist *l, struct lamp_block *
 
 /* A second person approves or refuses a block that waits. LAMP_ENOENT: none waits under that id.
  * LAMP_EAUTH: whoever entered it may not approve it. LAMP_ESTORE. */
-LAMP_CHECK int lamp_blocklist_decide(lamp_blocklist *l, int64_t id, bool approve, const char *by,
-                                     uint64_t now_us, char *why, size_t size);
+LAMP_CHECK int lamp_blocklist_decide(lamp_blocklist *l, int64_t id, bool approve,
+                                     const struct lamp_asker *by, uint64_t now_us, char *why,
+                                     size_t size);
 
 /* Holds a site at the list of a serial. LAMP_ENOENT: no such site; LAMP_EEXIST: it is held. */
 LAMP_CHECK int lamp_blocklist_hold(lamp_blocklist *l, const char *site, uint64_t serial,
@@ -60,8 +68,9 @@ LAMP_CHECK int lamp_blocklist_hold(lamp_blocklist *l, const char *site, uint64_t
 
 /* Ends that. LAMP_ENOENT: it is not held. LAMP_EAGAIN: so much comes at once that another person has
  * to ask as well; that this one did is noted. LAMP_ESTORE, LAMP_ENOMEM. */
-LAMP_CHECK int lamp_blocklist_release(lamp_blocklist *l, const char *site, const char *by,
-                                      uint64_t now_us, char *why, size_t size);
+LAMP_CHECK int lamp_blocklist_release(lamp_blocklist *l, const char *site,
+                                      const struct lamp_asker *by, uint64_t now_us, char *why,
+                                      size_t size);
 
 /* Whether a block in force covers what goes between the host and the server. */
 bool lamp_blocklist_covers(const lamp_blocklist *l, const struct lamp_miner_target *t);

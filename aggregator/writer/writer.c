@@ -392,6 +392,7 @@ static int on_block(lamp_writer *w, const struct lamp_command *c, uint64_t now_u
     snprintf(b.site, sizeof(b.site), "%s", c->site);
     snprintf(b.reason, sizeof(b.reason), "%s", c->reason);
     snprintf(b.created_by, sizeof(b.created_by), "%s", c->actor);
+    snprintf(b.person, sizeof(b.person), "%s", c->person);
     const int err = lamp_blocklist_add(w->blocks, &b, r->why, sizeof(r->why));
     r->block_id = err == LAMP_OK ? b.id : 0;
     return err;
@@ -400,9 +401,10 @@ static int on_block(lamp_writer *w, const struct lamp_command *c, uint64_t now_u
 static int on_hold(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
                    struct lamp_command_result *r)
 {
+    const struct lamp_asker asker = { c->actor, c->person };
     struct lamp_set_head head = { .serial = 0 };
     if (!c->approve)
-        return lamp_blocklist_release(w->blocks, c->site, c->actor, now_us, r->why, sizeof(r->why));
+        return lamp_blocklist_release(w->blocks, c->site, &asker, now_us, r->why, sizeof(r->why));
     const int err = lamp_sets_head(w->sets, LAMP_SET_BLOCK, c->site, &head);
     if (err == LAMP_ENOENT)
         snprintf(r->why, sizeof(r->why), "no list was published for site %s", c->site);
@@ -512,6 +514,7 @@ static int on_own(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
 static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
                      struct lamp_command_result *r)
 {
+    const struct lamp_asker asker = { c->actor, c->person };
     int err;
     r->block_id = c->block_id;
     if (c->kind >= LAMP_CMD_USER_ADD) {
@@ -524,7 +527,7 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
     case LAMP_CMD_UNBLOCK:
         return lamp_blocklist_end(w->blocks, c->block_id, c->actor, now_us, r->why, sizeof(r->why));
     case LAMP_CMD_DECIDE:
-        return lamp_blocklist_decide(w->blocks, c->block_id, c->approve, c->actor, now_us, r->why,
+        return lamp_blocklist_decide(w->blocks, c->block_id, c->approve, &asker, now_us, r->why,
                                      sizeof(r->why));
     case LAMP_CMD_HOLD:
         return on_hold(w, c, now_us, r);

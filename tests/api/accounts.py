@@ -206,11 +206,27 @@ def streams(w, tokens):
 def revocation(w, tokens, open_stream):
     listed = w.want(200, "GET", V1 + "/tokens")["tokens"]
     mine = next(t for t in listed if t["name"] == "viewer-berlin")
-    check(mine["used"] is not None and mine["token"] is None and mine["created_by"] == "cli", f"{mine}")
+    check(mine["used"] is not None and mine["token"] is None and mine["created_by"] == "aggregator", f"{mine}")
     w.want(204, "DELETE", f"{V1}/tokens/{mine['id']}")
     w.want(401, "GET", V1 + "/status", token=tokens["viewer", False])
     open_stream.ends()
     w.want(404, "DELETE", f"{V1}/tokens/{mine['id']}")
+
+
+def second_person(w):
+    """Whoever entered a block does not approve it, by a token of theirs neither."""
+    w.want(201, "POST", V1 + "/users", {"name": "olga", "role": "admin", "password": "correct horse"})
+    cookie = w.login("olga", "correct horse")
+    token = w.want(201, "POST", V1 + "/tokens", {"name": "olgas", "role": "admin"}, cookie=cookie)
+    again = w.want(201, "POST", V1 + "/tokens", {"name": "olgas2", "role": "admin"}, token=token["token"])
+    check(again["created_by"] == "olga", f"a token's token is olga's: {again}")
+    block = w.want(201, "POST", V1 + "/blocks", {"target": "203.0.112.0/23", "reason": "wide", "ttl": 3600}, token=again["token"])
+    check(block["approval"]["state"] == "waiting", f"{block}")
+    w.want(204, "DELETE", f"{V1}/tokens/{again['id']}", cookie=cookie)
+    for who in ({"cookie": cookie}, {"token": token["token"]}):
+        a = w.want(403, "PATCH", f"{V1}/blocks/{block['id']}", {"approve": True}, **who)
+        check("olga entered it" in a["error"]["message"], f"{a}")
+    w.want(200, "PATCH", f"{V1}/blocks/{block['id']}", {"approve": True})
 
 
 BAD_USERS = [
@@ -352,6 +368,7 @@ with World() as w:
     check(served == promised(), f"not in the table, or not served: {served ^ promised()}")
     revocation(w, tokens, part)
     users(w)
+    second_person(w)
     command_line(w)
     audit(w)
     restart(w)

@@ -253,6 +253,7 @@ static struct lamp_block add(struct fixture *f, struct lamp_block b, const char 
 {
     char why[256] = "";
     snprintf(b.created_by, sizeof(b.created_by), "%s", by);
+    snprintf(b.person, sizeof(b.person), "%s", by);
     const int err = lamp_blocklist_add(f->l, &b, why, sizeof(why));
     if (err)
         fail_msg("%s", why);
@@ -266,6 +267,9 @@ static struct lamp_block numbered(unsigned i)
     b.prefix.addr.b[15] = (uint8_t)i;
     return b;
 }
+
+/* Two people, and a token of each. */
+static const struct lamp_asker anna = { "a", "a" }, bert = { "b", "b" }, tool = { "a-tool", "a" };
 
 /* What is unusual waits for a second person; the rest goes on meanwhile. */
 static void test_approvals(void **state)
@@ -286,16 +290,18 @@ static void test_approvals(void **state)
                                    .host = test_addr("10.0.0.1"),
                                    .server_addr = test_addr("203.0.113.77") };
     assert_false(lamp_blocklist_covers(f->l, &t));
-    assert_int_equal(lamp_blocklist_decide(f->l, wide.id, true, "a", TEST_NOW_US, why, 256),
+    assert_int_equal(lamp_blocklist_decide(f->l, wide.id, true, &anna, TEST_NOW_US, why, 256),
                      LAMP_EAUTH);
-    ok(f->s, lamp_blocklist_decide(f->l, wide.id, true, "b", TEST_NOW_US, why, sizeof(why)));
-    assert_int_equal(lamp_blocklist_decide(f->l, wide.id, true, "b", TEST_NOW_US, why, 256),
+    assert_int_equal(lamp_blocklist_decide(f->l, wide.id, true, &tool, TEST_NOW_US, why, 256),
+                     LAMP_EAUTH);
+    ok(f->s, lamp_blocklist_decide(f->l, wide.id, true, &bert, TEST_NOW_US, why, sizeof(why)));
+    assert_int_equal(lamp_blocklist_decide(f->l, wide.id, true, &bert, TEST_NOW_US, why, 256),
                      LAMP_ENOENT);
     assert_true(lamp_blocklist_covers(f->l, &t));
-    ok(f->s, lamp_blocklist_decide(f->l, many.id, false, "b", TEST_NOW_US, why, sizeof(why)));
+    ok(f->s, lamp_blocklist_decide(f->l, many.id, false, &bert, TEST_NOW_US, why, sizeof(why)));
     publish(f, TEST_NOW_US);
     assert_int_equal(entries(f), LAMP_BLOCKLIST_HOUR + 1);
-    assert_int_equal(lamp_blocklist_decide(f->l, 1000, true, "b", TEST_NOW_US, why, 256),
+    assert_int_equal(lamp_blocklist_decide(f->l, 1000, true, &bert, TEST_NOW_US, why, 256),
                      LAMP_ENOENT);
 
     /* What was said is there after a restart. */
@@ -383,15 +389,17 @@ static void test_hold(void **state)
 
     /* 30 more at once. */
     const uint64_t now = TEST_NOW_US + 3000 * s;
-    assert_int_equal(lamp_blocklist_release(f->l, "north", "a", now, why, sizeof(why)),
+    assert_int_equal(lamp_blocklist_release(f->l, "north", &anna, now, why, sizeof(why)),
                      LAMP_EAGAIN);
-    assert_int_equal(lamp_blocklist_release(f->l, "north", "a", now, why, sizeof(why)),
+    assert_int_equal(lamp_blocklist_release(f->l, "north", &anna, now, why, sizeof(why)),
                      LAMP_EAGAIN);
-    ok(f->s, lamp_blocklist_release(f->l, "north", "b", now, why, sizeof(why)));
+    assert_int_equal(lamp_blocklist_release(f->l, "north", &tool, now, why, sizeof(why)),
+                     LAMP_EAGAIN);
+    ok(f->s, lamp_blocklist_release(f->l, "north", &bert, now, why, sizeof(why)));
     publish(f, now);
     assert_int_equal(entries(f), 30);
     assert_int_equal(f->approved, 30);
-    assert_int_equal(lamp_blocklist_release(f->l, "north", "b", now, why, sizeof(why)),
+    assert_int_equal(lamp_blocklist_release(f->l, "north", &bert, now, why, sizeof(why)),
                      LAMP_ENOENT);
 }
 
