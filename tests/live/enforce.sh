@@ -50,7 +50,7 @@ sed -i "s,tcp://$LAMP_HQ_ADDRESS,tcp://$away," "$conf"
 echo "block = { list_ttl = 7200; };" >>"$conf"
 lamp_sensor_conf "$LAMP_RUN/sensor-north.conf" "$LAMP_RUN/sensor-north" north 2 "$conf" ||
     fail "no configuration for the sensor"
-sed -i "s,tcp://$LAMP_HQ_ADDRESS,tcp://10.21.0.2,; s,mode = \"enforce\";,& confirm = $confirm;," \
+sed -i "s,tcp://$LAMP_HQ_ADDRESS,tcp://10.21.0.2,; s,mode = \"enforce\";,& confirm = $confirm; resolvers = (\"203.0.113.53\");," \
     "$LAMP_RUN/sensor-north.conf"
 lamp_allow_sensor "$LAMP_RUN/aggregator/sensors" "$LAMP_RUN/sensor-north.conf" north ||
     fail "the sensor has no key"
@@ -89,6 +89,24 @@ on_router "$LAMP_BIN/davylamp-sensor" -c "$LAMP_RUN/sensor-north.conf" panic >/d
 check "panic takes the table away" no_table
 on_router "$LAMP_BIN/davylamp-sensor" -c "$LAMP_RUN/sensor-north.conf" resume >/dev/null
 wait_for 20 "and resume brings it back" set_has $target
+
+# A name: what the resolver of the site answers for it is blocked, what a stranger answers is not.
+# Asked from $way: the host that the sensor takes for the aggregator is never blocked.
+resolver=203.0.113.53 stranger=203.0.113.54 named=203.0.113.77 framed=203.0.113.78
+for address in $resolver $stranger $named $framed; do lamp_internet_address "$prefix" $address; done
+lamp_start names "$net" python3 "$LAMP_SOURCE/tests/support/resolver.py" \
+    serve $resolver=$named $stranger=$framed $named=$named $framed=$framed
+wait_for 10 "the name servers listen" grep -q ready "$LAMP_RUN/names.log"
+ask() { lamp_ns "$lan" python3 "$LAMP_SOURCE/tests/support/resolver.py" ask "$way" "$@" >/dev/null; }
+check "a name is blocked" api_is '.[0].id > 0' block wanted.example
+looked_up() {
+    ask $stranger www.wanted.example
+    ask $resolver pool.wanted.example
+    set_has $named
+}
+wait_for 20 "its address is in the kernel" looked_up
+check "nothing comes from there any more" eval '! ask $named other.example'
+check "what a stranger says blocks nobody" eval 'set_lacks $framed && ask $framed other.example'
 
 # A list that lives for a short time; then nobody is left to renew it.
 lamp_stop aggregator
