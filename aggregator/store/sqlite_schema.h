@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 18 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 19 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
@@ -8,7 +8,7 @@
 #include "aggregator/store/sqlite_history_schema.h"
 #include "aggregator/store/sqlite_pools_schema.h"
 
-#define LAMP_SCHEMA_LATEST 18
+#define LAMP_SCHEMA_LATEST 19
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
@@ -281,11 +281,17 @@ static const char lamp_schema_person[] =
     "UPDATE block SET person = coalesce((SELECT t.created_by FROM access_token t"
     " WHERE t.name = block.created_by), created_by);";
 
+/* What version 19 adds: when what a connection and the lists of a miner show was said, by which the newest
+ * counts in whatever order it comes (pack_said() and pack_listed()). */
+static const char lamp_schema_order[] =
+    "ALTER TABLE conn ADD COLUMN said BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE miner ADD COLUMN listed BLOB NOT NULL DEFAULT x'';";
+
 /* What leads from each version to the next. */
 static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema,         lamp_schema_2,      lamp_schema_3,        lamp_schema_4,
     lamp_schema_5,       lamp_schema_6,      lamp_schema_7,        lamp_schema_8,
     lamp_schema_9,       lamp_schema_10,     lamp_schema_11,       lamp_schema_pools,
     lamp_schema_alerts,  lamp_schema_own,    lamp_schema_accounts, lamp_schema_policies,
-    lamp_schema_history, lamp_schema_person,
+    lamp_schema_history, lamp_schema_person, lamp_schema_order,
 };

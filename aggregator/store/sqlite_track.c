@@ -270,9 +270,64 @@ int lamp_sqlite_evidence(struct lamp_sqlite *q, int64_t conn_id, struct lamp_tra
     " rejected, stale, work, squares, verdict, confidence, difficulty, self_rate, flags, recent,"  \
     " family, coin, algorithm, wallet, worker, agent, pool, server_name, sni, ja4, hash_unit,"     \
     " tunnel_kind, tunnel_host, platform, tunnel_port, devices, work_method, hash_values,"         \
-    " other_method, other_rate, other_low, other_high"
+    " other_method, other_rate, other_low, other_high, said"
 
 enum { CONN_FIRST_TEXT = 28 };
+
+/* Whether there is a value for each of enum lamp_track_text and lamp_track_said. */
+static bool is_said(const struct lamp_track_conn *c, int what)
+{
+    const struct lamp_conn_row *r = &c->row;
+    switch (what) {
+    case LAMP_SAID_TUNNEL_PORT:
+        return r->tunnel_port > 0;
+    case LAMP_SAID_DIFFICULTY:
+        return r->difficulty > 0;
+    case LAMP_SAID_SELF_RATE:
+        return r->self_rate > 0;
+    case LAMP_SAID_DEVICES:
+        return r->devices > 0;
+    case LAMP_SAID_WORK:
+        return r->work_method != LAMP_RATE_NONE;
+    case LAMP_SAID_OTHER:
+        return r->other_method != LAMP_RATE_NONE;
+    case LAMP_SAID_EVIDENCE:
+        return c->n_evidence > 0;
+    default:
+        return *c->text[what] != '\0';
+    }
+}
+
+/* When each value was said, or one time for all that there are, since most rows say everything that is known.
+ * Returns how many bytes of out count. */
+static size_t pack_said(const struct lamp_track_conn *c, uint64_t out[LAMP_SAID_COUNT])
+{
+    uint64_t one = 0;
+    for (int i = 0; i < LAMP_SAID_COUNT; i++) {
+        if (!is_said(c, i) || c->said_us[i] == one)
+            continue;
+        if (one) {
+            memcpy(out, c->said_us, sizeof(c->said_us));
+            return sizeof(c->said_us);
+        }
+        one = c->said_us[i];
+    }
+    out[0] = one;
+    return sizeof(one);
+}
+
+/* What an earlier version wrote has no times: whatever comes is newer. */
+static void unpack_said(sqlite3_stmt *st, int column, struct lamp_track_conn *c)
+{
+    uint64_t one = 0;
+    if (sqlite3_column_bytes(st, column) == (int)sizeof(one)) {
+        lamp_col_blob(st, column, &one, sizeof(one));
+        for (int i = 0; i < LAMP_SAID_COUNT; i++)
+            c->said_us[i] = is_said(c, i) ? one : 0;
+    } else {
+        lamp_col_blob(st, column, c->said_us, sizeof(c->said_us));
+    }
+}
 
 int lamp_sqlite_op_conn_find(lamp_store *s, int64_t sensor_ref, const uint8_t cap_run[16],
                              uint64_t conn_id, struct lamp_track_conn *out)
@@ -329,8 +384,10 @@ int lamp_sqlite_op_conn_find(lamp_store *s, int64_t sensor_ref, const uint8_t ca
     r->other_rate = sqlite3_column_double(st, i++);
     r->other_low = sqlite3_column_double(st, i++);
     r->other_high = sqlite3_column_double(st, i++);
+    const int err = lamp_sqlite_evidence(q, out->id, out->evidence, &out->n_evidence);
+    unpack_said(st, i, out);
     sqlite3_reset(st);
-    return lamp_sqlite_evidence(q, out->id, out->evidence, &out->n_evidence);
+    return err;
 }
 
 static int save_evidence(struct lamp_sqlite *q, const struct lamp_track_conn *c)
@@ -367,6 +424,8 @@ int lamp_sqlite_op_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with
             return err;
         c->id = sqlite3_last_insert_rowid(q->db);
     }
+    uint64_t said[LAMP_SAID_COUNT];
+    const size_t said_len = pack_said(c, said);
     const char(*t)[LAMP_TRACK_TEXT] = (const char(*)[LAMP_TRACK_TEXT])c->text;
     const int err = LAMP_EXEC(
         q,
@@ -378,7 +437,7 @@ int lamp_sqlite_op_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with
         " pool = ?27, server_name = ?28, sni = ?29, ja4 = ?30, hash_unit = ?31, first_us = ?32,"
         " tunnel_kind = ?33, tunnel_host = ?34, tunnel_port = ?35, platform = ?36,"
         " devices = ?37, work_method = ?38, hash_values = ?39, other_method = ?40,"
-        " other_rate = ?41, other_low = ?42, other_high = ?43"
+        " other_rate = ?41, other_low = ?42, other_high = ?43, said = ?44"
         " WHERE id = ?1",
         lamp_int(c->id), lamp_int(c->miner_id), lamp_uint(r->last_us), lamp_uint(r->bytes_up),
         lamp_uint(r->bytes_down), lamp_uint(r->packets_up), lamp_uint(r->packets_down),
@@ -395,11 +454,44 @@ int lamp_sqlite_op_conn_save(lamp_store *s, struct lamp_track_conn *c, bool with
         lamp_int(r->tunnel_port), lamp_str(t[LAMP_TEXT_PLATFORM]), lamp_int(r->devices),
         lamp_int((int64_t)r->work_method), lamp_int(r->hash_values),
         lamp_int((int64_t)r->other_method), lamp_real(r->other_rate), lamp_real(r->other_low),
-        lamp_real(r->other_high));
+        lamp_real(r->other_high), lamp_blob(said, said_len));
     return err == LAMP_OK && with_evidence ? save_evidence(q, c) : err;
 }
 
 /* ---- miners ---- */
+
+static size_t names_in(const char *list)
+{
+    size_t n = *list != '\0';
+    for (; *list; list++)
+        n += *list == '\n';
+    return n < LAMP_NAMES_MAX ? n : LAMP_NAMES_MAX;
+}
+
+/* The times of the names of all lists, one after the other. Returns how many bytes of out count. */
+static size_t pack_listed(const struct lamp_track_miner *m,
+                          uint64_t out[LAMP_LIST_COUNT * LAMP_NAMES_MAX])
+{
+    size_t n = 0;
+    for (size_t l = 0; l < LAMP_LIST_COUNT; l++) {
+        const size_t names = names_in(m->list[l]);
+        memcpy(out + n, m->list_us[l], names * sizeof(*out));
+        n += names;
+    }
+    return n * sizeof(*out);
+}
+
+static void unpack_listed(sqlite3_stmt *st, int column, struct lamp_track_miner *m)
+{
+    const uint8_t *p = sqlite3_column_blob(st, column);
+    size_t left = p ? (size_t)sqlite3_column_bytes(st, column) / sizeof(uint64_t) : 0;
+    for (size_t l = 0; l < LAMP_LIST_COUNT && left; l++) {
+        const size_t n = lamp_min(names_in(m->list[l]), left);
+        memcpy(m->list_us[l], p, n * sizeof(uint64_t));
+        p += n * sizeof(uint64_t);
+        left -= n;
+    }
+}
 
 int lamp_sqlite_op_miner_find(lamp_store *s, int64_t site_ref, const struct lamp_addr *host,
                               uint32_t vlan, struct lamp_track_miner *out)
@@ -410,7 +502,7 @@ int lamp_sqlite_op_miner_find(lamp_store *s, int64_t site_ref, const struct lamp
         "SELECT id, verdict, confidence, blocked, server, server_port, ip_proto, bytes_up,"
         " bytes_down, packets_up, packets_down, jobs, submitted, accepted, rejected, stale,"
         " connections, since_us, last_us, coins, families, algorithms, wallets, workers, agents,"
-        " pools, sensors, platforms FROM miner WHERE site = ? AND host = ? AND vlan = ?",
+        " pools, sensors, platforms, listed FROM miner WHERE site = ? AND host = ? AND vlan = ?",
         lamp_int(site_ref), lamp_addr_blob(host), lamp_int(vlan));
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
@@ -435,6 +527,7 @@ int lamp_sqlite_op_miner_find(lamp_store *s, int64_t site_ref, const struct lamp
         *counts[n] = lamp_col_uint(st, i++);
     for (size_t n = 0; n < LAMP_LIST_COUNT; n++)
         lamp_col_copy(st, i++, out->list[n], sizeof(out->list[n]));
+    unpack_listed(st, i, out);
     sqlite3_reset(st);
     return LAMP_OK;
 }
@@ -443,13 +536,15 @@ int lamp_sqlite_op_miner_save(lamp_store *s, struct lamp_track_miner *m)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     const struct lamp_totals *t = &m->totals;
+    uint64_t listed[LAMP_LIST_COUNT * LAMP_NAMES_MAX];
+    const size_t listed_len = pack_listed(m, listed);
     const int err = LAMP_EXEC(
         q,
         "INSERT INTO miner (site, host, vlan, verdict, confidence, blocked, server, server_port,"
         " ip_proto, bytes_up, bytes_down, packets_up, packets_down, jobs, submitted, accepted,"
         " rejected, stale, connections, since_us, last_us, coins, families, algorithms, wallets,"
-        " workers, agents, pools, sensors, platforms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " workers, agents, pools, sensors, platforms, listed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET verdict = excluded.verdict, confidence = excluded.confidence,"
         " blocked = excluded.blocked, server = excluded.server,"
         " server_port = excluded.server_port, ip_proto = excluded.ip_proto,"
@@ -461,7 +556,7 @@ int lamp_sqlite_op_miner_save(lamp_store *s, struct lamp_track_miner *m)
         " last_us = excluded.last_us, coins = excluded.coins, families = excluded.families,"
         " algorithms = excluded.algorithms, wallets = excluded.wallets,"
         " workers = excluded.workers, agents = excluded.agents, pools = excluded.pools,"
-        " sensors = excluded.sensors, platforms = excluded.platforms",
+        " sensors = excluded.sensors, platforms = excluded.platforms, listed = excluded.listed",
         lamp_int(m->site_ref), lamp_addr_blob(&m->host), lamp_int(m->vlan),
         lamp_int((int64_t)m->verdict), lamp_int(m->confidence), lamp_int(m->blocked),
         lamp_addr_blob(&m->server_addr), lamp_int(m->server_port), lamp_int(m->ip_proto),
@@ -473,7 +568,7 @@ int lamp_sqlite_op_miner_save(lamp_store *s, struct lamp_track_miner *m)
         lamp_str(m->list[LAMP_LIST_ALGORITHMS]), lamp_str(m->list[LAMP_LIST_WALLETS]),
         lamp_str(m->list[LAMP_LIST_WORKERS]), lamp_str(m->list[LAMP_LIST_AGENTS]),
         lamp_str(m->list[LAMP_LIST_POOLS]), lamp_str(m->list[LAMP_LIST_SENSORS]),
-        lamp_str(m->list[LAMP_LIST_PLATFORMS]));
+        lamp_str(m->list[LAMP_LIST_PLATFORMS]), lamp_blob(listed, listed_len));
     if (err == LAMP_OK && m->id == 0)
         m->id = sqlite3_last_insert_rowid(q->db);
     return err;

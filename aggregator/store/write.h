@@ -12,6 +12,7 @@ enum {
     LAMP_TRACK_TEXT = 257,    /* one string of a connection with NUL */
     LAMP_TRACK_LIST = 2048,   /* a '\n'-separated list with NUL */
     LAMP_RECENT_MINUTES = 15, /* the window that hash rates are taken over */
+    LAMP_NAMES_MAX = 16,      /* names in one list of a miner */
     LAMP_STREAMS_KEPT = 1024, /* a sensor names at most 64 of them at a time */
 };
 
@@ -169,6 +170,18 @@ enum lamp_track_text {
     LAMP_TEXT_COUNT
 };
 
+/* What else of a connection is as it was said last; evidence is said whole. */
+enum lamp_track_said {
+    LAMP_SAID_TUNNEL_PORT = LAMP_TEXT_COUNT, /* those before are the texts */
+    LAMP_SAID_DIFFICULTY,
+    LAMP_SAID_SELF_RATE,
+    LAMP_SAID_DEVICES,
+    LAMP_SAID_WORK,
+    LAMP_SAID_OTHER,
+    LAMP_SAID_EVIDENCE,
+    LAMP_SAID_COUNT
+};
+
 struct lamp_track_evidence {
     char kind[64], field[64], strength[64];
     char detail[LAMP_TRACK_TEXT], refute[LAMP_TRACK_TEXT];
@@ -187,7 +200,8 @@ struct lamp_track_conn {
     char text[LAMP_TEXT_COUNT][LAMP_TRACK_TEXT];
     struct lamp_track_evidence evidence[LAMP_WIRE_EVIDENCE_MAX];
     size_t n_evidence;
-    double squares; /* as in struct lamp_recent, of row.work_hashes */
+    uint64_t said_us[LAMP_SAID_COUNT]; /* newest packet of the row that said it; 0: none has */
+    double squares;                    /* as in struct lamp_recent, of row.work_hashes */
     struct lamp_recent recent[LAMP_RECENT_MINUTES]; /* by minute modulo the length */
 };
 
@@ -222,7 +236,8 @@ struct lamp_track_miner {
     struct lamp_addr server_addr; /* of the newest connection */
     uint16_t server_port;
     uint8_t ip_proto;
-    char list[LAMP_LIST_COUNT][LAMP_TRACK_LIST]; /* newest first */
+    char list[LAMP_LIST_COUNT][LAMP_TRACK_LIST];       /* newest first, then by name */
+    uint64_t list_us[LAMP_LIST_COUNT][LAMP_NAMES_MAX]; /* likewise, of each name */
     struct lamp_totals totals;
     uint64_t connections, since_us, last_us;
 };

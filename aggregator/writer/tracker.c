@@ -13,8 +13,6 @@
 /* More than this in one interval is no count: sums must stay within 63 bits. */
 #define COUNT_MAX (UINT64_C(1) << 50)
 
-enum { NAMES_MAX = 16 }; /* names kept in a list of a miner */
-
 /* ---- text ---- */
 
 /* Text from the wire as it is stored: valid UTF-8, no control characters (lists are separated
@@ -38,27 +36,71 @@ static bool take_text(struct lamp_bytes from, char *buf, size_t size)
     return true;
 }
 
-/* Puts a name at the front of a '\n'-separated list; the oldest ones fall off. */
-static void list_add(char list[LAMP_TRACK_LIST], const char *name)
+struct name {
+    const char *text;
+    size_t len;
+    uint64_t at_us;
+};
+
+/* Newest first, then by name. */
+static bool comes_before(const struct name *a, const struct name *b)
 {
-    const size_t len = strlen(name);
-    if (len == 0 || (strncmp(list, name, len) == 0 && (list[len] == '\n' || list[len] == '\0')))
+    if (a->at_us != b->at_us)
+        return a->at_us > b->at_us;
+    const int order = memcmp(a->text, b->text, lamp_min(a->len, b->len));
+    return order < 0 || (order == 0 && a->len < b->len);
+}
+
+/* Takes a name that was said at a time into a '\n'-separated list and the times of its names. Kept are
+ * the newest that there is room for: whatever comes in which order, the list is the same in the end, since
+ * what falls off has newer names before it that only become newer. */
+static void list_add(char list[LAMP_TRACK_LIST], uint64_t times[LAMP_NAMES_MAX], const char *name,
+                     uint64_t at_us)
+{
+    struct name names[LAMP_NAMES_MAX + 1], add = { name, strlen(name), at_us };
+    if (add.len == 0)
         return;
+    if (strncmp(list, name, add.len) == 0 && (list[add.len] == '\n' || list[add.len] == '\0') &&
+        times[0] <= at_us) {
+        times[0] = at_us;
+        return;
+    }
     char old[LAMP_TRACK_LIST];
+    size_t n = 0;
     memcpy(old, list, sizeof(old));
-    size_t n = (size_t)snprintf(list, LAMP_TRACK_LIST, "%s", name), names = 1;
-    for (const char *p = old; *p && names < NAMES_MAX;) {
+    for (const char *p = old; *p && n < LAMP_NAMES_MAX;) {
         const size_t part = strcspn(p, "\n");
-        const bool same = part == len && memcmp(p, name, len) == 0;
-        if (!same && n + part + 2 <= LAMP_TRACK_LIST) {
-            list[n++] = '\n';
-            memcpy(list + n, p, part);
-            n += part;
-            list[n] = '\0';
-            names++;
-        }
+        names[n] = (struct name){ p, part, times[n] };
+        if (part == add.len && memcmp(p, name, part) == 0)
+            add.at_us = times[n] > at_us ? times[n] : at_us;
+        n++;
         p += part + (p[part] == '\n');
     }
+    size_t kept = 0, len = 0;
+    bool added = false;
+    for (size_t i = 0; i <= n && kept < LAMP_NAMES_MAX;) {
+        const bool old_one =
+            i < n && names[i].len == add.len && memcmp(names[i].text, name, add.len) == 0;
+        if (old_one) {
+            i++;
+            continue;
+        }
+        const bool mine = !added && (i == n || comes_before(&add, &names[i]));
+        if (!mine && i == n)
+            break;
+        const struct name *next = mine ? &add : &names[i];
+        if (len + next->len + 2 > LAMP_TRACK_LIST)
+            break;
+        if (kept)
+            list[len++] = '\n';
+        memcpy(list + len, next->text, next->len);
+        len += next->len;
+        times[kept++] = next->at_us;
+        added |= mine;
+        i += !mine;
+    }
+    list[len] = '\0';
+    memset(times + kept, 0, (LAMP_NAMES_MAX - kept) * sizeof(*times));
 }
 
 /* ---- a connection ---- */
@@ -139,9 +181,17 @@ static bool take_reason(const struct lamp_evidence *from, uint64_t latest_us,
     return changed;
 }
 
-/* The newest value of everything that is not counted. Returns whether evidence changed. */
-static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *row,
-                        uint64_t latest_us)
+/* Whether what a row whose newest packet is of seen_us says of `what` is no older than what is known. Where no
+ * packet came in between, the row that comes last counts. */
+static bool is_newer(struct lamp_track_conn *c, int what, uint64_t seen_us)
+{
+    if (seen_us < c->said_us[what])
+        return false;
+    c->said_us[what] = seen_us;
+    return true;
+}
+
+static void texts_of(const struct lamp_conn_row *row, struct lamp_bytes out[LAMP_TEXT_COUNT])
 {
     const struct lamp_bytes texts[LAMP_TEXT_COUNT] = {
         row->family,
@@ -159,38 +209,55 @@ static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *r
         row->tunnel_host,
         row->platform,
     };
-    for (size_t i = 0; i < LAMP_TEXT_COUNT; i++)
-        (void)take_text(texts[i], c->text[i], sizeof(c->text[i]));
+    memcpy(out, texts, sizeof(texts));
+}
+
+/* What of a connection is no count, no text and no evidence. */
+static void take_numbers(struct lamp_track_conn *c, const struct lamp_conn_row *row,
+                         uint64_t seen_us)
+{
     if (row->verdict > c->row.verdict ||
         (row->verdict == c->row.verdict && row->confidence > c->row.confidence)) {
         c->row.verdict = row->verdict;
         c->row.confidence = row->confidence;
     }
-    if (row->tunnel_port > 0)
+    if (row->tunnel_port > 0 && is_newer(c, LAMP_SAID_TUNNEL_PORT, seen_us))
         c->row.tunnel_port = row->tunnel_port;
-    if (row->difficulty > 0)
+    if (row->difficulty > 0 && is_newer(c, LAMP_SAID_DIFFICULTY, seen_us))
         c->row.difficulty = row->difficulty;
-    if (row->self_rate > 0)
+    if (row->self_rate > 0 && is_newer(c, LAMP_SAID_SELF_RATE, seen_us))
         c->row.self_rate = row->self_rate;
     c->row.flags |= row->flags & ~(uint32_t)LAMP_CONN_RECALLED;
-    if (row->devices > 0)
+    if (row->devices > 0 && is_newer(c, LAMP_SAID_DEVICES, seen_us))
         c->row.devices = row->devices;
-    if (row->work_method != LAMP_RATE_NONE) {
+    if (row->work_method != LAMP_RATE_NONE && is_newer(c, LAMP_SAID_WORK, seen_us)) {
         c->row.work_method = row->work_method;
         c->row.hash_values = row->hash_values;
     }
-    if (row->other_method != LAMP_RATE_NONE) {
+    if (row->other_method != LAMP_RATE_NONE && is_newer(c, LAMP_SAID_OTHER, seen_us)) {
         c->row.other_method = row->other_method;
         c->row.other_rate = row->other_rate;
         c->row.other_low = row->other_low;
         c->row.other_high = row->other_high;
     }
+}
 
-    bool changed = row->n_evidence > 0 && row->n_evidence != c->n_evidence;
+/* The newest value of everything that is not counted. Returns whether evidence changed. */
+static bool take_values(struct lamp_track_conn *c, const struct lamp_conn_row *row,
+                        uint64_t seen_us, uint64_t latest_us)
+{
+    struct lamp_bytes texts[LAMP_TEXT_COUNT];
+    texts_of(row, texts);
+    for (int i = 0; i < LAMP_TEXT_COUNT; i++)
+        if (texts[i].len && is_newer(c, i, seen_us))
+            (void)take_text(texts[i], c->text[i], sizeof(c->text[i]));
+    take_numbers(c, row, seen_us);
+    if (row->n_evidence == 0 || !is_newer(c, LAMP_SAID_EVIDENCE, seen_us))
+        return false;
+    bool changed = row->n_evidence != c->n_evidence;
     for (size_t i = 0; i < row->n_evidence; i++)
         changed |= take_reason(&row->evidence[i], latest_us, &c->evidence[i]);
-    if (row->n_evidence)
-        c->n_evidence = row->n_evidence;
+    c->n_evidence = row->n_evidence;
     return changed;
 }
 
@@ -226,8 +293,9 @@ static void add_totals(struct lamp_totals *t, const struct lamp_conn_row *r)
     t->stale += r->stale;
 }
 
+/* The names that a row says, and, of a connection that is new to the miner, those said before. */
 static void add_names(struct lamp_track_miner *m, const struct lamp_track_conn *c,
-                      const char *sensor)
+                      const struct lamp_conn_row *row, const char *sensor, uint64_t seen_us)
 {
     static const struct {
         enum lamp_track_list list;
@@ -238,14 +306,35 @@ static void add_names(struct lamp_track_miner *m, const struct lamp_track_conn *
         { LAMP_LIST_WORKERS, LAMP_TEXT_WORKER },       { LAMP_LIST_AGENTS, LAMP_TEXT_AGENT },
         { LAMP_LIST_PLATFORMS, LAMP_TEXT_PLATFORM },
     };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        list_add(m->list[names[i].list], c->text[names[i].text]);
+    struct lamp_bytes texts[LAMP_TEXT_COUNT];
+    texts_of(row, texts);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const enum lamp_track_text text = names[i].text;
+        char late[LAMP_TRACK_TEXT] = ""; /* something newer is known of the connection already */
+        if (texts[text].len && seen_us < c->said_us[text] &&
+            take_text(texts[text], late, sizeof(late)))
+            list_add(m->list[names[i].list], m->list_us[names[i].list], late, seen_us);
+        if (c->miner_id == 0 || (texts[text].len && seen_us == c->said_us[text]))
+            list_add(m->list[names[i].list], m->list_us[names[i].list], c->text[text],
+                     c->said_us[text]);
+    }
     char addr[LAMP_ADDR_STRLEN], pool[LAMP_ADDR_STRLEN + 10];
     lamp_addr_str(&c->row.server_addr, addr);
     snprintf(pool, sizeof(pool), lamp_addr_is_v4(&c->row.server_addr) ? "%s:%u" : "[%s]:%u", addr,
              c->row.server_port);
-    list_add(m->list[LAMP_LIST_POOLS], pool);
-    list_add(m->list[LAMP_LIST_SENSORS], sensor);
+    list_add(m->list[LAMP_LIST_POOLS], m->list_us[LAMP_LIST_POOLS], pool, seen_us);
+    list_add(m->list[LAMP_LIST_SENSORS], m->list_us[LAMP_LIST_SENSORS], sensor, seen_us);
+}
+
+/* Whether a connection is what its miner is shown at: the newest, and of several such one and the same. */
+static bool is_newest(const struct lamp_track_miner *m, const struct lamp_conn_row *r)
+{
+    if (r->last_us != m->last_us)
+        return r->last_us > m->last_us;
+    const int order = memcmp(r->server_addr.b, m->server_addr.b, sizeof(r->server_addr.b));
+    if (order != 0 || r->server_port != m->server_port)
+        return order > 0 || (order == 0 && r->server_port > m->server_port);
+    return r->ip_proto >= m->ip_proto;
 }
 
 static void weigh(struct lamp_track_miner *m, const struct lamp_conn_row *r)
@@ -259,7 +348,8 @@ static void weigh(struct lamp_track_miner *m, const struct lamp_conn_row *r)
 /* Adds to the connection's miner what `delta` says; all of the connection when it is new to
  * the miner. */
 static int merge_miner(const struct lamp_tracker *t, const struct lamp_record *rec,
-                       struct lamp_track_conn *c, const struct lamp_conn_row *delta)
+                       struct lamp_track_conn *c, const struct lamp_conn_row *delta,
+                       uint64_t seen_us)
 {
     struct lamp_track_miner *m = calloc(1, sizeof(*m)); /* too large for a stack */
     if (!m)
@@ -280,7 +370,8 @@ static int merge_miner(const struct lamp_tracker *t, const struct lamp_record *r
     add_totals(&m->totals, c->miner_id == 0 ? r : delta);
     weigh(m, r);
     m->since_us = at_most(m->since_us, r->first_us);
-    if (r->last_us >= m->last_us) {
+    add_names(m, c, delta, rec->sensor->id, seen_us);
+    if (is_newest(m, r)) {
         m->last_us = r->last_us;
         m->server_addr = r->server_addr;
         m->server_port = r->server_port;
@@ -294,7 +385,6 @@ static int merge_miner(const struct lamp_tracker *t, const struct lamp_record *r
                                                              .ip_proto = m->ip_proto,
                                                              .blocked = m->blocked },
                                 t->arg);
-        add_names(m, c, rec->sensor->id);
         newly_blocked = m->blocked && !was_blocked;
     }
     err = lamp_store_miner_save(t->store, m);
@@ -368,20 +458,50 @@ static int recall(const struct lamp_tracker *t, struct lamp_track_conn *c,
     return lamp_store_pair_save(t->store, &p);
 }
 
+static int note_reason(const struct lamp_tracker *t, const struct lamp_record *rec,
+                       const struct lamp_track_conn *c, const struct lamp_track_evidence *e,
+                       uint64_t at_us)
+{
+    const uint64_t seen_us = e->t_us ? e->t_us : at_us;
+    return lamp_store_sighting(t->store, c->miner_id, rec->sensor->ref, e, seen_us, seen_us);
+}
+
+/* What a row brings to the timeline of its miner. */
+struct news {
+    bool reasons; /* the connection has other reasons than before, or is new to the miner */
+    bool late;    /* something newer was merged before it */
+    bool level;   /* the row may be the first to say so much */
+    uint64_t at_us, latest_us;
+};
+
 /* Notes in the miner's timeline what is new of a connection: its reasons, and how far they lead by
- * themselves (own; NONE: not told). */
+ * themselves. */
 static int note(const struct lamp_tracker *t, const struct lamp_record *rec,
-                const struct lamp_track_conn *c, enum lamp_verdict own, uint64_t at_us)
+                const struct lamp_track_conn *c, const struct lamp_conn_row *row,
+                const struct news *news)
 {
     int err = LAMP_OK;
-    for (size_t i = 0; i < c->n_evidence && err == LAMP_OK; i++) {
-        const uint64_t seen_us = c->evidence[i].t_us ? c->evidence[i].t_us : at_us;
-        err = lamp_store_sighting(t->store, c->miner_id, rec->sensor->ref, &c->evidence[i], seen_us,
-                                  seen_us);
+    for (size_t i = 0; news->reasons && i < c->n_evidence && err == LAMP_OK; i++)
+        err = note_reason(t, rec, c, &c->evidence[i], news->at_us);
+    for (size_t i = 0; news->late && i < row->n_evidence && err == LAMP_OK; i++) {
+        struct lamp_track_evidence e = { .t_us = 0 };
+        (void)take_reason(&row->evidence[i], news->latest_us, &e);
+        err = note_reason(t, rec, c, &e, news->at_us);
     }
-    return err == LAMP_OK && own >= LAMP_VERDICT_SUSPECTED
-               ? lamp_store_level(t->store, c->miner_id, rec->sensor->ref, own, at_us)
+    const enum lamp_verdict own =
+        row->flags & LAMP_CONN_RECALLED ? LAMP_VERDICT_NONE : row->verdict;
+    return err == LAMP_OK && own >= LAMP_VERDICT_SUSPECTED && (news->level || news->late)
+               ? lamp_store_level(t->store, c->miner_id, rec->sensor->ref, own, news->at_us)
                : err;
+}
+
+/* When the newest row with news of a connection was seen. */
+static uint64_t newest_us(const struct lamp_track_conn *c)
+{
+    uint64_t us = 0;
+    for (size_t i = 0; i < LAMP_SAID_COUNT; i++)
+        us = c->said_us[i] > us ? c->said_us[i] : us;
+    return us;
 }
 
 static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec,
@@ -403,7 +523,9 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
     add_counts(&c->row, row);
     if (last_us > c->row.last_us)
         c->row.last_us = last_us;
-    const bool new_evidence = take_values(c, row, latest_us);
+    c->row.first_us = at_most(c->row.first_us, row->first_us);
+    struct news news = { .late = last_us < newest_us(c), .latest_us = latest_us };
+    const bool new_evidence = take_values(c, row, last_us, latest_us);
     c->squares += squares_of(row);
 
     /* The minute the row belongs to: that of its newest packet, within the batch's interval. */
@@ -412,13 +534,13 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
     add_recent(c->recent, at_us / MINUTE_US, row);
 
     err = recall(t, c, &before, row);
-    const bool had_miner = c->miner_id != 0;
+    news.at_us = at_us;
+    news.reasons = new_evidence || c->miner_id == 0;
+    news.level = news.reasons || row->verdict != before.verdict;
     if (err == LAMP_OK && c->row.verdict >= LAMP_VERDICT_SUSPECTED)
-        err = merge_miner(t, rec, c, row);
-    if (err == LAMP_OK && c->miner_id &&
-        (new_evidence || !had_miner || row->verdict > before.verdict))
-        err = note(t, rec, c, row->flags & LAMP_CONN_RECALLED ? LAMP_VERDICT_NONE : row->verdict,
-                   at_us);
+        err = merge_miner(t, rec, c, row, last_us);
+    if (err == LAMP_OK && c->miner_id && (news.reasons || news.level || news.late))
+        err = note(t, rec, c, row, &news);
     if (err == LAMP_OK)
         err = lamp_store_conn_save(t->store, c, new_evidence);
     if (err == LAMP_OK)
