@@ -101,6 +101,10 @@ static const struct lamp_opt options[] = {
                 "alert."),
     OPT("alerts.disk_free", DOUBLE, disk_free, .max = 100, .def = "5", .unit = "%",
         .help = "Less of the disk of state_dir free raises an alert."),
+    OPT("notify.receivers", LIST, notify, .def = "",
+        .help =
+            "Who is told of alerts: \"NAME URL [KEY=VALUE]...\" each, by webhook (http, https), "
+            "syslog (udp, tcp, tls) or e-mail (smtp, smtps). The keys are in the manual."),
     OPT("retention.settle", INT, settle_minutes, .min = 1, .max = 100000, .def = "5", .unit = "min",
         .help =
             "How long rows of a minute that is over stay as they came before they are added up."),

@@ -29,6 +29,7 @@ struct lamp_aggregator_conf {
     int64_t interval_s;              /* between summaries */
     struct lamp_strlist never;       /* prefixes */
     int64_t list_ttl_s;
+    struct lamp_strlist notify;      /* lines of lamp_receiver_parse() */
     int64_t no_shares_s, silent_s;                       /* a sensor raises an alert */
     double drops, disk_free, rejected, rate_drop;        /* percent */
     int64_t settle_minutes;                              /* rows stay as they came for so long */

@@ -6,6 +6,7 @@
 #include "aggregator/conf.h"
 #include "aggregator/ingest/door.h"
 #include "aggregator/ingest/ingest.h"
+#include "aggregator/notify/notify.h"
 #include "aggregator/recovery.h"
 #include "aggregator/sensors_file.h"
 #include "aggregator/writer/keyring.h"
@@ -58,6 +59,7 @@ struct aggregator {
     lamp_findings *findings;
     lamp_probes *probes;
     lamp_rounds *rounds;
+    lamp_notify *notify; /* NULL: nobody is told of alerts */
     lamp_auth *auth;
     lamp_writer *writer;
     lamp_ingest *ingest;
@@ -303,6 +305,19 @@ static int open_store(struct aggregator *g)
     return 0;
 }
 
+/* Before anything is started: a receiver that nobody can read is no alert to anybody. */
+static int check_notify(const struct aggregator *g)
+{
+    char what[WHY], why[WHY + 32];
+    const int err =
+        lamp_notify_check((const char *const *)g->conf.notify.v, g->conf.notify.n, what);
+    if (!err)
+        return 0;
+    snprintf(why, sizeof(why), "notify.receivers: %s", what);
+    (void)complain(why);
+    return err == LAMP_ENOMEM ? 1 : 2;
+}
+
 static int open_files(struct aggregator *g)
 {
     char why[WHY];
@@ -314,7 +329,9 @@ static int open_files(struct aggregator *g)
     if (err)
         return complain(err == LAMP_EFULL ? "geo.files names more than 8 files"
                                           : lamp_strerror(err));
-    int code = read_places(g);
+    int code = check_notify(g);
+    if (!code)
+        code = read_places(g);
     if (code)
         return code;
     open_geo(g);
@@ -393,6 +410,20 @@ static int open_rounds(struct aggregator *g)
         .probes = g->probes,
     };
     return lamp_rounds_start(&cfg, &g->rounds, why) ? complain(why) : 0;
+}
+
+static int open_notify(struct aggregator *g)
+{
+    char why[WHY], queue[4096];
+    snprintf(queue, sizeof(queue), "%.4000s/notify.db", g->conf.state_dir);
+    const struct lamp_notify_cfg cfg = {
+        .backend = g->conf.store_backend,
+        .database = g->database,
+        .queue = queue,
+        .lines = (const char *const *)g->conf.notify.v,
+        .n_lines = g->conf.notify.n,
+    };
+    return lamp_notify_start(&cfg, &g->notify, why) ? complain(why) : 0;
 }
 
 static int open_door(struct aggregator *g)
@@ -476,6 +507,8 @@ static int start_threads(struct aggregator *g)
     if (!code)
         code = open_rounds(g);
     if (!code)
+        code = open_notify(g);
+    if (!code)
         code = open_door(g);
     if (code)
         return code;
@@ -504,6 +537,7 @@ static int start_threads(struct aggregator *g)
         .commands = g->commands,
         .pending = g->pending,
         .probes = g->probes,
+        .notify = g->notify,
         .server_key = g->keys.curve_public_raw,
     };
     if (lamp_api_start(&api, &g->api, why) != LAMP_OK)
@@ -543,6 +577,7 @@ static void stop(struct aggregator *g)
     lamp_api_stop(g->api);
     lamp_door_stop(g->door);
     lamp_rounds_stop(g->rounds);
+    lamp_notify_stop(g->notify);
     if (g->ingest)
         lamp_ingest_quiesce(g->ingest);
     lamp_writer_stop(g->writer);

@@ -6,9 +6,8 @@
 /* MITRE ATT&CK: "Resource Hijacking" (attack.mitre.org/techniques/T1496). */
 #define RESOURCE_HIJACKING "T1496"
 
-void lamp_api_json_alert(struct lamp_json *j, const struct lamp_alert_view *v)
+void lamp_api_json_alert_fields(struct lamp_json *j, const struct lamp_alert_view *v)
 {
-    lamp_json_object(j, NULL);
     lamp_json_int(j, "id", v->id);
     lamp_json_str(j, "kind", lamp_alert_name(v->kind));
     lamp_json_str(j, "severity", lamp_severity_name(lamp_alert_severity(v->kind)));
@@ -28,6 +27,12 @@ void lamp_api_json_alert(struct lamp_json *j, const struct lamp_alert_view *v)
     lamp_json_time(j, "resolved", v->resolved_us);
     lamp_json_time(j, "acknowledged", v->acked_us);
     lamp_json_str(j, "acknowledged_by", v->acked_by);
+}
+
+void lamp_api_json_alert(struct lamp_json *j, const struct lamp_alert_view *v)
+{
+    lamp_json_object(j, NULL);
+    lamp_api_json_alert_fields(j, v);
     lamp_json_end(j);
 }
 

@@ -110,7 +110,7 @@ static int pragma(struct lamp_sqlite *q, const char *sql)
                                                                    : lamp_sqlite_refuse(q);
 }
 
-static int pragma_value(struct lamp_sqlite *q, const char *sql, int64_t *out)
+int lamp_sqlite_value(struct lamp_sqlite *q, const char *sql, int64_t *out)
 {
     sqlite3_stmt *st = NULL;
     int err = LAMP_ESTORE;
@@ -126,7 +126,7 @@ static int pragma_value(struct lamp_sqlite *q, const char *sql, int64_t *out)
 }
 
 /* Hardening for a file that somebody else may have touched (sqlite.org/security.html). */
-static int harden(struct lamp_sqlite *q)
+int lamp_sqlite_harden(struct lamp_sqlite *q)
 {
     sqlite3_busy_timeout(q->db, BUSY_MS);
     sqlite3_extended_result_codes(q->db, 1);
@@ -138,13 +138,13 @@ static int harden(struct lamp_sqlite *q)
 
 /* WAL and synchronous = FULL are read back: the default differs between builds of SQLite, and
  * an acknowledgement is a promise. */
-static int set_durable(struct lamp_sqlite *q)
+int lamp_sqlite_set_durable(struct lamp_sqlite *q)
 {
     int err = pragma(q, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                         " PRAGMA journal_size_limit = 67108864");
     int64_t level = 0;
     if (err == LAMP_OK)
-        err = pragma_value(q, "PRAGMA synchronous", &level);
+        err = lamp_sqlite_value(q, "PRAGMA synchronous", &level);
     if (err == LAMP_OK && level != 2) {
         snprintf(q->base.why, sizeof(q->base.why), "synchronous = FULL was not accepted");
         return LAMP_ESTORE;
@@ -163,7 +163,7 @@ static int set_durable(struct lamp_sqlite *q)
 static int make_schema(struct lamp_sqlite *q)
 {
     int64_t version = 0;
-    int err = pragma_value(q, "PRAGMA user_version", &version);
+    int err = lamp_sqlite_value(q, "PRAGMA user_version", &version);
     if (err != LAMP_OK)
         return err;
     if (version == LAMP_SCHEMA_VERSION)
@@ -190,7 +190,7 @@ static int make_schema(struct lamp_sqlite *q)
     return err == LAMP_OK ? pragma(q, version == 0 ? epoch : upgraded) : err;
 }
 
-static void op_close(lamp_store *s)
+void lamp_sqlite_close(lamp_store *s)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     for (size_t i = 0; i < LAMP_SQLITE_STATEMENTS; i++)
@@ -215,13 +215,13 @@ static int op_open(const char *where, bool read_only, lamp_store **out, char why
     int err =
         sqlite3_open_v2(where, &q->db, flags, NULL) == SQLITE_OK ? LAMP_OK : lamp_sqlite_refuse(q);
     if (err == LAMP_OK)
-        err = harden(q);
+        err = lamp_sqlite_harden(q);
     if (err == LAMP_OK && read_only)
         err = pragma(q, "PRAGMA query_only = ON");
     if (err == LAMP_OK && !read_only) /* of a new file, before there is anything in it */
         err = pragma(q, "PRAGMA auto_vacuum = INCREMENTAL");
     if (err == LAMP_OK && !read_only)
-        err = set_durable(q);
+        err = lamp_sqlite_set_durable(q);
     if (err == LAMP_OK && !read_only)
         err = make_schema(q);
     if (err == LAMP_OK) {
@@ -229,7 +229,7 @@ static int op_open(const char *where, bool read_only, lamp_store **out, char why
         return LAMP_OK;
     }
     snprintf(why, LAMP_STORE_WHY, "%.200s: %.300s", where, q->base.why);
-    op_close(&q->base);
+    lamp_sqlite_close(&q->base);
     return err;
 }
 
@@ -282,7 +282,7 @@ int lamp_sqlite_op_set_interval(lamp_store *s, uint64_t interval_us)
 const struct lamp_store_ops lamp_store_backend_sqlite = {
     .name = "sqlite",
     .open = op_open,
-    .close = op_close,
+    .close = lamp_sqlite_close,
     .rollback = op_rollback,
     .safety = &lamp_sqlite_safety,
 #define LAMP_OP(name, params, args) .name = lamp_sqlite_op_##name,

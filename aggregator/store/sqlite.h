@@ -78,6 +78,17 @@ static inline struct lamp_sqlv lamp_addr_blob(const struct lamp_addr *a)
 sqlite3_stmt *lamp_sqlite_bind(struct lamp_sqlite *q, const char *sql, const struct lamp_sqlv *v,
                                size_t n);
 
+/* Of a handle whose db was just opened: the settings against a file that somebody else may have touched,
+ * and those that make a commit durable. LAMP_ESTORE. */
+LAMP_CHECK int lamp_sqlite_harden(struct lamp_sqlite *q);
+LAMP_CHECK int lamp_sqlite_set_durable(struct lamp_sqlite *q);
+
+/* The first number that a query gives. LAMP_ESTORE: none, too. */
+LAMP_CHECK int lamp_sqlite_value(struct lamp_sqlite *q, const char *sql, int64_t *out);
+
+/* Closes the handle, of malloc(), with its statements. */
+void lamp_sqlite_close(lamp_store *s);
+
 /* Notes what the database said as why the call failed. Returns LAMP_ESTORE. */
 int lamp_sqlite_refuse(struct lamp_sqlite *q);
 
