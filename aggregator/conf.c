@@ -105,6 +105,9 @@ static const struct lamp_opt options[] = {
         .help =
             "Who is told of alerts: \"NAME URL [KEY=VALUE]...\" each, by webhook (http, https), "
             "syslog (udp, tcp, tls) or e-mail (smtp, smtps). The keys are in the manual."),
+    OPT("crowdsec.widen", BOOL, crowdsec_widen, .def = "false",
+        .help = "Bouncers of CrowdSec know no ports: give them blocks of one port as blocks of the "
+                "whole address; else they are left out."),
     OPT("retention.settle", INT, settle_minutes, .min = 1, .max = 100000, .def = "5", .unit = "min",
         .help =
             "How long rows of a minute that is over stay as they came before they are added up."),

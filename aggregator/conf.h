@@ -9,7 +9,7 @@ struct lamp_aggregator_conf {
     char *listen_sensors; /* ZeroMQ endpoint */
     char *listen_enroll;  /* likewise; "" or "off" */
     char *listen_http;    /* address:port */
-    bool http_plain_ok, http_behind_tls;
+    bool crowdsec_widen, http_plain_ok, http_behind_tls;
     bool names_reverse, pools_resolve, pools_probe, approvals, sample_mode;
     char *state_dir;                  /* database, keys, token */
     char *sensors;                    /* keys to let in, lamp_sensors_file_read() */
@@ -29,7 +29,7 @@ struct lamp_aggregator_conf {
     int64_t interval_s;              /* between summaries */
     struct lamp_strlist never;       /* prefixes */
     int64_t list_ttl_s;
-    struct lamp_strlist notify;      /* lines of lamp_receiver_parse() */
+    struct lamp_strlist notify;                          /* lines of lamp_receiver_parse() */
     int64_t no_shares_s, silent_s;                       /* a sensor raises an alert */
     double drops, disk_free, rejected, rate_drop;        /* percent */
     int64_t settle_minutes;                              /* rows stay as they came for so long */

@@ -515,6 +515,7 @@ static int start_threads(struct aggregator *g)
     const struct lamp_api_cfg api = {
         .listen = g->conf.listen_http,
         .plain_ok = g->conf.http_plain_ok,
+        .widen_decisions = g->conf.crowdsec_widen,
         .cookie_secure = g->conf.http_behind_tls,
         .web_folder = g->conf.web,
         .backend = g->conf.store_backend,

@@ -188,6 +188,32 @@ static const struct lamp_route routes[] = {
     { "POST", "/api/v1/backup", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_make_backup },
     { "DELETE", "/api/v1/backup", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_delete_backup },
     { "GET", "/api/v1/backup/file", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_read_backup },
+    { "GET", "/api/v1/notify", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_get_notify },
+    { "POST",
+      "/api/v1/notify/{name}/test",
+      LAMP_ROLE_ADMIN,
+      FLEET,
+      { NULL },
+      lamp_api_test_notify },
+    { "POST",
+      "/api/v1/notify/{name}/retry",
+      LAMP_ROLE_ADMIN,
+      FLEET,
+      { NULL },
+      lamp_api_retry_notify },
+    { "GET", "/api/v1/export/stix", LAMP_ROLE_VIEWER, 0, { "from", "to" }, lamp_api_get_stix },
+    { "GET",
+      "/api/v1/export/misp",
+      LAMP_ROLE_VIEWER,
+      0,
+      { "from", "to", "format" },
+      lamp_api_get_misp },
+    { "GET",
+      "/api/v1/decisions/stream",
+      LAMP_ROLE_VIEWER,
+      0,
+      { "startup", "scopes", "origins", "scenarios_containing", "scenarios_not_containing" },
+      lamp_api_get_decisions },
     { "GET", "/api/v1/events", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_events },
 };
 /* clang-format on */
@@ -478,6 +504,7 @@ int lamp_api_start(const struct lamp_api_cfg *cfg, lamp_api **out, char why[LAMP
     api->cfg = *cfg;
     api->wake_fd = api->stop_fd = -1;
     pthread_mutex_init(&api->readers_lock, NULL);
+    pthread_mutex_init(&api->pulls_lock, NULL);
 
     sigset_t all, before;
     sigfillset(&all);
@@ -522,6 +549,7 @@ lamp_api *lamp_api_stop(lamp_api *api)
     if (api->stop_fd >= 0)
         close(api->stop_fd);
     pthread_mutex_destroy(&api->readers_lock);
+    pthread_mutex_destroy(&api->pulls_lock);
     free(api);
     return NULL;
 }

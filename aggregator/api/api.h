@@ -24,6 +24,7 @@ typedef struct lamp_api lamp_api;
 struct lamp_api_cfg {
     const char *listen;             /* "127.0.0.1:8080" */
     bool plain_ok;                  /* plain HTTP may leave the machine */
+    bool widen_decisions;           /* CrowdSec gets blocks of one port as blocks of the address */
     bool cookie_secure;             /* set Secure on the cookie: a TLS proxy is in front */
     const char *web_folder;         /* the built dashboard; need not exist */
     const char *backend, *database; /* as for lamp_store_open(); the writer's is open */

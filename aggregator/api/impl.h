@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-enum { LAMP_API_THREADS = 4 };
+enum { LAMP_API_THREADS = 4, LAMP_API_PULLS = 256 };
 
 struct lamp_api {
     struct lamp_api_cfg cfg;
@@ -25,6 +25,13 @@ struct lamp_api {
     } readers[2][LAMP_API_THREADS];
 
     struct lamp_backup *backup;
+
+    /* When bouncers last took the decision stream, by token. */
+    pthread_mutex_t pulls_lock;
+    struct lamp_pull {
+        int64_t token_id;
+        uint64_t at_us;
+    } pulls[LAMP_API_PULLS];
 
     pthread_t ticker;
     bool ticking;
@@ -65,6 +72,9 @@ lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge, lamp_api_get_own, lamp_
 
 lamp_route_fn lamp_api_get_backup, lamp_api_make_backup, lamp_api_delete_backup,
     lamp_api_read_backup;
+
+lamp_route_fn lamp_api_get_notify, lamp_api_test_notify, lamp_api_retry_notify, lamp_api_get_stix,
+    lamp_api_get_misp, lamp_api_get_decisions;
 
 /* The session cookie and who is logged in, as the answer of a login. */
 void lamp_api_session_answer(const lamp_api *api, const char *session,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/api/json.h"
 
+#include "aggregator/notify/ids.h"
+
 #include "common/devices_json.h"
 #include "common/fingerprint.h"
 #include "common/version.h"
@@ -322,6 +324,7 @@ static void tunnel(struct lamp_json *j, const struct lamp_conn_row *r)
 void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *v)
 {
     const struct lamp_conn_row *r = &v->row;
+    char community[LAMP_COMMUNITY_ID];
     lamp_json_object(j, NULL);
     lamp_json_int(j, "id", v->id);
     lamp_json_int(j, "miner", v->miner_id);
@@ -330,6 +333,9 @@ void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *
     endpoints(j, r);
     vlans(j, r->vlan);
     lamp_json_str(j, "transport", r->ip_proto == IPPROTO_UDP ? "udp" : "tcp");
+    lamp_json_str(j, "community_id",
+                  lamp_community_id(r->ip_proto, &r->client_addr, r->client_port, &r->server_addr,
+                                    r->server_port, community));
     lamp_json_str(j, "verdict", lamp_verdict_name(r->verdict));
     lamp_json_double(j, "confidence", (double)r->confidence / 10000);
     lamp_json_bytes(j, "family", r->family);

@@ -50,6 +50,11 @@ static void print_help(void)
         "  miners [ID]         inside hosts that mine; one of them with its connections\n"
         "  alerts [all]        what needs a person now; all: also what has ended\n"
         "  alerts ack ID       say that you know of one\n"
+        "  notify              who is told of alerts: told, waiting, failed, given up\n"
+        "  notify test NAME    send a test message now\n"
+        "  notify retry NAME   try what was given up again\n"
+        "  export stix         pools in use and blocked as a STIX 2.1 bundle\n"
+        "  export misp [event] the same, a line each, or as an event of MISP\n"
         "  policies [ID]       rules; what one did or (dry run) would have done, and why\n"
         "  policies add NAME [KEY=VALUE]...\n"
         "                      a new rule, in dry run; keys: verdict coin pool site days hours\n"
@@ -737,6 +742,8 @@ static const struct command commands[] = {
     { "audit", 0, 0, TAKES_VERIFY, run_audit },
     { "alerts", 0, 2, 0, run_alerts },
     { "policies", 0, 20, 0, lamp_cli_policies },
+    { "notify", 0, 2, 0, lamp_cli_notify },
+    { "export", 1, 2, 0, lamp_cli_export },
     { "own", 0, 3, TAKES_SITE | TAKES_REASON, run_own },
     { "miners", 0, 1, 0, run_miners },
     { "traffic", 0, 0, 0, run_traffic },

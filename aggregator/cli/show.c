@@ -897,6 +897,40 @@ void lamp_show_sessions(const json_t *list, double now)
     print_table(t);
 }
 
+void lamp_show_receivers(const json_t *list, double now)
+{
+    static const char *const heads[] = { "NAME", "KIND", "TO",   "MESSAGES", "ALERTS",
+                                         "MORE", "SENT", "WAIT", "DEAD",     "LAST ERROR" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char name[CELL], kind[CELL], url[CELL], messages[CELL], alerts[CELL], more[CELL],
+            sent[CELL], queued[CELL], dead[CELL], error[CELL];
+        snprintf(messages, CELL, "%" PRId64, num(v, "messages"));
+        snprintf(alerts, CELL, "%" PRId64, num(v, "alerts"));
+        snprintf(more, CELL, "%" PRId64, num(v, "more"));
+        snprintf(queued, CELL, "%" PRId64, num(v, "queued"));
+        snprintf(dead, CELL, "%" PRId64, num(v, "dead"));
+        const char *const cells[] = {
+            str(v, "name", name),
+            str(v, "kind", kind),
+            str(v, "url", url),
+            messages,
+            alerts,
+            more,
+            age(v, "sent", now, sent),
+            queued,
+            dead,
+            str(v, "error", error),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
 void lamp_show_policies(const json_t *list, double now)
 {
     static const char *const heads[] = { "ID",   "NAME", "MODE",  "SINCE", "VERDICT", "COIN",

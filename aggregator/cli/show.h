@@ -20,6 +20,7 @@ void lamp_show_users(const json_t *list, double now);
 void lamp_show_tokens(const json_t *list, double now);
 void lamp_show_sessions(const json_t *list, double now);
 void lamp_show_audit(const json_t *list, double now);
+void lamp_show_receivers(const json_t *list, double now);
 void lamp_show_policies(const json_t *list, double now);
 void lamp_show_hits(const json_t *list, double now);
 void lamp_show_own(const json_t *list, double now);

@@ -192,7 +192,11 @@ static enum MHD_Result send_reply(struct MHD_Connection *conn, struct lamp_reply
         if (lamp_json_error(&reply->json) != LAMP_OK)
             lamp_reply_error(reply, 500, "internal", NULL, "The answer is too long to be sent.");
         size_t len = 0;
-        char *text = reply->status == 204 ? NULL : lamp_json_take(&reply->json, &len);
+        char *text = reply->text;
+        if (text)
+            len = strlen(text);
+        else if (reply->status != 204)
+            text = lamp_json_take(&reply->json, &len);
         if (text && reply->status == 200 && reply->tagged) {
             tag_of(text, len, tag);
             const char *known = header(conn, "If-None-Match");
@@ -211,7 +215,7 @@ static enum MHD_Result send_reply(struct MHD_Connection *conn, struct lamp_reply
             return MHD_NO;
         }
         if (text)
-            add_header(r, "Content-Type", "application/json");
+            add_header(r, "Content-Type", reply->type ? reply->type : "application/json");
     }
     char seconds[16] = "";
     if (reply->retry_after_s)
@@ -276,9 +280,17 @@ static bool path_matches(const char *pattern, const char *path, struct lamp_requ
     const size_t n = (size_t)(brace - pattern);
     if (strncmp(pattern, path, n) != 0)
         return false;
-    if (streq(brace, "{name}")) {
+    if (strncmp(brace, "{name}", 6) == 0) {
+        const size_t name_len = strcspn(path + n, "/");
+        if (name_len == 0 || !streq(path + n + name_len, brace + 6))
+            return false;
         req->name = path + n;
-        return path[n] && !strchr(path + n, '/');
+        if (brace[6] && name_len < sizeof(req->name_text)) {
+            memcpy(req->name_text, path + n, name_len);
+            req->name_text[name_len] = '\0';
+            req->name = req->name_text;
+        }
+        return !brace[6] || req->name == req->name_text;
     }
     char number[24];
     const size_t len = strspn(path + n, "0123456789");
@@ -360,6 +372,9 @@ static bool identify(const lamp_http *h, struct lamp_request *req)
         return strncasecmp(authorization, scheme, sizeof(scheme) - 1) == 0 &&
                lamp_auth_token(h->cfg.auth, authorization + sizeof(scheme) - 1, req->now_us,
                                &req->who) == LAMP_OK;
+    const char *key = header(req->conn, "X-Api-Key"); /* as bouncers of CrowdSec have it */
+    if (key)
+        return lamp_auth_token(h->cfg.auth, key, req->now_us, &req->who) == LAMP_OK;
     const char *cookie =
         MHD_lookup_connection_value(req->conn, MHD_COOKIE_KIND, "davylamp_session");
     return cookie && lamp_auth_session(h->cfg.auth, cookie, req->now_us, &req->who) == LAMP_OK;

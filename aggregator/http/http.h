@@ -29,6 +29,7 @@ struct lamp_request {
     const struct lamp_route *route;
     int64_t id;               /* the {id} of the path */
     const char *name;         /* the {name} of the path */
+    char name_text[65];       /* where name is, if something follows it in the path */
     const json_t *body;       /* an object; NULL unless the route takes a body */
     struct lamp_identity who; /* role NONE: nobody logged in */
     struct lamp_addr from;
@@ -39,6 +40,8 @@ struct lamp_request {
 struct lamp_reply {
     unsigned status; /* preset to 200 */
     struct lamp_json json;
+    const char *type;            /* of the body; NULL: application/json */
+    char *text;                  /* the body, of malloc(), taken; NULL: it is in json */
     char cookie[160];            /* Set-Cookie; "" none */
     unsigned retry_after_s;      /* 0: not said */
     struct MHD_Response *stream; /* taken; instead of json */
@@ -54,7 +57,7 @@ enum lamp_route_flag {
 
 struct lamp_route {
     const char *method;                     /* "GET" */
-    const char *path;                       /* "/api/v1/miners/{id}", "/api/v1/users/{name}" */
+    const char *path;                       /* "/api/v1/miners/{id}", "/api/v1/users/{name}/x" */
     enum lamp_role role;                    /* the least that may call it */
     unsigned flags;                         /* of enum lamp_route_flag */
     const char *query[LAMP_HTTP_QUERY_MAX]; /* parameters it understands; others are refused */

@@ -70,7 +70,7 @@ static void write_connection(struct lamp_json *j, const struct lamp_notify_conn 
 
 void lamp_notify_json(struct lamp_json *j, const struct lamp_notify_body *b)
 {
-    char id[LAMP_NOTIFY_ID], more[400];
+    char id[LAMP_NOTIFY_ID], more[400] = "";
     lamp_json_object(j, NULL);
     lamp_json_str(j, "message", lamp_notify_id(b, id));
     lamp_json_time(j, "sent", b->now_us);
@@ -181,7 +181,7 @@ static void write_cef(const struct lamp_notice *a, const struct lamp_notify_conn
 
 static void write_cef_more(const struct lamp_notify_body *b, char *buf, size_t size)
 {
-    char more[400], text[800];
+    char more[400] = "", text[800];
     snprintf(buf, size, "CEF:0|Davylamp|" PRODUCT "|%s|%s|%s|%u|rt=%llu cnt=%llu msg=%s",
              LAMP_VERSION, b->test ? "test" : SUMMARY_KIND, b->test ? "A test" : "More alerts",
              b->test ? 0u : 6u, (unsigned long long)(b->now_us / 1000),
@@ -226,7 +226,7 @@ static void write_ecs(const struct lamp_notify_body *b, const struct lamp_notice
                       const struct lamp_notify_conn *c, char *buf, size_t size)
 {
     struct lamp_json j;
-    char at[48], id[24], more[400];
+    char at[48], id[24], more[400] = "";
     write_time(a ? a->v.raised_us : b->now_us, at, sizeof(at));
     snprintf(id, sizeof(id), "%lld", a ? (long long)a->v.id : (long long)b->m->id);
     lamp_json_init_fixed(&j, buf, size);
@@ -363,7 +363,7 @@ static void write_alert(const struct lamp_notice *a, const struct lamp_notify_co
 
 static char *write_text(const struct lamp_notify_body *b, size_t *out_len)
 {
-    char *text = NULL, more[400];
+    char *text = NULL, more[400] = "";
     FILE *f = open_memstream(&text, out_len);
     if (!f)
         return NULL;

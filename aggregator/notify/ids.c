@@ -42,7 +42,8 @@ const char *lamp_community_id(uint8_t ip_proto, const struct lamp_addr *a, uint1
     out[0] = '\0';
     if (gnutls_hash_fast(GNUTLS_DIG_SHA1, data, n, digest) < 0)
         return out;
-    memcpy(out, "1:", 2);
+    out[0] = '1';
+    out[1] = ':';
     sodium_bin2base64(out + 2, LAMP_COMMUNITY_ID - 2, digest, sizeof(digest),
                       sodium_base64_VARIANT_ORIGINAL);
     return out;

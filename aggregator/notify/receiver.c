@@ -111,7 +111,7 @@ static int set_common(struct lamp_receiver *r, const char *key, const char *valu
 {
     static const char *const severities[] = { "notice", "warning", "critical" };
     int64_t n;
-    unsigned choice;
+    unsigned choice = 0;
     if (streq(key, "rate") || streq(key, "interval") || streq(key, "keep")) {
         if (!read_number(value, *key == 'r' ? 10000 : *key == 'i' ? 86400 : 365, &n))
             return refuse(why, "%s: \"%.60s\" is out of range", key, value);
@@ -146,7 +146,7 @@ static int set_mail(struct lamp_receiver *r, const char *key, const char *value,
                     char why[LAMP_RECEIVER_WHY])
 {
     static const char *const choices[] = { "try", "no", "yes" };
-    unsigned choice;
+    unsigned choice = 0;
     if (streq(key, "from"))
         return set_address(r->from, value, why);
     if (streq(key, "to"))

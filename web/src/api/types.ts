@@ -263,6 +263,7 @@ export interface Connection {
   server: Endpoint & { name: string | null };
   vlan: number[];
   transport: 'tcp' | 'udp';
+  community_id: string | null;
   verdict: Verdict;
   confidence: number;
   family: string | null;

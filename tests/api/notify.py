@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alerts out and exports, by an aggregator as shipped: receivers that are down, then up, through a kill -9, get
+each alert once; what is exported is what the schemas in tests/data/export have."""
+import json
+import os
+import pathlib
+import re
+import signal
+import sqlite3
+import subprocess
+import time
+
+from schema import faults
+from sinks import Hook, Smtp, Tcp, Tls, Udp
+from world import PATIENCE_S, World, check
+
+V1 = "/api/v1"
+DATA = pathlib.Path(__file__).parents[1] / "data"
+PEM = DATA / "notify/localhost.pem"
+COMMUNITY = re.compile(r"1:[A-Za-z0-9+/]{27}=")
+HOSTILE = ["x\r\nBcc: evil@a.example\r\n", "CEF:0|a|b|c=d\\", "<script>alert(1)</script>", "\x1b[2J", "\n.\nQUIT\n", "\u202eevil",
+           "10 <34>1 - - - - - -"]
+
+
+def eventually(what, condition):
+    until = time.monotonic() + PATIENCE_S
+    while not (got := condition()):
+        check(time.monotonic() < until, f"not within {PATIENCE_S} s: {what() if callable(what) else what}")
+        time.sleep(0.05)
+    return got
+
+
+def raise_alerts(w, first, n):
+    """Puts alerts into the database, as the writer does; every other one is about miner 1."""
+    now = time.time_ns() // 1000
+    with sqlite3.connect(w.folder / "davylamp.db", timeout=PATIENCE_S) as db:
+        for i in range(first, first + n):
+            hostile = HOSTILE[i % len(HOSTILE)]
+            db.execute("INSERT INTO alert (kind, subject, site, text, miner, count, first_us, raised_us, last_us)"
+                       " VALUES (?, ?, 'berlin', ?, ?, 1, ?, ?, ?)",
+                       (1 if i % 2 else 2, f"subject {i} {hostile}", f"alert <{i}> {hostile}", i % 2, now, now, now))
+    db.close()
+
+
+def receivers(w):
+    return {r["name"]: r for r in w.want(200, "GET", V1 + "/notify")["receivers"]}
+
+
+def numbers(texts):
+    """Of the alerts in what a receiver got, in order of arrival."""
+    return [int(n) for text in texts for n in re.findall(r"alert <(\d+)>", text)]
+
+
+def down_then_up(w, sinks):
+    """Down: a while, a kill -9, a while; up: each alert once."""
+    for sink in sinks.values():
+        if not isinstance(sink, Hook):
+            check(not sink.got, "nothing came yet")
+    raise_alerts(w, 1, 6)
+    eventually(lambda: receivers(w), lambda: all(r["failures"] > 0 and r["queued"] == 6 and r["error"]
+                                                 for r in receivers(w).values()))
+    w.process.send_signal(signal.SIGKILL)
+    w.process.wait()
+    w.process = None
+    w.start()
+    raise_alerts(w, 7, 5)
+    eventually(lambda: receivers(w), lambda: all(r["queued"] == 11 for r in receivers(w).values()))
+    for sink in sinks.values():
+        sink.start()
+    for name in sinks:
+        check(w.want(200, "POST", f"{V1}/notify/{name}/retry")["messages"] <= 1, "one message was under way")
+    eventually(lambda: receivers(w), lambda: all(r["queued"] == 0 for r in receivers(w).values()))
+    texts = {
+        "hook": [a["text"] for m in sinks["hook"].got for a in m["alerts"]],
+        "udp": sinks["udp"].got,
+        "tcp": [json.loads(line[line.index("{"):])["message"] for line in sinks["tcp"].got],
+        "tls": sinks["tls"].got,
+        "mail": [text for _, _, text in sinks["mail"].got],
+    }
+    for name, got in texts.items():
+        check(sorted(numbers(got)) == list(range(1, 12)), f"{name} got {numbers(got)}")
+        check(not sinks[name].faults, f"{name}: {sinks[name].faults}")
+        r = receivers(w)[name]
+        check(r["alerts"] == 11 and r["more"] == 0 and r["dead"] == 0 and r["error"] is None, f"{name}: {r}")
+
+
+def contents(sinks):
+    for m in sinks["hook"].got:
+        for a in m["alerts"]:
+            mining = a["miner"] == 1
+            check(a["technique"] == ("T1496" if mining else None), f"the technique of {a}")
+            check(not mining or COMMUNITY.fullmatch(a["connection"]["community_id"]), f"the Community ID of {a}")
+    failed = [i for i, status in sinks["hook"].ids if status != 200]
+    check(len(failed) == 2 and sinks["hook"].ids[2] == (failed[0], 200), f"a retry has its name: {sinks['hook'].ids}")
+    for name in ("udp", "tcp", "tls"):
+        for line in sinks[name].got:
+            head = re.match(r"<3[46]>1 \d{4}-\d\d-\d\dT[\d:.]+Z \S+ davylamp-aggregator - [a-z-]+ - (CEF:0\||{)", line)
+            check(head and not re.search(r"[\x00-\x1f\x7f]", line), f"{name}: {line!r}")
+            check(("T1496" in line) == ("miner-confirmed" in line), f"{name}: {line!r}")
+            check(("T1496" in line) == bool(COMMUNITY.search(line)), f"{name}: {line!r}")
+    for to, mail, text in sinks["mail"].got:
+        check(to == ["ops@a.example", "soc@a.example"] and mail["To"].split() == ["ops@a.example,", "soc@a.example"],
+              f"to {to} {mail['To']}")
+        check(set(mail.keys()) == {"Date", "From", "To", "Subject", "Message-ID", "Auto-Submitted", "MIME-Version",
+                                   "Content-Type", "Content-Transfer-Encoding"}, f"headers {mail.keys()}")
+        check(mail["Subject"].startswith("[davylamp] critical: ") and "evil" not in str(mail["Subject"]), mail["Subject"])
+        check("T1496" in text and COMMUNITY.search(text), text)
+
+
+def refused_and_redirected(w, sinks):
+    """What a receiver never takes is kept, listed, and told once it is tried again; redirects are not followed."""
+    hook = sinks["hook"]
+    before = len(hook.got)
+    hook.answers = [302, 422]
+    raise_alerts(w, 12, 1)
+    dead = eventually(lambda: receivers(w)["hook"], lambda: (r := receivers(w)["hook"])["dead"] and r)
+    check(dead["dead_letters"][0]["error"] == "HTTP status 422" and dead["dead_letters"][0]["alerts"] == 1, f"{dead}")
+    check(len(hook.got) == before and len({i for i, _ in hook.ids[-2:]}) == 1, "the redirect was an end")
+    cli = w.cli("notify", "retry", "hook")
+    check(cli.returncode == 0 and "1 message" in cli.stdout, cli.stdout + cli.stderr)
+    eventually("the dead letter is told", lambda: len(hook.got) == before + 1)
+    eventually("and gone", lambda: receivers(w)["hook"]["dead"] == 0)
+    check(numbers(a["text"] for a in hook.got[-1]["alerts"]) == [12], f"{hook.got[-1]}")
+    table = w.cli("notify")
+    check(table.returncode == 0 and all(name in table.stdout for name in sinks), table.stdout + table.stderr)
+    check("/secret-path" not in json.dumps(receivers(w)), "the path of a webhook is a secret")
+
+
+def tests_sent(w, sinks):
+    for name in sinks:
+        n = len(sinks[name].got)
+        cli = w.cli("notify", "test", name)
+        check(cli.returncode == 0 and "took" in cli.stdout, f"{name}: {cli.stdout}{cli.stderr}")
+        eventually(f"{name} has the test", lambda: len(sinks[name].got) > n)
+    sinks["hook"].answers = [500]
+    cli = w.cli("notify", "test", "hook")
+    check(cli.returncode == 1 and "HTTP status 500" in cli.stderr, cli.stdout + cli.stderr)
+    w.want(404, "POST", V1 + "/notify/nobody/test")
+    audit = json.dumps(w.want(200, "GET", V1 + "/audit"))
+    check("notify.test" in audit and "notify.retry" in audit, audit[:500])
+
+
+def a_storm(w, sinks):
+    """Many at once: few messages, and the rest as a number."""
+    n, before = 300, {name: len(sinks[name].got) for name in ("hook", "mail")}
+    raise_alerts(w, 1000, n)
+    for name, alerts in (("hook", lambda m: (len(m["alerts"]), m["more"])),
+                         ("mail", lambda m: (len(numbers([m[2]])), sum(map(int, re.findall(r"and (\d+) more", m[2])))))):
+        def told():
+            return [alerts(m) for m in sinks[name].got[before[name]:] if not isinstance(m, dict) or not m["test"]]
+        eventually(lambda: f"{name}: {told()}", lambda: sum(a + b for a, b in told()) == n)
+        check(len(told()) <= 4, f"{name}: {told()}")
+    check(w.want(200, "GET", V1 + "/alerts")["open"] >= n, "all are in the list")
+
+
+def exports(w):
+    w.want(201, "POST", V1 + "/blocks", {"kind": "domain", "target": "pool.example"})
+    w.want(201, "POST", V1 + "/blocks", {"target": "203.0.113.50", "port": 4444})
+    for path, schema in (("stix", "stix"), ("misp?format=event", "misp")):
+        a = w.call("GET", f"{V1}/export/{path}")
+        bad = faults(json.loads((DATA / f"export/{schema}.schema.json").read_text()), a.json)
+        check(a.status == 200 and not bad, f"{path}: {bad}")
+        check("10.1.0.23" not in a.text and "10.2.0.42" not in a.text, "an inside address is exported")
+    stix = json.loads(w.cli("export", "stix").stdout)
+    ids = {o["id"]: o for o in stix["objects"]}
+    check(len(ids) == len(stix["objects"]), "an id is there twice")
+    patterns = {o["pattern"] for o in ids.values() if o["type"] == "indicator"}
+    check({"[domain-name:value = 'pool.example']", "[ipv4-addr:value = '198.51.100.9']",
+           "[network-traffic:dst_ref.type = 'ipv4-addr' AND network-traffic:dst_ref.value = '203.0.113.7'"
+           " AND network-traffic:dst_port = 3333]"} <= patterns, f"{patterns}")
+    for o in ids.values():
+        for key in ("created_by_ref", "source_ref", "target_ref"):
+            check(key not in o or o[key] in ids, f"{key} of {o} leads nowhere")
+    again = {o["id"] for o in json.loads(w.cli("export", "stix").stdout)["objects"]}
+    check(again == set(ids), "the same things have other ids")
+    lines = w.cli("export", "misp").stdout.split()
+    check({"203.0.113.7:3333", "203.0.113.77:3333", "198.51.100.9", "pool.example", "203.0.113.50:4444"} <= set(lines), f"{lines}")
+    check(len(json.loads(w.cli("export", "misp", "event").stdout)["Event"]["Attribute"]) == len(lines), "an event of as many")
+    w.want(400, "GET", V1 + "/export/misp?format=csv")
+
+
+def decisions(w):
+    """As a bouncer asks: everything at its start, then what changes."""
+    token = w.want(201, "POST", V1 + "/tokens", {"name": "bouncer", "role": "viewer"})["token"]
+
+    def pull(query):
+        a = w.call("GET", V1 + "/decisions/stream" + query, token="", headers={"X-Api-Key": token})
+        check(a.status == 200, a.text)
+        return ({d["value"]: d for d in a.json["new"]}, {d["value"]: d for d in a.json["deleted"]})
+
+    check(w.call("GET", V1 + "/decisions/stream", token="", headers={"X-Api-Key": "no"}).status == 401, "a wrong key")
+    new, _ = pull("?startup=true&scopes=ip,range")
+    check({"203.0.113.7", "203.0.113.77", "198.51.100.9"} <= set(new), f"{new}")
+    check("203.0.113.50" not in new, "a block of one port is no decision about the address")
+    d = new["198.51.100.9"]
+    check((d["type"], d["scope"], d["origin"]) == ("ban", "Ip", "davylamp") and re.fullmatch(r"\d+s", d["duration"]), f"{d}")
+    b = w.want(201, "POST", V1 + "/blocks", {"target": "203.0.113.128/25"})
+    new, gone = pull("?startup=false")
+    check(new["203.0.113.128/25"]["scope"] == "Range" and not gone, f"{new} {gone}")
+    twice = w.want(201, "POST", V1 + "/blocks", {"target": "198.51.100.9", "site": "berlin"})
+    for x in (b, twice):
+        w.want(204, "DELETE", f"{V1}/blocks/{x['id']}")
+    new, gone = pull("")
+    check("203.0.113.128/25" in gone and gone["203.0.113.128/25"]["duration"].startswith("-"), f"{gone}")
+    check("198.51.100.9" not in gone, "another block still holds it")
+
+
+def bad_configuration(w):
+    conf = re.sub(r"notify:.*", 'notify: { receivers = ["soc https://a.example/ secret=/nowhere"]; };',
+                  (w.folder / "conf").read_text(), flags=re.S)
+    (w.folder / "bad").write_text(conf)
+    r = subprocess.run([w.bin / "davylamp-aggregator", "-c", w.folder / "bad"], capture_output=True, text=True,
+                       check=False, timeout=PATIENCE_S)
+    check(r.returncode == 2 and "notify.receivers" in r.stderr and "/nowhere" in r.stderr, f"{r.returncode} {r.stderr}")
+
+
+def main():
+    secret = "a secret of the test"
+    sinks = {"hook": Hook(secret, [500, 503]), "udp": Udp(), "tcp": Tcp(), "tls": Tls(PEM), "mail": Smtp()}
+    port = {name: sink.port for name, sink in sinks.items()}
+    key = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"lamp-notify-{os.getpid()}"
+    key.write_text(secret + "\n")
+    lines = [f"hook http://127.0.0.1:{port['hook']}/secret-path secret={key} rate=10 interval=3",
+             f"udp udp://127.0.0.1:{port['udp']}",
+             f"tcp tcp://localhost:{port['tcp']} format=ecs",
+             f"tls tls://127.0.0.1:{port['tls']} ca={PEM}",
+             f"mail smtp://127.0.0.1:{port['mail']} from=lamp@a.example to=ops@a.example to=soc@a.example interval=1"]
+    quoted = ",\n".join(f'"{line}"' for line in lines)
+    try:
+        with World(f"notify: {{ receivers = [{quoted}]; }};\n") as w:
+            down_then_up(w, sinks)
+            contents(sinks)
+            refused_and_redirected(w, sinks)
+            tests_sent(w, sinks)
+            a_storm(w, sinks)
+            exports(w)
+            decisions(w)
+            bad_configuration(w)
+    finally:
+        key.unlink()
+
+
+main()
