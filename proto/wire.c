@@ -421,6 +421,86 @@ LAMP_SHAPE(local_names, local_names, local_names, local_names_fields);
 #undef LAMP_OURS
 #undef LAMP_THEIRS
 
+static int check_match(void *ours)
+{
+    const struct lamp_order_match *m = ours;
+    const bool known = m->ip_proto == 0 || m->ip_proto == 6 || m->ip_proto == 17;
+    return known ? LAMP_OK : LAMP_EFORMAT;
+}
+
+#define LAMP_OURS struct lamp_order_match
+#define LAMP_THEIRS Davylamp__V1__OrderMatch
+static const struct lamp_field order_match_fields[] = {
+    LAMP_OPT_ID(host),
+    LAMP_OPT_ID(remote),
+    LAMP_UPTO(host_port, UINT16_MAX),
+    LAMP_UPTO(remote_port, UINT16_MAX),
+    LAMP_UPTO(ip_proto, UINT8_MAX),
+};
+LAMP_SHAPE(order_match, order_match, order_match, order_match_fields, .check = check_match);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_order
+#define LAMP_THEIRS Davylamp__V1__Order
+static const struct lamp_field order_fields[] = {
+    LAMP_U64(id),
+    LAMP_UPTO(kind, LAMP_ORDER_CANCEL),
+    LAMP_U32(packets_per_connection),
+    LAMP_U32(packets),
+    LAMP_U32(duration_s),
+    LAMP_U32(snaplen),
+    LAMP_U64(bytes_max),
+    LAMP_LIST(matches, LAMP_WIRE_MATCHES_MAX, order_match),
+};
+LAMP_SHAPE(order, order, order, order_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_order_status
+#define LAMP_THEIRS Davylamp__V1__OrderStatus
+static const struct lamp_field order_status_fields[] = {
+    LAMP_U64(id),      LAMP_UPTO(state, LAMP_ORDER_FAILED),
+    LAMP_U32(code),    LAMP_BYTES(detail, LAMP_WIRE_DETAIL_MAX),
+    LAMP_U64(packets), LAMP_U64(bytes),
+};
+LAMP_SHAPE(order_status, order_status, order_status, order_status_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_sample_chunk
+#define LAMP_THEIRS Davylamp__V1__SampleChunk
+static const struct lamp_field sample_chunk_fields[] = {
+    LAMP_U64(order_id),
+    LAMP_U64(offset),
+    LAMP_BYTES(data, LAMP_WIRE_CHUNK_MAX),
+    LAMP_FLAG(last),
+};
+LAMP_SHAPE(sample_chunk, sample_chunk, sample_chunk, sample_chunk_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_sample_ack
+#define LAMP_THEIRS Davylamp__V1__SampleAck
+static const struct lamp_field sample_ack_fields[] = {
+    LAMP_U64(order_id),
+    LAMP_U64(next_offset),
+    LAMP_FLAG(over),
+};
+LAMP_SHAPE(sample_ack, sample_ack, sample_ack, sample_ack_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_local_sample
+#define LAMP_THEIRS Davylamp__V1__LocalSample
+static const struct lamp_field local_sample_fields[] = {
+    LAMP_U64(order_id), LAMP_U32(packets), LAMP_BYTES(data, LAMP_WIRE_LOCAL_SAMPLE_MAX),
+    LAMP_U64(dropped),  LAMP_FLAG(over),
+};
+LAMP_SHAPE(local_sample, local_sample, local_sample, local_sample_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
 /* ---- the messages ---- */
 
 struct message {
@@ -460,6 +540,11 @@ static const struct message messages[] = {
     MESSAGE(LOCAL_REPLY, local_reply),
     MESSAGE(LOCAL_ANSWER, local_answer),
     MESSAGE(LOCAL_NAMES, local_names),
+    MESSAGE(ORDER, order),
+    MESSAGE(ORDER_STATUS, order_status),
+    MESSAGE(SAMPLE_CHUNK, sample_chunk),
+    MESSAGE(SAMPLE_ACK, sample_ack),
+    MESSAGE(LOCAL_SAMPLE, local_sample),
 };
 
 static const struct message *message_of(unsigned type)

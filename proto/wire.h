@@ -46,6 +46,9 @@ enum {
     LAMP_WIRE_KEY_LEN = 32,
     LAMP_WIRE_TOKEN_LEN = 16,
     LAMP_WIRE_NAME_MAX = 64, /* of a sensor */
+    LAMP_WIRE_MATCHES_MAX = 16,
+    LAMP_WIRE_CHUNK_MAX = 64 * 1024,         /* of a sample on its way to the aggregator */
+    LAMP_WIRE_LOCAL_SAMPLE_MAX = 128 * 1024, /* of one on its way to link */
 };
 
 /* Highest count of bytes or packets of one row: sums of many rows stay below 2^63. */
@@ -310,6 +313,54 @@ struct lamp_server_key {
     uint8_t signature[LAMP_WIRE_SIGNATURE_LEN];
 };
 
+/* ---- orders: packet samples ---- */
+
+enum lamp_order_kind { LAMP_ORDER_NONE, LAMP_ORDER_SAMPLE, LAMP_ORDER_CANCEL };
+
+/* Packets between a host and a remote, in either direction; what is zero says nothing. */
+struct lamp_order_match {
+    struct lamp_addr host, remote;
+    uint16_t host_port, remote_port;
+    uint8_t ip_proto;
+};
+
+struct lamp_order {
+    uint64_t id;
+    enum lamp_order_kind kind;
+    uint32_t packets_per_connection, packets, duration_s, snaplen;
+    uint64_t bytes_max;
+    struct lamp_order_match *matches; /* none: everything */
+    size_t n_matches;
+};
+
+enum lamp_order_state {
+    LAMP_ORDER_STATE_NONE,
+    LAMP_ORDER_ACCEPTED,
+    LAMP_ORDER_RUNNING,
+    LAMP_ORDER_DONE,
+    LAMP_ORDER_REFUSED,
+    LAMP_ORDER_FAILED
+};
+
+struct lamp_order_status {
+    uint64_t id;
+    enum lamp_order_state state;
+    int32_t code;
+    struct lamp_bytes detail;
+    uint64_t packets, bytes;
+};
+
+struct lamp_sample_chunk {
+    uint64_t order_id, offset;
+    struct lamp_bytes data;
+    bool last;
+};
+
+struct lamp_sample_ack {
+    uint64_t order_id, next_offset;
+    bool over;
+};
+
 /* ---- inside one sensor ---- */
 
 struct lamp_local_state {
@@ -332,11 +383,17 @@ struct lamp_local_names {
     struct lamp_local_name *names;
     size_t n_names;
 };
+struct lamp_local_sample {
+    uint64_t order_id;
+    uint32_t packets; /* in data */
+    struct lamp_bytes data;
+    uint64_t dropped;
+    bool over;
+};
 
 /* ---- the envelope ---- */
 
-/* Numbers are those of Envelope's members. The ORDER family is laid down in fleet.proto; no
- * program acts on it yet, so it unpacks as LAMP_MSG_OTHER. */
+/* Numbers are those of Envelope's members. */
 enum lamp_msg_type {
     LAMP_MSG_OTHER = 0, /* well-formed, but nothing this build knows: count and ignore */
     LAMP_MSG_HELLO = 1,
@@ -360,10 +417,15 @@ enum lamp_msg_type {
     LAMP_MSG_ENROLL_ANSWER,
     LAMP_MSG_KEY_STATE,
     LAMP_MSG_SERVER_KEY,
+    LAMP_MSG_ORDER = 40,
+    LAMP_MSG_ORDER_STATUS,
+    LAMP_MSG_SAMPLE_CHUNK,
+    LAMP_MSG_SAMPLE_ACK,
     LAMP_MSG_LOCAL_STATE = 60,
     LAMP_MSG_LOCAL_REPLY,
     LAMP_MSG_LOCAL_ANSWER,
     LAMP_MSG_LOCAL_NAMES,
+    LAMP_MSG_LOCAL_SAMPLE,
 };
 
 struct lamp_msg {
@@ -394,6 +456,11 @@ struct lamp_msg {
         struct lamp_local_reply local_reply;
         struct lamp_local_answer local_answer;
         struct lamp_local_names local_names;
+        struct lamp_order order;
+        struct lamp_order_status order_status;
+        struct lamp_sample_chunk sample_chunk;
+        struct lamp_sample_ack sample_ack;
+        struct lamp_local_sample local_sample;
     } u;
 };
 

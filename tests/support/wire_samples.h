@@ -12,13 +12,14 @@ static inline void wire_fill(void *p, size_t len, uint8_t seed)
 }
 
 static const enum lamp_msg_type wire_sample_types[] = {
-    LAMP_MSG_HELLO,       LAMP_MSG_WELCOME,     LAMP_MSG_SUMMARY,       LAMP_MSG_LOSS,
-    LAMP_MSG_CLOSE,       LAMP_MSG_ACK,         LAMP_MSG_BYE,           LAMP_MSG_PING,
-    LAMP_MSG_PONG,        LAMP_MSG_SET_NOTIFY,  LAMP_MSG_SET_QUERY,     LAMP_MSG_SET_BEGIN,
-    LAMP_MSG_SET_CHUNK,   LAMP_MSG_SET_END,     LAMP_MSG_SET_RESET,     LAMP_MSG_SET_STATUS,
-    LAMP_MSG_ENROLL,      LAMP_MSG_KEY_ROTATE,  LAMP_MSG_ENROLL_ANSWER, LAMP_MSG_KEY_STATE,
-    LAMP_MSG_SERVER_KEY,  LAMP_MSG_LOCAL_STATE, LAMP_MSG_LOCAL_REPLY,   LAMP_MSG_LOCAL_ANSWER,
-    LAMP_MSG_LOCAL_NAMES,
+    LAMP_MSG_HELLO,       LAMP_MSG_WELCOME,      LAMP_MSG_SUMMARY,       LAMP_MSG_LOSS,
+    LAMP_MSG_CLOSE,       LAMP_MSG_ACK,          LAMP_MSG_BYE,           LAMP_MSG_PING,
+    LAMP_MSG_PONG,        LAMP_MSG_SET_NOTIFY,   LAMP_MSG_SET_QUERY,     LAMP_MSG_SET_BEGIN,
+    LAMP_MSG_SET_CHUNK,   LAMP_MSG_SET_END,      LAMP_MSG_SET_RESET,     LAMP_MSG_SET_STATUS,
+    LAMP_MSG_ENROLL,      LAMP_MSG_KEY_ROTATE,   LAMP_MSG_ENROLL_ANSWER, LAMP_MSG_KEY_STATE,
+    LAMP_MSG_SERVER_KEY,  LAMP_MSG_LOCAL_STATE,  LAMP_MSG_LOCAL_REPLY,   LAMP_MSG_LOCAL_ANSWER,
+    LAMP_MSG_LOCAL_NAMES, LAMP_MSG_ORDER,        LAMP_MSG_ORDER_STATUS,  LAMP_MSG_SAMPLE_CHUNK,
+    LAMP_MSG_SAMPLE_ACK,  LAMP_MSG_LOCAL_SAMPLE,
 };
 
 static inline size_t wire_sample_count(void)
@@ -215,6 +216,41 @@ static inline void wire_sample_key(struct lamp_msg *m)
     }
 }
 
+static inline void wire_sample_order(struct lamp_msg *m)
+{
+    static struct lamp_order_match matches[2];
+    matches[0] =
+        (struct lamp_order_match){ .host = lamp_addr_from_v4((uint8_t[]){ 10, 1, 0, 21 }),
+                                   .remote = lamp_addr_from_v4((uint8_t[]){ 203, 0, 113, 11 }),
+                                   .host_port = 40000,
+                                   .remote_port = 10300,
+                                   .ip_proto = 6 };
+    matches[1] = (struct lamp_order_match){ .remote_port = 3333 };
+    switch (m->type) {
+    case LAMP_MSG_ORDER:
+        m->u.order = (struct lamp_order){ INT64_MAX, LAMP_ORDER_SAMPLE, 5,       100, 60,
+                                          65535,     1 << 20,           matches, 2 };
+        break;
+    case LAMP_MSG_ORDER_STATUS:
+        m->u.order_status = (struct lamp_order_status){ 7,          LAMP_ORDER_REFUSED,
+                                                        LAMP_EFULL, lamp_bytes_of("no room"),
+                                                        99,         1 << 20 };
+        break;
+    case LAMP_MSG_SAMPLE_CHUNK:
+        m->u.sample_chunk = (struct lamp_sample_chunk){ 7, 1 << 16, lamp_bytes_of("part"), true };
+        break;
+    case LAMP_MSG_SAMPLE_ACK:
+        m->u.sample_ack = (struct lamp_sample_ack){ 7, (1 << 16) + 4, true };
+        break;
+    case LAMP_MSG_LOCAL_SAMPLE:
+        m->u.local_sample =
+            (struct lamp_local_sample){ 7, 3, lamp_bytes_of("blocks"), 1ull << 40, true };
+        break;
+    default:
+        break;
+    }
+}
+
 static inline void wire_sample_of(enum lamp_msg_type type, struct lamp_msg *out)
 {
     *out = (struct lamp_msg){ .type = type };
@@ -222,6 +258,9 @@ static inline void wire_sample_of(enum lamp_msg_type type, struct lamp_msg *out)
         wire_sample_session(out);
     else if (type >= LAMP_MSG_ENROLL && type <= LAMP_MSG_SERVER_KEY)
         wire_sample_key(out);
+    else if ((type >= LAMP_MSG_ORDER && type < LAMP_MSG_LOCAL_STATE) ||
+             type == LAMP_MSG_LOCAL_SAMPLE)
+        wire_sample_order(out);
     else
         wire_sample_set(out);
 }

@@ -147,9 +147,6 @@ static void test_local_state(void **state)
 static void test_other(void **state)
 {
     (void)state;
-    Davylamp__V1__Order order = DAVYLAMP__V1__ORDER__INIT;
-    assert_int_equal(unpack_pb(DAVYLAMP__V1__ENVELOPE__BODY_ORDER, &order), LAMP_OK);
-
     static const uint8_t unknown_member[] = { 0xfa, 0x06, 0x02, 0x08, 0x01 }; /* number 111 */
     struct lamp_msg *m = unpack(unknown_member, sizeof(unknown_member));
     assert_int_equal(m->type, LAMP_MSG_OTHER);
@@ -177,6 +174,7 @@ static void test_pack_refuses_past_maximum(void **state)
     static struct lamp_set_entry entries[LAMP_WIRE_SET_CHUNK_ENTRIES_MAX + 1];
     static struct lamp_set_hits hits[LAMP_WIRE_HITS_MAX + 1];
     static uint64_t ids[LAMP_WIRE_HITS_MAX + 1];
+    static struct lamp_order_match matches[LAMP_WIRE_MATCHES_MAX + 1];
     struct lamp_set_entry long_name = { .name = { big, LAMP_WIRE_SET_NAME_MAX + 1 } };
     struct lamp_set_entry long_text = { .text = { big, LAMP_WIRE_SET_TEXT_MAX + 1 } };
 #define MSG(type_, member, ...)                                                                    \
@@ -199,7 +197,16 @@ static void test_pack_refuses_past_maximum(void **state)
         MSG(SET_STATUS, set_status, .hits = hits, .n_hits = ARRAY_LEN(hits)),
         MSG(SET_STATUS, set_status, .refused_ids = ids, .n_refused_ids = ARRAY_LEN(ids)),
     };
+    const struct lamp_msg many[] = {
+        MSG(ORDER, order, .matches = matches, .n_matches = ARRAY_LEN(matches)),
+        MSG(ORDER_STATUS, order_status, .detail = { big, LAMP_WIRE_DETAIL_MAX + 1 }),
+        MSG(SAMPLE_CHUNK, sample_chunk, .data = { big, LAMP_WIRE_CHUNK_MAX + 1 }),
+        MSG(LOCAL_SAMPLE, local_sample, .data = { big, LAMP_WIRE_LOCAL_SAMPLE_MAX + 1 }),
+    };
     const struct lamp_msg wrong[] = {
+        MSG(ORDER, order, .kind = LAMP_ORDER_CANCEL + 1),
+        MSG(ORDER, order, .id = UINT64_MAX),
+        MSG(ORDER_STATUS, order_status, .state = LAMP_ORDER_FAILED + 1),
         MSG(HELLO, hello, .t_real_us = UINT64_MAX),
         MSG(BYE, bye, .reason = LAMP_BYE_PROTOCOL + 1),
         MSG(LOSS, loss, .reason = LAMP_LOSS_CRASH + 1),
@@ -207,7 +214,7 @@ static void test_pack_refuses_past_maximum(void **state)
         MSG(SET_BEGIN, set_begin, .kind = LAMP_SET_POLICY + 1),
         MSG(SET_STATUS, set_status, .mode = LAMP_ENFORCE_ON + 1),
         { .type = LAMP_MSG_OTHER },
-        { .type = (enum lamp_msg_type)40 },
+        { .type = (enum lamp_msg_type)44 },
     };
 #undef MSG
     uint8_t *out = NULL;
@@ -215,6 +222,9 @@ static void test_pack_refuses_past_maximum(void **state)
     for (size_t i = 0; i < ARRAY_LEN(full); i++)
         if (lamp_msg_pack(&full[i], &out, &len) != LAMP_EFULL)
             fail_msg("full %zu (%s) was packed", i, lamp_msg_name(full[i].type));
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
+        if (lamp_msg_pack(&many[i], &out, &len) != LAMP_EFULL)
+            fail_msg("many %zu (%s) was packed", i, lamp_msg_name(many[i].type));
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
         if (lamp_msg_pack(&wrong[i], &out, &len) != LAMP_EINVAL)
             fail_msg("wrong %zu (%s) was packed", i, lamp_msg_name(wrong[i].type));
