@@ -89,6 +89,11 @@ static const struct lamp_opt options[] = {
     INT("link.spool_quota", link.spool_quota_bytes, 1048576, 1099511627776, "67108864", "bytes",
         "Space for summaries the aggregator has not confirmed; then the oldest are dropped and "
         "declared lost. Confirmed ones are kept a day in up to a quarter of it."),
+    INT("link.sample_quota", link.sample_quota_bytes, 0, 1099511627776, "16777216", "bytes",
+        "Space for packet samples on their way to the aggregator, beside the spool; 0: this sensor "
+        "takes no samples."),
+    INT("link.sample_rate", link.sample_rate, 1024, 1073741824, "131072", "bytes",
+        "Bytes a second that packet samples may take of the way to the aggregator."),
     INT("link.refresh", link.refresh_s, 1, 3600, "60", "s",
         "Time between questions for a newer block list."),
 

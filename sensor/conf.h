@@ -23,7 +23,7 @@ struct lamp_sensor_conf {
     struct {
         char *endpoint, *enroll, *server_key, *list_key, *key_file;
         int spool; /* enum lamp_spool_place */
-        int64_t spool_quota_bytes, refresh_s;
+        int64_t spool_quota_bytes, refresh_s, sample_quota_bytes, sample_rate;
     } link;
     struct {
         int mode; /* enum lamp_enforce_mode */

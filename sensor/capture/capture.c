@@ -8,6 +8,7 @@
 #include "sensor/capture/inside.h"
 #include "sensor/capture/lane.h"
 #include "sensor/capture/queue.h"
+#include "sensor/capture/sampler.h"
 #include "sensor/process/child.h"
 #include "sensor/source/replay.h"
 
@@ -43,6 +44,8 @@ struct capture {
     lamp_catalogue *catalogue;
     lamp_queue *queue;
     lamp_inbox *inbox;
+    lamp_sampler *sampler;
+    bool tapped;     /* the lanes give it their packets */
     bool summarised; /* since the link was last talked to */
     lamp_lane *lanes[LAMP_LANES_MAX];
     size_t n_lanes;
@@ -126,6 +129,15 @@ static void on_answer(const char *name, const struct lamp_addr *addr,
     lamp_inbox_answer(arg, name, addr, server, ttl_s);
 }
 
+/* One that is not taken gives an empty sample: the link has looked at it before. */
+static void on_order(const struct lamp_order *o, void *arg)
+{
+    const int err = lamp_sampler_order(((struct capture *)arg)->sampler, o, lamp_clock_mono_us());
+    if (err)
+        lamp_log_limited(LAMP_LOG_WARN, "capture", "a sample was not begun: %s",
+                         lamp_strerror(err));
+}
+
 static int make_lanes(struct capture *c, const struct lamp_rollup_cfg *rollup)
 {
     struct lamp_lane_cfg cfg = {
@@ -163,8 +175,11 @@ static int open_lanes(struct capture *c)
     struct lamp_prefix own[LAMP_INSIDE_MAX];
     struct lamp_rollup_cfg rollup = { .on_answer = on_answer };
     int err = lamp_inbox_new(c->fd, &c->inbox);
+    if (!err)
+        err = lamp_sampler_new(&c->sampler);
     if (err)
         return err;
+    lamp_inbox_on_order(c->inbox, on_order, c);
     rollup.on_answer_arg = c->inbox;
     err = find_inside(c, own, &rollup);
     if (err) {
@@ -336,6 +351,7 @@ static void stop(struct capture *c)
     lamp_replay_free(c->replay);
     lamp_queue_free(c->queue);
     lamp_inbox_free(c->inbox);
+    lamp_sampler_free(c->sampler);
     lamp_catalogue_free(c->catalogue);
     if (c->statm_fd >= 0)
         close(c->statm_fd);
@@ -352,7 +368,8 @@ static uint64_t interval_us(const struct capture *c)
 static void wait_for_work(struct capture *c, uint64_t max_us)
 {
     const int turn_ms = (int)(TURN_US / 1000), ms = lamp_clock_poll_ms(max_us);
-    const short events = (short)(POLLIN | (lamp_queue_bytes(c->queue) ? POLLOUT : 0));
+    const bool waits = lamp_queue_bytes(c->queue) > 0 || lamp_sampler_waits(c->sampler);
+    const short events = (short)(POLLIN | (waits ? POLLOUT : 0));
     lamp_lane_wait(c->lanes[0], c->fd, events, ms < turn_ms ? ms : turn_ms);
 }
 
@@ -369,15 +386,31 @@ static int lane_error(const struct capture *c)
     return LAMP_OK;
 }
 
-/* Takes in what the link says, tells it what was found and hands it summaries. LAMP_ECLOSED: it is
- * gone. */
+/* Has the lanes give their packets away while an order wants some. */
+static void tap(struct capture *c)
+{
+    const bool wanted = lamp_sampler_is_running(c->sampler, lamp_clock_mono_us());
+    if (wanted == c->tapped)
+        return;
+    lamp_crew_halt(c->crew);
+    for (size_t i = 0; i < c->n_lanes; i++)
+        lamp_lane_tap(c->lanes[i], wanted ? lamp_sampler_packet : NULL, c->sampler);
+    lamp_crew_resume(c->crew);
+    c->tapped = wanted;
+}
+
+/* Takes in what the link says, tells it what was found and hands it summaries, then samples.
+ * LAMP_ECLOSED: it is gone. */
 static int talk(struct capture *c)
 {
     int err = lamp_inbox_read(c->inbox);
+    tap(c);
     if (!err)
         err = lamp_inbox_flush(c->inbox, c->summarised);
     c->summarised = false;
-    return err ? err : lamp_queue_send(c->queue, c->fd);
+    if (!err)
+        err = lamp_queue_send(c->queue, c->fd);
+    return err || lamp_queue_bytes(c->queue) > 0 ? err : lamp_sampler_send(c->sampler, c->fd);
 }
 
 /* Has all lanes, which nobody else uses meanwhile, look into the newest watch list. */

@@ -20,6 +20,8 @@ struct answer {
 struct lamp_inbox {
     int fd;
     uint8_t *buf; /* LAMP_CHANNEL_MAX */
+    lamp_inbox_order_fn *on_order;
+    void *on_order_arg;
 
     struct lamp_collect incoming;
     struct lamp_set_head head; /* of the watch list held */
@@ -224,6 +226,12 @@ void lamp_inbox_answer(lamp_inbox *b, const char *name, const struct lamp_addr *
 
 /* ---- the channel ---- */
 
+void lamp_inbox_on_order(lamp_inbox *b, lamp_inbox_order_fn *fn, void *arg)
+{
+    b->on_order = fn;
+    b->on_order_arg = arg;
+}
+
 void lamp_inbox_take(lamp_inbox *b, struct lamp_bytes packed)
 {
     struct lamp_msg *m;
@@ -231,6 +239,8 @@ void lamp_inbox_take(lamp_inbox *b, struct lamp_bytes packed)
         return;
     if (m->type == LAMP_MSG_LOCAL_NAMES)
         on_names(b, &m->u.local_names);
+    else if (m->type == LAMP_MSG_ORDER && b->on_order)
+        b->on_order(&m->u.order, b->on_order_arg);
     else if (m->type == LAMP_MSG_SET_BEGIN || m->type == LAMP_MSG_SET_CHUNK ||
              m->type == LAMP_MSG_SET_END)
         on_set(b, m);

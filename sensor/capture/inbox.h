@@ -22,6 +22,10 @@ lamp_inbox *lamp_inbox_free(lamp_inbox *b);
 /* Reads what waits. LAMP_ECLOSED: the link is gone. */
 LAMP_CHECK int lamp_inbox_read(lamp_inbox *b);
 
+/* Has fn told of every order of a packet sample, which is lent. */
+typedef void lamp_inbox_order_fn(const struct lamp_order *o, void *arg);
+void lamp_inbox_on_order(lamp_inbox *b, lamp_inbox_order_fn *fn, void *arg);
+
 /* Takes one packed Envelope, as lamp_inbox_read() does with each. */
 void lamp_inbox_take(lamp_inbox *b, struct lamp_bytes packed);
 

@@ -124,6 +124,11 @@ void lamp_lane_watch(lamp_lane *l, const lamp_watch *watch)
     lamp_engine_watch(l->engine, watch);
 }
 
+void lamp_lane_tap(lamp_lane *l, lamp_engine_tap_fn *fn, void *arg)
+{
+    lamp_engine_tap(l->engine, fn, arg);
+}
+
 void lamp_lane_finish(lamp_lane *l)
 {
     lamp_engine_finish(l->engine);

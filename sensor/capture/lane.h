@@ -48,6 +48,9 @@ void lamp_lane_begin(lamp_lane *l, uint64_t now_us);
 /* The watch list from now on; borrowed until the next call, may be NULL. */
 void lamp_lane_watch(lamp_lane *l, const lamp_watch *watch);
 
+/* lamp_engine_tap() of its engine. */
+void lamp_lane_tap(lamp_lane *l, lamp_engine_tap_fn *fn, void *arg);
+
 /* Ends every flow. */
 void lamp_lane_finish(lamp_lane *l);
 

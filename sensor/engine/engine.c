@@ -62,6 +62,8 @@ struct lamp_engine {
     struct track *free; /* of those, chained by `next_free` */
     uint64_t next_id, id_step, conns_live;
     struct lamp_engine_counters n; /* packets, bytes and decode */
+    lamp_engine_tap_fn *tap;       /* NULL: nobody wants the packets */
+    void *tap_arg;
     struct step steps[LAMP_ENGINE_BATCH];
 };
 
@@ -587,8 +589,11 @@ void lamp_engine_frames(lamp_engine *e, const struct lamp_frame *frames, size_t 
             if (i >= FETCH_LAG && lamp_decode_is_packet(e->steps[i - FETCH_LAG].outcome))
                 lamp_flows_fetch(e->flows, &e->steps[i - FETCH_LAG].aim);
         }
-        for (size_t i = 0; i < batch; i++)
+        for (size_t i = 0; i < batch; i++) {
             take(e, &e->steps[i]);
+            if (e->tap && lamp_decode_is_packet(e->steps[i].outcome))
+                e->tap(&frames[done + i], &e->steps[i].pkt, e->tap_arg);
+        }
     }
 }
 
@@ -605,6 +610,12 @@ void lamp_engine_expire(lamp_engine *e, uint64_t now_us)
 void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch)
 {
     lamp_opaque_watch(e->opaque, watch);
+}
+
+void lamp_engine_tap(lamp_engine *e, lamp_engine_tap_fn *fn, void *arg)
+{
+    e->tap = fn;
+    e->tap_arg = arg;
 }
 
 void lamp_engine_conns(lamp_engine *e, lamp_conn_fn *fn, void *arg)

@@ -69,6 +69,11 @@ void lamp_engine_expire(lamp_engine *e, uint64_t now_us);
 /* The watch list from now on; borrowed until the next call, may be NULL. */
 void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch);
 
+/* Lends every TCP and UDP packet to fn from now on, when it has been counted, with the frame it came in;
+ * NULL: no longer. */
+typedef void lamp_engine_tap_fn(const struct lamp_frame *f, const struct lamp_pkt *pkt, void *arg);
+void lamp_engine_tap(lamp_engine *e, lamp_engine_tap_fn *fn, void *arg);
+
 /* Lends every live connection to fn (interval summaries). */
 void lamp_engine_conns(lamp_engine *e, lamp_conn_fn *fn, void *arg);
 

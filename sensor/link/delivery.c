@@ -14,6 +14,7 @@ enum {
     AGAIN_SOON_US = SECOND_US,
     KEEP_AWAY_US = 32 * SECOND_US,
     WINDOW = 64,
+    KEPT_CREDIT = 256 * 1024, /* for records: what others do not use */
 };
 
 struct stream {
@@ -503,4 +504,19 @@ void lamp_delivery_finish(lamp_delivery *d, struct lamp_now now)
 bool lamp_delivery_finished(const lamp_delivery *d)
 {
     return d->state == LAMP_DELIVERY_STREAMING && d->n == 0;
+}
+
+size_t lamp_delivery_room(const lamp_delivery *d)
+{
+    if (d->state != LAMP_DELIVERY_STREAMING || d->sent_bytes + KEPT_CREDIT >= d->credit)
+        return 0;
+    for (size_t i = 0; i < d->n; i++)
+        if (d->streams[i].send_seq <= d->streams[i].s.last_seq)
+            return 0;
+    return (size_t)(d->credit - d->sent_bytes - KEPT_CREDIT);
+}
+
+void lamp_delivery_used(lamp_delivery *d, size_t bytes)
+{
+    d->sent_bytes += bytes;
 }

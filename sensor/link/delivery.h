@@ -65,4 +65,9 @@ void lamp_delivery_finish(lamp_delivery *d, struct lamp_now now);
 /* Whether every stream, the current one too, is closed at the aggregator. */
 bool lamp_delivery_finished(const lamp_delivery *d);
 
+/* Bytes that others may send in the session now: none while records wait, and not the last of the
+ * credit, so that records are not kept waiting by them. lamp_delivery_used() says what was sent. */
+size_t lamp_delivery_room(const lamp_delivery *d);
+void lamp_delivery_used(lamp_delivery *d, size_t bytes);
+
 enum lamp_delivery_state lamp_delivery_state(const lamp_delivery *d);

@@ -11,6 +11,7 @@
 #include "sensor/link/delivery.h"
 #include "sensor/link/keychain.h"
 #include "sensor/link/redial.h"
+#include "sensor/link/samples.h"
 #include "sensor/link/uplink.h"
 #include "sensor/process/channel.h"
 #include "sensor/process/child.h"
@@ -53,6 +54,7 @@ struct link {
     lamp_uplink *uplink;
     lamp_spool *spool;
     lamp_delivery *delivery;
+    lamp_samples *samples;
     struct lamp_redial redial;
     bool session_up, capture_gone, spool_failing;
     bool draining; /* capture has ended for good: we end when all is delivered */
@@ -465,6 +467,28 @@ static void ask_to_be_let_in(struct link *l, struct lamp_now now)
     }
 }
 
+/* ---- packet samples ---- */
+
+static int send_to_capture(const uint8_t *data, size_t len, void *arg)
+{
+    return lamp_channel_send(((struct link *)arg)->capture_fd, data, len);
+}
+
+static void on_sample_message(struct link *l, const struct lamp_msg *m, struct lamp_now now)
+{
+    if (m->type == LAMP_MSG_ORDER)
+        lamp_samples_order(l->samples, &m->u.order, now.real_us);
+    else if (m->type == LAMP_MSG_SAMPLE_ACK)
+        lamp_samples_ack(l->samples, &m->u.sample_ack);
+}
+
+/* After the summaries: with what these leave of the credit. */
+static void pump_samples(struct link *l, struct lamp_now now)
+{
+    const size_t room = l->session_up ? lamp_delivery_room(l->delivery) : 0;
+    lamp_delivery_used(l->delivery, lamp_samples_pump(l->samples, room, now.real_us, now.mono_us));
+}
+
 /* ---- what arrives ---- */
 
 static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_now now)
@@ -478,8 +502,8 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
     }
     enum lamp_bye_reason bye = LAMP_BYE_UNSPECIFIED;
     uint64_t pause_us = 0;
-    if (!on_key_message(l, m, now))
-        (void)on_set_message(l, m, packed);
+    if (!on_key_message(l, m, now) && !on_set_message(l, m, packed))
+        on_sample_message(l, m, now);
     err = lamp_delivery_message(l->delivery, m, now, &bye, &pause_us);
     lamp_msg_free(m);
     if (err == LAMP_EAUTH) {
@@ -491,6 +515,7 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
                          l->conf->link.endpoint);
         on_session(l);
         l->session_up = true;
+        lamp_samples_session(l->samples);
         for (size_t i = 0; i < N_SETS; i++) {
             l->sets[i].query_due = true;
             l->sets[i].query_us = 0;
@@ -617,6 +642,8 @@ static void fill_group(struct link *l)
         }
         if (m->type == LAMP_MSG_LOCAL_NAMES || m->type == LAMP_MSG_LOCAL_REPLY)
             pass_down(l, l->buf, len);
+        else if (m->type == LAMP_MSG_LOCAL_SAMPLE)
+            lamp_samples_take(l->samples, &m->u.local_sample);
         lamp_msg_free(m);
     }
 }
@@ -744,6 +771,7 @@ static void turn(struct link *l)
     if (err)
         session_failed(l, err, 0, now);
     sync_sets(l, now);
+    pump_samples(l, now);
     if (l->session_up && l->rotate_due)
         send_rotation(l);
     ask_to_be_let_in(l, now);
@@ -844,6 +872,23 @@ static int load_chain(struct link *l, const struct lamp_key *key)
     return err;
 }
 
+static int open_samples(struct link *l, const char *folder)
+{
+    const struct lamp_samples_cfg cfg = {
+        .folder = l->conf->link.spool == LAMP_SPOOL_IN_MEMORY ? NULL : folder,
+        .quota_bytes = (uint64_t)l->conf->link.sample_quota_bytes,
+        .rate = (uint64_t)l->conf->link.sample_rate,
+        .to_capture = send_to_capture,
+        .to_aggregator = send_up,
+        .arg = l,
+    };
+    const int err = lamp_samples_open(&cfg, lamp_clock_real_us(), &l->samples);
+    if (!err && *lamp_samples_error(l->samples))
+        lamp_log(LAMP_LOG_WARN, "link", "sensor.state_dir: no packet samples: %s",
+                 lamp_samples_error(l->samples));
+    return err;
+}
+
 static int start(struct link *l)
 {
     struct lamp_key key;
@@ -886,7 +931,7 @@ static int start(struct link *l)
     err = l->buf ? lamp_delivery_new(&cfg, &l->delivery) : LAMP_ENOMEM;
     if (!err)
         lamp_delivery_server_key(l->delivery, l->chain.server_serial);
-    return err;
+    return err ? err : open_samples(l, folder);
 }
 
 /* Whether the aggregator has all that there will ever be: capture has read its files to their end. */
@@ -925,6 +970,7 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
             finish(&l);
     }
     lamp_delivery_free(l.delivery);
+    lamp_samples_close(l.samples);
     lamp_uplink_free(l.uplink);
     lamp_ask_free(l.ask);
     lamp_keychain_wipe(&l.chain);
