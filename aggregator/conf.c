@@ -119,6 +119,10 @@ static const struct lamp_opt options[] = {
         .help = "How long it is kept day by day; 0: for ever."),
     OPT("retention.connections", INT, conn_days, .max = 36500, .def = "0", .unit = "days",
         .help = "How long connections that are over are kept with their evidence; 0: for ever."),
+    OPT("samples.quota", INT, samples_mib, .min = 1, .max = INT32_MAX, .def = "1024", .unit = "MiB",
+        .help = "Space for packet samples, in samples below state_dir; the oldest make room."),
+    OPT("samples.days", INT, samples_days, .max = 36500, .def = "30", .unit = "days",
+        .help = "Packet samples are kept so long; 0: for ever."),
     OPT("retention.disk", INT, disk_mib, .max = INT32_MAX, .def = "0", .unit = "MiB",
         .help = "Size of the database at which the oldest minutes, then hours, then days go before "
                 "their time; 0: no limit."),

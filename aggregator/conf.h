@@ -34,6 +34,7 @@ struct lamp_aggregator_conf {
     double drops, disk_free, rejected, rate_drop;        /* percent */
     int64_t settle_minutes;                              /* rows stay as they came for so long */
     int64_t minute_days, hour_days, day_days, conn_days; /* kept so long; 0: for ever */
+    int64_t samples_mib, samples_days;                   /* of packet samples */
     int64_t disk_mib;                                    /* of the database; 0: no limit */
     int log_level, log_format;                           /* enum lamp_log_level; 0 text, 1 JSON */
 };

@@ -38,7 +38,7 @@ struct aggregator {
     struct lamp_keys keys;
     struct lamp_prefix *never;
     size_t n_never;
-    char database[4096], token_file[4096];
+    char database[4096], token_file[4096], samples[4096];
     const char *argument; /* of the command; NULL: none */
     lamp_store *store;
     lamp_allow *allow;
@@ -323,6 +323,7 @@ static int open_files(struct aggregator *g)
     char why[WHY];
     if (lamp_aggregator_never(&g->conf, &g->never, &g->n_never) != LAMP_OK)
         return 2;
+    snprintf(g->samples, sizeof(g->samples), "%.4000s/samples", g->conf.state_dir);
     snprintf(g->token_file, sizeof(g->token_file), "%.4000s/token", g->conf.state_dir);
     const int err =
         lamp_geo_new((const char *const *)g->conf.geo_files.v, g->conf.geo_files.n, &g->geo);
@@ -497,6 +498,9 @@ static int start_threads(struct aggregator *g)
                     (uint32_t)g->conf.day_days },
           .conn_days = (uint32_t)g->conf.conn_days,
           .max_bytes = (uint64_t)g->conf.disk_mib << 20 },
+        { .folder = g->samples,
+          .quota_bytes = (uint64_t)g->conf.samples_mib << 20,
+          .keep_days = (uint32_t)g->conf.samples_days },
         take_accounts,
         g,
     };
@@ -521,6 +525,7 @@ static int start_threads(struct aggregator *g)
         .backend = g->conf.store_backend,
         .database = g->database,
         .sample_mode = g->conf.sample_mode,
+        .samples = g->samples,
         .started_us = lamp_clock_real_us(),
         .geo = g->geo,
         .names = g->names,

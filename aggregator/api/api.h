@@ -29,6 +29,7 @@ struct lamp_api_cfg {
     const char *web_folder;         /* the built dashboard; need not exist */
     const char *backend, *database; /* as for lamp_store_open(); the writer's is open */
     bool sample_mode;               /* the traffic is made up: the dashboard says so */
+    const char *samples;            /* folder of packet samples, borrowed */
     uint64_t started_us;
     lamp_geo *geo;               /* borrowed, as all below; NULL: nothing is known of places */
     lamp_names *names;           /* NULL: host names are not asked for */

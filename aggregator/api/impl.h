@@ -72,6 +72,8 @@ lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge, lamp_api_get_own, lamp_
 
 lamp_route_fn lamp_api_get_backup, lamp_api_make_backup, lamp_api_delete_backup,
     lamp_api_read_backup;
+lamp_route_fn lamp_api_get_samples, lamp_api_get_sample, lamp_api_add_sample,
+    lamp_api_cancel_sample, lamp_api_get_sample_file;
 
 lamp_route_fn lamp_api_get_notify, lamp_api_test_notify, lamp_api_retry_notify, lamp_api_get_stix,
     lamp_api_get_misp, lamp_api_get_decisions;

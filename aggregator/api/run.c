@@ -96,6 +96,27 @@ static int own_in_scope(lamp_store *s, const struct lamp_request *req, int64_t i
     return err ? err : w.f.any ? site_in_scope(req, w.f.site) : LAMP_ENOENT;
 }
 
+static bool found_sample(const struct lamp_sample *v, void *arg)
+{
+    struct found *f = arg;
+    f->any = true;
+    snprintf(f->site, sizeof(f->site), "%s", v->site);
+    return false;
+}
+
+/* The files of a sensor that the scope shows may be had of any sample, which is theirs only where its
+ * site is. */
+static int sample_in_scope(lamp_store *s, const struct lamp_request *req,
+                           const struct lamp_command *cmd)
+{
+    const struct lamp_sample_filter filter = { .id = cmd->sample.id, .limit = 1 };
+    struct found f = { .any = false };
+    const int err = lamp_store_samples(s, &filter, found_sample, &f);
+    if (err || !f.any)
+        return err ? err : LAMP_ENOENT;
+    return cmd->sample_change == LAMP_SAMPLE_DOWNLOAD ? LAMP_OK : site_in_scope(req, f.site);
+}
+
 static int key_in_scope(lamp_store *s, int64_t id)
 {
     struct lamp_sensor_key k;
@@ -123,6 +144,10 @@ int lamp_api_in_scope(lamp_api *api, const struct lamp_request *req, const struc
         break;
     case LAMP_CMD_OWN:
         err = cmd->approve ? site_in_scope(req, cmd->own.site) : own_in_scope(s, req, cmd->own.id);
+        break;
+    case LAMP_CMD_SAMPLE:
+        err = cmd->sample_change == LAMP_SAMPLE_ORDER ? site_in_scope(req, cmd->sample.site)
+                                                      : sample_in_scope(s, req, cmd);
         break;
     case LAMP_CMD_BLOCK:
     case LAMP_CMD_HOLD:

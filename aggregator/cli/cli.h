@@ -53,6 +53,9 @@ int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, con
 /* A copy of the database (backup.c). */
 lamp_cli_fn lamp_cli_backup;
 
+/* Packet samples (samples.c). */
+lamp_cli_fn lamp_cli_sample;
+
 /* Alerts out (notify.c), policies, accounts, tokens and sessions (users.c). */
 lamp_cli_fn lamp_cli_export, lamp_cli_notify, lamp_cli_policies, lamp_cli_users, lamp_cli_tokens,
     lamp_cli_sessions;

@@ -63,6 +63,15 @@ static void print_help(void)
         "  own                 wallets, pools and workers of your own rigs\n"
         "  own add KIND VALUE  one more: wallet, pool or worker; --site SITE: there alone\n"
         "  own remove ID       one less\n"
+        "  sample [list|ID]    packet samples that were ordered; one of them, sensor by sensor\n"
+        "  sample add WHAT [KEY=VALUE]...\n"
+        "                      order one; WHAT: everything, host ADDRESS, remote ADDRESS[:PORT],\n"
+        "                      connection ADDRESS:PORT ADDRESS:PORT, miner ID; keys: sensor "
+        "packets\n"
+        "                      packets_per_connection duration bytes snaplen wait transport\n"
+        "  sample get ID SENSOR [FILE]\n"
+        "                      its packets as a pcapng file\n"
+        "  sample cancel ID    end it; take one that is over out\n"
         "  traffic             what else the hosts do, the last hour, largest first\n"
         "  lookup WHAT...      of addresses: where they are, whose, and what they are called;\n"
         "                      of these, of host names, ports and ADDRESS:PORT: is it mining,\n"
@@ -110,12 +119,12 @@ static void print_help(void)
         "\n"
         "Options of commands:\n"
         "  --port N            block: only this port of the target\n"
-        "  --site SITE         block: only at this site; enroll, sensors: where the sensor "
+        "  --site SITE         block, sample: only at this site; enroll, sensors: where the sensor "
         "belongs;\n"
         "                      users, tokens: may see this site alone (more than once: these)\n"
         "  --host              block: the target is an inside host; needs --site\n"
         "  --ttl SECONDS       how long (default: block 86400, enroll 900, tokens without end)\n"
-        "  --reason TEXT       block, mark: why, for whoever reads the list\n"
+        "  --reason TEXT       block, mark, sample: why, for whoever reads the list\n"
         "  --at TIME           lookup: the time asked about, YYYY-MM-DD[THH:MM] in UTC\n"
         "  --name NAME         enroll, approve: what the sensor is called; without it enroll\n"
         "                      lets a new sensor choose, approve takes what it asks for\n"
@@ -745,6 +754,7 @@ static const struct command commands[] = {
     { "notify", 0, 2, 0, lamp_cli_notify },
     { "export", 1, 2, 0, lamp_cli_export },
     { "own", 0, 3, TAKES_SITE | TAKES_REASON, run_own },
+    { "sample", 0, 20, TAKES_SITE | TAKES_REASON, lamp_cli_sample },
     { "miners", 0, 1, 0, run_miners },
     { "traffic", 0, 0, 0, run_traffic },
     { "lookup", 1, LOOKUPS, TAKES_AT, run_lookup },

@@ -992,3 +992,79 @@ void lamp_show_hits(const json_t *list, double now)
     }
     print_table(t);
 }
+
+/* "remote 203.0.113.11:10300", of a sample. */
+static const char *what_of(const json_t *v, char buf[CELL])
+{
+    char what[CELL], host[CELL], remote[CELL];
+    const json_t *m = json_array_get(json_object_get(v, "matches"), 0);
+    str(v, "what", what);
+    const bool host_said = json_is_string(json_object_get(m, "host"));
+    const bool remote_said = json_is_string(json_object_get(m, "remote"));
+    if (json_is_integer(json_object_get(v, "miner")))
+        snprintf(buf, CELL, "miner %" PRId64, num(v, "miner"));
+    else
+        snprintf(buf, CELL, "%.12s%s%.40s%s%.40s", what, host_said ? " " : "",
+                 host_said ? str(m, "host", host) : "", remote_said ? " " : "",
+                 remote_said ? str(m, "remote", remote) : "");
+    return buf;
+}
+
+void lamp_show_samples(const json_t *list, double now)
+{
+    static const char *const heads[] = { "ID",      "AGE",   "WHAT", "SITE",
+                                         "SENSORS", "STATE", "BY",   "REASON" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char id[CELL], at[CELL], what[CELL], site[CELL], sensors[CELL], state[CELL], by[CELL],
+            reason[CELL];
+        snprintf(id, CELL, "%" PRId64, num(v, "id"));
+        snprintf(sensors, CELL, "%zu", json_array_size(json_object_get(v, "sensors")));
+        const char *const cells[] = {
+            id,
+            age(v, "created", now, at),
+            what_of(v, what),
+            json_is_string(json_object_get(v, "site")) ? str(v, "site", site) : "all",
+            sensors,
+            str(v, "state", state),
+            str(v, "created_by", by),
+            str(v, "reason", reason),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}
+
+void lamp_show_sample_files(const json_t *list, double now)
+{
+    static const char *const heads[] = { "SENSOR",  "SITE",  "STATE", "AGE",
+                                         "PACKETS", "BYTES", "HERE",  "WORDS" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char sensor[CELL], site[CELL], state[CELL], at[CELL], packets[CELL], bytes[CELL],
+            landed[CELL], words[CELL];
+        snprintf(packets, CELL, "%" PRId64, num(v, "packets"));
+        snprintf(bytes, CELL, "%" PRId64, num(v, "bytes"));
+        snprintf(landed, CELL, "%" PRId64, num(v, "landed"));
+        const char *const cells[] = {
+            str(v, "sensor", sensor),
+            str(v, "site", site),
+            str(v, "state", state),
+            age(v, "changed", now, at),
+            packets,
+            bytes,
+            landed,
+            str(v, "words", words),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+}

@@ -23,6 +23,8 @@ void lamp_show_audit(const json_t *list, double now);
 void lamp_show_receivers(const json_t *list, double now);
 void lamp_show_policies(const json_t *list, double now);
 void lamp_show_hits(const json_t *list, double now);
+void lamp_show_samples(const json_t *list, double now);
+void lamp_show_sample_files(const json_t *list, double now);
 void lamp_show_own(const json_t *list, double now);
 void lamp_show_alerts(const json_t *answer, double now);
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "aggregator/store/pools.h"
+#include "aggregator/store/samples.h"
 #include "aggregator/store/store.h"
 
 typedef struct lamp_commands lamp_commands;
@@ -27,6 +28,7 @@ enum lamp_command_kind {
     LAMP_CMD_POOLS,    /* changes entries of the catalogue: edits, n_edits */
     LAMP_CMD_NOTE,     /* notes that actor did name to reason, which the API did itself */
     LAMP_CMD_SWITCH,   /* turns resolving or probing on or off: pool_switch, approve */
+    LAMP_CMD_SAMPLE,   /* sample_change of sample */
 
     /* Who may use the API (writer/accounts.h); those before are about the fleet. */
     LAMP_CMD_USER_ADD,    /* account */
@@ -86,6 +88,12 @@ struct lamp_command {
     size_t n_edits;
     enum lamp_pool_switch pool_switch;
 
+    /* SAMPLE: all of an ORDER but what the writer knows better, with expires_us counted from then; of the
+     * others the id, of a DOWNLOAD the sensor too, for the audit log. A CANCEL of one that is over takes it
+     * out. */
+    enum { LAMP_SAMPLE_ORDER, LAMP_SAMPLE_CANCEL, LAMP_SAMPLE_DOWNLOAD } sample_change;
+    struct lamp_sample sample;
+
     /* who may use the API */
     unsigned change; /* bits of enum lamp_account_change */
     struct lamp_account account;
@@ -96,7 +104,7 @@ struct lamp_command_result {
     int err;       /* LAMP_OK, LAMP_EPROTECTED, LAMP_EEXIST, LAMP_ENOENT, ... */
     char why[256]; /* a sentence for the caller; "" on success */
     int64_t block_id;
-    int64_t key_id;          /* of the key or token, of either kind */
+    int64_t key_id;          /* of the key or token, of either kind; of a policy, a sample */
     char site[65], name[65]; /* of its sensor */
     uint64_t expires_us;     /* of the token */
     int64_t pool_entry;      /* the last one changed */

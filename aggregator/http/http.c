@@ -294,7 +294,8 @@ static bool path_matches(const char *pattern, const char *path, struct lamp_requ
     }
     char number[24];
     const size_t len = strspn(path + n, "0123456789");
-    if (len == 0 || len >= sizeof(number) || !streq(path + n + len, brace + strlen("{id}")))
+    if (len == 0 || len >= sizeof(number) ||
+        !path_matches(brace + strlen("{id}"), path + n + len, req))
         return false;
     memcpy(number, path + n, len);
     number[len] = '\0';

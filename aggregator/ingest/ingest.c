@@ -252,6 +252,8 @@ static void dispatch(lamp_ingest *i, const struct arrival *a, struct lamp_msg **
     case LAMP_MSG_SET_QUERY: /* these belong to the connection's session */
     case LAMP_MSG_SET_STATUS:
     case LAMP_MSG_KEY_ROTATE:
+    case LAMP_MSG_ORDER_STATUS:
+    case LAMP_MSG_SAMPLE_CHUNK:
         break;
     default:
         atomic_fetch_add(&i->unknown_type, 1);

@@ -50,6 +50,8 @@ static const struct {
     { "own", "site = '' OR in_scope(site)" },
     { "policy", "site = '' OR in_scope(site)" },
     { "policy_hit", "in_scope(site)" },
+    { "sample", "site = '' OR in_scope(site)" },
+    { "sample_file", "sensor IN (" SENSORS ")" },
     { "pool", "1" }, /* the catalogue is about nobody's site */
     { "pool_server", "1" },
     { "pool_address", "1" },

@@ -192,7 +192,9 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
         .n_sets = n_heads,
     };
     lamp_answers_add(m->answers, k->letter, &welcome);
-    const int used = note_key(m, k);
+    int used = note_key(m, k);
+    if (used == LAMP_OK && m->samples)
+        used = lamp_samplebook_hello(m->samples, k->letter, k->sensor.ref, m->answers);
     if (used != LAMP_OK)
         return used;
     k->delta.version = lamp_text_utf8(h->build.data, h->build.len, k->version, sizeof(k->version));
@@ -465,6 +467,21 @@ static int on_status(const struct lamp_merge *m, struct work *k)
                : lamp_store_set_status(m->store, k->sensor.ref, st, k->letter->at_us);
 }
 
+/* ---- packet samples ---- */
+
+/* Samples are sent within the credit too, and without a record no acknowledgement would raise it. */
+static int on_sample(const struct lamp_merge *m, const struct work *k)
+{
+    if (!m->samples)
+        return LAMP_OK;
+    struct lamp_msg credit = { .type = LAMP_MSG_ACK };
+    credit.u.ack.session = k->letter->session;
+    credit.u.ack.credit_bytes = k->letter->session_bytes + m->window_bytes;
+    credit.u.ack.t_us = k->letter->at_us;
+    lamp_answers_add(m->answers, k->letter, &credit);
+    return lamp_samplebook_letter(m->samples, k->letter, k->sensor.ref, m->answers);
+}
+
 /* ---- any letter ---- */
 
 static int dispatch(const struct lamp_merge *m, struct work *k)
@@ -484,6 +501,9 @@ static int dispatch(const struct lamp_merge *m, struct work *k)
         return on_status(m, k);
     case LAMP_MSG_KEY_ROTATE:
         return on_key_rotate(m, k);
+    case LAMP_MSG_ORDER_STATUS:
+    case LAMP_MSG_SAMPLE_CHUNK:
+        return on_sample(m, k);
     case LAMP_MSG_PING:
         on_ping(m, k);
         return LAMP_OK;

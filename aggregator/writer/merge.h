@@ -9,6 +9,7 @@
 #include "aggregator/writer/answers.h"
 #include "aggregator/writer/blocklist.h"
 #include "aggregator/writer/keyring.h"
+#include "aggregator/writer/samplebook.h"
 #include "aggregator/writer/sets.h"
 #include "aggregator/writer/touched.h"
 #include "aggregator/writer/watchlist.h"
@@ -25,6 +26,7 @@ struct lamp_merge {
     lamp_alarms *alarms;
     lamp_rigs *rigs;
     lamp_guard *guard;
+    lamp_samplebook *samples; /* NULL: none are taken */
     struct lamp_answers *answers;
     uint64_t epoch;                                /* of the database */
     uint32_t interval_ms;                          /* between summaries, told to sensors */

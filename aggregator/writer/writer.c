@@ -39,6 +39,7 @@ struct lamp_writer {
     lamp_rigs *rigs;
     lamp_rules *rules;
     lamp_guard *guard;
+    lamp_samplebook *samples; /* NULL: none are taken */
     uint64_t
         watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
     lamp_touched *touched;
@@ -354,6 +355,11 @@ static void finish(lamp_writer *w, int err)
         if (err == LAMP_OK)
             err = lamp_alarms_tick(w->alarms, now_us);
     }
+    if (err == LAMP_OK && w->samples && lamp_samplebook_due_us(w->samples) <= now_us) {
+        err = begin(w);
+        if (err == LAMP_OK)
+            err = lamp_samplebook_tick(w->samples, &w->answers, now_us);
+    }
     if (err == LAMP_OK && w->blocks_changed)
         err = begin(w);
     if (err == LAMP_OK && w->blocks_changed)
@@ -539,6 +545,9 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
         return err;
     case LAMP_CMD_NOTE:
         return lamp_store_audit(w->store, c->actor, c->name, c->reason, "", now_us);
+    case LAMP_CMD_SAMPLE:
+        return w->samples ? lamp_samplebook_command(w->samples, c, &w->answers, now_us, r)
+                          : LAMP_EUNSUPPORTED;
     case LAMP_CMD_POLICY:
         return on_policy(w, c, now_us, r);
     case LAMP_CMD_OWN:
@@ -557,7 +566,7 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
                  uint64_t now_us)
 {
     if (c->kind >= LAMP_CMD_TOKEN)
-        return LAMP_OK; /* the keyring, the poolbook or accounts.c has said it */
+        return LAMP_OK; /* the keyring, the poolbook, the samplebook or accounts.c has said it */
     static const char *const actions[] = { "block",   "unblock",     "mark", "refuse",
                                            "release", "acknowledge", "own",  "policy" };
     char object[LAMP_NAME_MAX + 16], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];
@@ -649,6 +658,7 @@ static int take_letters(lamp_writer *w)
                                       .alarms = w->alarms,
                                       .rigs = w->rigs,
                                       .guard = w->guard,
+                                      .samples = w->samples,
                                       .touched = w->touched,
                                       .answers = &w->answers,
                                       .epoch = w->epoch,
@@ -710,11 +720,14 @@ static int wait_ms(const lamp_writer *w)
     const uint64_t watch = left_us(watch_due_us(w), mono_us);
     const uint64_t keys = left_us(lamp_keyring_due_us(w->keyring), now_us);
     const uint64_t alarms = left_us(lamp_alarms_due_us(w->alarms), now_us);
+    const uint64_t samples =
+        w->samples ? left_us(lamp_samplebook_due_us(w->samples), now_us) : UINT64_MAX;
     const uint64_t first = lists < events ? lists : events;
     uint64_t second = watch < keys ? watch : keys;
     const uint64_t upkeep = left_us(w->upkeep.due_us, mono_us);
     second = alarms < second ? alarms : second;
     second = upkeep < second ? upkeep : second;
+    second = samples < second ? samples : second;
     return lamp_clock_poll_ms(first < second ? first : second);
 }
 
@@ -751,6 +764,7 @@ static void free_writer(lamp_writer *w)
     lamp_answers_drop(&w->answers);
     close_lists(w);
     lamp_keyring_free(w->keyring);
+    lamp_samplebook_free(w->samples);
     lamp_touched_free(w->touched);
     if (w->stop_fd >= 0)
         close(w->stop_fd);
@@ -778,6 +792,9 @@ static int prepare(lamp_writer *w)
         err = seed(w, now_us);
     if (err == LAMP_OK)
         err = open_lists(w);
+    w->cfg.samples.store = w->store;
+    if (err == LAMP_OK && w->cfg.samples.folder)
+        err = lamp_samplebook_new(&w->cfg.samples, &w->samples);
     if (err == LAMP_OK)
         err = lamp_keyring_new(w->store, w->cfg.allow, w->cfg.overlap_s, &w->keyring);
     if (err == LAMP_OK)

@@ -13,6 +13,7 @@
 #include "aggregator/handover/mailbox.h"
 #include "aggregator/policy/rigs.h"
 #include "aggregator/writer/keyring.h"
+#include "aggregator/writer/samplebook.h"
 #include "aggregator/writer/upkeep.h"
 #include "common/catalogue.h"
 #include "common/cdn.h"
@@ -39,6 +40,7 @@ struct lamp_writer_cfg {
     struct lamp_alarms_cfg alarms;          /* store, touched and started_us are the writer's */
     struct lamp_rigs_cfg rigs;              /* store and alarms are */
     struct lamp_store_policy policy;        /* how long what is kept */
+    struct lamp_samplebook_cfg samples;     /* store is the writer's; folder NULL: none are taken */
 
     /* Called on the writer's thread once a change of accounts or tokens is committed, before its
      * command is answered; may read from the store. NULL: nobody wants to know. */

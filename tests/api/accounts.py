@@ -61,6 +61,10 @@ ROUTES = [
     ("PATCH", "/policies/999", {}, "operator", {"/policies/999": 403}),
     ("DELETE", "/policies/999", None, "operator", {"/policies/999": 403}),
     ("GET", "/policies/999/dry-run", None, "viewer", {"/policies/999/dry-run": 404}),
+    ("GET", "/samples", None, "viewer", {"/samples?miner=2": 200}),
+    ("GET", "/samples/999", None, "viewer", {"/samples/999": 404}),
+    ("GET", "/samples/999/nobody", None, "operator", {"/samples/999/nobody": 404}),
+    ("DELETE", "/samples/999", None, "operator", {"/samples/999": 404}),
     ("GET", "/own", None, "viewer", {}),
     ("DELETE", "/own/999", None, "operator", {"/own/999": 404}),
     ("GET", "/blocks", None, "viewer", {"/blocks?removed=true": 200}),
@@ -91,6 +95,7 @@ ROUTES = [
 BODIES = [
     ("/blocks", "operator", {"target": "203.0.113.99"}, {"berlin": 201, "porto": 403, None: 403}),
     ("/sites", "operator", {"hold": True}, {"berlin": 200, "porto": 403}),
+    ("/samples", "operator", {"what": "everything"}, {"berlin": 201, "porto": 403, None: 403}),
     ("/own", "operator", {"kind": "wallet", "value": "4wallet"}, {"berlin": 201, "porto": 403, None: 403}),
     ("/enrollments", "admin", {}, {"berlin": 201, "porto": 403}),
 ]

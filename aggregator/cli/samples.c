@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands about packet samples. */
+#include "aggregator/cli/cli.h"
+
+#include "aggregator/cli/show.h"
+#include "common/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* "packets=200" into the body: a number, else text. */
+static int add_values(json_t *body, char **args, int n)
+{
+    for (int i = 0; i < n; i++) {
+        char name[32];
+        int64_t v;
+        const size_t len = strcspn(args[i], "=");
+        if (!args[i][len] || len >= sizeof(name))
+            return lamp_cli_usage("'%.40s' is not NAME=VALUE", args[i]);
+        snprintf(name, sizeof(name), "%.*s", (int)len, args[i]);
+        const char *text = args[i] + len + 1;
+        json_t *value =
+            lamp_text_int(text, 0, INT64_MAX, &v) == LAMP_OK ? json_integer(v) : json_string(text);
+        if (json_object_set_new(body, name, value) != 0)
+            return lamp_cli_usage("'%.40s' is not UTF-8", args[i]);
+    }
+    return EXIT_GOOD;
+}
+
+/* Whatever WHAT needs beside it: the arguments that follow it. */
+static int add_what(json_t *body, char **args, int n, int *out_used)
+{
+    static const struct {
+        const char *what, *fields[2];
+        int n;
+    } kinds[] = { { "everything", { NULL }, 0 },
+                  { "host", { "host" }, 1 },
+                  { "remote", { "remote" }, 1 },
+                  { "connection", { "host", "remote" }, 2 },
+                  { "miner", { "miner" }, 1 } };
+    size_t k = 0;
+    while (k < ARRAY_LEN(kinds) && !streq(kinds[k].what, args[0]))
+        k++;
+    if (k == ARRAY_LEN(kinds))
+        return lamp_cli_usage("what to sample is everything, host, remote, connection or miner, "
+                              "not '%.40s'",
+                              args[0]);
+    if (n < 1 + kinds[k].n)
+        return lamp_cli_usage("'sample add %s' needs %s", args[0],
+                              kinds[k].n == 2 ? "two ADDRESS:PORT" : "what it is about");
+    *out_used = 1 + kinds[k].n;
+    int err = json_object_set_new(body, "what", json_string(args[0]));
+    for (int i = 0; i < kinds[k].n && !err; i++) {
+        int64_t id;
+        const bool number =
+            streq(args[0], "miner") && lamp_text_int(args[1], 1, INT64_MAX, &id) == LAMP_OK;
+        err = json_object_set_new(body, kinds[k].fields[i],
+                                  number ? json_integer(id) : json_string(args[1 + i]));
+    }
+    return err ? lamp_cli_usage("the order is not UTF-8") : EXIT_GOOD;
+}
+
+static int add_sample(lamp_client *c, const struct options *o, char **args, int n)
+{
+    json_t *answer = NULL;
+    json_t *body = json_pack("{s:s*, s:s*}", "site", o->site, "reason", o->reason);
+    int used = 0;
+    if (!body)
+        return lamp_cli_usage("the order is not UTF-8");
+    int result = add_what(body, args, n, &used);
+    if (result == EXIT_GOOD)
+        result = add_values(body, args + used, n - used);
+    if (result == EXIT_GOOD && lamp_client_call(c, "POST", "/samples", body, &answer) != LAMP_OK)
+        result = EXIT_FAILED;
+    json_decref(body);
+    if (result != EXIT_GOOD)
+        return result;
+    if (o->json)
+        lamp_cli_print(answer);
+    else
+        printf("sample %" PRId64 " is ordered of %zu sensors\n",
+               (int64_t)json_integer_value(json_object_get(answer, "id")),
+               json_array_size(json_object_get(answer, "sensors")));
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int show_sample(lamp_client *c, const struct options *o, int64_t id)
+{
+    char path[64];
+    json_t *answer = NULL;
+    snprintf(path, sizeof(path), "/samples/%" PRId64, id);
+    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    if (o->json)
+        lamp_cli_print(answer);
+    else
+        lamp_show_sample_files(json_object_get(answer, "sensors"), lamp_cli_now());
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int get_file(lamp_client *c, char **args, int n, int64_t id)
+{
+    char path[160], name[120];
+    if (strspn(args[1], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") !=
+            strlen(args[1]) ||
+        strlen(args[1]) > 64)
+        return lamp_cli_usage("'%.40s' is no name of a sensor", args[1]);
+    snprintf(path, sizeof(path), "/samples/%" PRId64 "/%s.pcapng", id, args[1]);
+    snprintf(name, sizeof(name), "sample-%" PRId64 "-%s.pcapng", id, args[1]);
+    const char *to = n > 2 ? args[2] : name;
+    FILE *f = fopen(to, "wbe");
+    if (!f) {
+        fprintf(stderr, "davylamp: %s cannot be written\n", to);
+        return EXIT_FAILED;
+    }
+    const int err = lamp_client_fetch(c, path, f);
+    if (fclose(f) != 0 || err) {
+        if (!err)
+            fprintf(stderr, "davylamp: %s cannot be written\n", to);
+        (void)remove(to);
+        return EXIT_FAILED;
+    }
+    printf("%s\n", to);
+    return EXIT_GOOD;
+}
+
+static int cancel(lamp_client *c, const struct options *o, int64_t id)
+{
+    char path[64];
+    json_t *answer = NULL;
+    snprintf(path, sizeof(path), "/samples/%" PRId64, id);
+    if (lamp_client_call(c, "DELETE", path, NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    json_decref(answer);
+    if (!o->json)
+        printf("sample %" PRId64 " is cancelled, or taken out if it was over\n", id);
+    return EXIT_GOOD;
+}
+
+int lamp_cli_sample(lamp_client *c, const struct options *o, char **args, int n)
+{
+    int64_t id = 0;
+    if (n == 0 || (n == 1 && streq(args[0], "list")))
+        return lamp_cli_list(c, o, "/samples", "samples", lamp_show_samples);
+    if (n == 1 && lamp_text_int(args[0], 1, INT64_MAX, &id) == LAMP_OK)
+        return show_sample(c, o, id);
+    if (n > 1 && streq(args[0], "add"))
+        return add_sample(c, o, args + 1, n - 1);
+    if (n > 1 && lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK)
+        return lamp_cli_usage("'%.40s' is no number of a sample", args[1]);
+    if (n == 2 && streq(args[0], "cancel"))
+        return cancel(c, o, id);
+    if ((n == 3 || n == 4) && streq(args[0], "get"))
+        return get_file(c, args + 1, n - 1, id);
+    return lamp_cli_usage(
+        "'sample' takes: list, ID, add WHAT [KEY=VALUE]..., get ID SENSOR [FILE], "
+        "cancel ID");
+}
