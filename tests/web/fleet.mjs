@@ -383,6 +383,8 @@ async function settings() {
   await page.getByRole('button', { name: 'Add', exact: true }).click();
   await tableOf('Own rigs').getByText(wallet, { exact: true }).waitFor();
   assert.deepEqual((await api('/own')).own.map((o) => o.value), [wallet]);
+  await open('/coins?range=6h', 'Coins and wallets');
+  await tableOf('Wallets').getByRole('row').filter({ hasText: wallet }).getByText('own', { exact: false }).waitFor();
 
   await open('/settings?part=places', 'Settings');
   for (const s of (await api('/sites')).sites) {

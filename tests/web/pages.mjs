@@ -404,6 +404,36 @@ async function settings({ page }) {
   await page.locator('.badge', { hasText: 'old' }).waitFor();
 }
 
+/* A wallet on the owner's list is marked as such wherever it stands; the others are loud. */
+async function ownWallets({ page }) {
+  const [, mine] = mock.world.miners;
+  await page.goto(`${mock.url}/miners/${mine.id}`);
+  const facts = page.getByRole('region', { name: 'Facts' });
+  await facts.getByRole('listitem').filter({ hasText: mine.wallets[0] }).getByText('own').waitFor();
+  await page.goto(`${mock.url}/miners/1`);
+  await facts.getByRole('listitem').filter({ hasText: mock.world.miners[0].wallets[0] }).getByText('foreign').waitFor();
+  mock.desk.own.push({ ...mock.desk.own[0], id: 77, value: mock.world.miners[0].wallets[0] });
+  await page.goto(`${mock.url}/coins`);
+  await page.getByRole('table', { name: 'Wallets' }).getByRole('row').filter({ hasText: mock.world.miners[0].wallets[0] }).getByText('own').waitFor();
+  mock.desk.own.pop();
+}
+
+/* The tile and the list of the overview lead to the alerts, the worst that waits on top. */
+async function overviewAlerts({ page }) {
+  await page.goto(mock.url);
+  await live(page);
+  const first = page.getByRole('region', { name: 'What needs you' }).getByRole('listitem').first();
+  const waiting = mock.desk.alerts.filter((a) => a.resolved === null && a.acknowledged === null);
+  await first.getByText(waiting[0].text, { exact: true }).waitFor();
+  const tile = page.locator('.figure').filter({ hasText: `${waiting.length} not acknowledged` });
+  assert.equal(await tile.locator('.value').innerText(), String(mock.desk.alerts.filter((a) => a.resolved === null).length));
+  await first.getByRole('link').click();
+  await page.getByRole('dialog').getByText(waiting[0].text).waitFor();
+  await page.goBack();
+  await tile.click();
+  await page.getByRole('heading', { level: 1, name: 'Alerts' }).waitFor();
+}
+
 async function manyMiners({ page }) {
   await page.goto(`${mock.url}/miners`);
   await live(page);
@@ -604,7 +634,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, pools, alerts, policies, auditLog, settings, manyMiners, reconnects, deadStream, oneStream, deafWorker,
+  minerArrives, blockByKeyboard, blockForm, pools, alerts, policies, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
   killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;

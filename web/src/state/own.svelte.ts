@@ -36,6 +36,11 @@ class OwnLists {
     await this.load();
   }
 
+  /** Whether the list has wallets for a site, so that every other one there is foreign. */
+  namesWallets(site: string): boolean {
+    return this.#wallets.some((o) => o.site === null || o.site === site);
+  }
+
   /** Whether a wallet is on the list for a site; without one, for any. */
   hasWallet(wallet: string, site?: string): boolean {
     return this.#wallets.some((o) => same(o.value, wallet) && (site === undefined || o.site === null || o.site === site));
