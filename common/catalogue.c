@@ -97,10 +97,12 @@ static int add_pool(void *arg, char *const *v, const struct lamp_csv *at)
     int64_t port = 0;
     if (*v[2] && lamp_text_int(v[2], 0, 65535, &port))
         return lamp_csv_fail(at, "port is not a number up to 65535");
-    c->pools[c->n_pools++] = (struct lamp_pool){
-        v[0], v[1], (uint16_t)port, or_null(v[3]), or_null(v[4]), streq(v[5], "legacy"),
-        v[6], v[7], v[8],           v[9]
-    };
+    c->pools[c->n_pools++] =
+        (struct lamp_pool){ v[0],           v[1],
+                            (uint16_t)port, or_null(v[3]),
+                            or_null(v[4]),  streq(v[5], "legacy") || streq(v[5], "dead"),
+                            v[6],           v[7],
+                            v[8],           v[9] };
     if (port != 0)
         c->ports[port / 64] |= (uint64_t)1 << port % 64;
     return LAMP_OK;

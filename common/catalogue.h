@@ -30,7 +30,7 @@ struct lamp_pool {
     uint16_t port;    /* 0: any */
     const char *coin; /* NULL: several or unknown */
     const char *algorithm;
-    bool legacy;          /* no longer served */
+    bool legacy;          /* no longer served: its status is legacy or dead */
     const char *protocol; /* family, as in coins.csv; "unknown" */
     const char *tls;      /* "yes", "no", "both", "unknown" */
     const char *kind;     /* "pool-endpoint", "pool-host", "web-miner", "ioc-host", ... */

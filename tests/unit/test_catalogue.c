@@ -94,7 +94,8 @@ static void test_pool_lookup(void **state)
     assert_int_equal(load(COINS, ALGORITHMS,
                           POOLS "Any,b.example,,,,,,,,\n"
                                 "One,a.example,3333,X,alg,active,cryptonote,yes,pool-endpoint,us\n"
-                                "Two,a.example,4444,,,legacy,,,,\nNameless,,1,,,,,,,\n",
+                                "Two,a.example,4444,,,legacy,,,,\nNameless,,1,,,,,,,\n"
+                                "Three,c.example,1,,,dead,,,,\n",
                           why, sizeof(why), &c),
                      LAMP_OK);
     const struct lamp_pool *p = lamp_catalogue_pool(c, lamp_bytes_of("A.example"), 3333);
@@ -104,6 +105,9 @@ static void test_pool_lookup(void **state)
     assert_string_equal(p->kind, "pool-endpoint");
     assert_string_equal(p->source, "us");
     assert_string_equal(p->coin, "X");
+    assert_false(p->legacy);
+    assert_true(lamp_catalogue_pool(c, lamp_bytes_of("a.example"), 4444)->legacy);
+    assert_true(lamp_catalogue_pool(c, lamp_bytes_of("c.example"), 1)->legacy);
     assert_null(lamp_catalogue_pool(c, lamp_bytes_of("a.example"), 1));
     assert_string_equal(lamp_catalogue_pool(c, lamp_bytes_of("b.example"), 1)->pool, "Any");
     assert_null(lamp_catalogue_pool(c, lamp_bytes_of(""), 1));
