@@ -346,6 +346,10 @@ static int state_at(struct lamp_sqlite *q, int64_t endpoint, uint64_t at_us,
     " WHERE s.rname >= ?1 || '.' AND s.rname < ?1 || '/' AND (?3 = 0 OR e.port = ?3 OR e.port = "  \
     "0)"
 #define PORT_IS " WHERE e.port = ?1"
+/* Many entries have a common port or a common end of their names: which are lent is decided before what costs
+ * most is looked up for each. */
+#define FIRST_OF(from, is)                                                                         \
+    " WHERE e.id IN (SELECT e.id" from is " ORDER BY e.active DESC, e.port, e.id LIMIT ?2)"
 
 static sqlite3_stmt *match_query(struct lamp_sqlite *q, const struct lamp_pool_query *p,
                                  const char *name)
@@ -355,13 +359,17 @@ static sqlite3_stmt *match_query(struct lamp_sqlite *q, const struct lamp_pool_q
         return LAMP_QUERY(q, MATCH_COLUMNS BY_ADDRESS MATCH_ENDPOINT ADDRESS_IS MATCH_ORDER,
                           lamp_addr_blob(&p->addr), lamp_int(p->limit), lamp_int(p->port));
     case LAMP_POOL_BY_PORT:
-        return LAMP_QUERY(q, MATCH_COLUMNS BY_NAME MATCH_ENDPOINT PORT_IS MATCH_ORDER,
+        return LAMP_QUERY(q,
+                          MATCH_COLUMNS BY_NAME MATCH_ENDPOINT FIRST_OF(" FROM pool_entry e",
+                                                                        PORT_IS) MATCH_ORDER,
                           lamp_int(p->port), lamp_int(p->limit));
     case LAMP_POOL_BY_NAME:
         return LAMP_QUERY(q, MATCH_COLUMNS BY_NAME MATCH_ENDPOINT NAME_IS MATCH_ORDER,
                           lamp_str(name), lamp_int(p->limit), lamp_int(p->port));
     case LAMP_POOL_BELOW_NAME:
-        return LAMP_QUERY(q, MATCH_COLUMNS BY_NAME MATCH_ENDPOINT NAME_BELOW MATCH_ORDER,
+        return LAMP_QUERY(q,
+                          MATCH_COLUMNS BY_NAME MATCH_ENDPOINT FIRST_OF(LAMP_POOL_ENTRY_FROM,
+                                                                        NAME_BELOW) MATCH_ORDER,
                           lamp_str(name), lamp_int(p->limit), lamp_int(p->port));
     }
     return NULL;
