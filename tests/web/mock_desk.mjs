@@ -38,6 +38,10 @@ export function deskWorld(hostile) {
     tokens: [{ id: 1, name: 'siem', token: null, role: 'viewer', sites: null, created: now() - 9e5, created_by: 'admin', expires: now() + 9e6, used: now() - 60 }],
     sessions: [{ id: 1, user: 'admin', address: '127.0.0.1', opened: now() - 900, used: now(), expires: now() + 1800, current: true },
       { id: 2, user: 'eve', address: '192.0.2.9', opened: now() - 4000, used: now() - 200, expires: now() + 1600, current: false }],
+    receivers: [['hook', 'webhook', 'https://hooks.example', null], ['post', 'mail', 'smtp://mail.example', hostile.markup]].map(([name, kind, url, error], i) => ({
+      name, kind, url, format: null, to: i ? ['noc@example.net'] : [], rate: 10, interval: 60, keep_days: 3, severity: ['notice', 'warning'][i], sites: i ? ['Porto'] : [],
+      queued: 4 * i, messages: 12, alerts: 31, more: 0, failures: 3 * i, dead: i, dead_dropped: 0, sent: now() - 300, failed: i ? now() - 20 : null, next_try: i ? now() + 60 : null,
+      error, dead_letters: [] })),
     whole: true, password: 'correct horse', next: 100,
   };
 }
@@ -112,6 +116,11 @@ export function desk(d, { what, path, query, body, send, refuse, push }) {
   else if (what === 'POST /session/password') {
     if (body.old !== d.password) refuse(403, 'forbidden', 'This is not your password.', 'old');
     else send(200, { user: 'admin', role: 'admin', sites: null, token: false, expires: now() + 1800 });
+  } else if (what === 'GET /notify') send(200, { receivers: d.receivers });
+  else if (/^POST \/notify\/\w+\/test$/.test(what)) send(200, { sent: path.includes('hook'), error: path.includes('hook') ? null : 'connection refused' });
+  else if (/^POST \/notify\/\w+\/retry$/.test(what)) {
+    Object.assign(d.receivers.find((r) => path.includes(`/${r.name}/`)), { error: null, dead: 0, queued: 0 });
+    send(200, { messages: 5 });
   } else if (what === 'GET /sessions') send(200, { sessions: d.sessions });
   else if (/^DELETE \/sessions\/\d+$/.test(what)) drop(d.sessions, (s) => s.id === id);
   else return false;

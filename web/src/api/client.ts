@@ -3,7 +3,7 @@
  * was wrong and what to do; a field name points into the request. */
 import type {
   Address, Alert, AlertPage, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Estimates, Gap, Geo,
-  Miner, MinerDetail, NeverEntry, OpenSession, Own, PendingKey, Policy, PolicyHit, PolicyMode, PolicyTerms, Role,
+  Miner, MinerDetail, NeverEntry, OpenSession, Own, PendingKey, Policy, PolicyHit, PolicyMode, PolicyTerms, Receiver, Role,
   Sensor, SensorKey, Session, Site, Status, Timeline, Token, TrafficRow, User,
   Catalogue, Lookup, Pool, PoolDetail, PoolEntry, PoolEntryRequest, PoolHistory, Probe,
 } from './types';
@@ -116,6 +116,11 @@ export const api = {
   alerts: (filter: { open?: '1'; limit?: number; after?: number }) =>
     call<AlertPage>('GET', `/alerts${query(filter)}`),
   acknowledge: (id: number) => call<Alert>('POST', `/alerts/${id}/acknowledge`, {}),
+  receivers: () => call<{ receivers: Receiver[] }>('GET', '/notify'),
+  testReceiver: (name: string) =>
+    call<{ sent: boolean; error: string | null }>('POST', `/notify/${encodeURIComponent(name)}/test`, {}),
+  retryReceiver: (name: string) =>
+    call<{ messages: number }>('POST', `/notify/${encodeURIComponent(name)}/retry`, {}),
   policies: () => call<{ policies: Policy[] }>('GET', '/policies'),
   addPolicy: (terms: PolicyTerms) => call<Policy>('POST', '/policies', terms),
   setPolicy: (id: number, mode: PolicyMode) => call<Policy>('PATCH', `/policies/${id}`, { mode }),

@@ -575,6 +575,41 @@ export interface Own {
   added: number;
 }
 
+export interface DeadLetter {
+  id: number;
+  made: number;
+  alerts: number;
+  more: number;
+  tries: number;
+  error: string | null;
+}
+
+/** Whom alerts are told to outside of the dashboard. */
+export interface Receiver {
+  name: string;
+  kind: 'webhook' | 'syslog' | 'mail';
+  url: string;
+  format: 'cef' | 'ecs' | null;
+  to: string[];
+  rate: number;
+  interval: number;
+  keep_days: number;
+  severity: Severity;
+  sites: string[];
+  queued: number;
+  messages: number;
+  alerts: number;
+  more: number;
+  failures: number;
+  dead: number;
+  dead_dropped: number;
+  sent: number | null;
+  failed: number | null;
+  next_try: number | null;
+  error: string | null;
+  dead_letters: DeadLetter[];
+}
+
 /* ---- who may use the API ---- */
 
 export interface User {

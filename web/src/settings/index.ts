@@ -3,6 +3,7 @@
 import type { Component } from 'svelte';
 import Accounts from './Accounts.svelte';
 import Configuration from './Configuration.svelte';
+import Notifications from './Notifications.svelte';
 import Own from './Own.svelte';
 import Places from './Places.svelte';
 import Tokens from './Tokens.svelte';
@@ -22,6 +23,7 @@ export const PARTS: Part[] = [
   { key: 'own', title: 'Own rigs', component: Own },
   { key: 'accounts', title: 'Accounts', component: Accounts, admin: true },
   { key: 'tokens', title: 'Tokens', component: Tokens, admin: true },
+  { key: 'notifications', title: 'Notifications', component: Notifications, admin: true },
   { key: 'places', title: 'Sites and places', component: Places },
   { key: 'configuration', title: 'Configuration file', component: Configuration },
 ];
