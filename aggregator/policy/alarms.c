@@ -9,8 +9,7 @@
 #define MINUTE_US (60 * SECOND_US)
 
 #define TICK_US (10 * SECOND_US)
-#define CALM_US (5 * MINUTE_US)   /* without drops or losses until their alert ends */
-#define QUIET_US (15 * MINUTE_US) /* a miner that was not heard of for so long has stopped */
+#define CALM_US (5 * MINUTE_US)              /* without drops or losses until their alert ends */
 #define CLOCK_OFF_US (30 * INT64_C(1000000)) /* as merge.c puts times right */
 #define SPOOL_FULL 0.8
 
@@ -261,7 +260,8 @@ int lamp_alarms_tick(lamp_alarms *a, uint64_t now_us)
     a->due_us = now_us + TICK_US;
     int err = lamp_store_sensors(a->cfg.store, now_us, look_at_sensor, &l);
     if (err == LAMP_OK)
-        err = lamp_store_alerts_quiet(a->cfg.store, since(now_us, QUIET_US), add_quiet, &l);
+        err = lamp_store_alerts_quiet(a->cfg.store, since(now_us, LAMP_MINER_QUIET_US), add_quiet,
+                                      &l);
     if (err == LAMP_OK)
         forget_gone(&l);
     look_at_disk(&l);

@@ -2,8 +2,6 @@
 /* The SQLite store's memory of why a host is thought to mine, and what came of it. */
 #include "aggregator/store/sqlite.h"
 
-enum { QUIET_US = 15 * 60 * 1000000 }; /* silence after which a miner has ended */
-
 /* ---- reasons ---- */
 
 /* Of two rows of a kind and detail, the texts that sort last stay: whichever came first. */
@@ -123,7 +121,7 @@ int lamp_sqlite_op_steps(lamp_store *s, int64_t miner_id, uint64_t now_us, lamp_
         "SELECT * FROM (" LEVELS " UNION ALL SELECT at_us, state, who, reason, no FROM step"
         " WHERE miner = ?1 UNION ALL SELECT last_us + ?3, 'ended', '', '', 0 FROM miner"
         " WHERE id = ?1 AND last_us + ?3 <= ?2) ORDER BY 1, 5",
-        lamp_int(miner_id), lamp_uint(now_us), lamp_int(QUIET_US));
+        lamp_int(miner_id), lamp_uint(now_us), lamp_uint(LAMP_MINER_QUIET_US));
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         const struct lamp_step_view v = { .at_us = lamp_col_uint(st, 0),
                                           .state = lamp_col_str(st, 1),

@@ -58,6 +58,9 @@ enum lamp_miner_state {
 };
 const char *lamp_miner_state_name(enum lamp_miner_state s);
 
+/* Silence after which a miner has ended. */
+#define LAMP_MINER_QUIET_US (UINT64_C(15) * 60 * 1000000)
+
 /* When a reason to think that a host mines was seen, over all its connections. */
 struct lamp_sighting_view {
     const char *kind, *detail, *field, *strength, *refute; /* as of connections */

@@ -308,6 +308,42 @@ LAMP_CHECK int lamp_store_miner_targets(lamp_store *s, uint64_t from_us, lamp_mi
                                         void *arg);
 LAMP_CHECK int lamp_store_miner_blocked(lamp_store *s, int64_t miner_id, bool blocked);
 
+/* ---- what several sites have in common ---- */
+
+enum lamp_trace_kind {
+    LAMP_TRACE_REMOTE, /* ADDRESS:PORT */
+    LAMP_TRACE_WALLET,
+    LAMP_TRACE_WORKER,
+    LAMP_TRACE_AGENT,
+    LAMP_TRACE_JA4,
+    LAMP_TRACE_COUNT
+};
+
+enum {
+    LAMP_TRACES_MAX = 200000, /* values times sites; the oldest go, and are counted */
+    LAMP_TRACE_SITES = 16,
+};
+#define LAMP_TRACE_US (UINT64_C(30) * 24 * 3600 * 1000000)
+
+/* Something that a miner showed. */
+struct lamp_trace {
+    enum lamp_trace_kind kind;
+    const char *value;
+    int64_t site_ref, miner_id;
+    uint64_t at_us;
+};
+
+/* Notes it. *out_n: how many miners of the fleet this is news for, because several sites showed the value
+ * within LAMP_TRACE_US: none; the miner itself, which comes first; or, where its site had not shown it before,
+ * also the one of each other site that showed it last. */
+LAMP_CHECK int lamp_store_trace(lamp_store *s, const struct lamp_trace *t,
+                                int64_t miners[LAMP_TRACE_SITES], size_t *out_n);
+
+/* Lends the miners that were heard of last after from_us and not after to_us. fn must not call the store. */
+typedef void lamp_miner_id_fn(int64_t id, void *arg);
+LAMP_CHECK int lamp_store_miners_quiet(lamp_store *s, uint64_t from_us, uint64_t to_us,
+                                       lamp_miner_id_fn *fn, void *arg);
+
 /* Lends the connections last heard of since from_us that are confirmed mining, or probable without
  * evidence of kind "address", oldest first; of the row only server, verdict, last_us, coin, pool and tunnel_kind. fn must not call the store. */
 typedef bool lamp_proof_fn(const char *site, const struct lamp_conn_row *row, void *arg);

@@ -293,6 +293,18 @@ static void add_totals(struct lamp_totals *t, const struct lamp_conn_row *r)
     t->stale += r->stale;
 }
 
+enum { SERVER_STRLEN = LAMP_ADDR_STRLEN + 10 };
+
+/* "203.0.113.9:3333", "[2001:db8::9]:3333". Returns buf. */
+static const char *server_of(const struct lamp_conn_row *r, char buf[SERVER_STRLEN])
+{
+    char addr[LAMP_ADDR_STRLEN];
+    lamp_addr_str(&r->server_addr, addr);
+    snprintf(buf, SERVER_STRLEN, lamp_addr_is_v4(&r->server_addr) ? "%s:%u" : "[%s]:%u", addr,
+             r->server_port);
+    return buf;
+}
+
 /* The names that a row says, and, of a connection that is new to the miner, those said before. */
 static void add_names(struct lamp_track_miner *m, const struct lamp_track_conn *c,
                       const struct lamp_conn_row *row, const char *sensor, uint64_t seen_us)
@@ -318,11 +330,9 @@ static void add_names(struct lamp_track_miner *m, const struct lamp_track_conn *
             list_add(m->list[names[i].list], m->list_us[names[i].list], c->text[text],
                      c->said_us[text]);
     }
-    char addr[LAMP_ADDR_STRLEN], pool[LAMP_ADDR_STRLEN + 10];
-    lamp_addr_str(&c->row.server_addr, addr);
-    snprintf(pool, sizeof(pool), lamp_addr_is_v4(&c->row.server_addr) ? "%s:%u" : "[%s]:%u", addr,
-             c->row.server_port);
-    list_add(m->list[LAMP_LIST_POOLS], m->list_us[LAMP_LIST_POOLS], pool, seen_us);
+    char server[SERVER_STRLEN];
+    list_add(m->list[LAMP_LIST_POOLS], m->list_us[LAMP_LIST_POOLS], server_of(&c->row, server),
+             seen_us);
     list_add(m->list[LAMP_LIST_SENSORS], m->list_us[LAMP_LIST_SENSORS], sensor, seen_us);
 }
 
@@ -504,6 +514,56 @@ static uint64_t newest_us(const struct lamp_track_conn *c)
     return us;
 }
 
+/* ---- what several sites have in common ---- */
+
+/* What is said of a miner whose sites share something, by kind. A pool's address or a program is nothing
+ * unusual to share; a wallet is one owner's. */
+static const struct {
+    const char *detail, *strength, *refute;
+} shared[LAMP_TRACE_COUNT] = {
+    [LAMP_TRACE_REMOTE] = { "the same server", "weak", "a service that many use" },
+    [LAMP_TRACE_WALLET] = { "the same wallet", "strong", "the owner's rigs at several sites" },
+    [LAMP_TRACE_WORKER] = { "the same worker", "weak", "a name that many choose" },
+    [LAMP_TRACE_AGENT] = { "the same agent", "weak", "a program that many use" },
+    [LAMP_TRACE_JA4] = { "the same JA4", "weak", "a library that many programs use" },
+};
+
+/* The kind of its own says that the aggregator, which alone sees several sites, says it; nobody's sensor. */
+static int tell_miners(const struct lamp_tracker *t, const struct lamp_trace *trace)
+{
+    int64_t miners[LAMP_TRACE_SITES];
+    size_t n = 0;
+    struct lamp_track_evidence e = { .kind = "fleet" };
+    snprintf(e.detail, sizeof(e.detail), "%s at several sites: %.200s", shared[trace->kind].detail,
+             trace->value);
+    snprintf(e.strength, sizeof(e.strength), "%s", shared[trace->kind].strength);
+    snprintf(e.refute, sizeof(e.refute), "%s", shared[trace->kind].refute);
+    int err = lamp_store_trace(t->store, trace, miners, &n);
+    for (size_t i = 0; i < n && err == LAMP_OK; i++) {
+        err = lamp_store_sighting(t->store, miners[i], 0, &e, trace->at_us, trace->at_us);
+        t->touched(miners[i], t->arg);
+    }
+    return err;
+}
+
+static int correlate(const struct lamp_tracker *t, const struct lamp_track_conn *c, uint64_t at_us)
+{
+    char server[SERVER_STRLEN];
+    const char *const values[LAMP_TRACE_COUNT] = {
+        [LAMP_TRACE_REMOTE] = server_of(&c->row, server),
+        [LAMP_TRACE_WALLET] = c->text[LAMP_TEXT_WALLET],
+        [LAMP_TRACE_WORKER] = c->text[LAMP_TEXT_WORKER],
+        [LAMP_TRACE_AGENT] = c->text[LAMP_TEXT_AGENT],
+        [LAMP_TRACE_JA4] = c->text[LAMP_TEXT_JA4],
+    };
+    int err = LAMP_OK;
+    for (int i = 0; i < LAMP_TRACE_COUNT && err == LAMP_OK; i++)
+        if (*values[i])
+            err = tell_miners(t, &(struct lamp_trace){ (enum lamp_trace_kind)i, values[i],
+                                                       c->site_ref, c->miner_id, at_us });
+    return err;
+}
+
 static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec,
                      const struct lamp_batch *b, const struct lamp_conn_row *received,
                      struct lamp_track_conn *c)
@@ -541,6 +601,9 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
         err = merge_miner(t, rec, c, row, last_us);
     if (err == LAMP_OK && c->miner_id && (news.reasons || news.level || news.late))
         err = note(t, rec, c, row, &news);
+    if (err == LAMP_OK && c->miner_id &&
+        (news.reasons || c->row.last_us / PAIR_RENEW_US != before.last_us / PAIR_RENEW_US))
+        err = correlate(t, c, at_us);
     if (err == LAMP_OK)
         err = lamp_store_conn_save(t->store, c, new_evidence);
     if (err == LAMP_OK)

@@ -44,6 +44,8 @@ struct lamp_writer {
         watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
     lamp_touched *touched;
     uint64_t epoch;
+    uint64_t
+        quiet_us; /* those heard of last until then are known to have ended; 0: not looked yet */
     struct lamp_upkeep upkeep;
     pthread_t thread;
     int stop_fd;
@@ -333,6 +335,24 @@ static void on_key_lost(const char *sensor, void *arg)
 }
 
 /* Publishes lists, commits, and only then lets answers and events go. err: of the work so far. */
+static void touch_miner(int64_t id, void *arg)
+{
+    const lamp_writer *w = arg;
+    lamp_touched_add(w->touched, LAMP_EVENT_MINER, id, "");
+}
+
+/* Nothing comes of a miner that falls silent, so browsers are told when its time is over. */
+static int tell_of_ended(lamp_writer *w, uint64_t now_us)
+{
+    if (now_us < LAMP_MINER_QUIET_US)
+        return LAMP_OK;
+    const uint64_t to_us = now_us - LAMP_MINER_QUIET_US, from_us = w->quiet_us;
+    w->quiet_us = to_us;
+    return from_us == 0 || from_us >= to_us
+               ? LAMP_OK
+               : lamp_store_miners_quiet(w->store, from_us, to_us, touch_miner, w);
+}
+
 static void finish(lamp_writer *w, int err)
 {
     const uint64_t now_us = lamp_clock_real_us();
@@ -354,6 +374,8 @@ static void finish(lamp_writer *w, int err)
         err = begin(w);
         if (err == LAMP_OK)
             err = lamp_alarms_tick(w->alarms, now_us);
+        if (err == LAMP_OK)
+            err = tell_of_ended(w, now_us);
     }
     if (err == LAMP_OK && w->samples && lamp_samplebook_due_us(w->samples) <= now_us) {
         err = begin(w);

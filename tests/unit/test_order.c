@@ -7,7 +7,7 @@
 
 #include <sqlite3.h>
 
-enum { SENSORS = 3, BATCHES = 8, ROWS = 3, ORDERS = 6, TEXT_MAX = 1 << 20 };
+enum { SENSORS = 3, BATCHES = 8, ROWS = 3, ORDERS = 4, TEXT_MAX = 1 << 20 };
 
 #define INTERVAL_US (20 * UINT64_C(1000000))
 
@@ -123,8 +123,8 @@ static void merge_all(lamp_store *s, const struct made *all, const unsigned *ord
     ok(s, lamp_store_commit(s));
 }
 
-/* Every table that the tracker writes, by names instead of the numbers of rows, which tell of the order. Of a pair
- * the time counts to the ten minutes in which it is renewed. */
+/* Every table that the tracker writes, by names instead of the numbers of rows, which tell of the order. What the aggregator says
+ * of several sites is said of whoever showed it last; of a pair the time counts to the ten minutes in which it is renewed. */
 static const char *const tables[] = {
     "SELECT c.sensor, hex(c.run), conn_id, hex(client), hex(c.server), c.server_port, first_us,"
     " c.last_us, c.bytes_up, c.bytes_down, c.jobs, c.accepted, work, squares, c.verdict, "
@@ -139,7 +139,7 @@ static const char *const tables[] = {
     " bytes_up, bytes_down, jobs, accepted, connections, since_us, last_us, sightings_left_out"
     " FROM miner",
     "SELECT m.site, hex(m.host), kind, detail, sensor, field, strength, refute, side, first_us,"
-    " g.last_us FROM sighting g JOIN miner m ON m.id = g.miner",
+    " g.last_us FROM sighting g JOIN miner m ON m.id = g.miner WHERE sensor <> 0",
     "SELECT m.site, hex(m.host), l.verdict, sensor, at_us FROM level l JOIN miner m ON m.id = "
     "l.miner",
     "SELECT site, hex(client), hex(server), server_port, verdict, confidence, last_us / 600000000"
@@ -217,7 +217,7 @@ static void test_any_order(void **state)
     const char *seed = getenv("LAMP_SEED");
     r.state = seed ? strtoull(seed, NULL, 10) : 20261127;
     for (unsigned round = 0; round < ORDERS; round++) {
-        if (round % 3 == 0)
+        if (round % 2 == 0)
             make_all(&r, all);
         for (unsigned i = 0; i < ARRAY_LEN(order); i++)
             order[i] = i;

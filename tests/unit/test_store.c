@@ -937,6 +937,63 @@ static void test_gaps(void **state)
     fixture_free(f);
 }
 
+/* What a second site shows is news for the first one's miner too, once; later for the one that shows it. */
+static void test_traces(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    struct lamp_store_sensor other;
+    int64_t miners[LAMP_TRACE_SITES];
+    size_t n = 99;
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_sensor(f->s, "s2", &other));
+    struct lamp_trace here = { LAMP_TRACE_WALLET, "4w", f->sensor.site_ref, 1, TEST_NOW_US };
+    struct lamp_trace there = { LAMP_TRACE_WALLET, "4w", other.site_ref, 2, TEST_NOW_US + 5 };
+    ok(f->s, lamp_store_trace(f->s, &here, miners, &n));
+    assert_int_equal(n, 0);
+    here.miner_id = 3; /* another host of the same site is no other site */
+    ok(f->s, lamp_store_trace(f->s, &here, miners, &n));
+    assert_int_equal(n, 0);
+    there.kind = LAMP_TRACE_WORKER; /* nor is something else that reads the same */
+    ok(f->s, lamp_store_trace(f->s, &there, miners, &n));
+    assert_int_equal(n, 0);
+    there.kind = LAMP_TRACE_WALLET;
+    ok(f->s, lamp_store_trace(f->s, &there, miners, &n));
+    assert_true(n == 2 && miners[0] == 2 && miners[1] == 3);
+    ok(f->s, lamp_store_trace(f->s, &here, miners, &n));
+    assert_true(n == 1 && miners[0] == 3);
+    here.at_us += 2 * LAMP_TRACE_US; /* what the other showed is long ago */
+    ok(f->s, lamp_store_trace(f->s, &here, miners, &n));
+    assert_int_equal(n, 0);
+    ok(f->s, lamp_store_commit(f->s));
+    fixture_free(f);
+}
+
+static void note_quiet(int64_t id, void *arg)
+{
+    int64_t *sum = arg;
+    *sum = *sum * 10 + id;
+}
+
+static void test_quiet(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    int64_t got = 0;
+    ok(f->s, lamp_store_begin(f->s));
+    for (uint64_t i = 1; i <= 3; i++) {
+        struct lamp_track_miner m = { .site_ref = f->sensor.site_ref,
+                                      .vlan = (uint32_t)i,
+                                      .last_us = TEST_NOW_US + i };
+        ok(f->s, lamp_store_miner_save(f->s, &m));
+        assert_int_equal(m.id, i);
+    }
+    ok(f->s, lamp_store_miners_quiet(f->s, TEST_NOW_US + 1, TEST_NOW_US + 2, note_quiet, &got));
+    assert_int_equal(got, 2);
+    ok(f->s, lamp_store_commit(f->s));
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -959,6 +1016,8 @@ int main(void)
         cmocka_unit_test(test_gaps),
         cmocka_unit_test(test_unknown_backend),
         cmocka_unit_test(test_traffic),
+        cmocka_unit_test(test_traces),
+        cmocka_unit_test(test_quiet),
     };
     size_t n = 0;
     int failed = 0;

@@ -266,6 +266,64 @@ static void test_evidence(void **state)
     free(c);
 }
 
+static bool any_site(const struct lamp_miner_target *t, void *arg)
+{
+    (void)t, (void)arg;
+    return false;
+}
+
+struct fleet_seen {
+    unsigned n;
+    bool wallet;
+};
+
+static bool count_fleet(const struct lamp_sighting_view *v, void *arg)
+{
+    struct fleet_seen *got = arg;
+    if (!streq(v->kind, "fleet"))
+        return true;
+    assert_string_equal(v->sensor, "");
+    got->n++;
+    got->wallet |= streq(v->detail, "the same wallet at several sites: 4wallet") &&
+                   streq(v->strength, "strong");
+    return true;
+}
+
+static struct fleet_seen fleet_of(struct fixture *f, int64_t miner_id)
+{
+    struct fleet_seen got = { .n = 0 };
+    uint64_t left_out;
+    ok(f->s, lamp_store_sightings(f->s, miner_id, count_fleet, &got, &left_out));
+    return got;
+}
+
+/* What hosts of two sites have in common is told of both; what two hosts of one site have, of neither. */
+static void test_fleet(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_store_sensor there;
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + 5);
+    const struct lamp_tracker t = { f->s, any_site, on_touched, f, NULL };
+    merge(f, &row, 1);
+    row = test_row(2, TEST_NOW_US, TEST_NOW_US + 5);
+    row.client_addr = test_addr("10.0.0.8");
+    row.server_addr = test_addr("203.0.113.10");
+    merge(f, &row, 1);
+    assert_true(fleet_of(f, 1).n == 0 && fleet_of(f, 2).n == 0);
+
+    ok(f->s, lamp_store_enroll(f->s, "s2", "south", TEST_NOW_US));
+    ok(f->s, lamp_store_sensor(f->s, "s2", &there));
+    const struct lamp_record rec = { &there, 2, 1, TEST_NOW_US + 10000000 };
+    row = test_row(3, TEST_NOW_US, TEST_NOW_US + 5);
+    row.server_addr = test_addr("203.0.113.11");
+    row.worker = lamp_bytes_of("another");
+    const struct lamp_batch b = test_batch(&row, 1, TEST_NOW_US, TEST_NOW_US + 10000000);
+    ok(f->s, lamp_tracker_merge(&t, &rec, &b));
+    assert_true(fleet_of(f, 3).n == 1 && fleet_of(f, 3).wallet);
+    assert_true(fleet_of(f, 2).n == 1 && fleet_of(f, 2).wallet); /* the last there that showed it */
+    assert_int_equal(fleet_of(f, 1).n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_future, setup, teardown),
         cmocka_unit_test_setup_teardown(test_absurd, setup, teardown),
         cmocka_unit_test_setup_teardown(test_evidence, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fleet, setup, teardown),
         cmocka_unit_test(test_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
