@@ -30,6 +30,10 @@ static const struct lamp_opt options[] = {
         .help = "Serve plain HTTP on an address that is not loopback."),
     OPT("http.behind_tls", BOOL, http_behind_tls, .def = "false",
         .help = "A TLS proxy is in front: mark cookies Secure."),
+    OPT("http.metrics_open", BOOL, metrics_open, .def = "false",
+        .help =
+            "Serve /metrics to everybody who can connect; else it needs the token of an account "
+            "for every site."),
     OPT("state_dir", STR, state_dir, .def = "/var/lib/davylamp-aggregator",
         .help = "Folder of the database, the keys and the token of the command line."),
     OPT("sensors", STR, sensors, .def = "/etc/davylamp/sensors",

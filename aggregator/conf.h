@@ -9,7 +9,7 @@ struct lamp_aggregator_conf {
     char *listen_sensors; /* ZeroMQ endpoint */
     char *listen_enroll;  /* likewise; "" or "off" */
     char *listen_http;    /* address:port */
-    bool crowdsec_widen, http_plain_ok, http_behind_tls;
+    bool crowdsec_widen, http_plain_ok, http_behind_tls, metrics_open;
     bool names_reverse, pools_resolve, pools_probe, approvals, sample_mode;
     char *state_dir;                  /* database, keys, token */
     char *sensors;                    /* keys to let in, lamp_sensors_file_read() */

@@ -2,6 +2,7 @@
 /* davylamp-aggregator: reads the configuration, opens the store, starts the threads (writer,
  * ingest, HTTP), waits for signals, and ends them in the order that loses nothing. */
 #include "aggregator/api/api.h"
+#include "aggregator/api/metrics.h"
 #include "aggregator/catalogue/rounds.h"
 #include "aggregator/conf.h"
 #include "aggregator/ingest/door.h"
@@ -451,6 +452,29 @@ static void take_accounts(lamp_store *store, void *arg)
         lamp_log(LAMP_LOG_ERROR, "main", "accounts were not read anew: %s", lamp_strerror(err));
 }
 
+static void write_ingest(FILE *out, void *arg)
+{
+    static const char name[] = "davylamp_ingest_refused_total";
+    const struct aggregator *g = arg;
+    struct lamp_ingest_counts c;
+    lamp_ingest_counts(g->ingest, &c);
+    const struct {
+        const char *why;
+        uint64_t n;
+    } counts[] = { { "unknown_key", c.unknown_keys },
+                   { "no_user", c.no_user },
+                   { "revoked", c.revoked },
+                   { "malformed", c.malformed },
+                   { "unknown_type", c.unknown_type },
+                   { "unknown_session", c.unknown_session },
+                   { "greedy", c.greedy } };
+    lamp_metric(out, LAMP_METRIC_COUNTER, name, "Connections and messages that were not taken.");
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        lamp_metric_sample(out, name, "why", counts[i].why, (double)counts[i].n);
+    lamp_metric_one(out, LAMP_METRIC_COUNTER, "davylamp_ingest_unsent_total",
+                    "Messages to sensors that could not be sent.", (double)c.unsent);
+}
+
 static int start_threads(struct aggregator *g)
 {
     char why[WHY];
@@ -545,6 +569,11 @@ static int start_threads(struct aggregator *g)
         .probes = g->probes,
         .notify = g->notify,
         .server_key = g->keys.curve_public_raw,
+        .metrics_open = g->conf.metrics_open,
+        .inbox = g->inbox,
+        .outbox = g->outbox,
+        .more_metrics = write_ingest,
+        .arg = g,
     };
     if (lamp_api_start(&api, &g->api, why) != LAMP_OK)
         return complain(why);

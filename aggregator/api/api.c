@@ -184,6 +184,7 @@ static const struct lamp_route routes[] = {
     { "GET", "/api/v1/own", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_own },
     { "POST", "/api/v1/own", LAMP_ROLE_OPERATOR, BODY, { NULL }, lamp_api_add_own },
     { "DELETE", "/api/v1/own/{id}", LAMP_ROLE_OPERATOR, 0, { NULL }, lamp_api_remove_own },
+    { "GET", "/api/v1/metrics", LAMP_ROLE_NONE, 0, { NULL }, lamp_api_get_metrics },
     { "GET", "/api/v1/backup", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_get_backup },
     { "POST", "/api/v1/backup", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_make_backup },
     { "DELETE", "/api/v1/backup", LAMP_ROLE_ADMIN, FLEET, { NULL }, lamp_api_delete_backup },

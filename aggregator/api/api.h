@@ -7,6 +7,7 @@
 #include "aggregator/api/prices.h"
 #include "aggregator/handover/command.h"
 #include "aggregator/handover/events.h"
+#include "aggregator/handover/mailbox.h"
 #include "aggregator/handover/pending.h"
 #include "aggregator/handover/probes.h"
 #include "aggregator/http/auth.h"
@@ -49,6 +50,12 @@ struct lamp_api_cfg {
     lamp_notify *notify;       /* NULL: nobody is told of alerts */
     lamp_pending *pending;     /* who waits to be let in */
     const uint8_t *server_key; /* the public one that sensors must find, 32 bytes */
+
+    /* For /metrics. */
+    bool metrics_open;                          /* to everybody who can connect */
+    lamp_mailbox *inbox, *outbox;               /* of the writer; NULL: not told */
+    void (*more_metrics)(FILE *out, void *arg); /* writes more of them (metrics.h); may be NULL */
+    void *arg;
 };
 
 /* Starts the server. `why` says what failed. LAMP_EINVAL, LAMP_EIO (the port is taken),

@@ -71,7 +71,7 @@ lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge, lamp_api_get_own, lamp_
     lamp_api_change_policy, lamp_api_remove_policy;
 
 lamp_route_fn lamp_api_get_backup, lamp_api_make_backup, lamp_api_delete_backup,
-    lamp_api_read_backup;
+    lamp_api_read_backup, lamp_api_get_metrics;
 lamp_route_fn lamp_api_get_samples, lamp_api_get_sample, lamp_api_add_sample,
     lamp_api_cancel_sample, lamp_api_get_sample_file;
 

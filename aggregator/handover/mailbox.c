@@ -109,3 +109,11 @@ int lamp_mailbox_fd(const lamp_mailbox *m)
 {
     return m->fd;
 }
+
+size_t lamp_mailbox_waiting(lamp_mailbox *m)
+{
+    pthread_mutex_lock(&m->lock);
+    const size_t bytes = m->bytes;
+    pthread_mutex_unlock(&m->lock);
+    return bytes;
+}

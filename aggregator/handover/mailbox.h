@@ -44,5 +44,8 @@ bool lamp_mailbox_has_room(lamp_mailbox *m);
 /* Bytes that may still be put; 0: no room. */
 size_t lamp_mailbox_room(lamp_mailbox *m);
 
+/* Bytes of the letters that wait. */
+size_t lamp_mailbox_waiting(lamp_mailbox *m);
+
 /* Readable while letters wait. */
 int lamp_mailbox_fd(const lamp_mailbox *m);

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sodium.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -45,6 +46,7 @@ struct lamp_http {
     uint16_t port;
     pthread_mutex_t lock; /* guards the list of peers */
     struct peer *peers;
+    _Atomic uint64_t answers[LAMP_HTTP_CLASSES];
 };
 
 /* One request while its body arrives. */
@@ -486,6 +488,8 @@ static enum MHD_Result answer(lamp_http *h, struct MHD_Connection *conn, const c
 {
     char allow[64] = "";
     struct lamp_request req = { .conn = conn, .now_us = lamp_clock_real_us() };
+    if (streq(path, "/metrics")) /* where Prometheus looks unless told otherwise */
+        path = "/api/v1/metrics";
     const bool is_api = strncmp(path, "/api/", 5) == 0 || streq(path, "/api");
     req.route = find_route(h, method, path, &req, allow);
     const bool reads = streq(method, "GET") || streq(method, "HEAD");
@@ -508,6 +512,8 @@ static enum MHD_Result answer(lamp_http *h, struct MHD_Connection *conn, const c
     }
     enter_phase(h, conn, reply.stream ? PHASE_STREAM : PHASE_ANSWER);
     const enum MHD_Result ok = send_reply(conn, &reply, allow);
+    const unsigned status_class = reply.status / 100 - 1;
+    atomic_fetch_add(&h->answers[status_class < LAMP_HTTP_CLASSES ? status_class : 4], 1);
     lamp_json_done(&reply.json);
     return ok;
 }
@@ -641,4 +647,10 @@ lamp_http *lamp_http_stop(lamp_http *h)
 uint16_t lamp_http_port(const lamp_http *h)
 {
     return h->port;
+}
+
+void lamp_http_counts(const lamp_http *h, uint64_t out[LAMP_HTTP_CLASSES])
+{
+    for (size_t i = 0; i < LAMP_HTTP_CLASSES; i++)
+        out[i] = atomic_load(&h->answers[i]);
 }

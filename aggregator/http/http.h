@@ -21,6 +21,7 @@ enum {
     LAMP_HTTP_BODY_MAX = 64 * 1024,
     LAMP_HTTP_QUERY_MAX = 8, /* parameters a route may name */
     LAMP_HTTP_WHY = 256,
+    LAMP_HTTP_CLASSES = 5, /* of status: 1xx to 5xx */
 };
 
 /* What a handler learns of a request; all borrowed for the call. */
@@ -86,6 +87,9 @@ lamp_http *lamp_http_stop(lamp_http *h);
 
 /* The port served. */
 uint16_t lamp_http_port(const lamp_http *h);
+
+/* Answers given since the start, by class of status. */
+void lamp_http_counts(const lamp_http *h, uint64_t out[LAMP_HTTP_CLASSES]);
 
 /* Cuts connections that are past their time; called about once a second. */
 void lamp_http_tick(lamp_http *h, uint64_t mono_us);

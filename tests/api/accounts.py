@@ -75,6 +75,7 @@ ROUTES = [
     ("DELETE", "/blocks/99", None, "operator", {"/blocks/99": 404, "/blocks/2": 404, "/blocks/3": 403}),
     ("GET", "/audit", None, "operator", {"/audit": 403}),
     ("GET", "/audit/check", None, "operator", {"/audit/check": 403}),
+    ("GET", "/metrics", None, "viewer", {"/metrics": 403}),
     ("POST", "/backup", None, "admin", {"/backup": 403}),
     ("GET", "/backup", None, "admin", {"/backup": 403}),
     ("GET", "/backup/file", None, "admin", {"/backup/file": 403}),

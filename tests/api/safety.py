@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The database against damage and mistakes: backup and restore by the programs as shipped, the look before a
-start, setting aside; and that each refusal says what to do and changes nothing."""
+start, setting aside; and that each refusal says what to do and changes nothing. And /metrics."""
 import os
+import re
+import shutil
 import sqlite3
 import subprocess
 
@@ -33,6 +35,47 @@ def damage(path):
         for page in range(1, size // 4096):
             f.seek(page * 4096)
             f.write(b"\xa5" * 4096)
+
+
+def parse_metrics(text):
+    """The samples, name and labels to value, after what the format wants: each metric is told once, before its
+    samples, which stand together; names, labels and values are well-formed; a counter ends in _total."""
+    samples, kinds, current = {}, {}, None
+    check(text.endswith("\n"), "the last line ends")
+    for line in text.splitlines():
+        if m := re.fullmatch(r"# HELP ([a-z_]+) \S.*", line):
+            check(m[1] not in kinds, f"{m[1]} is told once")
+            current, kinds[m[1]] = m[1], None
+        elif m := re.fullmatch(r"# TYPE ([a-z_]+) (counter|gauge)", line):
+            check(m[1] == current and kinds[current] is None, f"the type of {m[1]} follows its help")
+            kinds[current] = m[2]
+            check((m[2] == "counter") == m[1].endswith("_total"), f"{m[1]} is a {m[2]}")
+        else:
+            m = re.fullmatch(r'([a-z_]+)((?:\{[a-z_]+="[^"\\]*"\})?) (-?[0-9.e+-]+)', line)
+            check(m and m[1] == current and kinds[current], f"a sample in its place: {line}")
+            check(m[1] + m[2] not in samples, f"a sample once: {line}")
+            samples[m[1] + m[2]] = float(m[3])
+    check(all(any(s.split("{")[0] == k for s in samples) for k in kinds), "each metric has samples")
+    return samples
+
+
+def measures(w):
+    def read(path="/metrics"):
+        a = w.call("GET", path)
+        check(a.status == 200 and a.headers["Content-Type"].startswith("text/plain; version=0.0.4"), a.text[:200])
+        return a.text
+    first = parse_metrics(read())
+    if promtool := shutil.which("promtool"):
+        r = subprocess.run([promtool, "check", "metrics"], input=read(), capture_output=True, text=True, check=False)
+        check(r.returncode == 0, f"promtool: {r.stdout} {r.stderr}")
+    w.want(404, "GET", V1 + "/nothing")
+    then, status = parse_metrics(read(V1 + "/metrics")), w.want(200, "GET", V1 + "/status")
+    refused = 'davylamp_http_responses_total{class="4xx"}'
+    check(then[refused] == first[refused] + 1, "an answer is counted")
+    check(then["davylamp_sensors"] == status["sensors"]["total"] > 0, "sensors are those of the status")
+    check(then['davylamp_miners{state="confirmed"}'] == status["miners"]["confirmed"] > 0, "so are miners")
+    check(then["davylamp_database_bytes"] > 0 and then["process_resident_memory_bytes"] > 1e6, "sizes")
+    check(w.call("GET", "/metrics", token="").status == 401, "it takes a token")
 
 
 def backs_up(w):
@@ -96,6 +139,7 @@ def refuses_damage(w, copy):
 
 
 with World() as world:
+    measures(world)
     file = backs_up(world)
     restores(world, file)
     refuses_damage(world, file)
