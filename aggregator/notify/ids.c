@@ -51,10 +51,12 @@ const char *lamp_community_id(uint8_t ip_proto, const struct lamp_addr *a, uint1
 
 const char *lamp_uuid_of(const char *name, char out[LAMP_UUID])
 {
-    uint8_t data[sizeof(namespace) + 512], u[SHA1] = { 0 };
-    const size_t len = lamp_min(strlen(name), sizeof(data) - sizeof(namespace));
+    uint8_t u[SHA1] = { 0 };
+    char data[sizeof(namespace) + 512];
+    const size_t room = sizeof(data) - sizeof(namespace);
     memcpy(data, namespace, sizeof(namespace));
-    memcpy(data + sizeof(namespace), name, len);
+    const size_t len =
+        lamp_min((size_t)snprintf(data + sizeof(namespace), room, "%s", name), room - 1);
     (void)gnutls_hash_fast(GNUTLS_DIG_SHA1, data, sizeof(namespace) + len, u);
     u[6] = (uint8_t)((u[6] & 0x0f) | 0x50);
     u[8] = (uint8_t)((u[8] & 0x3f) | 0x80);
