@@ -21,6 +21,7 @@ const PAGES = [
   ['sensors', '/sensors', 'Sensors'],
   ['alerts', '/alerts?state=all', 'Alerts'],
   ['policies', '/policies?policy=1', 'Policies'],
+  ['samples', '/samples', 'Samples'],
   ['audit', '/audit', 'Audit'],
   ['settings', '/settings', 'Settings'],
   ['settings-own', '/settings?part=own', 'Settings'],
@@ -303,6 +304,39 @@ async function policies({ page }) {
   await dialog.getByRole('button', { name: 'Change it' }).click();
   await item('Office hours').getByText('mining of BTC').waitFor();
   assert.deepEqual(mock.desk.policies.map((p) => p.name).sort(), ['Any miner in the labs', 'Nightly <b>XMR</b>', 'Office hours']);
+}
+
+async function samples({ page }) {
+  await page.goto(`${mock.url}/samples`);
+  await live(page);
+  const item = (name) => page.locator('section > ul > li').filter({ hasText: name });
+  await item('2: miner 10.1.0.1').getByRole('link', { name: 'Download' }).waitFor();
+  assert.equal(await item('2: miner').getByRole('link', { name: 'Download' }).getAttribute('href'), '/api/v1/samples/2/porto-1.pcapng');
+  await item('1: remote 203.0.113.10:3333').getByText('the disk has 3 KiB free').waitFor();
+  await item('3: remote').getByRole('button', { name: /^Cancel/ }).click();
+  await page.getByText('Sample 3 is cancelled.').waitFor();
+  await item('2: miner').getByRole('button', { name: /^Remove/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await item('2: miner').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Order a sample…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('What').selectOption('host');
+  await dialog.getByLabel('Host').fill('10.1.0.9');
+  await dialog.getByRole('button', { name: 'Order it' }).click();
+  await dialog.getByText('An inside host needs its site').waitFor();
+  assert.deepEqual(await axe(page), []);
+  await shot(page, 'sample-dialog', false);
+  await dialog.getByLabel('Site').selectOption('Porto');
+  await dialog.getByRole('button', { name: 'Order it' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal(mock.desk.samples.at(-1).host, '10.1.0.9');
+
+  await page.goto(`${mock.url}/miners/1`);
+  await page.getByRole('button', { name: 'Sample…' }).click();
+  await dialog.getByLabel('Reason').fill('who is it?');
+  await dialog.getByRole('button', { name: 'Order it' }).click();
+  await page.getByRole('region', { name: 'Packet samples' }).getByText('who is it?').waitFor();
+  assert.deepEqual([mock.desk.samples.at(-1).what, mock.desk.samples.at(-1).miner], ['miner', 1]);
 }
 
 async function auditLog({ page }) {
@@ -646,7 +680,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, pools, alerts, policies, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
+  minerArrives, blockByKeyboard, blockForm, pools, alerts, policies, samples, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
   killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;

@@ -4,7 +4,7 @@
 import type {
   Address, Alert, AlertPage, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Estimates, Gap, Geo,
   Miner, MinerDetail, NeverEntry, OpenSession, Own, PendingKey, Policy, PolicyHit, PolicyMode, PolicyTerms, Receiver, Role,
-  Sensor, SensorKey, Session, Site, Status, Timeline, Token, TrafficRow, User,
+  Sample, SampleRequest, Sensor, SensorKey, Session, Site, Status, Timeline, Token, TrafficRow, User,
   Catalogue, Lookup, Pool, PoolDetail, PoolEntry, PoolEntryRequest, PoolHistory, Probe,
 } from './types';
 
@@ -126,6 +126,9 @@ export const api = {
   setPolicy: (id: number, mode: PolicyMode) => call<Policy>('PATCH', `/policies/${id}`, { mode }),
   deletePolicy: (id: number) => call<void>('DELETE', `/policies/${id}`),
   dryRun: (id: number) => call<{ policy: Policy[]; hits: PolicyHit[] }>('GET', `/policies/${id}/dry-run`),
+  samples: (miner?: number) => call<{ samples: Sample[]; next: number | null }>('GET', `/samples${query({ miner })}`),
+  orderSample: (order: SampleRequest) => call<Sample>('POST', '/samples', order),
+  cancelSample: (id: number) => call<void>('DELETE', `/samples/${id}`),
   own: () => call<{ own: Own[] }>('GET', '/own'),
   addOwn: (entry: { kind: Own['kind']; value: string; site: string | null; note: string | null }) =>
     call<Own>('POST', '/own', entry),

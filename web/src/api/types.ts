@@ -817,3 +817,58 @@ export interface PoolEntryRequest {
   protocol: string | null;
   tls: PoolTls;
 }
+
+export type SampleWhat = 'everything' | 'host' | 'remote' | 'connection' | 'miner';
+export type SampleState = 'ordered' | 'running' | 'arriving' | 'done' | 'refused' | 'failed' | 'expired' | 'cancelled';
+
+export interface SampleMatch {
+  host: string | null;
+  host_port: number | null;
+  remote: string | null;
+  remote_port: number | null;
+  transport: 'tcp' | 'udp' | null;
+}
+
+export interface SampleFile {
+  sensor: string;
+  site: string;
+  state: SampleState;
+  words: string | null;
+  packets: number;
+  bytes: number;
+  landed: number;
+  file: boolean;
+  changed: number;
+}
+
+export interface Sample {
+  id: number;
+  what: SampleWhat;
+  state: SampleState;
+  site: string | null;
+  sensor: string | null;
+  miner: number | null;
+  matches: SampleMatch[];
+  packets: number;
+  packets_per_connection: number;
+  duration: number;
+  bytes: number;
+  snaplen: number;
+  reason: string | null;
+  created_by: string;
+  created: number;
+  expires: number;
+  sensors: SampleFile[];
+}
+
+export interface SampleRequest {
+  what: SampleWhat;
+  host?: string;
+  remote?: string;
+  miner?: number;
+  site: string | null;
+  reason: string | null;
+  packets: number;
+  packets_per_connection: number;
+  duration: number;
+}

@@ -31,6 +31,7 @@ export const PAGES: Page[] = [
   { path: '/alerts', title: 'Alerts', key: 'a', load: () => import('./Alerts.svelte') },
   { path: '/policies', title: 'Policies', key: 'r', load: () => import('./Policies.svelte') },
   { path: '/sensors', title: 'Sensors', key: 's', load: () => import('./Sensors.svelte') },
+  { path: '/samples', title: 'Samples', key: 'k', load: () => import('./Samples.svelte'), more: true },
   { path: '/audit', title: 'Audit', key: 'u', load: () => import('./Audit.svelte'), more: true },
   { path: '/settings', title: 'Settings', key: 'e', load: () => import('./Settings.svelte'), more: true },
 ];
