@@ -50,6 +50,9 @@ void lamp_cli_print_lines(const json_t *list);
 int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, const char *name,
                   void (*show)(const json_t *list, double now));
 
+/* What all of it comes to, and how a miner came about (fleet.c). */
+lamp_cli_fn lamp_cli_estimates, lamp_cli_timeline;
+
 /* A copy of the database (backup.c). */
 lamp_cli_fn lamp_cli_backup;
 

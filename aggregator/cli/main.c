@@ -48,6 +48,8 @@ static void print_help(void)
         "  sensors rotate KEY  have a sensor make a new key\n"
         "  enroll              make a token that lets one sensor in; needs --site\n"
         "  miners [ID]         inside hosts that mine; one of them with its connections\n"
+        "  timeline ID         the states of a miner, and which reasons were seen when and where\n"
+        "  estimates [coin]    devices, power, energy and cost by site, or by coin, and of all\n"
         "  alerts [all]        what needs a person now; all: also what has ended\n"
         "  alerts ack ID       say that you know of one\n"
         "  notify              who is told of alerts: told, waiting, failed, given up\n"
@@ -111,6 +113,7 @@ static void print_help(void)
         "  tokens revoke NAME  end one, at once\n"
         "  sessions [list]     who is logged in\n"
         "  sessions end ID     log one out\n"
+        "  completion          print what bash needs to complete commands and options\n"
         "  backup [FILE]       copy the database while it is in use; without FILE the copy stays\n"
         "                      beside it\n"
         "\n"
@@ -769,6 +772,9 @@ static const struct command commands[] = {
     { "tokens", 0, 2, TAKES_SITE | TAKES_ROLE | TAKES_TTL, lamp_cli_tokens },
     { "sessions", 0, 2, 0, lamp_cli_sessions },
     { "backup", 0, 1, 0, lamp_cli_backup },
+    { "estimates", 0, 1, 0, lamp_cli_estimates },
+    { "timeline", 1, 1, 0, lamp_cli_timeline },
+    { "completion", 0, 0, 0, NULL }, /* needs no aggregator */
 };
 
 static const struct command *find_command(const char *name)
@@ -814,17 +820,61 @@ static const struct option long_options[] = {
     { NULL, 0, NULL, 0 },
 };
 
+/* The options that only some commands take. */
+static const struct {
+    int option;
+    unsigned bit;
+} bits[] = { { OPT_PORT, TAKES_PORT },     { OPT_SITE, TAKES_SITE },
+             { OPT_REASON, TAKES_REASON }, { OPT_TTL, TAKES_TTL },
+             { OPT_HOST, TAKES_HOST },     { OPT_NAME, TAKES_NAME },
+             { OPT_ROLE, TAKES_ROLE },     { OPT_PASSWORD_FILE, TAKES_PASSWORD },
+             { OPT_VERIFY, TAKES_VERIFY }, { OPT_AT, TAKES_AT } };
+
+/* Whether a command takes an option; NULL: whether every one does. */
+static bool takes(const struct command *cmd, int option)
+{
+    for (size_t i = 0; i < ARRAY_LEN(bits); i++)
+        if (bits[i].option == option)
+            return cmd && (cmd->takes & bits[i].bit);
+    return !cmd;
+}
+
+static void print_options(const struct command *cmd)
+{
+    for (const struct option *o = long_options; o->name; o++)
+        if (takes(cmd, o->val))
+            printf(" --%s", o->name);
+}
+
+/* From the tables of commands and options, so that it is never behind them. */
+static int print_completion(void)
+{
+    fputs("_davylamp()\n{\n    local cur=${COMP_WORDS[COMP_CWORD]} word cmd= opts=\n"
+          "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+          "        case $word in\n",
+          stdout);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        printf("        %s) cmd=$word opts='", commands[i].name);
+        print_options(&commands[i]);
+        fputs("'; break ;;\n", stdout);
+    }
+    fputs("        esac\n    done\n    if [[ $cur == -* ]]; then\n"
+          "        COMPREPLY=($(compgen -W \"$opts",
+          stdout);
+    print_options(NULL);
+    fputs("\" -- \"$cur\"))\n    elif [[ -z $cmd ]]; then\n        COMPREPLY=($(compgen -W '",
+          stdout);
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        printf("%s%s", i ? " " : "", commands[i].name);
+    fputs("' -- \"$cur\"))\n    else\n        COMPREPLY=($(compgen -f -- \"$cur\"))\n    fi\n}\n"
+          "complete -F _davylamp davylamp\n",
+          stdout);
+    return EXIT_GOOD;
+}
+
 /* Reads the options; -1 to go on, else the exit status. */
 static int read_options(int argc, char **argv, struct options *o)
 {
-    static const struct {
-        int option;
-        unsigned bit;
-    } bits[] = { { OPT_PORT, TAKES_PORT },     { OPT_SITE, TAKES_SITE },
-                 { OPT_REASON, TAKES_REASON }, { OPT_TTL, TAKES_TTL },
-                 { OPT_HOST, TAKES_HOST },     { OPT_NAME, TAKES_NAME },
-                 { OPT_ROLE, TAKES_ROLE },     { OPT_PASSWORD_FILE, TAKES_PASSWORD },
-                 { OPT_VERIFY, TAKES_VERIFY }, { OPT_AT, TAKES_AT } };
     int c;
     while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
         for (size_t i = 0; i < ARRAY_LEN(bits); i++)
@@ -908,6 +958,8 @@ int main(int argc, char **argv)
     if (o.given & ~cmd->takes)
         return lamp_cli_usage("'%s' does not take that option", cmd->name);
 
+    if (!cmd->run)
+        return print_completion();
     lamp_client *client = NULL;
     if (lamp_client_open(o.url, o.token_file, &client) != LAMP_OK)
         return EXIT_FAILED;

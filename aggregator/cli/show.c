@@ -608,6 +608,94 @@ void lamp_show_sites(const json_t *list, double now)
     print_table(t);
 }
 
+/* "120 (90 to 160) W"; "-" where it is not known. */
+static const char *range(const json_t *o, const char *key, const char *unit, char buf[CELL])
+{
+    const json_t *r = json_object_get(o, key);
+    if (!json_is_object(r))
+        return "-";
+    snprintf(buf, CELL, "%.4g (%.4g to %.4g)%s%s", json_number_value(json_object_get(r, "value")),
+             json_number_value(json_object_get(r, "low")),
+             json_number_value(json_object_get(r, "high")), *unit ? " " : "", unit);
+    return buf;
+}
+
+static void add_estimate(struct table *t, const char *name, const json_t *e)
+{
+    char miners[CELL], devices[CELL], watts[CELL], energy[CELL], cost[CELL];
+    snprintf(miners, CELL, "%" PRId64, num(e, "miners"));
+    const char *const cells[] = {
+        name,
+        miners,
+        range(e, "devices", "", devices),
+        range(e, "watts", "W", watts),
+        range(e, "kwh_per_day", "kWh", energy),
+        range(e, "cost_per_day", "", cost),
+    };
+    if (t)
+        add_row(t, cells);
+}
+
+void lamp_show_estimates(const json_t *answer, const char *by)
+{
+    const char *const heads[] = { streq(by, "coin") ? "COIN" : "SITE",
+                                  "MINERS",
+                                  "DEVICES",
+                                  "POWER",
+                                  "ENERGY A DAY",
+                                  "COST A DAY" };
+    size_t i;
+    json_t *e;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(json_object_get(answer, "estimates"), i, e)
+    {
+        char name[CELL];
+        add_estimate(t, str(e, "name", name), e);
+    }
+    add_estimate(t, "all", json_object_get(answer, "total"));
+    print_table(t);
+}
+
+void lamp_show_timeline(const json_t *answer, double now)
+{
+    static const char *const states[] = { "AGE", "STATE", "BY", "REASON" };
+    static const char *const reasons[] = {
+        "FIRST", "LAST", "SENSOR", "KIND", "DETAIL", "STRENGTH"
+    };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(states, ARRAY_LEN(states));
+    json_array_foreach(json_object_get(answer, "states"), i, v)
+    {
+        char at[CELL], state[CELL], by[CELL], reason[CELL];
+        const char *const cells[] = { age(v, "at", now, at), str(v, "state", state),
+                                      str(v, "by", by), str(v, "reason", reason) };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+    putchar('\n');
+    t = new_table(reasons, ARRAY_LEN(reasons));
+    json_array_foreach(json_object_get(answer, "reasons"), i, v)
+    {
+        char first[CELL], last[CELL], sensor[CELL], kind[CELL], detail[CELL], strength[CELL];
+        const bool fleet = json_is_null(json_object_get(v, "sensor"));
+        const char *const cells[] = {
+            age(v, "first", now, first),
+            age(v, "last", now, last),
+            fleet ? "(several sites)" : str(v, "sensor", sensor),
+            str(v, "kind", kind),
+            str(v, "detail", detail),
+            str(v, "strength", strength),
+        };
+        if (t)
+            add_row(t, cells);
+    }
+    print_table(t);
+    if (num(answer, "left_out"))
+        printf("and %" PRId64 " more\n", num(answer, "left_out"));
+}
+
 void lamp_show_audit(const json_t *list, double now)
 {
     static const char *const heads[] = { "AGE", "WHO", "DID", "TO", "DETAIL" };

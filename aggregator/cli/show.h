@@ -16,6 +16,8 @@ void lamp_show_traffic(const json_t *answer);
 void lamp_show_addresses(const json_t *list);
 void lamp_show_blocks(const json_t *list, double now);
 void lamp_show_sites(const json_t *list, double now);
+void lamp_show_estimates(const json_t *answer, const char *by);
+void lamp_show_timeline(const json_t *answer, double now);
 void lamp_show_users(const json_t *list, double now);
 void lamp_show_tokens(const json_t *list, double now);
 void lamp_show_sessions(const json_t *list, double now);
