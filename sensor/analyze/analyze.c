@@ -4,8 +4,10 @@
 #include "common/clock.h"
 #include "common/text.h"
 #include "common/version.h"
+#include "sensor/analyze/minutes.h"
 #include "sensor/analyze/report.h"
 #include "sensor/engine/engine.h"
+#include "sensor/process/sandbox.h"
 #include "sensor/source/source.h"
 
 #include <errno.h>
@@ -15,10 +17,11 @@
 enum {
     MAX_ERRORS = 10000, /* told in the summary; all are told on stderr */
     MIB = 1 << 20,
-    MIN_MEMORY = 16 * MIB,      /* of a file's engine: this, and so many times the */
-    MEMORY_PER_BYTE = 128,      /* file's size for its flows, */
-    MAX_MEMORY = 256 * MIB,     /* up to this */
-    PROGRESS_PACKETS = 1 << 14, /* how often the clock is asked about a progress line */
+    MIN_MEMORY = 16 * MIB,       /* of a file's engine: this, and so many times the */
+    MEMORY_PER_BYTE = 128,       /* file's size for its flows, */
+    MAX_MEMORY = 256 * MIB,      /* up to this */
+    CONFINED_MEMORY = 512 * MIB, /* the same, what unpacks files, and some room */
+    PROGRESS_PACKETS = 1 << 14,  /* how often the clock is asked about a progress line */
     PROGRESS_US = 200 * 1000,
 };
 
@@ -30,7 +33,8 @@ struct analysis {
     double price;
     const char *file; /* being read */
     struct lamp_report_summary sum;
-    bool no_tunnels;
+    bool no_tunnels, minutes, confined;
+    struct lamp_report_minutes series; /* of the file */
     bool progress, progress_shown;
     uint64_t progress_us;
 };
@@ -47,6 +51,8 @@ static const char usage[] =
     "      --html FILE      a page for a browser, written to FILE (- for standard output)\n"
     "      --catalogue DIR  folder of coins.csv, algorithms.csv, pools.csv and devices.csv\n"
     "      --price PRICE    of a kWh, to tell what the mining costs a day\n"
+    "      --minutes        with --json, also one object per minute of a file\n"
+    "      --confined       read standard input alone, in a sandbox: no files, no network\n"
     "      --no-tunnels     count the packets around tunnels, not those in them\n"
     "  -h, --help           show this and exit\n"
     "  -V, --version        show the version and exit\n"
@@ -119,6 +125,7 @@ static void on_connection(const struct lamp_conn *c, void *arg)
     struct lamp_report_estimate e = { .rate = lamp_report_rate(c), .price = a->price };
     lamp_devices_estimate(a->devices, &e.rate, c->algorithm, c->devices, &e.hardware);
     a->form->connection(a->out, a->file, c, &e);
+    lamp_report_minutes_ended(&a->series, c);
 }
 
 static size_t memory_for(const lamp_source *source)
@@ -155,7 +162,10 @@ static void read_frames(struct analysis *a, lamp_source *source, lamp_engine *e)
     size_t n;
     int err;
     while ((err = lamp_source_read(source, frames, ARRAY_LEN(frames), &n, why)) == LAMP_OK) {
-        lamp_engine_frames(e, frames, n);
+        if (a->minutes)
+            lamp_report_minutes_frames(&a->series, a->out, a->file, e, frames, n);
+        else
+            lamp_engine_frames(e, frames, n);
         done += n;
         if (done - told >= PROGRESS_PACKETS) {
             told = done;
@@ -163,6 +173,8 @@ static void read_frames(struct analysis *a, lamp_source *source, lamp_engine *e)
         }
     }
     lamp_engine_finish(e);
+    if (a->minutes)
+        lamp_report_minutes_end(&a->series, a->out, a->file);
     add_counters(a, e);
     if (err != LAMP_ECLOSED)
         add_error(a, a->file, why);
@@ -175,6 +187,7 @@ static bool on_file(const char *file, void *arg)
     lamp_source *source = NULL;
     lamp_engine *engine = NULL;
     a->file = file;
+    a->series = (struct lamp_report_minutes){ 0 };
     show_progress(a, 0);
     if (lamp_source_open_file(file, &source, why) != LAMP_OK) {
         add_error(a, file, why);
@@ -259,6 +272,8 @@ static bool parse_options(struct analysis *a, struct options *o, int argc, char 
         { "catalogue", required_argument, NULL, 'k' },
         { "price", required_argument, NULL, 'P' },
         { "no-tunnels", no_argument, NULL, 'T' },
+        { "minutes", no_argument, NULL, 'm' },
+        { "confined", no_argument, NULL, 'C' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
@@ -278,6 +293,12 @@ static bool parse_options(struct analysis *a, struct options *o, int argc, char 
             break;
         case 'T':
             a->no_tunnels = true;
+            break;
+        case 'm':
+            a->minutes = true;
+            break;
+        case 'C':
+            a->confined = true;
             break;
         case 'k':
             o->catalogue = optarg;
@@ -300,6 +321,15 @@ static bool parse_options(struct analysis *a, struct options *o, int argc, char 
     }
     if (o->price && lamp_text_double(o->price, 0, 1e6, &a->price) != LAMP_OK) {
         fputs("davylamp-sensor: --price wants the price of a kWh as a number\n", stderr);
+        return false;
+    }
+    if (a->minutes && a->form != &lamp_report_json) {
+        fputs("davylamp-sensor: --minutes goes with --json\n", stderr);
+        return false;
+    }
+    if (a->confined && (o->html || argc - optind != 1 || !streq(argv[optind], "-"))) {
+        fputs("davylamp-sensor: --confined reads standard input (PATH is -) and writes no file\n",
+              stderr);
         return false;
     }
     if (o->n_forms > 1 || optind == argc) {
@@ -341,6 +371,20 @@ static void free_analysis(struct analysis *a)
     lamp_devices_free(a->devices);
 }
 
+/* From here on nothing can be opened any more. */
+static bool confine(void)
+{
+    const struct lamp_sandbox s = { .kind = LAMP_SANDBOX_ANALYZE,
+                                    .write_fds = { STDOUT_FILENO, STDERR_FILENO, -1, -1 },
+                                    .memory_bytes = CONFINED_MEMORY };
+    bool landlock;
+    const int err = lamp_sandbox_enter(&s, &landlock);
+    if (!err || err == LAMP_EUNSUPPORTED) /* a build with sanitizers has none */
+        return true;
+    fprintf(stderr, "davylamp-sensor: cannot enter the sandbox: %s\n", lamp_strerror(err));
+    return false;
+}
+
 int lamp_analyze_main(int argc, char **argv)
 {
     struct analysis a = { .progress = isatty(STDERR_FILENO) };
@@ -349,7 +393,7 @@ int lamp_analyze_main(int argc, char **argv)
         return 2;
     if (o.done)
         return 0;
-    if (!load_catalogue(&a, o.catalogue) || !open_output(&a, &o)) {
+    if (!load_catalogue(&a, o.catalogue) || !open_output(&a, &o) || (a.confined && !confine())) {
         free_analysis(&a);
         return 2;
     }

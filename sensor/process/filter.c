@@ -34,6 +34,10 @@ static const char *const capture_calls[] = {
     "clock_gettime64", "ppoll_time64", "futex_time64"
 };
 
+/* What analysing standard input needs besides: it asks what kind of file that and its output are. */
+static const char *const analyze_calls[] = { "fstat", "fstat64", "newfstatat", "fstatat64",
+                                             "statx", "lseek",   "_llseek" };
+
 /* What neither link nor enforce ever does: start programs, look into other processes, change the
  * machine. "clone", "socket", "mmap" and "mprotect" have rules of their own. */
 static const char *const never_calls[] = {
@@ -117,11 +121,9 @@ static int threads_only(scmp_filter_ctx ctx, uint32_t action, uint32_t want)
     return rule(ctx, action, SCMP_SYS(clone), CLONE_FLAGS, CLONE_THREAD, want);
 }
 
-int lamp_filter_capture(const int write_fds[LAMP_FILTER_WRITE_FDS], bool threads)
+/* What reading hostile packets needs, whatever they come from; 0 or a negated errno. */
+static int allow_reading(scmp_filter_ctx ctx, const int write_fds[LAMP_FILTER_WRITE_FDS])
 {
-    scmp_filter_ctx ctx = begin(SCMP_ACT_KILL_PROCESS);
-    if (!ctx)
-        return LAMP_ENOMEM;
     int err = each(ctx, SCMP_ACT_ALLOW, capture_calls, ARRAY_LEN(capture_calls));
 
     static const int memory[] = { SCMP_SYS(mmap), SCMP_SYS(mmap2), SCMP_SYS(mprotect) };
@@ -135,12 +137,21 @@ int lamp_filter_capture(const int write_fds[LAMP_FILTER_WRITE_FDS], bool threads
         if (fd >= 0)
             err = rule(ctx, SCMP_ACT_ALLOW, writes[i % ARRAY_LEN(writes)], 0, whole, (uint32_t)fd);
     }
-    /* libpcap asks whether an interface that fell silent is still up. */
-    if (!err)
-        err = rule(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, whole, SIOCGIFFLAGS);
     /* abort(3), so that a broken assertion is told from a broken sandbox. */
     if (!err)
         err = rule(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 0, whole, (uint32_t)getpid());
+    return err;
+}
+
+int lamp_filter_capture(const int write_fds[LAMP_FILTER_WRITE_FDS], bool threads)
+{
+    scmp_filter_ctx ctx = begin(SCMP_ACT_KILL_PROCESS);
+    if (!ctx)
+        return LAMP_ENOMEM;
+    int err = allow_reading(ctx, write_fds);
+    /* libpcap asks whether an interface that fell silent is still up. */
+    if (!err)
+        err = rule(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, whole, SIOCGIFFLAGS);
     /* pcap_close(3PCAP) asks for the ring to be taken down, and does without. */
     if (!err)
         err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setsockopt), 0);
@@ -148,6 +159,19 @@ int lamp_filter_capture(const int write_fds[LAMP_FILTER_WRITE_FDS], bool threads
         err = threads_only(ctx, SCMP_ACT_ALLOW, CLONE_THREAD);
     if (!err && threads) /* the first pthread_create(3) sets up two signals of its own */
         err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigaction), 0);
+    return install(ctx, err);
+}
+
+int lamp_filter_analyze(const int write_fds[LAMP_FILTER_WRITE_FDS])
+{
+    scmp_filter_ctx ctx = begin(SCMP_ACT_KILL_PROCESS);
+    if (!ctx)
+        return LAMP_ENOMEM;
+    int err = allow_reading(ctx, write_fds);
+    if (!err)
+        err = each(ctx, SCMP_ACT_ALLOW, analyze_calls, ARRAY_LEN(analyze_calls));
+    if (!err) /* whether the output is a terminal */
+        err = rule(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, whole, TCGETS);
     return install(ctx, err);
 }
 

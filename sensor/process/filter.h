@@ -15,6 +15,9 @@ enum { LAMP_FILTER_WRITE_FDS = 4 };
  * own. LAMP_EKERNEL: refused by the kernel. LAMP_ENOMEM. */
 LAMP_CHECK int lamp_filter_capture(const int write_fds[LAMP_FILTER_WRITE_FDS], bool threads);
 
+/* analyze of standard input: as capture, and it may ask what its descriptors are. */
+LAMP_CHECK int lamp_filter_analyze(const int write_fds[LAMP_FILTER_WRITE_FDS]);
+
 /* link: everything but starting programs or processes, memory that is writable and executable, and
  * what only an administrator or a debugger needs; sockets of the internet, unix and netlink
  * families only. Errors as above. */

@@ -55,13 +55,19 @@ static int limit_memory(const struct lamp_sandbox *s)
     return limit(RLIMIT_DATA, have + s->memory_bytes + (rlim_t)s->threads * STACK_BYTES);
 }
 
+/* Whether it reads packets, which is all that it may do then. */
+static bool is_reader(const struct lamp_sandbox *s)
+{
+    return s->kind == LAMP_SANDBOX_CAPTURE || s->kind == LAMP_SANDBOX_ANALYZE;
+}
+
 static int set_limits(const struct lamp_sandbox *s)
 {
     int err = limit(RLIMIT_CORE, 0);
     /* The kernel counts the threads of all processes of a user, and link has some. */
     if (!err && s->kind != LAMP_SANDBOX_LINK && s->threads == 0)
         err = limit(RLIMIT_NPROC, 0);
-    if (!err && s->kind == LAMP_SANDBOX_CAPTURE)
+    if (!err && is_reader(s))
         err = limit_memory(s);
     return err;
 }
@@ -103,7 +109,7 @@ static int grant(int rules, const char *path, uint64_t rights)
 static int grant_all(int rules, const struct lamp_sandbox *s, uint64_t all)
 {
     int err = LAMP_OK;
-    if (s->kind == LAMP_SANDBOX_CAPTURE)
+    if (is_reader(s))
         return LAMP_OK;
     for (size_t i = 0; !err && i < ARRAY_LEN(readable); i++)
         err = grant(rules, readable[i], read_rights);
@@ -149,7 +155,7 @@ int lamp_sandbox_enter(const struct lamp_sandbox *s, bool *out_landlock)
     int err = set_limits(s);
     if (err)
         return err;
-    if (s->kind == LAMP_SANDBOX_CAPTURE)
+    if (is_reader(s))
         warm_up();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
@@ -161,6 +167,9 @@ int lamp_sandbox_enter(const struct lamp_sandbox *s, bool *out_landlock)
     switch (s->kind) {
     case LAMP_SANDBOX_CAPTURE:
         err = lamp_filter_capture(s->write_fds, s->threads > 0);
+        break;
+    case LAMP_SANDBOX_ANALYZE:
+        err = lamp_filter_analyze(s->write_fds);
         break;
     case LAMP_SANDBOX_LINK:
         err = lamp_filter_link();

@@ -8,14 +8,19 @@
 #include "common/err.h"
 #include "sensor/process/filter.h"
 
-enum lamp_sandbox_kind { LAMP_SANDBOX_CAPTURE, LAMP_SANDBOX_LINK, LAMP_SANDBOX_ENFORCE };
+enum lamp_sandbox_kind {
+    LAMP_SANDBOX_CAPTURE,
+    LAMP_SANDBOX_LINK,
+    LAMP_SANDBOX_ENFORCE,
+    LAMP_SANDBOX_ANALYZE, /* of standard input */
+};
 
 struct lamp_sandbox {
     enum lamp_sandbox_kind kind;
     const char *folder; /* link, enforce: the only folder whose files it may change */
-    /* capture alone: */
+    /* capture, analyze: */
     int write_fds[LAMP_FILTER_WRITE_FDS]; /* the only descriptors it may write to; -1: none */
-    unsigned threads;                     /* how many it will start */
+    unsigned threads;                     /* how many it will start; of capture alone */
     size_t memory_bytes;                  /* private memory it may take beyond what it has */
 };
 

@@ -16,6 +16,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -24,7 +25,9 @@ enum {
     CAPTURE = 1 << LAMP_SANDBOX_CAPTURE,
     LINK = 1 << LAMP_SANDBOX_LINK,
     ENFORCE = 1 << LAMP_SANDBOX_ENFORCE,
-    ALL = CAPTURE | LINK | ENFORCE,
+    ANALYZE = 1 << LAMP_SANDBOX_ANALYZE,
+    READERS = CAPTURE | ANALYZE,
+    ALL = READERS | LINK | ENFORCE,
     MIB = 1024 * 1024,
     NO_SANDBOX = 77, /* exit status of a child that could not enter */
     SKIPPED = 78,
@@ -189,6 +192,12 @@ static int try_too_much_memory(void)
     return p != MAP_FAILED || errno != ENOMEM;
 }
 
+static int try_stat(void)
+{
+    struct stat st;
+    return fstat(STDERR_FILENO, &st) < 0;
+}
+
 static int try_time(void)
 {
     struct timespec ts;
@@ -261,35 +270,37 @@ static const struct {
 } cases[] = {
     { "start a program", try_execve, ALL, true },
     { "start a process", try_fork, ALL, true },
-    { "inet socket", try_inet, CAPTURE | ENFORCE, true },
-    { "inet socket with bits above", try_inet_wide, CAPTURE | ENFORCE, true },
+    { "inet socket", try_inet, READERS | ENFORCE, true },
+    { "inet socket with bits above", try_inet_wide, READERS | ENFORCE, true },
     { "inet socket of link", try_inet, LINK, false },
     { "packet socket", try_packet, ALL, true },
-    { "unix socket", try_unix, CAPTURE, true },
+    { "unix socket", try_unix, READERS, true },
     { "unix socket of link and enforce", try_unix, LINK | ENFORCE, false },
-    { "netlink socket", try_netlink, CAPTURE, true },
+    { "netlink socket", try_netlink, READERS, true },
     { "netlink socket of enforce", try_netlink, LINK | ENFORCE, false },
-    { "open", try_open, CAPTURE, true },
-    { "change an interface", try_ioctl, CAPTURE, true },
+    { "open", try_open, READERS, true },
+    { "change an interface", try_ioctl, READERS, true },
     { "flags of an interface", try_interface_flags, CAPTURE, false },
+    { "flags of an interface, to analyze", try_interface_flags, ANALYZE, true },
     { "ptrace", try_ptrace, ALL, true },
     { "bpf", try_bpf, ALL, true },
     { "mount", try_mount, ALL, true },
     { "setuid", try_setuid, ALL, true },
     { "writable code", try_code, ALL, true },
-    { "code later", try_code_later, CAPTURE, true },
-    { "send on another socket", try_send_elsewhere, CAPTURE, true },
-    { "write to another descriptor", try_write_elsewhere, CAPTURE, true },
-    { "signal to the parent", try_kill, CAPTURE, true },
+    { "code later", try_code_later, READERS, true },
+    { "send on another socket", try_send_elsewhere, READERS, true },
+    { "write to another descriptor", try_write_elsewhere, READERS, true },
+    { "signal to the parent", try_kill, READERS, true },
 #ifdef __x86_64__
     { "x32", try_x32, ALL, true },
 #endif
-    { "thread where none is due", try_thread, CAPTURE, true },
+    { "thread where none is due", try_thread, READERS, true },
     { "thread", try_thread, LINK, false },
     { "channel", try_channel, ALL, false },
     { "standard error", try_stderr, ALL, false },
     { "memory", try_memory, ALL, false },
-    { "too much memory", try_too_much_memory, CAPTURE, false },
+    { "too much memory", try_too_much_memory, READERS, false },
+    { "kind of a descriptor", try_stat, ANALYZE, false },
     { "time", try_time, ALL, false },
     { "limits", try_limits, LINK | ENFORCE, false },
     { "own folder", try_own_folder, LINK | ENFORCE, false },
@@ -297,7 +308,7 @@ static const struct {
     { "configuration of the machine", try_read_etc, LINK | ENFORCE, false },
 };
 
-static const char *const kinds[] = { "capture", "link", "enforce" };
+static const char *const kinds[] = { "capture", "link", "enforce", "analyze" };
 
 static struct lamp_sandbox sandbox_of(unsigned kind, unsigned threads)
 {
