@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/conf.h"
 
+#include "aggregator/store/imports.h"
+
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -130,6 +132,33 @@ static const struct lamp_opt options[] = {
     OPT("retention.disk", INT, disk_mib, .max = INT32_MAX, .def = "0", .unit = "MiB",
         .help = "Size of the database at which the oldest minutes, then hours, then days go before "
                 "their time; 0: no limit."),
+    OPT("imports.folder", STR, imports_folder, .def = "",
+        .help =
+            "Where uploaded captures lie until they are analysed; empty: imports in state_dir."),
+    OPT("imports.root", STR, imports_root, .def = "",
+        .help = "Folder below which operators may name captures on this machine; empty: none."),
+    OPT("imports.analyzer", STR, imports_analyzer, .def = "",
+        .help = "Program that analyses captures; empty: the davylamp-sensor that was installed."),
+    OPT("imports.size", INT, imports_mib, .min = 1, .max = 1 << 20, .def = "2048", .unit = "MiB",
+        .help = "Most bytes of one upload."),
+    OPT("imports.quota", INT, imports_quota_mib, .min = 1, .max = 1 << 24, .def = "8192",
+        .unit = "MiB", .help = "Most bytes of all uploads that are not analysed yet."),
+    OPT("imports.waiting", INT, imports_waiting, .min = 1, .max = 1000, .def = "20",
+        .help = "Most imports under way: one is analysed at a time, the others wait."),
+    OPT("imports.files", INT, imports_files, .min = 1, .max = LAMP_IMPORT_FILES_MAX, .def = "1000",
+        .help = "Most captures in one import."),
+    OPT("imports.silent", INT, imports_silent_s, .min = 1, .max = 86400, .def = "600", .unit = "s",
+        .help = "An upload of which nothing comes for so long has failed and is deleted."),
+    OPT("imports.days", INT, imports_keep_days, .max = 36500, .def = "90", .unit = "days",
+        .help = "How long results are kept; 0: for ever."),
+    OPT("imports.results", INT, imports_keep, .min = 1, .max = 10000, .def = "200",
+        .help = "How many of them; the oldest make room."),
+    OPT("imports.memory", INT, imports_memory_mib, .max = 1 << 20, .def = "1024", .unit = "MiB",
+        .help = "Memory of the process that analyses a capture; 0: what it allows itself."),
+    OPT("imports.cpu", INT, imports_cpu_s, .min = 1, .max = 86400, .def = "600", .unit = "s",
+        .help = "Processor time for one capture."),
+    OPT("imports.time", INT, imports_wall_s, .min = 1, .max = 86400, .def = "1800", .unit = "s",
+        .help = "Time for one capture."),
     OPT("log.level", ENUM, log_level, .values = "error|warn|info|debug", .def = "info",
         .help = "The least urgent lines shown."),
     OPT("log.format", ENUM, log_format, .values = "text|json", .def = "text",

@@ -35,8 +35,12 @@ struct lamp_aggregator_conf {
     int64_t settle_minutes;                              /* rows stay as they came for so long */
     int64_t minute_days, hour_days, day_days, conn_days; /* kept so long; 0: for ever */
     int64_t samples_mib, samples_days;                   /* of packet samples */
-    int64_t disk_mib;                                    /* of the database; 0: no limit */
-    int log_level, log_format;                           /* enum lamp_log_level; 0 text, 1 JSON */
+    /* Imports of captures. */
+    char *imports_folder, *imports_root, *imports_analyzer;
+    int64_t imports_mib, imports_quota_mib, imports_waiting, imports_files, imports_silent_s;
+    int64_t imports_keep_days, imports_keep, imports_memory_mib, imports_cpu_s, imports_wall_s;
+    int64_t disk_mib;          /* of the database; 0: no limit */
+    int log_level, log_format; /* enum lamp_log_level; 0 text, 1 JSON */
 };
 
 extern const struct lamp_conf_spec lamp_aggregator_spec;

@@ -5,6 +5,7 @@
 #include "aggregator/api/metrics.h"
 #include "aggregator/catalogue/rounds.h"
 #include "aggregator/conf.h"
+#include "aggregator/imports/imports.h"
 #include "aggregator/ingest/door.h"
 #include "aggregator/ingest/ingest.h"
 #include "aggregator/notify/notify.h"
@@ -39,7 +40,7 @@ struct aggregator {
     struct lamp_keys keys;
     struct lamp_prefix *never;
     size_t n_never;
-    char database[4096], token_file[4096], samples[4096];
+    char database[4096], token_file[4096], samples[4096], imports_folder[4096];
     const char *argument; /* of the command; NULL: none */
     lamp_store *store;
     lamp_allow *allow;
@@ -65,6 +66,7 @@ struct aggregator {
     lamp_writer *writer;
     lamp_ingest *ingest;
     lamp_door *door;
+    lamp_imports *imports;
     lamp_api *api;
 };
 
@@ -443,6 +445,34 @@ static int open_door(struct aggregator *g)
     return 0;
 }
 
+static int open_imports(struct aggregator *g)
+{
+    char why[LAMP_IMPORTS_WHY];
+    const struct lamp_aggregator_conf *c = &g->conf;
+    if (*c->imports_folder)
+        snprintf(g->imports_folder, sizeof(g->imports_folder), "%s", c->imports_folder);
+    else
+        snprintf(g->imports_folder, sizeof(g->imports_folder), "%.4000s/imports", c->state_dir);
+    const struct lamp_imports_cfg cfg = {
+        .folder = g->imports_folder,
+        .root = c->imports_root,
+        .import_bytes = (uint64_t)c->imports_mib << 20,
+        .quota_bytes = (uint64_t)c->imports_quota_mib << 20,
+        .waiting = (unsigned)c->imports_waiting,
+        .files = (unsigned)c->imports_files,
+        .silent_s = (unsigned)c->imports_silent_s,
+        .keep_days = (unsigned)c->imports_keep_days,
+        .keep = (unsigned)c->imports_keep,
+        .analyzer = { .program = c->imports_analyzer,
+                      .catalogue = c->catalogue,
+                      .memory_bytes = (uint64_t)c->imports_memory_mib << 20,
+                      .cpu_s = (unsigned)c->imports_cpu_s,
+                      .wall_s = (unsigned)c->imports_wall_s },
+        .commands = g->commands,
+    };
+    return lamp_imports_start(&cfg, &g->imports, why) ? complain(why) : 0;
+}
+
 /* On the writer's thread. Where memory is short the accounts stay as they were. */
 static void take_accounts(lamp_store *store, void *arg)
 {
@@ -538,6 +568,8 @@ static int start_threads(struct aggregator *g)
         code = open_notify(g);
     if (!code)
         code = open_door(g);
+    if (!code)
+        code = open_imports(g);
     if (code)
         return code;
     const struct lamp_api_cfg api = {
@@ -568,6 +600,7 @@ static int start_threads(struct aggregator *g)
         .pending = g->pending,
         .probes = g->probes,
         .notify = g->notify,
+        .imports = g->imports,
         .server_key = g->keys.curve_public_raw,
         .metrics_open = g->conf.metrics_open,
         .inbox = g->inbox,
@@ -610,6 +643,7 @@ static void announce_next_key(struct aggregator *g)
 static void stop(struct aggregator *g)
 {
     lamp_api_stop(g->api);
+    lamp_imports_stop(g->imports);
     lamp_door_stop(g->door);
     lamp_rounds_stop(g->rounds);
     lamp_notify_stop(g->notify);

@@ -20,6 +20,7 @@ enum {
     EVENT_JSON_MAX = 256 * 1024,
     BODY = LAMP_ROUTE_BODY,
     FLEET = LAMP_ROUTE_FLEET,
+    PIECE = LAMP_ROUTE_PIECE,
 };
 
 #define USED_US UINT64_C(60000000) /* how often the use of tokens is written down */
@@ -230,6 +231,28 @@ static const struct lamp_route routes[] = {
       0,
       { NULL },
       lamp_api_get_sample_file },
+    { "GET", "/api/v1/imports", LAMP_ROLE_VIEWER, 0, { "limit", "after" }, lamp_api_get_imports },
+    { "POST", "/api/v1/imports", LAMP_ROLE_OPERATOR, BODY, { NULL }, lamp_api_add_import },
+    { "GET", "/api/v1/imports/{id}", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_import },
+    { "DELETE", "/api/v1/imports/{id}", LAMP_ROLE_OPERATOR, 0, { NULL }, lamp_api_delete_import },
+    { "GET",
+      "/api/v1/imports/{id}/connections",
+      LAMP_ROLE_VIEWER,
+      0,
+      { "verdict", "limit", "after" },
+      lamp_api_get_import_conns },
+    { "PUT",
+      "/api/v1/imports/{id}/data",
+      LAMP_ROLE_OPERATOR,
+      PIECE,
+      { "offset" },
+      lamp_api_put_import },
+    { "POST",
+      "/api/v1/imports/{id}/cancel",
+      LAMP_ROLE_OPERATOR,
+      0,
+      { NULL },
+      lamp_api_cancel_import },
     { "GET", "/api/v1/events", LAMP_ROLE_VIEWER, 0, { NULL }, lamp_api_get_events },
 };
 /* clang-format on */

@@ -12,6 +12,7 @@
 #include "aggregator/handover/probes.h"
 #include "aggregator/http/auth.h"
 #include "aggregator/http/http.h"
+#include "aggregator/imports/imports.h"
 #include "aggregator/notify/notify.h"
 #include "aggregator/places/geo.h"
 #include "aggregator/places/names.h"
@@ -48,6 +49,7 @@ struct lamp_api_cfg {
     lamp_commands *commands;
     lamp_probes *probes;       /* NULL: nothing is looked up or probed */
     lamp_notify *notify;       /* NULL: nobody is told of alerts */
+    lamp_imports *imports;     /* NULL: captures are not taken */
     lamp_pending *pending;     /* who waits to be let in */
     const uint8_t *server_key; /* the public one that sensors must find, 32 bytes */
 

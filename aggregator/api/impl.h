@@ -78,6 +78,10 @@ lamp_route_fn lamp_api_get_samples, lamp_api_get_sample, lamp_api_add_sample,
 lamp_route_fn lamp_api_get_notify, lamp_api_test_notify, lamp_api_retry_notify, lamp_api_get_stix,
     lamp_api_get_misp, lamp_api_get_decisions;
 
+/* Of imported captures. */
+lamp_route_fn lamp_api_get_imports, lamp_api_add_import, lamp_api_get_import,
+    lamp_api_get_import_conns, lamp_api_put_import, lamp_api_cancel_import, lamp_api_delete_import;
+
 /* The session cookie and who is logged in, as the answer of a login. */
 void lamp_api_session_answer(const lamp_api *api, const char *session,
                              const struct lamp_identity *who, struct lamp_reply *reply);

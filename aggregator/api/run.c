@@ -117,6 +117,21 @@ static int sample_in_scope(lamp_store *s, const struct lamp_request *req,
     return cmd->sample_change == LAMP_SAMPLE_DOWNLOAD ? LAMP_OK : site_in_scope(req, f.site);
 }
 
+static bool found_import(const struct lamp_import *i, void *arg)
+{
+    (void)i;
+    *(bool *)arg = true;
+    return false;
+}
+
+static int import_in_scope(lamp_store *s, int64_t id)
+{
+    bool any = false;
+    const int err =
+        lamp_store_imports(s, &(struct lamp_import_filter){ .id = id }, found_import, &any);
+    return err ? err : any ? LAMP_OK : LAMP_ENOENT;
+}
+
 static int key_in_scope(lamp_store *s, int64_t id)
 {
     struct lamp_sensor_key k;
@@ -148,6 +163,10 @@ int lamp_api_in_scope(lamp_api *api, const struct lamp_request *req, const struc
     case LAMP_CMD_SAMPLE:
         err = cmd->sample_change == LAMP_SAMPLE_ORDER ? site_in_scope(req, cmd->sample.site)
                                                       : sample_in_scope(s, req, cmd);
+        break;
+    case LAMP_CMD_IMPORT:
+        err = cmd->import_change == LAMP_IMPORT_ADD ? site_in_scope(req, cmd->import.site)
+                                                    : import_in_scope(s, cmd->import.id);
         break;
     case LAMP_CMD_BLOCK:
     case LAMP_CMD_HOLD:

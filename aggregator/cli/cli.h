@@ -20,6 +20,7 @@ enum lamp_cli_option {
     TAKES_PASSWORD = 1 << 7,
     TAKES_VERIFY = 1 << 8,
     TAKES_AT = 1 << 9,
+    TAKES_SERVER = 1 << 10,
 };
 
 enum { LAMP_CLI_SITES = 32 };
@@ -28,6 +29,7 @@ struct options {
     const char *url, *token_file;
     bool json, host, verify;
     int64_t port, ttl_s;                   /* 0: not given */
+    const char *server;                    /* a path on it */
     const char *site, *reason, *name, *at; /* site: the last one given */
     const char *sites[LAMP_CLI_SITES];     /* every one given */
     size_t n_sites;
@@ -58,6 +60,9 @@ lamp_cli_fn lamp_cli_backup;
 
 /* Packet samples (samples.c). */
 lamp_cli_fn lamp_cli_sample;
+
+/* Imports of captures. */
+lamp_cli_fn lamp_cli_import, lamp_cli_imports;
 
 /* Alerts out (notify.c), policies, accounts, tokens and sessions (users.c). */
 lamp_cli_fn lamp_cli_export, lamp_cli_notify, lamp_cli_policies, lamp_cli_users, lamp_cli_tokens,

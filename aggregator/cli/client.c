@@ -135,28 +135,32 @@ static int refused(const lamp_client *c, long status, const json_t *answer)
     return LAMP_EPROTO;
 }
 
-static void prepare(lamp_client *c, const char *method, const char *url,
+static void prepare(lamp_client *c, const char *method, const char *url, struct curl_slist *headers,
                     char error[CURL_ERROR_SIZE])
 {
     curl_easy_reset(c->curl);
     curl_easy_setopt(c->curl, CURLOPT_URL, url);
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, c->headers);
+    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, error);
     curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
 }
 
-static CURLcode perform(lamp_client *c, const char *method, const char *url, const char *body,
+/* body: of len bytes, NULL none. */
+static CURLcode perform(lamp_client *c, const char *method, const char *url,
+                        struct curl_slist *headers, const char *body, size_t len,
                         struct answer *answer, char error[CURL_ERROR_SIZE])
 {
-    prepare(c, method, url, error);
+    prepare(c, method, url, headers, error);
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, answer);
     curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
-    if (body)
+    if (body) {
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)len);
         curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body);
+    }
     return curl_easy_perform(c->curl);
 }
 
@@ -199,7 +203,7 @@ int lamp_client_fetch(lamp_client *c, const char *path, FILE *to)
     long status = 0;
     if (!url_of(c, path, url, sizeof(url)))
         return LAMP_ENOMEM;
-    prepare(c, "GET", url, error);
+    prepare(c, "GET", url, c->headers, error);
     curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take_file);
     curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &f);
     curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -218,17 +222,17 @@ int lamp_client_fetch(lamp_client *c, const char *path, FILE *to)
     return err;
 }
 
-int lamp_client_call(lamp_client *c, const char *method, const char *path, const json_t *body,
-                     json_t **out_body)
+/* again: 503 is not said, it is LAMP_EAGAIN. */
+static int call(lamp_client *c, const char *method, const char *path, struct curl_slist *headers,
+                const char *body, size_t len, bool again, json_t **out_body)
 {
     char url[1024], error[CURL_ERROR_SIZE] = "";
     struct answer answer = { 0 };
     long status = 0;
-    LAMP_AUTO_FREE char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    if (!url_of(c, path, url, sizeof(url)) || (body && !text))
+    if (!url_of(c, path, url, sizeof(url)))
         return LAMP_ENOMEM;
 
-    const CURLcode rc = perform(c, method, url, text, &answer, error);
+    const CURLcode rc = perform(c, method, url, headers, body, len, &answer, error);
     if (rc != CURLE_OK) {
         free(answer.data);
         return no_connection(c, rc, error);
@@ -237,11 +241,31 @@ int lamp_client_call(lamp_client *c, const char *method, const char *path, const
     json_t *json = answer.data ? json_loadb(answer.data, answer.len, 0, NULL) : NULL;
     free(answer.data);
     int err = LAMP_OK;
-    if (status < 200 || status > 299 || (!json && status != 204))
+    if (again && status == 503)
+        err = LAMP_EAGAIN;
+    else if (status < 200 || status > 299 || (!json && status != 204))
         err = refused(c, status, json);
     if (err)
         json_decref(json);
     else
         *out_body = json;
     return err;
+}
+
+int lamp_client_call(lamp_client *c, const char *method, const char *path, const json_t *body,
+                     json_t **out_body)
+{
+    LAMP_AUTO_FREE char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    if (body && !text)
+        return LAMP_ENOMEM;
+    return call(c, method, path, c->headers, text, text ? strlen(text) : 0, false, out_body);
+}
+
+int lamp_client_put(lamp_client *c, const char *path, const void *data, size_t len,
+                    json_t **out_body)
+{
+    /* The first header is the type, the others are as ever. */
+    struct curl_slist first = { (char[]){ "Content-Type: application/octet-stream" },
+                                c->headers->next };
+    return call(c, "PUT", path, &first, data, len, true, out_body);
 }

@@ -23,3 +23,7 @@ LAMP_CHECK int lamp_client_call(lamp_client *c, const char *method, const char *
 
 /* GET path, whose answer is no JSON and may be of any size, into a file. Errors as above. */
 LAMP_CHECK int lamp_client_fetch(lamp_client *c, const char *path, FILE *to);
+
+/* PUT with bytes as they are. LAMP_EAGAIN, nothing said: 503, busy; else as above. */
+LAMP_CHECK int lamp_client_put(lamp_client *c, const char *path, const void *data, size_t len,
+                               json_t **out_body);

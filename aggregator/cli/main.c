@@ -90,6 +90,11 @@ static void print_help(void)
         "                      the catalogue in figures; turns looking up and probing on or off\n"
         "  pools export        all entries as CSV, or with --json as lines of JSON\n"
         "  pools import FILE   entries from such a file (.csv, else JSON)\n"
+        "  import FILE...      hand in captures, also folders of them: is there a miner in them?\n"
+        "  import --server PATH\n"
+        "                      the same with a file or folder on the aggregator's machine\n"
+        "  imports [ID]        what was handed in; what was found in one\n"
+        "  imports cancel|delete ID\n"
         "  blocks              blocks and their state at the sensors\n"
         "  block TARGET        block an address or prefix outside (203.0.113.7), or a domain\n"
         "                      and all below it (pool.example)\n"
@@ -124,6 +129,7 @@ static void print_help(void)
         "  --port N            block: only this port of the target\n"
         "  --site SITE         block, sample: only at this site; enroll, sensors: where the sensor "
         "belongs;\n"
+        "                      import: what it is of;\n"
         "                      users, tokens: may see this site alone (more than once: these)\n"
         "  --host              block: the target is an inside host; needs --site\n"
         "  --ttl SECONDS       how long (default: block 86400, enroll 900, tokens without end)\n"
@@ -132,6 +138,7 @@ static void print_help(void)
         "  --name NAME         enroll, approve: what the sensor is called; without it enroll\n"
         "                      lets a new sensor choose, approve takes what it asks for\n"
         "  --role ROLE         users, tokens: viewer, operator or admin\n"
+        "  --server PATH       import: below the folder imports.root of the aggregator\n"
         "  --verify            audit: whether the log is whole (exit status 1: it is not)\n"
         "  --password-file F   users: a file with the password (-: standard input)\n"
         "\n"
@@ -764,6 +771,8 @@ static const struct command commands[] = {
     { "pools", 0, LOOKUPS, 0, run_pools },
     { "probe", 1, 1, 0, run_probe },
     { "catalogue", 0, 2, 0, run_catalogue },
+    { "import", 0, 1000, TAKES_SITE | TAKES_SERVER, lamp_cli_import },
+    { "imports", 0, 2, 0, lamp_cli_imports },
     { "blocks", 0, 0, 0, run_blocks },
     { "block", 1, 1, TAKES_PORT | TAKES_SITE | TAKES_REASON | TAKES_TTL | TAKES_HOST, run_block },
     { "unblock", 1, 1, 0, run_unblock },
@@ -799,6 +808,7 @@ enum {
     OPT_PASSWORD_FILE,
     OPT_VERIFY,
     OPT_AT,
+    OPT_SERVER,
 };
 
 static const struct option long_options[] = {
@@ -817,6 +827,7 @@ static const struct option long_options[] = {
     { "password-file", required_argument, NULL, OPT_PASSWORD_FILE },
     { "verify", no_argument, NULL, OPT_VERIFY },
     { "at", required_argument, NULL, OPT_AT },
+    { "server", required_argument, NULL, OPT_SERVER },
     { NULL, 0, NULL, 0 },
 };
 
@@ -828,7 +839,8 @@ static const struct {
              { OPT_REASON, TAKES_REASON }, { OPT_TTL, TAKES_TTL },
              { OPT_HOST, TAKES_HOST },     { OPT_NAME, TAKES_NAME },
              { OPT_ROLE, TAKES_ROLE },     { OPT_PASSWORD_FILE, TAKES_PASSWORD },
-             { OPT_VERIFY, TAKES_VERIFY }, { OPT_AT, TAKES_AT } };
+             { OPT_VERIFY, TAKES_VERIFY }, { OPT_AT, TAKES_AT },
+             { OPT_SERVER, TAKES_SERVER } };
 
 /* Whether a command takes an option; NULL: whether every one does. */
 static bool takes(const struct command *cmd, int option)
@@ -926,6 +938,9 @@ static int read_options(int argc, char **argv, struct options *o)
             break;
         case OPT_AT:
             o->at = optarg;
+            break;
+        case OPT_SERVER:
+            o->server = optarg;
             break;
         case OPT_HOST:
             o->host = true;

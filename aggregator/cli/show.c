@@ -1156,3 +1156,91 @@ void lamp_show_sample_files(const json_t *list, double now)
     }
     print_table(t);
 }
+
+void lamp_show_imports(const json_t *list, double now)
+{
+    static const char *const heads[] = { "ID",    "NAME",        "SITE",      "STATE", "FILES",
+                                         "BYTES", "CONNECTIONS", "CONFIRMED", "AGE" };
+    size_t i;
+    json_t *v;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(list, i, v)
+    {
+        char id[CELL], name[CELL], site[CELL], state[CELL], files[CELL], size[CELL], conns[CELL],
+            confirmed[CELL], created[CELL];
+        snprintf(id, CELL, "%" PRId64, num(v, "id"));
+        snprintf(files, CELL, "%" PRId64 "/%" PRId64, num(v, "files_done"), num(v, "files"));
+        snprintf(conns, CELL, "%" PRId64, num(v, "connections"));
+        snprintf(confirmed, CELL, "%" PRId64, num(json_object_get(v, "verdicts"), "confirmed"));
+        const char *const cells[] = { id,
+                                      str(v, "name", name),
+                                      str(v, "site", site),
+                                      str(v, "state", state),
+                                      files,
+                                      bytes((double)num(v, "bytes"), size),
+                                      conns,
+                                      confirmed,
+                                      age(v, "created", now, created) };
+        add_row(t, cells);
+    }
+    print_table(t);
+}
+
+/* A text of any length. */
+static void print_long(const char *before, const json_t *o, const char *key)
+{
+    char text[1024];
+    const char *s = json_string_value(json_object_get(o, key));
+    if (s)
+        printf("%s%s\n", before, lamp_text_safe((const uint8_t *)s, strlen(s), text, sizeof(text)));
+}
+
+void lamp_show_import(const json_t *answer)
+{
+    char name[CELL], state[CELL];
+    size_t i;
+    json_t *f;
+    const json_t *v = json_array_get(json_object_get(answer, "imports"), 0);
+    printf("import %" PRId64 " of %s: %s, %" PRId64 " files, %" PRId64 " packets\n", num(v, "id"),
+           str(v, "name", name), str(v, "state", state), num(v, "files"), num(v, "packets"));
+    print_long("", v, "answer");
+    print_long("", v, "error");
+    json_array_foreach(json_object_get(answer, "files"), i, f)
+    {
+        char before[CELL + 8];
+        snprintf(before, sizeof(before), "  %s: ", str(f, "name", name));
+        print_long(before, f, "error");
+    }
+}
+
+void lamp_show_import_connections(const json_t *answer)
+{
+    static const char *const heads[] = { "HOST", "SERVER", "PORT",   "VERDICT", "FAMILY",
+                                         "COIN", "WALLET", "WORKER", "HASHRATE" };
+    size_t i;
+    json_t *row;
+    struct table *t = new_table(heads, ARRAY_LEN(heads));
+    json_array_foreach(json_object_get(answer, "connections"), i, row)
+    {
+        char host[CELL], server[CELL], port[CELL], verdict[CELL], family[CELL], coin[CELL],
+            wallet[CELL], worker[CELL], rate[CELL];
+        const json_t *v = json_object_get(row, "connection");
+        const json_t *to = json_object_get(v, "server");
+        snprintf(port, CELL, "%" PRId64, num(to, "port"));
+        const char *const cells[] = {
+            str(json_object_get(v, "client"), "ip", host),
+            str(to, json_is_string(json_object_get(to, "name")) ? "name" : "ip", server),
+            port,
+            str(v, "verdict", verdict),
+            str(v, "family", family),
+            str(v, "coin", coin),
+            str(v, "wallet", wallet),
+            str(v, "worker", worker),
+            hash_rate(v, rate),
+        };
+        add_row(t, cells);
+    }
+    print_table(t);
+    if (json_is_integer(json_object_get(answer, "next")))
+        puts("and more: --json and the API have all");
+}

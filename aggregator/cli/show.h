@@ -28,6 +28,9 @@ void lamp_show_hits(const json_t *list, double now);
 void lamp_show_samples(const json_t *list, double now);
 void lamp_show_sample_files(const json_t *list, double now);
 void lamp_show_own(const json_t *list, double now);
+void lamp_show_imports(const json_t *list, double now);
+void lamp_show_import(const json_t *answer);
+void lamp_show_import_connections(const json_t *answer);
 void lamp_show_alerts(const json_t *answer, double now);
 
 /* What became of a block that was entered. */

@@ -27,6 +27,7 @@ enum lamp_command_kind {
     LAMP_CMD_ANNOUNCE, /* tells sensors of our next key: server_key */
     LAMP_CMD_POOLS,    /* changes entries of the catalogue: edits, n_edits */
     LAMP_CMD_NOTE,     /* notes that actor did name to reason, which the API did itself */
+    LAMP_CMD_IMPORT,   /* import_change of import */
     LAMP_CMD_SWITCH,   /* turns resolving or probing on or off: pool_switch, approve */
     LAMP_CMD_SAMPLE,   /* sample_change of sample */
 
@@ -46,6 +47,16 @@ enum lamp_account_change {
     LAMP_CHANGE_SCOPE = 1 << 1,
     LAMP_CHANGE_DISABLED = 1 << 2,
     LAMP_CHANGE_PASSWORD = 1 << 3,
+};
+
+/* What becomes of an import of captures. */
+enum lamp_import_change {
+    LAMP_IMPORT_ADD,
+    LAMP_IMPORT_MOVE,   /* id into a state, with answer and error */
+    LAMP_IMPORT_FOUND,  /* import_rows of id */
+    LAMP_IMPORT_CANCEL, /* id */
+    LAMP_IMPORT_DELETE, /* id, with what was found */
+    LAMP_IMPORT_EXPIRE, /* those that ended before import.ended_us, or are more than import.files */
 };
 
 struct lamp_command {
@@ -94,6 +105,11 @@ struct lamp_command {
     enum { LAMP_SAMPLE_ORDER, LAMP_SAMPLE_CANCEL, LAMP_SAMPLE_DOWNLOAD } sample_change;
     struct lamp_sample sample;
 
+    /* IMPORT; the rows are borrowed: whoever gives some waits for the answer without end */
+    enum lamp_import_change import_change;
+    struct lamp_import import;
+    const struct lamp_import_rows *import_rows;
+
     /* who may use the API */
     unsigned change; /* bits of enum lamp_account_change */
     struct lamp_account account;
@@ -104,7 +120,7 @@ struct lamp_command_result {
     int err;       /* LAMP_OK, LAMP_EPROTECTED, LAMP_EEXIST, LAMP_ENOENT, ... */
     char why[256]; /* a sentence for the caller; "" on success */
     int64_t block_id;
-    int64_t key_id;          /* of the key or token, of either kind; of a policy, a sample */
+    int64_t key_id; /* of the key or token, of either kind; of a policy, a sample, an import */
     char site[65], name[65]; /* of its sensor */
     uint64_t expires_us;     /* of the token */
     int64_t pool_entry;      /* the last one changed */

@@ -26,6 +26,7 @@ enum {
     BODY_S = 30,
     ANSWER_S = 600,
     JSON_MAX = 16 * 1024 * 1024,
+    PIECES_MAX = 8, /* of uploads, in memory at a time */
 };
 
 /* Where a connection stands; each has its own time limit. */
@@ -47,13 +48,16 @@ struct lamp_http {
     pthread_mutex_t lock; /* guards the list of peers */
     struct peer *peers;
     _Atomic uint64_t answers[LAMP_HTTP_CLASSES];
+    unsigned pieces; /* being received, under the lock */
 };
 
 /* One request while its body arrives. */
 struct exchange {
     char *body;
-    size_t len;
+    size_t len, room, max;
     bool too_long;
+    bool is_piece; /* counted in lamp_http.pieces */
+    bool no_room;  /* for a piece: it is dropped */
 };
 
 static const struct {
@@ -360,11 +364,19 @@ static bool is_same_origin(struct MHD_Connection *conn)
     return authority && host && streq(authority + 3, host);
 }
 
-static bool is_json(struct MHD_Connection *conn)
+static bool has_type(struct MHD_Connection *conn, const char *want)
 {
     const char *type = header(conn, "Content-Type");
-    return type && strncasecmp(type, "application/json", 16) == 0 &&
-           (type[16] == '\0' || type[16] == ';' || type[16] == ' ');
+    const size_t n = strlen(want);
+    return type && strncasecmp(type, want, n) == 0 &&
+           (type[n] == '\0' || type[n] == ';' || type[n] == ' ');
+}
+
+/* What a browser sends to other sites without asking them first is none of these (Fetch, "CORS-safelisted
+ * request-header"). */
+static const char *type_of(const struct lamp_route *r)
+{
+    return r->flags & LAMP_ROUTE_PIECE ? "application/octet-stream" : "application/json";
 }
 
 static bool identify(const lamp_http *h, struct lamp_request *req)
@@ -412,9 +424,9 @@ static bool admit(const lamp_http *h, struct lamp_request *req, struct lamp_repl
                          "This is about the whole fleet, and you may see some sites alone.");
         return false;
     }
-    if (is_unsafe(r) && !is_json(req->conn)) {
-        lamp_reply_error(reply, 400, "invalid", "Content-Type",
-                         "Send Content-Type: application/json.");
+    if (is_unsafe(r) && !has_type(req->conn, type_of(r))) {
+        lamp_reply_error(reply, 400, "invalid", "Content-Type", "Send Content-Type: %s.",
+                         type_of(r));
         return false;
     }
     struct query_check c = { .route = r };
@@ -431,11 +443,6 @@ static bool admit(const lamp_http *h, struct lamp_request *req, struct lamp_repl
 static json_t *parse_body(const struct exchange *x, struct lamp_reply *reply)
 {
     json_error_t e;
-    if (x->too_long) {
-        lamp_reply_error(reply, 413, "invalid", NULL, "The body is longer than %d bytes.",
-                         LAMP_HTTP_BODY_MAX);
-        return NULL;
-    }
     json_t *body = json_loadb(x->body ? x->body : "", x->len, JSON_REJECT_DUPLICATES, &e);
     if (!body) {
         lamp_reply_error(reply, 400, "invalid", NULL, "Not JSON: line %d, column %d: %s.", e.line,
@@ -473,7 +480,18 @@ static void dispatch(const lamp_http *h, struct lamp_request *req, const struct 
     if (!admit(h, req, reply))
         return;
     json_t *body = NULL;
-    if (req->route->flags & LAMP_ROUTE_BODY) {
+    const unsigned takes = req->route->flags & (LAMP_ROUTE_BODY | LAMP_ROUTE_PIECE);
+    if (x->no_room) {
+        reply->retry_after_s = 1;
+        lamp_reply_error(reply, 503, "unavailable", NULL, "Too many uploads at once: try again.");
+        return;
+    }
+    if (takes && x->too_long) {
+        lamp_reply_error(reply, 413, "invalid", NULL, "The body is longer than %zu bytes.", x->max);
+        return;
+    }
+    req->piece = (struct lamp_bytes){ (const uint8_t *)x->body, x->len };
+    if (takes & LAMP_ROUTE_BODY) {
         body = parse_body(x, reply);
         if (!body)
             return;
@@ -518,11 +536,33 @@ static enum MHD_Result answer(lamp_http *h, struct MHD_Connection *conn, const c
     return ok;
 }
 
-/* What is wrong with the framing of a request, decided before its body is taken. Both length
+/* Whoever sends a piece of an upload is known before it is taken. Without room for it, it is dropped as it
+ * comes and refused at its end: a connection that is closed while it sends would not hear why. */
+static bool admit_piece(lamp_http *h, struct lamp_request *req, struct exchange *x,
+                        struct lamp_reply *reply)
+{
+    if (!admit(h, req, reply))
+        return false;
+    pthread_mutex_lock(&h->lock);
+    x->is_piece = h->pieces < PIECES_MAX;
+    h->pieces += x->is_piece;
+    pthread_mutex_unlock(&h->lock);
+    x->no_room = !x->is_piece;
+    return true;
+}
+
+/* What is wrong with a request, decided before its body is taken. Both length
  * headers at once is how requests are smuggled past proxies (RFC 9112 section 6.1). */
-static enum MHD_Result refuse_early(struct MHD_Connection *conn, bool *refused)
+static enum MHD_Result refuse_early(lamp_http *h, struct MHD_Connection *conn, const char *path,
+                                    const char *method, struct exchange *x, bool *refused)
 {
     struct lamp_reply reply = { .status = 200 };
+    struct lamp_request req = { .conn = conn, .now_us = lamp_clock_real_us() };
+    char allow[64];
+    req.route = find_route(h, method, path, &req, allow);
+    const bool piece = req.route && req.route->flags & LAMP_ROUTE_PIECE;
+    x->max = piece ? LAMP_HTTP_PIECE_MAX : LAMP_HTTP_BODY_MAX;
+    address_of(conn, &req.from);
     const char *length = header(conn, "Content-Length");
     int64_t n = 0;
     *refused = true;
@@ -530,11 +570,11 @@ static enum MHD_Result refuse_early(struct MHD_Connection *conn, bool *refused)
     if (length && header(conn, "Transfer-Encoding"))
         lamp_reply_error(&reply, 400, "invalid", "Transfer-Encoding",
                          "Send either Content-Length or Transfer-Encoding.");
-    else if (length && lamp_text_int(length, 0, LAMP_HTTP_BODY_MAX, &n) == LAMP_ERANGE)
-        lamp_reply_error(&reply, 413, "invalid", NULL, "The body is longer than %d bytes.",
-                         LAMP_HTTP_BODY_MAX);
+    else if (length && lamp_text_int(length, 0, (int64_t)x->max, &n) == LAMP_ERANGE)
+        lamp_reply_error(&reply, 413, "invalid", NULL, "The body is longer than %zu bytes.",
+                         x->max);
     else
-        *refused = false;
+        *refused = piece && !admit_piece(h, &req, x, &reply);
     const enum MHD_Result ok = *refused ? send_reply(conn, &reply, NULL) : MHD_YES;
     lamp_json_done(&reply.json);
     return ok;
@@ -542,14 +582,18 @@ static enum MHD_Result refuse_early(struct MHD_Connection *conn, bool *refused)
 
 static enum MHD_Result take_body(struct exchange *x, const char *data, size_t *size)
 {
-    if (x->len + *size > LAMP_HTTP_BODY_MAX) {
+    if (x->no_room || x->len + *size > x->max) {
         x->too_long = true;
     } else {
-        char *body = realloc(x->body, x->len + *size);
-        if (!body)
-            return MHD_NO;
-        memcpy(body + x->len, data, *size);
-        x->body = body;
+        if (x->len + *size > x->room) {
+            const size_t room = lamp_min(2 * (x->len + *size), x->max);
+            char *body = realloc(x->body, room);
+            if (!body)
+                return MHD_NO;
+            x->body = body;
+            x->room = room;
+        }
+        memcpy(x->body + x->len, data, *size);
         x->len += *size;
     }
     *size = 0;
@@ -564,12 +608,14 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
     lamp_http *h = arg;
     if (!*cls) {
         bool refused;
-        const enum MHD_Result ok = refuse_early(conn, &refused);
-        if (refused)
-            return ok;
-        *cls = calloc(1, sizeof(struct exchange));
-        enter_phase(h, conn, PHASE_BODY);
-        return *cls ? MHD_YES : MHD_NO;
+        struct exchange *x = calloc(1, sizeof(*x));
+        if (!x)
+            return MHD_NO;
+        const enum MHD_Result ok = refuse_early(h, conn, url, method, x, &refused);
+        *cls = x; /* on_completed() frees it */
+        if (!refused)
+            enter_phase(h, conn, PHASE_BODY);
+        return ok;
     }
     if (*size)
         return take_body(*cls, data, size);
@@ -580,12 +626,18 @@ static void on_completed(void *arg, struct MHD_Connection *conn, void **cls,
                          enum MHD_RequestTerminationCode code)
 {
     (void)code;
+    lamp_http *h = arg;
     struct exchange *x = *cls;
+    if (x && x->is_piece) {
+        pthread_mutex_lock(&h->lock);
+        h->pieces--;
+        pthread_mutex_unlock(&h->lock);
+    }
     if (x)
         free(x->body);
     free(x);
     *cls = NULL;
-    enter_phase(arg, conn, PHASE_HEADERS);
+    enter_phase(h, conn, PHASE_HEADERS);
 }
 
 /* ---- start and stop ---- */

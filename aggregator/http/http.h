@@ -3,7 +3,8 @@
  * answers; what is said is the caller's (routes, dashboard files). Loopback addresses are
  * served as they are; any other address needs the caller's word that plain HTTP is meant.
  *
- * Limits: 512 connections, 128 of one address, bodies of 64 KiB, 16 KiB of headers, 15 s from
+ * Limits: 512 connections, 128 of one address, bodies of 64 KiB (pieces of uploads: 1 MiB, eight at
+ * a time, from whoever may upload), 16 KiB of headers, 15 s from
  * connecting (or from the last answer) to the end of the headers, 30 s for a whole request
  * (event streams excepted). */
 #pragma once
@@ -19,6 +20,7 @@ struct MHD_Connection;
 
 enum {
     LAMP_HTTP_BODY_MAX = 64 * 1024,
+    LAMP_HTTP_PIECE_MAX = 1024 * 1024,
     LAMP_HTTP_QUERY_MAX = 8, /* parameters a route may name */
     LAMP_HTTP_WHY = 256,
     LAMP_HTTP_CLASSES = 5, /* of status: 1xx to 5xx */
@@ -32,6 +34,7 @@ struct lamp_request {
     const char *name;         /* the {name} of the path */
     char name_text[65];       /* where name is, if something follows it in the path */
     const json_t *body;       /* an object; NULL unless the route takes a body */
+    struct lamp_bytes piece;  /* of a route that takes bytes */
     struct lamp_identity who; /* role NONE: nobody logged in */
     struct lamp_addr from;
     uint64_t now_us;
@@ -53,6 +56,7 @@ typedef void lamp_route_fn(void *app, const struct lamp_request *req, struct lam
 
 enum lamp_route_flag {
     LAMP_ROUTE_BODY = 1 << 0,  /* takes a JSON object */
+    LAMP_ROUTE_PIECE = 1 << 2, /* takes bytes as they are (application/octet-stream) */
     LAMP_ROUTE_FLEET = 1 << 1, /* about more than sites: refused to whoever may see only some */
 };
 

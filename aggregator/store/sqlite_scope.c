@@ -11,6 +11,8 @@
 #define SITES "SELECT no FROM main.site WHERE in_scope(name)"
 #define SENSORS "SELECT no FROM main.sensor WHERE site IN (" SITES ")"
 
+#define IMPORT "import IN (SELECT id FROM main.import WHERE in_scope(site))"
+
 #define MINER "EXISTS (SELECT 1 FROM main.miner m WHERE m.id = miner AND m.site IN (" SITES "))"
 
 static const struct {
@@ -60,6 +62,10 @@ static const struct {
     { "pool_version", "1" },
     { "pool_endpoint", "1" },
     { "pool_change", "1" },
+    { "import", "in_scope(site)" },
+    { "import_file", IMPORT },
+    { "import_conn", IMPORT },
+    { "import_minute", IMPORT },
     /* A block of every site is one of theirs too. */
     { "block", "site = '' OR in_scope(site)" },
     { "set_history", "site = '' OR in_scope(site)" },

@@ -7,6 +7,7 @@
 
 #include "aggregator/store/accounts.h"
 #include "aggregator/store/alerts.h"
+#include "aggregator/store/imports.h"
 #include "aggregator/store/policies.h"
 #include "common/addr.h"
 #include "common/err.h"
@@ -418,3 +419,14 @@ lamp_store *lamp_store_close(lamp_store *s);
 
 /* What the last failed call of this handle said. */
 const char *lamp_store_why(const lamp_store *s);
+
+/* Imports, newest first; files, connections (in the order they were found) and minutes (all files
+ * together) of one. */
+LAMP_CHECK int lamp_store_imports(lamp_store *s, const struct lamp_import_filter *f,
+                                  lamp_import_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_import_files(lamp_store *s, int64_t id, lamp_import_file_fn *fn,
+                                       void *arg);
+LAMP_CHECK int lamp_store_import_conns(lamp_store *s, const struct lamp_import_conn_filter *f,
+                                       lamp_import_conn_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_import_minutes(lamp_store *s, int64_t id, lamp_import_minute_fn *fn,
+                                         void *arg);

@@ -486,3 +486,16 @@ LAMP_CHECK int lamp_store_block_past(lamp_store *s, const struct lamp_block *b, 
 /* Whether a pair with this server is sanctioned at the site ("": at any). */
 LAMP_CHECK int lamp_store_server_wanted(lamp_store *s, const struct lamp_addr *server,
                                         uint16_t port, const char *site, bool *out);
+
+/* Imports. add sets id. state: of one that is not over yet; a state from DONE on ends it. rows: of a
+ * running one. Both: LAMP_ENOENT if it is not so any more. delete: with all that was found. oldest: one
+ * that is over and ended before before_us, or while there are more than `most`. interrupted: those that were
+ * not over when the aggregator ended have failed. */
+LAMP_CHECK int lamp_store_import_add(lamp_store *s, struct lamp_import *i);
+LAMP_CHECK int lamp_store_import_state(lamp_store *s, int64_t id, enum lamp_import_state state,
+                                       const char *answer, const char *error, uint64_t now_us);
+LAMP_CHECK int lamp_store_import_rows(lamp_store *s, int64_t id, const struct lamp_import_rows *r);
+LAMP_CHECK int lamp_store_import_delete(lamp_store *s, int64_t id);
+LAMP_CHECK int lamp_store_import_oldest(lamp_store *s, uint64_t before_us, uint32_t most,
+                                        int64_t *out_id);
+LAMP_CHECK int lamp_store_imports_interrupted(lamp_store *s, const char *error, uint64_t now_us);

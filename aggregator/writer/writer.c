@@ -3,6 +3,7 @@
 
 #include "aggregator/policy/guard.h"
 #include "aggregator/writer/accounts.h"
+#include "aggregator/writer/importbook.h"
 #include "aggregator/writer/merge.h"
 #include "aggregator/writer/poolbook.h"
 #include "common/clock.h"
@@ -570,6 +571,8 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
     case LAMP_CMD_SAMPLE:
         return w->samples ? lamp_samplebook_command(w->samples, c, &w->answers, now_us, r)
                           : LAMP_EUNSUPPORTED;
+    case LAMP_CMD_IMPORT:
+        return lamp_importbook_command(w->store, c, now_us, r);
     case LAMP_CMD_POLICY:
         return on_policy(w, c, now_us, r);
     case LAMP_CMD_OWN:
@@ -588,7 +591,7 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
                  uint64_t now_us)
 {
     if (c->kind >= LAMP_CMD_TOKEN)
-        return LAMP_OK; /* the keyring, the poolbook, the samplebook or accounts.c has said it */
+        return LAMP_OK; /* the keyring, a book or accounts.c has said it */
     static const char *const actions[] = { "block",   "unblock",     "mark", "refuse",
                                            "release", "acknowledge", "own",  "policy" };
     char object[LAMP_NAME_MAX + 16], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];
@@ -829,6 +832,8 @@ static int prepare(lamp_writer *w)
         err = lamp_keyring_note_server(w->keyring, w->cfg.keys->curve_public, now_us);
     if (err == LAMP_OK)
         err = publish(w, now_us);
+    if (err == LAMP_OK)
+        err = lamp_importbook_open(w->store, now_us);
     if (err == LAMP_OK)
         err = lamp_store_commit(w->store);
     if (err != LAMP_OK)

@@ -65,6 +65,12 @@ ROUTES = [
     ("GET", "/samples/999", None, "viewer", {"/samples/999": 404}),
     ("GET", "/samples/999/nobody", None, "operator", {"/samples/999/nobody": 404}),
     ("DELETE", "/samples/999", None, "operator", {"/samples/999": 404}),
+    ("GET", "/imports", None, "viewer", {}),
+    ("GET", "/imports/999", None, "viewer", {"/imports/999": 404}),
+    ("DELETE", "/imports/999", None, "operator", {"/imports/999": 404}),
+    ("GET", "/imports/999/connections", None, "viewer", {}),
+    ("PUT", "/imports/999/data?offset=0", None, "operator", {"/imports/999/data?offset=0": 400}),
+    ("POST", "/imports/999/cancel", None, "operator", {"/imports/999/cancel": 404}),
     ("GET", "/own", None, "viewer", {}),
     ("DELETE", "/own/999", None, "operator", {"/own/999": 404}),
     ("GET", "/blocks", None, "viewer", {"/blocks?removed=true": 200}),
@@ -98,6 +104,7 @@ BODIES = [
     ("/sites", "operator", {"hold": True}, {"berlin": 200, "porto": 403}),
     ("/samples", "operator", {"what": "everything"}, {"berlin": 201, "porto": 403, None: 403}),
     ("/own", "operator", {"kind": "wallet", "value": "4wallet"}, {"berlin": 201, "porto": 403, None: 403}),
+    ("/imports", "operator", {"files": [{"name": "a", "size": 1}]}, {"berlin": 201, "porto": 403, None: 403}),
     ("/enrollments", "admin", {}, {"berlin": 201, "porto": 403}),
 ]
 

@@ -6,6 +6,7 @@
 #include "aggregator/api/estimates.h"
 #include "aggregator/api/json.h"
 #include "aggregator/api/json_alerts.h"
+#include "aggregator/api/json_imports.h"
 #include "aggregator/api/pools_json.h"
 #include "common/io.h"
 #include "tests/support/test.h"
@@ -126,6 +127,28 @@ static void check_keys(const char *schema, struct lamp_json *j)
     json_t *object = parse(j);
     check_object(schema, object);
     json_decref(object);
+}
+
+static void test_imports(void **state)
+{
+    (void)state;
+    struct lamp_json j;
+    const struct lamp_imports_progress progress = { .received = 1 };
+    lamp_json_init(&j, 65536);
+    lamp_api_json_import(&j, &(struct lamp_import){ .id = 1 }, &progress);
+    json_t *o = parse(&j);
+    check_object("Import", o);
+    check_object("ImportProgress", json_object_get(o, "progress"));
+    json_decref(o);
+    lamp_json_init(&j, 65536);
+    lamp_api_json_import_file(&j, &(struct lamp_import_file){ .no = 1 });
+    check_keys("ImportFile", &j);
+    lamp_json_init(&j, 65536);
+    lamp_api_json_import_minute(&j, &(struct lamp_import_minute){ .minute = 1 });
+    check_keys("ImportMinute", &j);
+    lamp_json_init(&j, 65536);
+    lamp_api_json_import_conn(&j, &(struct lamp_import_conn){ 1, 1, LAMP_VERDICT_NONE, "{}", 2 });
+    check_keys("ImportConnection", &j);
 }
 
 /* What a rate stands for, where something is known of it. */
@@ -394,9 +417,10 @@ static void test_pools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_devices),   cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_estimates), cmocka_unit_test(test_prices),
-        cmocka_unit_test(test_objects),   cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_imports), cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_routes),  cmocka_unit_test(test_estimates),
+        cmocka_unit_test(test_prices),  cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_pools),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
