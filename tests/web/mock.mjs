@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { desk, deskWorld } from './mock_desk.mjs';
+import { imports, importsWorld } from './mock_imports.mjs';
 
 export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
   + "connect-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -251,6 +252,7 @@ export async function startMock(dist, port = 0) {
   const w = world();
   const pools = poolWorld();
   const d = deskWorld(HOSTILE);
+  const captures = importsWorld(HOSTILE);
   const streams = new Set();
   const lookups = new Map();
   const calls = [];
@@ -288,7 +290,9 @@ export async function startMock(dist, port = 0) {
   async function api(request, response, path, query) {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
-    const body = chunks.length ? JSON.parse(Buffer.concat(chunks).toString()) : {};
+    const sent = Buffer.concat(chunks);
+    const isJson = request.headers['content-type'] === 'application/json';
+    const body = sent.length && isJson ? JSON.parse(sent.toString()) : {};
     const what = `${request.method} ${path}`;
     calls.push(what);
     const session = { user: 'admin', role: 'admin', sites: null, token: false, expires: now() + 1800 };
@@ -302,8 +306,8 @@ export async function startMock(dist, port = 0) {
       return;
     }
     const id = Number(/^\/\w+\/(\d+)$/.exec(path)?.[1]);
-    const mine = { what, path, query, body, push, send: (code, object) => send(response, code, object), refuse: (...why) => refuse(response, ...why) };
-    if (desk(d, mine)) return;
+    const mine = { what, path, query, body, size: sent.length, push, send: (code, object) => send(response, code, object), refuse: (...why) => refuse(response, ...why) };
+    if (desk(d, mine) || imports(captures, mine)) return;
     if (what === 'GET /session') send(response, 200, session);
     else if (what === 'DELETE /session') send(response, 204, null, { 'Set-Cookie': 'davylamp_session=; Max-Age=0; Path=/' });
     else if (what === 'GET /status') send(response, 200, status(w));
@@ -395,7 +399,7 @@ export async function startMock(dist, port = 0) {
   await new Promise((done) => { server.listen(port, '127.0.0.1', done); });
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    world: w, desk: d, calls, streams, push, status: () => status(w),
+    world: w, desk: d, captures, calls, streams, push, status: () => status(w),
     cut: () => { for (const s of streams) s.destroy(); },
     close: () => { server.closeAllConnections(); server.close(); },
   };

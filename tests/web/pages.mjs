@@ -29,6 +29,8 @@ const PAGES = [
   ['settings-tokens', '/settings?part=tokens', 'Settings'],
   ['settings-notifications', '/settings?part=notifications', 'Settings'],
   ['settings-places', '/settings?part=places', 'Settings'],
+  ['imports', '/imports', 'Imports'],
+  ['import', '/imports/1', 'branch-17.pcapng'],
   ['settings-configuration', '/settings?part=configuration', 'Settings'],
 ];
 const SIZES = [
@@ -231,6 +233,37 @@ async function pools({ page }) {
   await page.getByRole('textbox', { name: 'Port' }).fill('4444');
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('cell', { name: 'new.one.example', exact: true }).waitFor();
+}
+
+/* A capture is sent in pieces, its answer comes by itself; the evidence of one host; a path that is refused. */
+async function captures({ page }) {
+  await page.goto(`${mock.url}/imports`);
+  const table = page.getByRole('table', { name: 'Imports' });
+  await table.getByRole('row').filter({ hasText: 'night.pcap' }).getByText('25.0 %').waitFor();
+  await page.getByLabel('Site').fill('Porto');
+  await page.getByLabel('Choose captures').setInputFiles([
+    { name: 'sent.pcap', mimeType: 'application/octet-stream', buffer: Buffer.alloc(2.5 * 1024 * 1024) },
+    { name: 'too.pcap', mimeType: 'application/octet-stream', buffer: Buffer.alloc(10) },
+  ]);
+  await table.getByRole('row').filter({ hasText: 'sent.pcap' }).getByText('done').waitFor();
+  const puts = mock.calls.filter((c) => c.startsWith('PUT /imports/'));
+  assert.equal(puts.length, 3, 'pieces of 1 MiB');
+  assert.equal(mock.captures.imports[0].site, 'Porto');
+  await page.getByLabel('On the server').fill('../etc');
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
+  await page.getByText('leads out of the folder').waitFor();
+  await page.getByRole('button', { name: 'Cancel night.pcap' }).click();
+  await table.getByRole('row').filter({ hasText: 'night.pcap' }).getByText('cancelled').waitFor();
+  await page.getByRole('button', { name: 'Delete sent.pcap' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('The import was deleted.').waitFor();
+  assert.equal(await table.getByText('sent.pcap').count(), 0);
+  await table.getByRole('link', { name: 'branch-17.pcapng' }).click();
+  await page.getByText('Yes: 1 host mines').waitFor();
+  await page.getByRole('button', { name: '10.0.0.5' }).click();
+  await page.getByRole('region', { name: 'Evidence' }).getByText('method login').waitFor();
+  assert.deepEqual(await axe(page), []);
+  await shot(page, 'import-evidence');
 }
 
 /* By keyboard alone: filters in the address, acknowledging, and one that arrives. */
@@ -680,7 +713,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, pools, alerts, policies, samples, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
+  minerArrives, blockByKeyboard, blockForm, pools, captures, alerts, policies, samples, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
   killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;

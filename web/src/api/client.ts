@@ -5,6 +5,7 @@ import type {
   Address, Alert, AlertPage, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Estimates, Gap, Geo,
   Miner, MinerDetail, NeverEntry, OpenSession, Own, PendingKey, Policy, PolicyHit, PolicyMode, PolicyTerms, Receiver, Role,
   Sample, SampleRequest, Sensor, SensorKey, Session, Site, Status, Timeline, Token, TrafficRow, User,
+  Import, ImportConnection, ImportFile, ImportMinute,
   Catalogue, Lookup, Pool, PoolDetail, PoolEntry, PoolEntryRequest, PoolHistory, Probe,
 } from './types';
 
@@ -40,15 +41,16 @@ async function failure(response: Response): Promise<ApiError> {
   }
 }
 
+/** body: a Blob goes as it is, everything else as JSON. */
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   let response: Response;
   try {
     const headers: Record<string, string> = { Accept: 'application/json' };
-    if (method !== 'GET') headers['Content-Type'] = 'application/json';
+    if (method !== 'GET') headers['Content-Type'] = body instanceof Blob ? 'application/octet-stream' : 'application/json';
     response = await fetch(`/api/v1${path}`, {
       method,
       headers,
-      body: body === undefined ? null : JSON.stringify(body),
+      body: body === undefined ? null : body instanceof Blob ? body : JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
       signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -181,4 +183,15 @@ export const api = {
   addProbe: (request: { host: string; port: number } | { pool: number }) =>
     call<Probe>('POST', '/probes', request),
   probe: (id: number) => call<Probe>('GET', `/probes/${id}`),
+  imports: (after?: number) => call<{ imports: Import[]; next: number | null }>('GET', `/imports${query({ after })}`),
+  import: (id: number) =>
+    call<{ imports: Import[]; files: ImportFile[]; minutes: ImportMinute[] }>('GET', `/imports/${id}`),
+  importConnections: (id: number, after?: number) =>
+    call<{ connections: ImportConnection[]; next: number | null }>('GET', `/imports/${id}/connections${query({ verdict: 'suspected', after })}`),
+  addImport: (request: { files?: { name: string; size: number }[]; path?: string; site: string | null }) =>
+    call<Import>('POST', '/imports', request),
+  putImport: (id: number, offset: number, piece: Blob) =>
+    call<{ received: number }>('PUT', `/imports/${id}/data?offset=${offset}`, piece),
+  cancelImport: (id: number) => call<Import>('POST', `/imports/${id}/cancel`, {}),
+  deleteImport: (id: number) => call<void>('DELETE', `/imports/${id}`),
 };

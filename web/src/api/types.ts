@@ -872,3 +872,90 @@ export interface SampleRequest {
   packets_per_connection: number;
   duration: number;
 }
+
+/** Captures that somebody handed in, and what was found in them. */
+export type ImportState = 'uploading' | 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
+
+export interface ImportProgress {
+  received: number;
+  file: number;
+  file_size: number;
+  file_read: number;
+  before: number;
+}
+
+export interface Import {
+  id: number;
+  name: string;
+  source: 'upload' | 'server';
+  site: string | null;
+  state: ImportState;
+  answer: string | null;
+  error: string | null;
+  created_by: string;
+  created: number;
+  started: number | null;
+  ended: number | null;
+  size: number;
+  files: number;
+  files_done: number;
+  files_failed: number;
+  packets: number;
+  bytes: number;
+  connections: number;
+  verdicts: { confirmed: number; probable: number; suspected: number; wallet: number };
+  connections_left_out: number;
+  minutes_left_out: number;
+  first: number | null;
+  last: number | null;
+  progress: ImportProgress | null;
+}
+
+export interface ImportFile {
+  no: number;
+  name: string;
+  size: number;
+  packets: number;
+  connections: number;
+  verdict: Verdict | 'none';
+  error: string | null;
+}
+
+export interface ImportMinute {
+  time: number;
+  packets: number;
+  bytes: number;
+  mining_up: number;
+  mining_down: number;
+  submitted: number;
+  accepted: number;
+  rejected: number;
+  jobs: number;
+}
+
+/** As `davylamp-sensor analyze` tells it: what the page shows of it. */
+export interface Analysed {
+  client: { ip: string; port: number };
+  server: { ip: string; port: number; name: string | null };
+  verdict: Verdict;
+  confidence: number;
+  family: string | null;
+  coin: string | null;
+  algorithm: string | null;
+  wallet: string | null;
+  worker: string | null;
+  agent: string | null;
+  pool: string | null;
+  hashrate: Rate | null;
+  shares: Shares;
+  bytes: { up: number; down: number };
+  first: number | null;
+  last: number | null;
+  evidence: { kind: string | null; detail: string | null; time: number | null }[];
+}
+
+export interface ImportConnection {
+  id: number;
+  file: number;
+  connection: Analysed;
+}

@@ -30,6 +30,7 @@ export const PAGES: Page[] = [
   { path: '/blocks', title: 'Block list', key: 'b', load: () => import('./Blocks.svelte') },
   { path: '/alerts', title: 'Alerts', key: 'a', load: () => import('./Alerts.svelte') },
   { path: '/policies', title: 'Policies', key: 'r', load: () => import('./Policies.svelte') },
+  { path: '/imports', title: 'Imports', key: 'i', load: () => import('./Imports.svelte'), one: { title: 'Import', load: () => import('./Import.svelte') }, more: true },
   { path: '/sensors', title: 'Sensors', key: 's', load: () => import('./Sensors.svelte') },
   { path: '/samples', title: 'Samples', key: 'k', load: () => import('./Samples.svelte'), more: true },
   { path: '/audit', title: 'Audit', key: 'u', load: () => import('./Audit.svelte'), more: true },
