@@ -65,8 +65,11 @@ static int write_file(const lamp_samplebook *b, const struct lamp_sample_file *f
     size_t done = 0;
     lamp_sample_path(b->cfg.folder, f->sample_id, f->sensor_ref, path, sizeof(path));
     LAMP_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
+    if ((uint64_t)st.st_size < f->landed)
+        return LAMP_EIO; /* what is said to have landed went with a roll-back */
     while (done < data.len) {
         const ssize_t n = pwrite(fd, data.data + done, data.len - done, (off_t)(f->landed + done));
         if (n < 0 && errno != EINTR)
@@ -342,7 +345,8 @@ static void end(const lamp_samplebook *b, struct lamp_sample_file *f, enum lamp_
                 const char *words)
 {
     f->state = state;
-    snprintf(f->words, sizeof(f->words), "%s", words);
+    if (words != f->words)
+        snprintf(f->words, sizeof(f->words), "%s", words);
     if (state != LAMP_SAMPLE_DONE)
         drop_file(b, f);
 }

@@ -508,12 +508,13 @@ bool lamp_delivery_finished(const lamp_delivery *d)
 
 size_t lamp_delivery_room(const lamp_delivery *d)
 {
-    if (d->state != LAMP_DELIVERY_STREAMING || d->sent_bytes + KEPT_CREDIT >= d->credit)
+    if (d->state != LAMP_DELIVERY_STREAMING || d->sent_bytes >= d->credit)
         return 0;
+    const uint64_t left = d->credit - d->sent_bytes;
     for (size_t i = 0; i < d->n; i++)
         if (d->streams[i].send_seq <= d->streams[i].s.last_seq)
             return 0;
-    return (size_t)(d->credit - d->sent_bytes - KEPT_CREDIT);
+    return (size_t)(left - lamp_min(KEPT_CREDIT, left / 4));
 }
 
 void lamp_delivery_used(lamp_delivery *d, size_t bytes)

@@ -42,7 +42,7 @@ for address in "${pool%:*}" "${web%:*}"; do
 done
 lamp_start pool "$prefix-net" "$LAMP_BIN/poolsim" pool --listen "$pool" --family cryptonote \
     --difficulty 1000 --job-every 1 --seed 11
-lamp_start web "$prefix-net" "$LAMP_BIN/poolsim" noise --serve "$web" --rate 2000000 --bytes 200000000
+lamp_start web "$prefix-net" "$LAMP_BIN/poolsim" noise --serve "$web" --rate 2000000 --bytes 800000000
 host=$(lamp_host_add "$prefix" north 1 21)
 lamp_start miner "$prefix-north-lan" "$LAMP_BIN/poolsim" client --bind "$host" --connect "$pool" --family cryptonote \
     --user "davylamp.sample" --hashrate 3000 --seed 5 --timeout 120
