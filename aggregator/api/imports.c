@@ -214,6 +214,11 @@ static void start_import(lamp_api *api, const struct lamp_request *req, struct l
     char why[LAMP_IMPORTS_WHY] = "";
     struct lamp_command_result result;
     uint64_t ticket;
+    if (path && *req->who.scope) {
+        lamp_reply_error(reply, 403, "forbidden", "path",
+                         "Files on the server are of no site: upload yours.");
+        return;
+    }
     const int err = lamp_imports_reserve(api->cfg.imports, path, files, n, &ticket, why);
     if (err) {
         refuse(err, why, reply);

@@ -19,6 +19,8 @@ enum {
     LINE_BYTES = 1 << 20,
     SAID_BYTES = 512, /* of standard error */
     POLL_MS = 200,
+    END_POLL_MS = 10,
+    LAST_MS = 5000,     /* for its end, once it has closed what it says things on */
     CANNOT_START = 125, /* exit status before the program is one */
     NICE = 10,
 };
@@ -218,6 +220,20 @@ static int start(struct talk *t, int fd, char why[LAMP_ANALYZER_WHY])
     return LAMP_EIO;
 }
 
+/* It has said all it has to say, so it ends; one that does not is ended. */
+static void await_end(struct talk *t, int *out_status)
+{
+    const uint64_t until_us = lamp_clock_mono_us() + LAST_MS * UINT64_C(1000);
+    pid_t got;
+    while ((got = waitpid(t->pid, out_status, WNOHANG)) == 0 || (got < 0 && errno == EINTR)) {
+        if (!t->too_slow && lamp_clock_mono_us() > until_us) {
+            t->too_slow = true;
+            (void)kill(t->pid, SIGKILL);
+        }
+        (void)poll(NULL, 0, END_POLL_MS);
+    }
+}
+
 int lamp_analyzer_run(const struct lamp_analyzer_cfg *cfg, int fd, lamp_analyzer_line_fn *line,
                       lamp_analyzer_idle_fn *idle, void *arg, uint64_t *out_dropped,
                       char why[LAMP_ANALYZER_WHY])
@@ -232,8 +248,7 @@ int lamp_analyzer_run(const struct lamp_analyzer_cfg *cfg, int fd, lamp_analyzer
         listen_to(&t, idle);
         if (t.given_up || t.too_slow)
             (void)kill(t.pid, SIGKILL);
-        while (waitpid(t.pid, &status, 0) < 0 && errno == EINTR)
-            ;
+        await_end(&t, &status);
         err = judge(&t, status, why);
     }
     if (t.out >= 0)

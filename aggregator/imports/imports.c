@@ -20,6 +20,7 @@
 enum {
     TICK_MS = 500,
     AGAIN_MS = 50,
+    REFUSED_MAX = 20,
     HOUSEKEEPING_S = 60,
 };
 
@@ -102,14 +103,21 @@ static bool is_ready(const struct entry *e)
 /* Waits without end: what the command points to is the caller's. */
 static int tell(lamp_imports *im, struct lamp_command *c)
 {
-    struct lamp_command_result r = { 0 };
+    struct lamp_command_result r;
     int err;
+    unsigned refused = 0;
     c->kind = LAMP_CMD_IMPORT;
     snprintf(c->actor, sizeof(c->actor), "aggregator");
-    while ((err = lamp_commands_run(im->cfg.commands, c, INT_MAX, &r)) == LAMP_EFULL)
+    for (;;) {
+        r = (struct lamp_command_result){ 0 };
+        err = lamp_commands_run(im->cfg.commands, c, INT_MAX, &r);
+        if (!err)
+            err = r.err;
+        /* The store refuses whole groups, also for what others in it asked. */
+        if (err != LAMP_EFULL && (err != LAMP_ESTORE || ++refused == REFUSED_MAX))
+            break;
         (void)poll(NULL, 0, AGAIN_MS);
-    if (!err)
-        err = r.err;
+    }
     if (err && err != LAMP_ENOENT)
         lamp_log_limited(LAMP_LOG_WARN, "imports", "not written down import=%" PRId64 ": %s",
                          c->import.id, *r.why ? r.why : lamp_strerror(err));
@@ -293,7 +301,10 @@ static void end_job(struct job *job, uint64_t left_out)
     char answer[LAMP_IMPORT_TEXT], error[LAMP_IMPORT_TEXT] = "";
     const struct lamp_import_sum *sum = lamp_result_sum(job->result);
     lamp_result_answer(job->result, answer, sizeof(answer));
-    const bool nothing = sum->packets == 0 && sum->files_failed == sum->files_done;
+    const uint64_t seen = sum->verdicts[LAMP_VERDICT_SUSPECTED] +
+                          sum->verdicts[LAMP_VERDICT_PROBABLE] +
+                          sum->verdicts[LAMP_VERDICT_CONFIRMED];
+    const bool nothing = sum->packets == 0 && seen == 0 && sum->files_failed == sum->files_done;
     if (sum->files_done == 0)
         snprintf(error, sizeof(error), "There is no file to analyse.");
     else if (nothing)
@@ -315,6 +326,9 @@ static void analyse_parts(struct job *job, const struct part *parts, size_t n, u
     }
     for (size_t i = 0; i < n && !is_cancelled(job); i++)
         analyse_part(job, i, &parts[i]);
+    if (job->lost) /* or it was deleted, then nobody is told */
+        (void)!move(job->im, job->e->id, LAMP_IMPORT_FAILED, "",
+                    "What was found could not be kept: import it again.");
     if (!is_cancelled(job))
         end_job(job, left_out);
     lamp_result_free(job->result);

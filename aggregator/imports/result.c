@@ -37,6 +37,7 @@ struct lamp_result {
     char hosts[HOSTS_MAX][HOST]; /* that mine */
     size_t n_hosts;
     bool more_hosts;
+    bool summed; /* the capture under way has its summary */
     char error[LAMP_IMPORT_TEXT];
 };
 
@@ -77,6 +78,7 @@ static void flush(lamp_result *r)
 void lamp_result_file(lamp_result *r, const char *name, uint64_t size)
 {
     const uint32_t no = r->file.no + 1;
+    r->summed = false;
     r->file = (struct lamp_import_file){ .no = no, .size = size };
     snprintf(r->file.name, sizeof(r->file.name), "%s", name);
 }
@@ -320,6 +322,7 @@ static void note_error(lamp_result *r, const char *text)
 
 static void on_summary(lamp_result *r, const json_t *line)
 {
+    r->summed = true;
     r->file.packets = count_of(line, "packets");
     r->rows.sum.packets += r->file.packets;
     r->rows.sum.bytes += count_of(line, "bytes");
@@ -348,6 +351,8 @@ void lamp_result_file_end(lamp_result *r, const char *error, uint64_t dropped)
     struct lamp_import_sum *sum = &r->rows.sum;
     if (error)
         note_error(r, error);
+    else if (!r->summed)
+        note_error(r, "the analysis ended without a word of what it read");
     sum->conns_left_out += dropped;
     sum->files_done++;
     if (*r->file.error) {

@@ -230,11 +230,6 @@ def test_upload(w):
     w.want(204, "DELETE", f"{V1}/{number}")
     w.want(404, "GET", f"{V1}/{number}")
     until_empty(w)
-    # What is broken off is an error of the import, and leaves nothing.
-    number = w.post(201, {"files": [{"name": "a", "size": 1000}]})["id"]
-    w.put(200, number, 0, b"x" * 10)
-    check("10 of 1000 bytes" in w.until(number, "failed")["error"], "no word of what was broken off")
-    until_empty(w)
 
 
 def until_empty(w):
@@ -242,6 +237,14 @@ def until_empty(w):
     while w.spooled():
         check(time.monotonic() < end, f"left in the spool: {w.spooled()}")
         time.sleep(0.05)
+
+
+def test_broken_off(w):
+    """What is broken off is an error of the import, and leaves nothing."""
+    number = w.post(201, {"files": [{"name": "a", "size": 1000}]})["id"]
+    w.put(200, number, 0, b"x" * 10)
+    check("10 of 1000 bytes" in w.until(number, "failed")["error"], "no word of what was broken off")
+    until_empty(w)
 
 
 def test_at_once(w):
@@ -395,15 +398,15 @@ def test_endless(w):
     check("took longer than 3 s" in i["error"], f"{i}")
 
 
-CONFIG = """imports: {{ analyzer = "{analyzer}"; root = "{root}"; size = 1; quota = 3; waiting = 20; silent = 2;
+CONFIG = """imports: {{ analyzer = "{analyzer}"; root = "{root}"; size = 1; quota = 3; waiting = 20; silent = {silent};
  memory = {memory}; cpu = {cpu}; time = {time}; }};\n"""
 
 
-def run(tests, **config):
+def run(tests, silent=120, **config):
     w = Imports()
     (w.folder / "root").mkdir()
     with open(w.folder / "conf", "a") as f:
-        f.write(CONFIG.format(root=w.folder / "root", **config).replace("{folder}", str(w.folder)))
+        f.write(CONFIG.format(root=w.folder / "root", silent=silent, **config).replace("{folder}", str(w.folder)))
         f.write(f'catalogue = "{w.bin}/../share/davylamp";\n')
     stand_in = w.folder / "analyzer"
     stand_in.write_text(STAND_IN)
@@ -419,6 +422,7 @@ BIN = os.environ["LAMP_BIN"]
 if "limits" in sys.argv:
     run([test_limits], analyzer="{folder}/analyzer", memory=256, cpu=1, time=600)
     run([test_endless], analyzer="{folder}/analyzer", memory=256, cpu=60, time=3)
+    run([test_broken_off], silent=2, analyzer="{folder}/analyzer", memory=256, cpu=60, time=60)
 else:
     # A build with sanitizers maps more memory than any limit allows, so that the stand-in alone is limited.
     run([test_verdicts, test_minutes, test_none, test_hostile, test_upload, test_at_once, test_quota, test_bodies,

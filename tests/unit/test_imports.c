@@ -107,12 +107,13 @@ static void test_answers(void **state)
         const char *lines[4];
         const char *error, *want;
     } cases[] = {
-        { { "{\"type\":\"summary\",\"packets\":7}" },
-          NULL,
-          "No: no mining in 7 packets of 1 file." },
+        { { NULL }, NULL, "No: no mining in 7 packets of 1 file." },
+        { { NULL },
+          "it is cut",
+          "No: no mining in 0 packets of 1 file. 1 file could not be read to the end." },
         { { CONN("wallet", "10.0.0.5") },
           NULL,
-          "No: no mining in 0 packets of 1 file, but traffic of a node or wallet." },
+          "No: no mining in 7 packets of 1 file, but traffic of a node or wallet." },
         { { CONN("suspected", "10.0.0.5") },
           NULL,
           "Perhaps: there is something suspicious and no proof, BEAM at pool.example port 3333 by "
@@ -135,11 +136,28 @@ static void test_answers(void **state)
         lamp_result_file(r, "a.pcap", 10);
         for (size_t k = 0; k < ARRAY_LEN(cases[i].lines) && cases[i].lines[k]; k++)
             say(r, cases[i].lines[k]);
+        if (!cases[i].error)
+            say(r, "{\"type\":\"summary\",\"packets\":7}");
         lamp_result_file_end(r, cases[i].error, 0);
         assert_string_equal(lamp_result_answer(r, buf, sizeof(buf)), cases[i].want);
         assert_string_equal(lamp_result_error(r), cases[i].error ? "a.pcap: it is cut" : "");
         lamp_result_free(r);
     }
+}
+
+/* An analysis that ends well without its summary has not read all of it. */
+static void test_no_summary(void **state)
+{
+    (void)state;
+    char buf[LAMP_IMPORT_TEXT];
+    struct seen s = { 0 };
+    lamp_result *r;
+    assert_int_equal(lamp_result_new(1, on_rows, &s, &r), LAMP_OK);
+    lamp_result_file(r, "a.pcap", 10);
+    lamp_result_file_end(r, NULL, 0);
+    assert_int_equal(lamp_result_sum(r)->files_failed, 1);
+    assert_non_null(strstr(lamp_result_answer(r, buf, sizeof(buf)), "could not be read"));
+    lamp_result_free(r);
 }
 
 /* ---- the store ---- */
@@ -234,9 +252,8 @@ static void test_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_lines),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_answers), cmocka_unit_test(test_no_summary),
         cmocka_unit_test(test_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
