@@ -48,8 +48,9 @@ static uint64_t real_us(void)
 static int wait_for(const lamp_syslog *s, short events, int most_ms)
 {
     const uint64_t start_us = real_us(), most_us = (uint64_t)most_ms * 1000;
-    const uint64_t until_us =
-        s->deadline_us - start_us < most_us ? s->deadline_us : start_us + most_us;
+    if (start_us >= s->deadline_us || (s->stop && atomic_load(s->stop)))
+        return 0;
+    const uint64_t until_us = lamp_min(s->deadline_us, start_us + most_us);
     struct pollfd fd = { .fd = s->fd, .events = events };
     for (;;) {
         const uint64_t now_us = real_us();
