@@ -100,23 +100,34 @@ static void write_list(struct lamp_json *j, const char *key, const struct decisi
     lamp_json_end(j);
 }
 
-/* When this token last took the stream (0: it is not known), which it does now. */
-static uint64_t last_pull(lamp_api *api, int64_t token_id, uint64_t now_us)
+/* Where it is noted when this token last took the stream; else where there is room for it. */
+static struct lamp_pull *pull_of(lamp_api *api, int64_t token_id)
 {
     struct lamp_pull *at = &api->pulls[0];
-    pthread_mutex_lock(&api->pulls_lock);
     for (size_t i = 0; i < LAMP_API_PULLS; i++) {
-        if (api->pulls[i].token_id == token_id) {
-            at = &api->pulls[i];
-            break;
-        }
+        if (api->pulls[i].token_id == token_id)
+            return &api->pulls[i];
         if (api->pulls[i].at_us < at->at_us)
             at = &api->pulls[i]; /* the one that was longest away makes room */
     }
+    return at;
+}
+
+/* When this token last took the stream; 0: it is not known. */
+static uint64_t last_pull(lamp_api *api, int64_t token_id)
+{
+    pthread_mutex_lock(&api->pulls_lock);
+    const struct lamp_pull *at = pull_of(api, token_id);
     const uint64_t last_us = at->token_id == token_id ? at->at_us : 0;
-    *at = (struct lamp_pull){ token_id, now_us };
     pthread_mutex_unlock(&api->pulls_lock);
     return last_us;
+}
+
+static void note_pull(lamp_api *api, int64_t token_id, uint64_t now_us)
+{
+    pthread_mutex_lock(&api->pulls_lock);
+    *pull_of(api, token_id) = (struct lamp_pull){ token_id, now_us };
+    pthread_mutex_unlock(&api->pulls_lock);
 }
 
 void lamp_api_get_decisions(void *app, const struct lamp_request *req, struct lamp_reply *reply)
@@ -134,7 +145,7 @@ void lamp_api_get_decisions(void *app, const struct lamp_request *req, struct la
         lamp_reply_error(reply, 503, "unavailable", NULL, "Out of memory: try again.");
         return;
     }
-    const uint64_t last_us = last_pull(api, req->who.token_id, req->now_us);
+    const uint64_t last_us = last_pull(api, req->who.token_id);
     const bool all = (startup && *startup == 't') || last_us < SLACK_US;
     const uint64_t since_us = all ? 0 : last_us - SLACK_US;
     lamp_store *s = lamp_api_reader(api, req->who.scope);
@@ -143,6 +154,7 @@ void lamp_api_get_decisions(void *app, const struct lamp_request *req, struct la
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(api, s);
     if (!err) {
+        note_pull(api, req->who.token_id, req->now_us);
         qsort(d.v, d.n, sizeof(*d.v), compare);
         lamp_json_object(&reply->json, NULL);
         write_list(&reply->json, "new", &d, true, since_us);

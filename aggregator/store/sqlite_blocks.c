@@ -126,7 +126,8 @@ int lamp_sqlite_op_blocks(lamp_store *s, const struct lamp_block_filter *f, lamp
     else if (f->with_removed)
         st = LAMP_QUERY(q,
                         BLOCK_SELECT "removed_us = 0 OR id IN (SELECT id FROM block"
-                                     " WHERE removed_us > 0 ORDER BY id DESC LIMIT ?)"
+                                     " WHERE removed_us > 0 ORDER BY removed_us DESC, id DESC"
+                                     " LIMIT ?)"
                                      " ORDER BY id DESC",
                         lamp_int(LAMP_BLOCKS_ENDED_MAX));
     else
