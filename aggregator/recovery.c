@@ -3,6 +3,7 @@
 
 #include "aggregator/store/safety.h"
 #include "common/clock.h"
+#include "common/io.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ int lamp_recovery_lock(const struct lamp_recovery *r)
     char path[LAMP_STORE_PATH];
     snprintf(path, sizeof(path), "%.4000s.lock", r->database);
     const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && lamp_io_give_to_folder(path) == LAMP_OK)
         return LAMP_OK;
     if (fd >= 0 && errno == EWOULDBLOCK) {
         fprintf(stderr,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -125,4 +126,17 @@ int lamp_io_mkdirs(const char *path, int mode)
             return LAMP_OK;
         *p = was;
     }
+}
+
+int lamp_io_give_to_folder(const char *path)
+{
+    char buf[PATH_MAX];
+    struct stat st;
+    if (geteuid() != 0)
+        return LAMP_OK;
+    if (snprintf(buf, sizeof(buf), "%s", path) >= (int)sizeof(buf))
+        return -ENAMETOOLONG;
+    if (stat(dirname(buf), &st) < 0 || lchown(path, st.st_uid, st.st_gid) < 0)
+        return -errno;
+    return LAMP_OK;
 }

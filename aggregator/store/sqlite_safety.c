@@ -4,6 +4,7 @@
 
 #include "aggregator/store/sqlite.h"
 #include "common/clock.h"
+#include "common/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -480,6 +481,8 @@ static int op_restore(const char *where, const char *file, uint64_t now_us,
             r.epoch = now_us / 1000000;
         err = make_new(copy, r.epoch, why);
     }
+    if (!err && lamp_io_give_to_folder(copy) != LAMP_OK)
+        err = failed(copy, why);
     if (!err)
         err = swap(where, copy, now_us, &r, why);
     remove_with(copy, "");
