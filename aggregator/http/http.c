@@ -667,6 +667,7 @@ int lamp_http_start(const struct lamp_http_cfg *cfg, lamp_http **out, char why[L
         lamp_http_stop(h);
         return err;
     }
+    *out = h; /* before the first request, which may ask for it */
     h->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         on_request, h, MHD_OPTION_EXTERNAL_LOGGER, log_debug, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
@@ -678,10 +679,9 @@ int lamp_http_start(const struct lamp_http_cfg *cfg, lamp_http **out, char why[L
     if (!h->daemon) {
         snprintf(why, LAMP_HTTP_WHY, "the web server does not start on %.64s", cfg->listen);
         close(fd);
-        lamp_http_stop(h);
+        *out = lamp_http_stop(h);
         return LAMP_EIO;
     }
-    *out = h;
     return LAMP_OK;
 }
 
