@@ -167,10 +167,15 @@ const since = () => Math.floor(Date.now() / 1000) - SINCE_S + 60;
 async function coins() {
   for (const by of ['site', 'host', 'pool', 'platform']) await eventually(() => coinsBy(by));
   await eventually(coinSums);
-  const wallets = await api(`/coins?by=wallet&limit=1000&from=${since()}`);
-  assert.equal(await tableOf('Wallets').getAttribute('aria-rowcount'),
-    String(1 + wallets.coins.filter((r) => r.of !== null).length));
+  await eventually(walletRows);
   await tableOf('Wallets').getByText('foreign').first().waitFor();
+}
+
+async function walletRows() {
+  await open('/coins?range=6h', 'Coins and wallets');
+  await tableOf('Wallets').getByRole('row').nth(1).waitFor();
+  const { coins: rows } = await api(`/coins?by=wallet&limit=1000&from=${since()}`);
+  assert.equal(await tableOf('Wallets').getAttribute('aria-rowcount'), String(1 + rows.filter((r) => r.of !== null).length));
 }
 
 /* Opened anew for each look: the page asks again only now and then. */

@@ -478,6 +478,7 @@ async function settings({ page }) {
 
   await part('Sites and places');
   const row = page.getByRole('row').filter({ hasText: 'Porto' });
+  await row.getByText('0.22').waitFor();
   assert.deepEqual((await row.getByRole('cell').allInnerTexts()).slice(2), ['41.15° N, 8.61° W', '0.22']);
   await page.getByText('Places by nobody').waitFor();
   await page.locator('.badge', { hasText: 'old' }).waitFor();
