@@ -112,7 +112,7 @@ int lamp_sampler_order(lamp_sampler *s, const struct lamp_order *o, uint64_t mon
     struct order *known = o->id ? find(s, o->id) : NULL;
     struct order *place = find(s, 0);
     if (known && o->kind == LAMP_ORDER_CANCEL)
-        known->over = true;
+        forget(known); /* link takes nothing of it any more */
     else if (o->kind == LAMP_ORDER_SAMPLE && !known)
         err = !is_sound(o) ? LAMP_EINVAL : place ? begin(place, o, mono_us) : LAMP_EFULL;
     pthread_mutex_unlock(&s->lock);

@@ -40,6 +40,7 @@ struct lamp_samples {
     struct order orders[LAMP_SAMPLES_MAX];
     size_t next;      /* whose turn it is to send a chunk */
     uint64_t paid_us; /* monotonic: no chunk before this, for the rate */
+    uint8_t chunk[LAMP_SAMPLES_CHUNK];
 };
 
 /* state: enum lamp_order_state. A part is what capture said at once. */
@@ -272,9 +273,21 @@ static const char *problem(const lamp_samples *s, const struct lamp_order *o, in
     return NULL;
 }
 
+/* Has capture take no more of it; where that is behind, it ends by its limits. */
+static void call_off(const lamp_samples *s, const struct order *r)
+{
+    const struct lamp_msg m = { .type = LAMP_MSG_ORDER,
+                                .u.order = { .id = r->id, .kind = LAMP_ORDER_CANCEL } };
+    LAMP_AUTO_FREE uint8_t *data = NULL;
+    size_t len;
+    if (collects(r) && lamp_msg_pack(&m, &data, &len) == LAMP_OK)
+        (void)!s->cfg.to_capture(data, len, s->cfg.arg);
+}
+
 static void fail(lamp_samples *s, struct order *r, enum lamp_order_state state, int32_t code,
                  const char *words)
 {
+    call_off(s, r);
     r->state = state;
     r->code = code;
     snprintf(r->words, sizeof(r->words), "%s", words);
@@ -312,12 +325,7 @@ static void begin(lamp_samples *s, const struct lamp_order *o, uint64_t real_us)
 /* Nothing more is wanted of it. */
 static void end(lamp_samples *s, struct order *r)
 {
-    const struct lamp_msg m = { .type = LAMP_MSG_ORDER,
-                                .u.order = { .id = r->id, .kind = LAMP_ORDER_CANCEL } };
-    LAMP_AUTO_FREE uint8_t *data = NULL;
-    size_t len;
-    if (collects(r) && lamp_msg_pack(&m, &data, &len) == LAMP_OK)
-        (void)!s->cfg.to_capture(data, len, s->cfg.arg); /* else it ends by its limits */
+    call_off(s, r);
     if (collects(r))
         r->state = LAMP_ORDER_DONE;
     discard(s, r->id);
@@ -354,7 +362,7 @@ void lamp_samples_take(lamp_samples *s, const struct lamp_local_sample *m)
         fail(s, r, LAMP_ORDER_FAILED, LAMP_EFULL, "capture collected more than was ordered");
         return;
     }
-    if (m->data.len > 0 && run(s, "INSERT INTO part VALUES (?, ?, ?)",
+    if (m->data.len > 0 && run(s, "INSERT OR REPLACE INTO part VALUES (?, ?, ?)",
                                VALUES((int64_t)r->id, (int64_t)r->bytes), &m->data) != LAMP_OK) {
         fail(s, r, LAMP_ORDER_FAILED, LAMP_ESTORE, s->said);
         return;
@@ -431,7 +439,24 @@ static size_t tell(lamp_samples *s, struct order *r, uint64_t mono_us)
     return len;
 }
 
-/* Sends what comes after the acknowledged bytes: to the end of the part that they end in. */
+/* What comes after the acknowledged bytes, out of as many parts as a chunk has room for. */
+static size_t fill_chunk(lamp_samples *s, const struct order *r, sqlite3_stmt *st)
+{
+    size_t filled = 0;
+    while (filled < sizeof(s->chunk) && sqlite3_step(st) == SQLITE_ROW) {
+        const uint64_t want = r->acked + filled, at = (uint64_t)sqlite3_column_int64(st, 0);
+        const uint8_t *data = sqlite3_column_blob(st, 1);
+        const size_t size = (size_t)sqlite3_column_bytes(st, 1);
+        if (want < at || want - at >= size)
+            break; /* there is a hole */
+        const size_t skip = (size_t)(want - at);
+        const size_t take = lamp_min(size - skip, sizeof(s->chunk) - filled);
+        memcpy(s->chunk + filled, data + skip, take);
+        filled += take;
+    }
+    return filled;
+}
+
 static size_t send_chunk(lamp_samples *s, struct order *r, uint64_t mono_us)
 {
     sqlite3_stmt *st = NULL;
@@ -440,23 +465,16 @@ static size_t send_chunk(lamp_samples *s, struct order *r, uint64_t mono_us)
                           .u.sample_chunk = { .order_id = r->id, .offset = r->acked } };
     struct lamp_sample_chunk *c = &m.u.sample_chunk;
     if (sqlite3_prepare_v2(s->db,
-                           "SELECT at, data FROM part WHERE id = ? AND at <= ?"
-                           " ORDER BY at DESC LIMIT 1",
+                           "SELECT at, data FROM part WHERE id = ?1 AND at >= coalesce(("
+                           "SELECT max(at) FROM part WHERE id = ?1 AND at <= ?2), 0) ORDER BY at",
                            -1, &st, NULL) != SQLITE_OK) {
         fail(s, r, LAMP_ORDER_FAILED, LAMP_ESTORE, sqlite3_errmsg(s->db));
         return 0;
     }
     sqlite3_bind_int64(st, 1, (int64_t)r->id);
     sqlite3_bind_int64(st, 2, (int64_t)r->acked);
-    const bool there = sqlite3_step(st) == SQLITE_ROW;
-    const uint64_t at = there ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
-    const size_t size = there ? (size_t)sqlite3_column_bytes(st, 1) : 0;
-    const bool lost = r->acked < r->bytes && (!there || r->acked - at >= size);
-    if (r->acked < r->bytes && !lost) {
-        const uint8_t *data = sqlite3_column_blob(st, 1);
-        c->data.data = data + (r->acked - at);
-        c->data.len = lamp_min(size - (size_t)(r->acked - at), LAMP_SAMPLES_CHUNK);
-    }
+    c->data = (struct lamp_bytes){ s->chunk, r->acked < r->bytes ? fill_chunk(s, r, st) : 0 };
+    const bool lost = r->acked < r->bytes && c->data.len == 0;
     c->last = r->acked + c->data.len == r->bytes;
     if (!lost && send_msg(s, &m, &len) == LAMP_OK)
         r->flight_us = mono_us;
@@ -498,8 +516,10 @@ size_t lamp_samples_pump(lamp_samples *s, size_t room, uint64_t real_us, uint64_
         struct order *r = &s->orders[i];
         if (r->state == LAMP_ORDER_ACCEPTED)
             hand_over(s, r);
-        if (collects(r) && real_us >= r->until_us)
+        if (collects(r) && real_us >= r->until_us) {
+            call_off(s, r);
             set_done(s, r);
+        }
         r->news |= collects(r) && mono_us - r->told_us >= TELL_US;
         if (r->id && r->news && room > 0)
             sent += tell(s, r, mono_us);

@@ -181,6 +181,8 @@ static void test_life(void **state)
     assert_null(w.m);
     assert_int_equal(w.have, SIZE);
     assert_memory_equal(w.data, content, SIZE);
+    assert_int_equal(w.chunks,
+                     (SIZE + LAMP_SAMPLES_CHUNK - 1) / LAMP_SAMPLES_CHUNK); /* full ones */
     /* What is over is not begun again by an order that comes late. */
     w.ordered.id = 0;
     lamp_samples_order(w.s, &plain, w.now_us);
@@ -381,7 +383,8 @@ static void test_ends(void **state)
     w.now_us += SECOND;
     pump();
     assert_int_equal(w.status.state, LAMP_ORDER_DONE);
-    assert_non_null(w.m); /* an empty sample is one chunk without data */
+    assert_true(w.cancelled); /* capture goes by another clock */
+    assert_non_null(w.m);     /* an empty sample is one chunk without data */
     assert_true(w.m->u.sample_chunk.last && w.m->u.sample_chunk.data.len == 0);
 
     struct lamp_order o = plain;
@@ -391,6 +394,7 @@ static void test_ends(void **state)
     collect(8, SIZE - PART);
     o.id = 9;
     o.bytes_max = PART - 1;
+    w.cancelled = false;
     lamp_samples_order(w.s, &o, w.now_us);
     pump();
     collect(9, PART);
@@ -398,7 +402,8 @@ static void test_ends(void **state)
     assert_int_equal(w.status.id, 9);
     assert_int_equal(w.status.state, LAMP_ORDER_FAILED);
     assert_non_null(strstr(w.words, "more than was ordered"));
-    collect(10, PART); /* of nobody */
+    assert_true(w.cancelled); /* its place is free at both */
+    collect(10, PART);        /* of nobody */
 }
 
 int main(void)
