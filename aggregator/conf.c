@@ -138,7 +138,7 @@ static const struct lamp_opt options[] = {
     OPT("imports.root", STR, imports_root, .def = "",
         .help = "Folder below which operators may name captures on this machine; empty: none."),
     OPT("imports.analyzer", STR, imports_analyzer, .def = "",
-        .help = "Program that analyses captures; empty: the davylamp-sensor that was installed."),
+        .help = "Program that analyses captures; empty: the davylamp-sensor beside this one."),
     OPT("imports.size", INT, imports_mib, .min = 1, .max = 1 << 20, .def = "2048", .unit = "MiB",
         .help = "Most bytes of one upload."),
     OPT("imports.quota", INT, imports_quota_mib, .min = 1, .max = 1 << 24, .def = "8192",

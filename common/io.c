@@ -128,6 +128,17 @@ int lamp_io_mkdirs(const char *path, int mode)
     }
 }
 
+int lamp_io_beside_program(const char *name, char *buf, size_t size)
+{
+    char program[PATH_MAX];
+    const ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    if (n < 0)
+        return -errno;
+    program[n] = '\0';
+    return snprintf(buf, size, "%s/%s", dirname(program), name) < (int)size ? LAMP_OK
+                                                                            : -ENAMETOOLONG;
+}
+
 int lamp_io_give_to_folder(const char *path)
 {
     char buf[PATH_MAX];

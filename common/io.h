@@ -19,6 +19,9 @@ LAMP_CHECK int lamp_io_write_full(int fd, const void *buf, size_t len);
 /* Makes a folder and its parents (mode for new ones). Negated errno. */
 LAMP_CHECK int lamp_io_mkdirs(const char *path, int mode);
 
+/* The path of a file that is named from the folder of the running program. Negated errno. */
+LAMP_CHECK int lamp_io_beside_program(const char *name, char *buf, size_t size);
+
 /* As root gives a file to whoever owns its folder, since what serves it is seldom root; else does
  * nothing. Negated errno. */
 LAMP_CHECK int lamp_io_give_to_folder(const char *path);

@@ -5,6 +5,7 @@
 #include "aggregator/imports/result.h"
 #include "aggregator/imports/spool.h"
 #include "common/clock.h"
+#include "common/io.h"
 #include "common/log.h"
 
 #include <assert.h>
@@ -54,6 +55,7 @@ struct entry {
 
 struct lamp_imports {
     struct lamp_imports_cfg cfg;
+    char analyzer[PATH_MAX]; /* where cfg names none */
     lamp_spool *spool;
     int root;             /* -1: none */
     pthread_mutex_t lock; /* guards the list and its entries */
@@ -425,6 +427,18 @@ static int open_folders(lamp_imports *im, char why[LAMP_IMPORTS_WHY])
     return -errno;
 }
 
+/* The one beside this program, unless another is named. */
+static int find_analyzer(lamp_imports *im, char why[LAMP_IMPORTS_WHY])
+{
+    if (*im->cfg.analyzer.program)
+        return LAMP_OK;
+    const int err = lamp_io_beside_program("davylamp-sensor", im->analyzer, sizeof(im->analyzer));
+    if (err)
+        snprintf(why, LAMP_IMPORTS_WHY, "imports.analyzer: %s", lamp_strerror(err));
+    im->cfg.analyzer.program = im->analyzer;
+    return err;
+}
+
 int lamp_imports_start(const struct lamp_imports_cfg *cfg, lamp_imports **out,
                        char why[LAMP_IMPORTS_WHY])
 {
@@ -441,9 +455,9 @@ int lamp_imports_start(const struct lamp_imports_cfg *cfg, lamp_imports **out,
     pthread_mutex_init(&im->lock, NULL);
     im->cfg = *cfg;
     im->root = -1;
-    if (!*im->cfg.analyzer.program)
-        im->cfg.analyzer.program = LAMP_SENSOR_PROGRAM;
-    int err = open_folders(im, why);
+    int err = find_analyzer(im, why);
+    if (!err)
+        err = open_folders(im, why);
     if (!err) {
         err = -pthread_create(&im->thread, NULL, run, im);
         im->running = !err;

@@ -22,7 +22,7 @@ struct lamp_imports_cfg {
     unsigned files;                     /* captures of one import */
     unsigned silent_s;                  /* an upload that says nothing for so long has failed */
     unsigned keep_days, keep;           /* results; 0 days: for ever; so many imports */
-    struct lamp_analyzer_cfg analyzer;  /* program "": the one that was installed */
+    struct lamp_analyzer_cfg analyzer;  /* program "": davylamp-sensor beside our own */
     lamp_commands *commands;
 };
 

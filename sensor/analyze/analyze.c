@@ -2,6 +2,7 @@
 #include "sensor/analyze/analyze.h"
 
 #include "common/clock.h"
+#include "common/io.h"
 #include "common/text.h"
 #include "common/version.h"
 #include "sensor/analyze/minutes.h"
@@ -224,15 +225,8 @@ static bool default_catalogue(char *buf, size_t size)
     const char *env = getenv("DAVYLAMP_CATALOGUE");
     if (env && *env)
         return snprintf(buf, size, "%s", env) < (int)size;
-    const ssize_t n = readlink("/proc/self/exe", buf, size - 1);
-    if (n > 0) {
-        buf[n] = '\0';
-        char *slash = strrchr(buf, '/');
-        const size_t at = slash ? (size_t)(slash - buf) : 0;
-        if (snprintf(buf + at, size - at, "/../share/davylamp") < (int)(size - at) &&
-            access(buf, R_OK) == 0)
-            return true;
-    }
+    if (lamp_io_beside_program("../share/davylamp", buf, size) == LAMP_OK && access(buf, R_OK) == 0)
+        return true;
     snprintf(buf, size, "%s", LAMP_CATALOGUE_DIR);
     return access(buf, R_OK) == 0;
 }
