@@ -3,6 +3,7 @@
 #pragma once
 
 #include "aggregator/cli/client.h"
+#include "aggregator/cli/table.h"
 
 #include <getopt.h>
 
@@ -23,7 +24,10 @@ enum lamp_cli_option {
     TAKES_SERVER = 1 << 10,
 };
 
-enum { LAMP_CLI_SITES = 32 };
+enum {
+    LAMP_CLI_SITES = 32,
+    LAMP_CLI_LOOKUPS = 100, /* addresses in one call */
+};
 
 struct options {
     const char *url, *token_file;
@@ -48,22 +52,43 @@ double lamp_cli_now(void);
 void lamp_cli_print(const json_t *value);
 void lamp_cli_print_lines(const json_t *list);
 
-/* GET path, then the objects of `name` as JSON lines or by show(). */
+/* GET path, then the objects of the list `name` in the answer as JSON lines or as a table. */
 int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, const char *name,
-                  void (*show)(const json_t *list, double now));
+                  const struct lamp_column *columns);
 
-/* What all of it comes to, and how a miner came about (fleet.c). */
-lamp_cli_fn lamp_cli_estimates, lamp_cli_timeline;
+/* The same of all pages of a list that comes in pages. */
+int lamp_cli_pages(lamp_client *c, const struct options *o, const char *path, const char *name,
+                   const struct lamp_column *columns);
+
+/* Lends every object of all pages of a list to fn. */
+int lamp_cli_each(lamp_client *c, const char *path, const char *name,
+                  void (*fn)(const json_t *row, void *arg), void *arg);
+
+/* The fleet as a whole, its traffic, what its mining comes to, what needs a person (fleet.c). */
+lamp_cli_fn lamp_cli_status, lamp_cli_traffic, lamp_cli_estimates, lamp_cli_alerts;
+
+/* Miners, how one came about, and the owner's lists (miners.c). */
+lamp_cli_fn lamp_cli_miners, lamp_cli_timeline, lamp_cli_mark, lamp_cli_own;
+
+/* Sensors and their keys (sensors.c). */
+lamp_cli_fn lamp_cli_sensors, lamp_cli_enroll;
+
+/* Blocks, and sites whose block list is held (blocks.c). */
+lamp_cli_fn lamp_cli_blocks, lamp_cli_block, lamp_cli_unblock, lamp_cli_approve, lamp_cli_refuse,
+    lamp_cli_sites, lamp_cli_hold, lamp_cli_release;
+
+/* All that is known of an address, name or port (lookup.c), the catalogue of pools (pools.c), and
+ * questions to their servers (probes.c). */
+lamp_cli_fn lamp_cli_lookup, lamp_cli_pools, lamp_cli_probe, lamp_cli_catalogue;
+
+/* Policies (policies.c), alerts out (notify.c). */
+lamp_cli_fn lamp_cli_policies, lamp_cli_notify, lamp_cli_export;
+
+/* Packet samples (samples.c), captures handed in (imports.c). */
+lamp_cli_fn lamp_cli_sample, lamp_cli_import, lamp_cli_imports;
+
+/* Who may use the API, and what they did (users.c). */
+lamp_cli_fn lamp_cli_users, lamp_cli_tokens, lamp_cli_sessions, lamp_cli_audit;
 
 /* A copy of the database (backup.c). */
 lamp_cli_fn lamp_cli_backup;
-
-/* Packet samples (samples.c). */
-lamp_cli_fn lamp_cli_sample;
-
-/* Imports of captures. */
-lamp_cli_fn lamp_cli_import, lamp_cli_imports;
-
-/* Alerts out (notify.c), policies, accounts, tokens and sessions (users.c). */
-lamp_cli_fn lamp_cli_export, lamp_cli_notify, lamp_cli_policies, lamp_cli_users, lamp_cli_tokens,
-    lamp_cli_sessions;

@@ -269,3 +269,17 @@ int lamp_client_put(lamp_client *c, const char *path, const void *data, size_t l
                                 c->headers->next };
     return call(c, "PUT", path, &first, data, len, true, out_body);
 }
+
+bool lamp_client_escape(const char *text, char *out, size_t size)
+{
+    size_t n = 0;
+    for (; *text; text++) {
+        const char c = *text;
+        const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                           (c >= 'A' && c <= 'Z') || strchr("-._~", c);
+        if (n + 4 > size)
+            return false;
+        n += (size_t)snprintf(out + n, size - n, plain ? "%c" : "%%%02X", (unsigned char)c);
+    }
+    return true;
+}

@@ -21,6 +21,9 @@ lamp_client *lamp_client_close(lamp_client *c);
 LAMP_CHECK int lamp_client_call(lamp_client *c, const char *method, const char *path,
                                 const json_t *body, json_t **out_body);
 
+/* Percent-encodes for a query what is not unreserved (RFC 3986 section 2.3). Whether it fitted. */
+bool lamp_client_escape(const char *text, char *out, size_t size);
+
 /* GET path, whose answer is no JSON and may be of any size, into a file. Errors as above. */
 LAMP_CHECK int lamp_client_fetch(lamp_client *c, const char *path, FILE *to);
 

@@ -2,7 +2,7 @@
 /* The commands about imported captures. */
 #include "aggregator/cli/cli.h"
 
-#include "aggregator/cli/show.h"
+#include "aggregator/cli/table.h"
 #include "common/text.h"
 
 #include <errno.h>
@@ -171,6 +171,35 @@ static json_t *await(lamp_client *c, int64_t id)
     }
 }
 
+/* A text of any length. */
+static void print_long(const char *before, const json_t *o, const char *key)
+{
+    char text[1024];
+    const char *s = json_string_value(json_object_get(o, key));
+    if (s)
+        printf("%s%s\n", before, lamp_text_safe((const uint8_t *)s, strlen(s), text, sizeof(text)));
+}
+
+static void show_import(const json_t *answer)
+{
+    char name[LAMP_CELL], state[LAMP_CELL];
+    size_t i;
+    json_t *f;
+    const json_t *v = json_array_get(json_object_get(answer, "imports"), 0);
+    printf("import %" PRId64 " of %s: %s, %" PRId64 " files, %" PRId64 " packets\n",
+           lamp_number(v, "id"), lamp_cell_text(v, "name", 0, name),
+           lamp_cell_text(v, "state", 0, state), lamp_number(v, "files"),
+           lamp_number(v, "packets"));
+    print_long("", v, "answer");
+    print_long("", v, "error");
+    json_array_foreach(json_object_get(answer, "files"), i, f)
+    {
+        char before[LAMP_CELL + 8];
+        snprintf(before, sizeof(before), "  %s: ", lamp_cell_text(f, "name", 0, name));
+        print_long(before, f, "error");
+    }
+}
+
 static int show_end(lamp_client *c, const struct options *o, int64_t id)
 {
     json_t *answer = await(c, id);
@@ -183,7 +212,7 @@ static int show_end(lamp_client *c, const struct options *o, int64_t id)
     if (o->json)
         lamp_cli_print(i);
     else
-        lamp_show_import(answer);
+        show_import(answer);
     json_decref(answer);
     return done ? EXIT_GOOD : EXIT_FAILED;
 }
@@ -239,6 +268,33 @@ int lamp_cli_import(lamp_client *c, const struct options *o, char **args, int n)
     return result;
 }
 
+/* By name where it is known. */
+static const char *server(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+{
+    return lamp_cell_text(row, json_is_string(lamp_at(row, path)) ? path : "connection.server.ip",
+                          now, buf);
+}
+
+static const struct lamp_column connection_columns[] = {
+    { "HOST", "connection.client.ip", lamp_cell_text },
+    { "SERVER", "connection.server.name", server },
+    { "PORT", "connection.server.port", lamp_cell_number },
+    { "VERDICT", "connection.verdict", lamp_cell_text },
+    { "FAMILY", "connection.family", lamp_cell_text },
+    { "COIN", "connection.coin", lamp_cell_text },
+    { "WALLET", "connection.wallet", lamp_cell_text },
+    { "WORKER", "connection.worker", lamp_cell_text },
+    { "HASHRATE", "connection.hashrate", lamp_cell_rate },
+    { NULL, NULL, NULL },
+};
+
+static void show_connections(const json_t *answer)
+{
+    lamp_table_print(json_object_get(answer, "connections"), connection_columns, 0);
+    if (json_is_integer(json_object_get(answer, "next")))
+        puts("and more: --json and the API have all");
+}
+
 static int show_one(lamp_client *c, const struct options *o, int64_t id)
 {
     char path[80];
@@ -252,13 +308,34 @@ static int show_one(lamp_client *c, const struct options *o, int64_t id)
         lamp_cli_print(answer);
         lamp_cli_print_lines(json_object_get(conns, "connections"));
     } else if (!err) {
-        lamp_show_import(answer);
-        lamp_show_import_connections(conns);
+        show_import(answer);
+        show_connections(conns);
     }
     json_decref(answer);
     json_decref(conns);
     return err ? EXIT_FAILED : EXIT_GOOD;
 }
+
+static const char *progress(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+{
+    (void)now;
+    snprintf(buf, LAMP_CELL, "%" PRId64 "/%" PRId64, lamp_number(row, "files_done"),
+             lamp_number(row, path));
+    return buf;
+}
+
+static const struct lamp_column import_columns[] = {
+    { "ID", "id", lamp_cell_number },
+    { "NAME", "name", lamp_cell_text },
+    { "SITE", "site", lamp_cell_text },
+    { "STATE", "state", lamp_cell_text },
+    { "FILES", "files", progress },
+    { "BYTES", "bytes", lamp_cell_bytes },
+    { "CONNECTIONS", "connections", lamp_cell_number },
+    { "CONFIRMED", "verdicts.confirmed", lamp_cell_number },
+    { "AGE", "created", lamp_cell_age },
+    { NULL, NULL, NULL },
+};
 
 int lamp_cli_imports(lamp_client *c, const struct options *o, char **args, int n)
 {
@@ -266,7 +343,7 @@ int lamp_cli_imports(lamp_client *c, const struct options *o, char **args, int n
     int64_t id;
     json_t *answer = NULL;
     if (n == 0)
-        return lamp_cli_list(c, o, "/imports", "imports", lamp_show_imports);
+        return lamp_cli_list(c, o, "/imports", "imports", import_columns);
     if (n == 1 && lamp_text_int(args[0], 1, INT64_MAX, &id) == LAMP_OK)
         return show_one(c, o, id);
     const bool cancel = streq(args[0], "cancel");

@@ -2,7 +2,7 @@
 /* The commands about receivers of alerts, and exports for other tools. */
 #include "aggregator/cli/cli.h"
 
-#include "aggregator/cli/show.h"
+#include "aggregator/cli/table.h"
 #include "common/text.h"
 
 #include <inttypes.h>
@@ -22,13 +22,27 @@ static int show_test(const char *name, const json_t *answer)
     return EXIT_FAILED;
 }
 
+static const struct lamp_column receiver_columns[] = {
+    { "NAME", "name", lamp_cell_text },
+    { "KIND", "kind", lamp_cell_text },
+    { "TO", "url", lamp_cell_text },
+    { "MESSAGES", "messages", lamp_cell_number },
+    { "ALERTS", "alerts", lamp_cell_number },
+    { "MORE", "more", lamp_cell_number },
+    { "SENT", "sent", lamp_cell_age },
+    { "WAIT", "queued", lamp_cell_number },
+    { "DEAD", "dead", lamp_cell_number },
+    { "LAST ERROR", "error", lamp_cell_text },
+    { NULL, NULL, NULL },
+};
+
 int lamp_cli_notify(lamp_client *c, const struct options *o, char **args, int n)
 {
     char path[80];
     json_t *answer = NULL;
     int code = EXIT_GOOD;
     if (n == 0)
-        return lamp_cli_list(c, o, "/notify", "receivers", lamp_show_receivers);
+        return lamp_cli_list(c, o, "/notify", "receivers", receiver_columns);
     const bool test = streq(args[0], "test");
     if (n != 2 || (!test && !streq(args[0], "retry")))
         return lamp_cli_usage("'notify' takes: test NAME, retry NAME");

@@ -2,7 +2,7 @@
 /* The commands about policies. */
 #include "aggregator/cli/cli.h"
 
-#include "aggregator/cli/show.h"
+#include "aggregator/cli/table.h"
 #include "common/text.h"
 
 #include <inttypes.h>
@@ -61,6 +61,18 @@ static int add_policy(lamp_client *c, const struct options *o, char **args, int 
     return EXIT_GOOD;
 }
 
+static const struct lamp_column hit_columns[] = {
+    { "AGE", "last", lamp_cell_age },
+    { "SITE", "site", lamp_cell_text },
+    { "HOST", "host", lamp_cell_text },
+    { "SERVER", "server", lamp_cell_text },
+    { "PORT", "port", lamp_cell_number },
+    { "SEEN", "count", lamp_cell_number },
+    { "OUTCOME", "outcome", lamp_cell_text },
+    { "WHY", "why", lamp_cell_text },
+    { NULL, NULL, NULL },
+};
+
 static int show_hits(lamp_client *c, const struct options *o, int64_t id)
 {
     char path[64];
@@ -71,10 +83,34 @@ static int show_hits(lamp_client *c, const struct options *o, int64_t id)
     if (o->json)
         lamp_cli_print_lines(json_object_get(answer, "hits"));
     else
-        lamp_show_hits(json_object_get(answer, "hits"), lamp_cli_now());
+        lamp_table_print(json_object_get(answer, "hits"), hit_columns, lamp_cli_now());
     json_decref(answer);
     return EXIT_GOOD;
 }
+
+static const char *lease(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+{
+    (void)now;
+    snprintf(buf, LAMP_CELL, "%" PRId64 "-%" PRId64, lamp_number(row, path),
+             lamp_number(row, "longest"));
+    return buf;
+}
+
+static const struct lamp_column policy_columns[] = {
+    { "ID", "id", lamp_cell_number },
+    { "NAME", "name", lamp_cell_text },
+    { "MODE", "mode", lamp_cell_text },
+    { "SINCE", "mode_since", lamp_cell_age },
+    { "VERDICT", "verdict", lamp_cell_text },
+    { "COIN", "coin", lamp_cell_text },
+    { "POOL", "pool", lamp_cell_text },
+    { "SITE", "site", lamp_cell_site },
+    { "HOURS", "hours", lamp_cell_text },
+    { "ALERT", "alert", lamp_cell_yes },
+    { "BLOCK", "block", lamp_cell_text },
+    { "LEASE S", "lease", lease },
+    { NULL, NULL, NULL },
+};
 
 int lamp_cli_policies(lamp_client *c, const struct options *o, char **args, int n)
 {
@@ -82,7 +118,7 @@ int lamp_cli_policies(lamp_client *c, const struct options *o, char **args, int 
     int64_t id = 0;
     json_t *answer = NULL, *body = NULL;
     if (n == 0)
-        return lamp_cli_list(c, o, "/policies", "policies", lamp_show_policies);
+        return lamp_cli_list(c, o, "/policies", "policies", policy_columns);
     if (n == 1 && lamp_text_int(args[0], 1, INT64_MAX, &id) == LAMP_OK)
         return show_hits(c, o, id);
     if (n > 1 && streq(args[0], "add"))

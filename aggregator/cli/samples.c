@@ -2,7 +2,7 @@
 /* The commands about packet samples. */
 #include "aggregator/cli/cli.h"
 
-#include "aggregator/cli/show.h"
+#include "aggregator/cli/table.h"
 #include "common/text.h"
 
 #include <inttypes.h>
@@ -85,6 +85,18 @@ static int add_sample(lamp_client *c, const struct options *o, char **args, int 
     return EXIT_GOOD;
 }
 
+static const struct lamp_column file_columns[] = {
+    { "SENSOR", "sensor", lamp_cell_text },
+    { "SITE", "site", lamp_cell_text },
+    { "STATE", "state", lamp_cell_text },
+    { "AGE", "changed", lamp_cell_age },
+    { "PACKETS", "packets", lamp_cell_number },
+    { "BYTES", "bytes", lamp_cell_number },
+    { "HERE", "landed", lamp_cell_number },
+    { "WORDS", "words", lamp_cell_text },
+    { NULL, NULL, NULL },
+};
+
 static int show_sample(lamp_client *c, const struct options *o, int64_t id)
 {
     char path[64];
@@ -95,7 +107,7 @@ static int show_sample(lamp_client *c, const struct options *o, int64_t id)
     if (o->json)
         lamp_cli_print(answer);
     else
-        lamp_show_sample_files(json_object_get(answer, "sensors"), lamp_cli_now());
+        lamp_table_print(json_object_get(answer, "sensors"), file_columns, lamp_cli_now());
     json_decref(answer);
     return EXIT_GOOD;
 }
@@ -139,11 +151,47 @@ static int cancel(lamp_client *c, const struct options *o, int64_t id)
     return EXIT_GOOD;
 }
 
+/* "remote 203.0.113.11:10300". */
+static const char *what_of(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+{
+    char what[LAMP_CELL], host[LAMP_CELL], remote[LAMP_CELL];
+    const json_t *m = json_array_get(lamp_at(row, "matches"), 0);
+    const bool host_said = json_is_string(lamp_at(m, "host"));
+    const bool remote_said = json_is_string(lamp_at(m, "remote"));
+    if (json_is_integer(lamp_at(row, "miner")))
+        snprintf(buf, LAMP_CELL, "miner %" PRId64, lamp_number(row, "miner"));
+    else
+        snprintf(buf, LAMP_CELL, "%.12s%s%.40s%s%.40s", lamp_cell_text(row, path, now, what),
+                 host_said ? " " : "", host_said ? lamp_cell_text(m, "host", now, host) : "",
+                 remote_said ? " " : "",
+                 remote_said ? lamp_cell_text(m, "remote", now, remote) : "");
+    return buf;
+}
+
+static const char *count(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+{
+    (void)now;
+    snprintf(buf, LAMP_CELL, "%zu", json_array_size(lamp_at(row, path)));
+    return buf;
+}
+
+static const struct lamp_column sample_columns[] = {
+    { "ID", "id", lamp_cell_number },
+    { "AGE", "created", lamp_cell_age },
+    { "WHAT", "what", what_of },
+    { "SITE", "site", lamp_cell_site },
+    { "SENSORS", "sensors", count },
+    { "STATE", "state", lamp_cell_text },
+    { "BY", "created_by", lamp_cell_text },
+    { "REASON", "reason", lamp_cell_text },
+    { NULL, NULL, NULL },
+};
+
 int lamp_cli_sample(lamp_client *c, const struct options *o, char **args, int n)
 {
     int64_t id = 0;
     if (n == 0 || (n == 1 && streq(args[0], "list")))
-        return lamp_cli_list(c, o, "/samples", "samples", lamp_show_samples);
+        return lamp_cli_list(c, o, "/samples", "samples", sample_columns);
     if (n == 1 && lamp_text_int(args[0], 1, INT64_MAX, &id) == LAMP_OK)
         return show_sample(c, o, id);
     if (n > 1 && streq(args[0], "add"))

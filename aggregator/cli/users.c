@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands about who may use the API: users, tokens, sessions. */
 #include "aggregator/cli/cli.h"
-#include "aggregator/cli/show.h"
+#include "aggregator/cli/table.h"
 #include "common/io.h"
 #include "common/text.h"
 
@@ -179,12 +179,46 @@ static int delete_user(lamp_client *c, const struct options *o, const char *name
     return result;
 }
 
+/* The sites of an account or token. */
+static const char *scope(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+{
+    const json_t *sites = lamp_at(row, path);
+    size_t i;
+    json_t *site;
+    (void)now;
+    snprintf(buf, LAMP_CELL, "%s", json_is_array(sites) ? "" : "all");
+    json_array_foreach(sites, i, site)
+    {
+        const size_t len = strlen(buf);
+        const char *text = json_string_value(site);
+        char one[LAMP_CELL];
+        if (text)
+            snprintf(buf + len, LAMP_CELL - len, "%s%s", i ? ", " : "", lamp_cell_safe(text, one));
+    }
+    return buf;
+}
+
+static const char *enabled(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+{
+    (void)now, (void)buf;
+    return json_is_true(lamp_at(row, path)) ? "disabled" : "enabled";
+}
+
+static const struct lamp_column user_columns[] = {
+    { "NAME", "name", lamp_cell_text },
+    { "ROLE", "role", lamp_cell_text },
+    { "SITES", "sites", scope },
+    { "STATE", "disabled", enabled },
+    { "PASSWORD SET", "password_set", lamp_cell_age },
+    { NULL, NULL, NULL },
+};
+
 int lamp_cli_users(lamp_client *c, const struct options *o, char **args, int n)
 {
     const char *what = n > 0 ? args[0] : "list";
     if (streq(what, "list"))
         return n > 1 || o->given ? lamp_cli_usage("'users list' takes nothing more")
-                                 : lamp_cli_list(c, o, "/users", "users", lamp_show_users);
+                                 : lamp_cli_list(c, o, "/users", "users", user_columns);
     if (n != 2)
         return lamp_cli_usage("'users %.40s' needs one name", what);
     if (streq(what, "add"))
@@ -252,12 +286,29 @@ static int revoke_token(lamp_client *c, const struct options *o, const char *whi
     return result;
 }
 
+static const char *token_end(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+{
+    const bool lasts = json_number_value(lamp_at(row, path)) <= 0;
+    return lasts ? "never" : lamp_cell_left(row, path, now, buf);
+}
+
+static const struct lamp_column token_columns[] = {
+    { "ID", "id", lamp_cell_number },
+    { "NAME", "name", lamp_cell_text },
+    { "ROLE", "role", lamp_cell_text },
+    { "SITES", "sites", scope },
+    { "MADE BY", "created_by", lamp_cell_text },
+    { "USED", "used", lamp_cell_age },
+    { "ENDS IN", "expires", token_end },
+    { NULL, NULL, NULL },
+};
+
 int lamp_cli_tokens(lamp_client *c, const struct options *o, char **args, int n)
 {
     const char *what = n > 0 ? args[0] : "list";
     if (streq(what, "list"))
         return n > 1 || o->given ? lamp_cli_usage("'tokens list' takes nothing more")
-                                 : lamp_cli_list(c, o, "/tokens", "tokens", lamp_show_tokens);
+                                 : lamp_cli_list(c, o, "/tokens", "tokens", token_columns);
     if (n != 2)
         return lamp_cli_usage("'tokens %.40s' needs one name", what);
     if (streq(what, "add"))
@@ -269,6 +320,16 @@ int lamp_cli_tokens(lamp_client *c, const struct options *o, char **args, int n)
 
 /* ---- sessions ---- */
 
+static const struct lamp_column session_columns[] = {
+    { "ID", "id", lamp_cell_number },
+    { "USER", "user", lamp_cell_text },
+    { "FROM", "address", lamp_cell_text },
+    { "LOGGED IN", "opened", lamp_cell_age },
+    { "USED", "used", lamp_cell_age },
+    { "ENDS IN", "expires", lamp_cell_left },
+    { NULL, NULL, NULL },
+};
+
 int lamp_cli_sessions(lamp_client *c, const struct options *o, char **args, int n)
 {
     char path[PATH];
@@ -277,7 +338,7 @@ int lamp_cli_sessions(lamp_client *c, const struct options *o, char **args, int 
     const char *what = n > 0 ? args[0] : "list";
     if (streq(what, "list"))
         return n > 1 ? lamp_cli_usage("'sessions list' takes nothing more")
-                     : lamp_cli_list(c, o, "/sessions", "sessions", lamp_show_sessions);
+                     : lamp_cli_list(c, o, "/sessions", "sessions", session_columns);
     if (!streq(what, "end"))
         return lamp_cli_usage("there is no 'sessions %.40s'", what);
     if (n != 2 || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK)
@@ -287,4 +348,32 @@ int lamp_cli_sessions(lamp_client *c, const struct options *o, char **args, int 
     if (result == EXIT_GOOD)
         done(o, "session", args[1], "ended", answer);
     return result;
+}
+
+/* ---- what they did ---- */
+
+static const struct lamp_column audit_columns[] = {
+    { "AGE", "at", lamp_cell_age },         { "WHO", "actor", lamp_cell_text },
+    { "DID", "action", lamp_cell_text },    { "TO", "object", lamp_cell_text },
+    { "DETAIL", "detail", lamp_cell_text }, { NULL, NULL, NULL },
+};
+
+int lamp_cli_audit(lamp_client *c, const struct options *o, char **args, int n)
+{
+    (void)args, (void)n;
+    json_t *answer = NULL;
+    if (!o->verify)
+        return lamp_cli_list(c, o, "/audit", "audit", audit_columns);
+    if (lamp_client_call(c, "GET", "/audit/check", NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    const bool whole = json_is_true(json_object_get(answer, "whole"));
+    if (o->json)
+        lamp_cli_print(answer);
+    else if (whole)
+        puts("the audit log is whole");
+    else
+        printf("the audit log is broken at row %" PRId64 "\n",
+               (int64_t)json_integer_value(json_object_get(answer, "broken_at")));
+    json_decref(answer);
+    return whole ? EXIT_GOOD : EXIT_FAILED;
 }

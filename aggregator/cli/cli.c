@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/cli/cli.h"
+
+#include "common/clock.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { PATH = 1200 };
+
+int lamp_cli_usage(const char *fmt, ...)
+{
+    va_list ap;
+    fputs("davylamp: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputs(" (see davylamp --help)\n", stderr);
+    return EXIT_USAGE;
+}
+
+double lamp_cli_now(void)
+{
+    return (double)lamp_clock_real_us() / 1e6;
+}
+
+void lamp_cli_print(const json_t *value)
+{
+    /* ASCII alone, so that no text from the network can play with a terminal; 16 digits are what
+     * times in microseconds need. */
+    json_dumpf(value, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(16));
+    putchar('\n');
+}
+
+void lamp_cli_print_lines(const json_t *list)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(list, i, v) lamp_cli_print(v);
+}
+
+int lamp_cli_each(lamp_client *c, const char *path, const char *name,
+                  void (*fn)(const json_t *row, void *arg), void *arg)
+{
+    json_int_t after = 0;
+    do {
+        char page[PATH];
+        json_t *answer = NULL, *row;
+        size_t i;
+        snprintf(page, sizeof(page), "%s", path);
+        if (after)
+            snprintf(page, sizeof(page), "%s%cafter=%" PRId64, path, strchr(path, '?') ? '&' : '?',
+                     (int64_t)after);
+        if (lamp_client_call(c, "GET", page, NULL, &answer) != LAMP_OK)
+            return EXIT_FAILED;
+        json_array_foreach(json_object_get(answer, name), i, row) fn(row, arg);
+        after = json_integer_value(json_object_get(answer, "next"));
+        json_decref(answer);
+    } while (after);
+    return EXIT_GOOD;
+}
+
+static void print_row(const json_t *row, void *arg)
+{
+    (void)arg;
+    lamp_cli_print(row);
+}
+
+static void keep_row(const json_t *row, void *arg)
+{
+    json_array_append(arg, (json_t *)(uintptr_t)row);
+}
+
+int lamp_cli_pages(lamp_client *c, const struct options *o, const char *path, const char *name,
+                   const struct lamp_column *columns)
+{
+    if (o->json)
+        return lamp_cli_each(c, path, name, print_row, NULL);
+    json_t *all = json_array();
+    const int result = all ? lamp_cli_each(c, path, name, keep_row, all) : EXIT_FAILED;
+    if (result == EXIT_GOOD)
+        lamp_table_print(all, columns, lamp_cli_now());
+    json_decref(all);
+    return result;
+}
+
+int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, const char *name,
+                  const struct lamp_column *columns)
+{
+    json_t *answer = NULL;
+    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    const json_t *list = json_object_get(answer, name);
+    if (o->json)
+        lamp_cli_print_lines(list);
+    else
+        lamp_table_print(list, columns, lamp_cli_now());
+    json_decref(answer);
+    return EXIT_GOOD;
+}
