@@ -6,40 +6,16 @@ import os
 import pathlib
 import re
 import signal
-import sqlite3
 import subprocess
-import time
 
 from schema import faults
 from sinks import Hook, Smtp, Tcp, Tls, Udp
-from world import PATIENCE_S, World, check
+from world import PATIENCE_S, World, check, eventually, numbers, raise_alerts
 
 V1 = "/api/v1"
 DATA = pathlib.Path(__file__).parents[1] / "data"
 PEM = DATA / "notify/localhost.pem"
 COMMUNITY = re.compile(r"1:[A-Za-z0-9+/]{27}=")
-HOSTILE = ["x\r\nBcc: evil@a.example\r\n", "CEF:0|a|b|c=d\\", "<script>alert(1)</script>", "\x1b[2J", "\n.\nQUIT\n", "\u202eevil",
-           "10 <34>1 - - - - - -"]
-
-
-def eventually(what, condition):
-    until = time.monotonic() + PATIENCE_S
-    while not (got := condition()):
-        check(time.monotonic() < until, f"not within {PATIENCE_S} s: {what() if callable(what) else what}")
-        time.sleep(0.05)
-    return got
-
-
-def raise_alerts(w, first, n):
-    """Puts alerts into the database, as the writer does; every other one is about miner 1."""
-    now = time.time_ns() // 1000
-    with sqlite3.connect(w.folder / "davylamp.db", timeout=PATIENCE_S) as db:
-        for i in range(first, first + n):
-            hostile = HOSTILE[i % len(HOSTILE)]
-            db.execute("INSERT INTO alert (kind, subject, site, text, miner, count, first_us, raised_us, last_us)"
-                       " VALUES (?, ?, 'berlin', ?, ?, 1, ?, ?, ?)",
-                       (1 if i % 2 else 2, f"subject {i} {hostile}", f"alert <{i}> {hostile}", i % 2, now, now, now))
-    db.close()
 
 
 def promised(schema):
@@ -50,11 +26,6 @@ def promised(schema):
 
 def receivers(w):
     return {r["name"]: r for r in w.want(200, "GET", V1 + "/notify")["receivers"]}
-
-
-def numbers(texts):
-    """Of the alerts in what a receiver got, in order of arrival."""
-    return [int(n) for text in texts for n in re.findall(r"alert <(\d+)>", text)]
 
 
 def down_then_up(w, sinks):

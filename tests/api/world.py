@@ -9,12 +9,15 @@ import pathlib
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 
 PATIENCE_S = 60
+HOSTILE = ["x\r\nBcc: evil@a.example\r\n", "CEF:0|a|b|c=d\\", "<script>alert(1)</script>", "\x1b[2J", "\n.\nQUIT\n", "\u202eevil",
+           "10 <34>1 - - - - - -"]
 
 
 def free_port():
@@ -37,9 +40,9 @@ class Answer:
 
 
 class World:
-    """`config`: lines to add to the configuration."""
+    """`config`: lines to add to the configuration; `names`: the name servers to ask."""
 
-    def __init__(self, config=""):
+    def __init__(self, config="", names=""):
         self.bin = pathlib.Path(os.environ["LAMP_BIN"])
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lamp-api-"))
         self.port, self.process, self.calls = free_port(), None, 0
@@ -47,7 +50,7 @@ class World:
         (self.folder / "conf").write_text(
             f'state_dir = "{self.folder}";\nlisten: {{ sensors = "tcp://127.0.0.1:{free_port()}"; enroll = "off";'
             f' http = "127.0.0.1:{self.port}"; }};\nsensors = "{self.folder}/sensors";\nweb = "{self.folder}/web";\n'
-            f'names: {{ reverse = false; }};\n' + config)
+            f'names: {{ reverse = false; servers = "{names}"; }};\n' + config)
 
     def __enter__(self):
         try:
@@ -133,3 +136,28 @@ class World:
 def check(ok, what):
     if not ok:
         raise AssertionError(what)
+
+
+def eventually(what, condition):
+    until = time.monotonic() + PATIENCE_S
+    while not (got := condition()):
+        check(time.monotonic() < until, f"not within {PATIENCE_S} s: {what() if callable(what) else what}")
+        time.sleep(0.05)
+    return got
+
+
+def raise_alerts(w, first, n):
+    """Puts alerts into the database, as the writer does; every other one is about miner 1."""
+    now = time.time_ns() // 1000
+    with sqlite3.connect(w.folder / "davylamp.db", timeout=PATIENCE_S) as db:
+        for i in range(first, first + n):
+            hostile = HOSTILE[i % len(HOSTILE)]
+            db.execute("INSERT INTO alert (kind, subject, site, text, miner, count, first_us, raised_us, last_us)"
+                       " VALUES (?, ?, 'berlin', ?, ?, 1, ?, ?, ?)",
+                       (1 if i % 2 else 2, f"subject {i} {hostile}", f"alert <{i}> {hostile}", i % 2, now, now, now))
+    db.close()
+
+
+def numbers(texts):
+    """Of the alerts in what a receiver got, in order of arrival."""
+    return [int(n) for text in texts for n in re.findall(r"alert <(\d+)>", text)]
