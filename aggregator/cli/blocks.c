@@ -67,7 +67,7 @@ static const struct lamp_column block_columns[] = {
     { "KIND", "kind", lamp_cell_text },
     { "TARGET", "target", lamp_cell_text },
     { "PORT", "port", port },
-    { "SITE", "site", lamp_cell_site },
+    { "SITE", "site", lamp_cell_all },
     { "BY", "created_by", lamp_cell_text },
     { "ENDS IN", "expires", ends },
     { "SENSORS", "sensors", sensor_states },
@@ -119,59 +119,39 @@ static json_t *block_request(const struct options *o, const char *target)
 
 int lamp_cli_block(lamp_client *c, const struct options *o, char **args, int n)
 {
+    json_t *answer;
     (void)n;
     if (o->host && !o->site)
         return lamp_cli_usage("--host needs --site, since sites may share inside addresses");
-    json_t *answer = NULL, *body = block_request(o, args[0]);
-    if (!body)
-        return lamp_cli_usage("TARGET is not UTF-8");
-    const int err = lamp_client_call(c, "POST", "/blocks", body, &answer);
-    json_decref(body);
-    if (err)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
+    const int result = lamp_cli_send(c, o, "POST", "/blocks", block_request(o, args[0]), &answer);
+    if (answer)
         show_entered(answer);
     json_decref(answer);
-    return EXIT_GOOD;
+    return result;
 }
 
 int lamp_cli_unblock(lamp_client *c, const struct options *o, char **args, int n)
 {
-    (void)n;
     char path[64];
     int64_t id;
-    json_t *answer = NULL;
-    if (lamp_text_int(args[0], 1, INT64_MAX, &id) != LAMP_OK)
-        return lamp_cli_usage("'%.40s' is not the number of a block", args[0]);
+    (void)n;
+    if (lamp_cli_number(args[0], "a block", &id) != EXIT_GOOD)
+        return EXIT_USAGE;
     snprintf(path, sizeof(path), "/blocks/%" PRId64, id);
-    if (lamp_client_call(c, "DELETE", path, NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    json_decref(answer);
-    if (!o->json)
-        printf("block %" PRId64 " lifted\n", id);
-    return EXIT_GOOD;
+    return lamp_cli_say(o, lamp_cli_call(c, o, "DELETE", path, NULL), "block %" PRId64 " lifted",
+                        id);
 }
 
 static int decide(lamp_client *c, const struct options *o, const char *id_text, bool approve)
 {
     char path[64];
     int64_t id;
-    if (lamp_text_int(id_text, 1, INT64_MAX, &id) != LAMP_OK)
-        return lamp_cli_usage("'%.40s' is not the number of a block", id_text);
+    if (lamp_cli_number(id_text, "a block", &id) != EXIT_GOOD)
+        return EXIT_USAGE;
     snprintf(path, sizeof(path), "/blocks/%" PRId64, id);
-    json_t *answer = NULL, *body = json_pack("{s:b}", "approve", approve);
-    const int err = lamp_client_call(c, "PATCH", path, body, &answer);
-    json_decref(body);
-    if (err)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        printf("block %" PRId64 " %s\n", id, approve ? "approved" : "refused");
-    json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_say(
+        o, lamp_cli_send(c, o, "PATCH", path, json_pack("{s:b}", "approve", approve), NULL),
+        "block %" PRId64 " %s", id, approve ? "approved" : "refused");
 }
 
 int lamp_cli_approve(lamp_client *c, const struct options *o, char **args, int n)
@@ -208,22 +188,16 @@ int lamp_cli_sites(lamp_client *c, const struct options *o, char **args, int n)
 
 static int hold(lamp_client *c, const struct options *o, const char *site, bool on)
 {
-    json_t *answer = NULL, *body = json_pack("{s:s, s:b}", "site", site, "hold", on);
-    if (!body)
-        return lamp_cli_usage("SITE is not UTF-8");
-    const int err = lamp_client_call(c, "POST", "/sites", body, &answer);
-    json_decref(body);
-    if (err)
-        return EXIT_FAILED;
-    const bool held = json_is_object(json_object_get(answer, "held"));
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        puts(on     ? "held"
-             : held ? "so much would come at once that another person has to release it too"
-                    : "released");
+    json_t *answer;
+    const int result = lamp_cli_send(c, o, "POST", "/sites",
+                                     json_pack("{s:s, s:b}", "site", site, "hold", on), &answer);
+    const bool still = json_is_object(json_object_get(answer, "held"));
     json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_say(o, result, "%s",
+                        on ? "held"
+                        : still
+                            ? "so much would come at once that another person has to release it too"
+                            : "released");
 }
 
 int lamp_cli_hold(lamp_client *c, const struct options *o, char **args, int n)

@@ -2,6 +2,7 @@
 #include "aggregator/cli/cli.h"
 
 #include "common/clock.h"
+#include "common/text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -38,6 +39,66 @@ void lamp_cli_print_lines(const json_t *list)
     size_t i;
     json_t *v;
     json_array_foreach(list, i, v) lamp_cli_print(v);
+}
+
+int lamp_cli_number(const char *text, const char *what, int64_t *out)
+{
+    return lamp_text_int(text, 1, INT64_MAX, out) == LAMP_OK
+               ? EXIT_GOOD
+               : lamp_cli_usage("'%.40s' is not the number of %s", text, what);
+}
+
+static int call(lamp_client *c, const struct options *o, const char *method, const char *path,
+                const json_t *body, json_t **out_answer)
+{
+    json_t *answer = NULL;
+    const int err = lamp_client_call(c, method, path, body, &answer);
+    if (!err && o->json && answer)
+        lamp_cli_print(answer);
+    if (out_answer)
+        *out_answer = o->json ? NULL : json_incref(answer);
+    json_decref(answer);
+    return err ? EXIT_FAILED : EXIT_GOOD;
+}
+
+int lamp_cli_call(lamp_client *c, const struct options *o, const char *method, const char *path,
+                  json_t **answer)
+{
+    return call(c, o, method, path, NULL, answer);
+}
+
+int lamp_cli_send(lamp_client *c, const struct options *o, const char *method, const char *path,
+                  json_t *body, json_t **answer)
+{
+    if (answer)
+        *answer = NULL;
+    const int result =
+        body ? call(c, o, method, path, body, answer) : lamp_cli_usage("an argument is not UTF-8");
+    json_decref(body);
+    return result;
+}
+
+int lamp_cli_get(lamp_client *c, const struct options *o, const char *path,
+                 void (*show)(const json_t *answer))
+{
+    json_t *answer;
+    const int result = lamp_cli_call(c, o, "GET", path, &answer);
+    if (answer)
+        show(answer);
+    json_decref(answer);
+    return result;
+}
+
+int lamp_cli_say(const struct options *o, int result, const char *fmt, ...)
+{
+    va_list ap;
+    if (result != EXIT_GOOD || o->json)
+        return result;
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    putchar('\n');
+    return result;
 }
 
 int lamp_cli_each(lamp_client *c, const char *path, const char *name,

@@ -52,6 +52,26 @@ double lamp_cli_now(void);
 void lamp_cli_print(const json_t *value);
 void lamp_cli_print_lines(const json_t *list);
 
+/* The number that is meant by an argument, of `what` ("a block"). EXIT_USAGE, which is said: it is none. */
+int lamp_cli_number(const char *text, const char *what, int64_t *out);
+
+/* Calls method path, and prints the answer where JSON is asked for. *answer is for people: NULL where it
+ * was printed, or is nothing; answer NULL: they are not shown it. */
+int lamp_cli_call(lamp_client *c, const struct options *o, const char *method, const char *path,
+                  json_t **answer);
+
+/* The same with a body, which is taken; NULL: it could not be made of the arguments. */
+int lamp_cli_send(lamp_client *c, const struct options *o, const char *method, const char *path,
+                  json_t *body, json_t **answer);
+
+/* GET path; the answer as JSON or by show(). */
+int lamp_cli_get(lamp_client *c, const struct options *o, const char *path,
+                 void (*show)(const json_t *answer));
+
+/* Tells people how a call went that went well; returns its result. */
+int lamp_cli_say(const struct options *o, int result, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* GET path, then the objects of the list `name` in the answer as JSON lines or as a table. */
 int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, const char *name,
                   const struct lamp_column *columns);

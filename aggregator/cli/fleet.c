@@ -3,7 +3,6 @@
 #include "aggregator/cli/cli.h"
 
 #include "aggregator/cli/table.h"
-#include "common/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,15 +34,7 @@ static void show_status(const json_t *s)
 int lamp_cli_status(lamp_client *c, const struct options *o, char **args, int n)
 {
     (void)args, (void)n;
-    json_t *answer = NULL;
-    if (lamp_client_call(c, "GET", "/status", NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        show_status(answer);
-    json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_get(c, o, "/status", show_status);
 }
 
 /* The smallest of a site's traffic is one row without a host and a port. */
@@ -130,14 +121,8 @@ static const char *energy(const json_t *row, const char *path, double now, char 
     return range(row, path, " kWh", buf);
 }
 
-/* Of a site or coin; of all of them where it has no name. */
-static const char *part(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
-{
-    return lamp_at(row, path) ? lamp_cell_text(row, path, now, buf) : "all";
-}
-
 static const struct lamp_column estimate_columns[] = {
-    { "OF", "name", part },
+    { "OF", "name", lamp_cell_all },
     { "MINERS", "miners", lamp_cell_number },
     { "DEVICES", "devices", plain_range },
     { "POWER", "watts", watts },
@@ -156,20 +141,11 @@ static void show_estimates(const json_t *answer)
 
 int lamp_cli_estimates(lamp_client *c, const struct options *o, char **args, int n)
 {
-    char path[64];
-    json_t *answer = NULL;
     const char *by = n > 0 ? args[0] : "site";
     if (!streq(by, "site") && !streq(by, "coin"))
         return lamp_cli_usage("'estimates' are by site or by coin, not by '%.40s'", by);
-    snprintf(path, sizeof(path), "/estimates?by=%s", by);
-    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        show_estimates(answer);
-    json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_get(c, o, streq(by, "site") ? "/estimates?by=site" : "/estimates?by=coin",
+                        show_estimates);
 }
 
 static const char *lasts(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
@@ -197,29 +173,31 @@ static void show_alerts(const json_t *answer)
         printf("%" PRId64 " alerts found no room\n", refused);
 }
 
+static int acknowledge(lamp_client *c, const struct options *o, const char *id_text)
+{
+    char path[64];
+    int64_t id;
+    if (lamp_cli_number(id_text, "an alert", &id) != EXIT_GOOD)
+        return EXIT_USAGE;
+    snprintf(path, sizeof(path), "/alerts/%" PRId64 "/acknowledge", id);
+    return lamp_cli_say(o, lamp_cli_call(c, o, "POST", path, NULL),
+                        "alert %" PRId64 " acknowledged", id);
+}
+
 /* The alerts that last, all that are kept (up to 1,000), or a word of who knows of one. */
 int lamp_cli_alerts(lamp_client *c, const struct options *o, char **args, int n)
 {
-    char path[64] = "/alerts?limit=1000&open=1";
-    int64_t id;
     json_t *answer = NULL;
-    const bool ack = n > 0 && streq(args[0], "ack");
-    if (ack && (n < 2 || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK))
-        return lamp_cli_usage("'alerts ack' needs the number of an alert");
-    if (!ack && n > 0 && (n > 1 || !streq(args[0], "all")))
-        return lamp_cli_usage("there is no 'alerts %.40s'", args[0]);
-    if (ack)
-        snprintf(path, sizeof(path), "/alerts/%" PRId64 "/acknowledge", id);
-    else if (n > 0)
-        snprintf(path, sizeof(path), "/alerts?limit=1000");
-    if (lamp_client_call(c, ack ? "POST" : "GET", path, NULL, &answer) != LAMP_OK)
+    const bool all = n == 1 && streq(args[0], "all");
+    if (n == 2 && streq(args[0], "ack"))
+        return acknowledge(c, o, args[1]);
+    if (n > 0 && !all)
+        return lamp_cli_usage("'alerts' takes: all, ack ID");
+    if (lamp_client_call(c, "GET", all ? "/alerts?limit=1000" : "/alerts?limit=1000&open=1", NULL,
+                         &answer) != LAMP_OK)
         return EXIT_FAILED;
-    if (o->json && ack)
-        lamp_cli_print(answer);
-    else if (o->json)
+    if (o->json)
         lamp_cli_print_lines(json_object_get(answer, "alerts"));
-    else if (ack)
-        printf("alert %" PRId64 " acknowledged\n", id);
     else
         show_alerts(answer);
     json_decref(answer);

@@ -341,7 +341,6 @@ int lamp_cli_imports(lamp_client *c, const struct options *o, char **args, int n
 {
     char path[64];
     int64_t id;
-    json_t *answer = NULL;
     if (n == 0)
         return lamp_cli_list(c, o, "/imports", "imports", import_columns);
     if (n == 1 && lamp_text_int(args[0], 1, INT64_MAX, &id) == LAMP_OK)
@@ -351,12 +350,6 @@ int lamp_cli_imports(lamp_client *c, const struct options *o, char **args, int n
         lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK)
         return lamp_cli_usage("'imports' takes: ID, cancel ID, delete ID");
     snprintf(path, sizeof(path), "/imports/%" PRId64 "%s", id, cancel ? "/cancel" : "");
-    if (lamp_client_call(c, cancel ? "POST" : "DELETE", path, NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    if (o->json && answer)
-        lamp_cli_print(answer);
-    else if (!o->json)
-        printf("import %" PRId64 " is %s\n", id, cancel ? "cancelled" : "deleted");
-    json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_say(o, lamp_cli_call(c, o, cancel ? "POST" : "DELETE", path, NULL),
+                        "import %" PRId64 " is %s", id, cancel ? "cancelled" : "deleted");
 }

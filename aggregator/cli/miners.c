@@ -3,7 +3,6 @@
 #include "aggregator/cli/cli.h"
 
 #include "aggregator/cli/table.h"
-#include "common/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,8 +68,9 @@ static void show_evidence(const json_t *list, double now)
     }
 }
 
-static void show_miner(const json_t *m, double now)
+static void show_miner(const json_t *m)
 {
+    const double now = lamp_cli_now();
     char a[LAMP_CELL], b[LAMP_CELL];
     const json_t *shares = json_object_get(m, "shares"), *rate = json_object_get(m, "hashrate");
     const json_t *connections = json_object_get(m, "connection_list");
@@ -104,18 +104,10 @@ static int show_one_miner(lamp_client *c, const struct options *o, const char *i
 {
     char path[64];
     int64_t id;
-    json_t *answer = NULL;
-    if (lamp_text_int(id_text, 1, INT64_MAX, &id) != LAMP_OK)
-        return lamp_cli_usage("'%.40s' is not the number of a miner", id_text);
+    if (lamp_cli_number(id_text, "a miner", &id) != EXIT_GOOD)
+        return EXIT_USAGE;
     snprintf(path, sizeof(path), "/miners/%" PRId64, id);
-    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        show_miner(answer, lamp_cli_now());
-    json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_get(c, o, path, show_miner);
 }
 
 int lamp_cli_miners(lamp_client *c, const struct options *o, char **args, int n)
@@ -147,8 +139,9 @@ static const struct lamp_column reason_columns[] = {
     { NULL, NULL, NULL },
 };
 
-static void show_timeline(const json_t *answer, double now)
+static void show_timeline(const json_t *answer)
 {
+    const double now = lamp_cli_now();
     const int64_t left_out = lamp_number(answer, "left_out");
     lamp_table_print(lamp_at(answer, "states"), state_columns, now);
     putchar('\n');
@@ -161,74 +154,46 @@ int lamp_cli_timeline(lamp_client *c, const struct options *o, char **args, int 
 {
     char path[64];
     int64_t id;
-    json_t *answer = NULL;
     (void)n;
-    if (lamp_text_int(args[0], 1, INT64_MAX, &id) != LAMP_OK)
-        return lamp_cli_usage("'%.40s' is not the number of a miner", args[0]);
+    if (lamp_cli_number(args[0], "a miner", &id) != EXIT_GOOD)
+        return EXIT_USAGE;
     snprintf(path, sizeof(path), "/miners/%" PRId64 "/timeline", id);
-    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        show_timeline(answer, lamp_cli_now());
-    json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_get(c, o, path, show_timeline);
 }
 
 int lamp_cli_mark(lamp_client *c, const struct options *o, char **args, int n)
 {
-    (void)n;
     char path[64];
     int64_t id;
-    json_t *answer = NULL;
-    if (lamp_text_int(args[0], 1, INT64_MAX, &id) != LAMP_OK)
-        return lamp_cli_usage("'%.40s' is not the number of a miner", args[0]);
+    (void)n;
+    if (lamp_cli_number(args[0], "a miner", &id) != EXIT_GOOD)
+        return EXIT_USAGE;
     if (!streq(args[1], "sanctioned") && !streq(args[1], "dismissed") && !streq(args[1], "none"))
         return lamp_cli_usage("'%.40s' is neither sanctioned, dismissed nor none", args[1]);
     snprintf(path, sizeof(path), "/miners/%" PRId64, id);
     json_t *body = json_pack("{s:s?, s:s?}", "mark", streq(args[1], "none") ? NULL : args[1],
                              "reason", o->reason);
-    if (!body)
-        return lamp_cli_usage("the reason is not UTF-8");
-    const int err = lamp_client_call(c, "PATCH", path, body, &answer);
-    json_decref(body);
-    if (err)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        printf("miner %" PRId64 " is marked %s\n", id, args[1]);
-    json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_say(o, lamp_cli_send(c, o, "PATCH", path, body, NULL),
+                        "miner %" PRId64 " is marked %s", id, args[1]);
 }
 
 /* ---- the owner's lists ---- */
 
 static const struct lamp_column own_columns[] = {
     { "ID", "id", lamp_cell_number },     { "KIND", "kind", lamp_cell_text },
-    { "VALUE", "value", lamp_cell_text }, { "SITE", "site", lamp_cell_site },
+    { "VALUE", "value", lamp_cell_text }, { "SITE", "site", lamp_cell_all },
     { "AGE", "added", lamp_cell_age },    { "BY", "added_by", lamp_cell_text },
     { "NOTE", "note", lamp_cell_text },   { NULL, NULL, NULL },
 };
 
 static int add_own(lamp_client *c, const struct options *o, char **args)
 {
-    json_t *answer = NULL, *body = json_pack("{s:s, s:s, s:s?, s:s?}", "kind", args[1], "value",
-                                             args[2], "site", o->site, "note", o->reason);
-    if (!body)
-        return lamp_cli_usage("VALUE is not UTF-8");
-    const int err = lamp_client_call(c, "POST", "/own", body, &answer);
-    json_decref(body);
-    if (err)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        printf("entry %" PRId64 " added\n",
-               (int64_t)json_integer_value(json_object_get(answer, "id")));
+    json_t *answer, *body = json_pack("{s:s, s:s, s:s?, s:s?}", "kind", args[1], "value", args[2],
+                                      "site", o->site, "note", o->reason);
+    const int result = lamp_cli_send(c, o, "POST", "/own", body, &answer);
+    const int64_t id = lamp_number(answer, "id");
     json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_say(o, result, "entry %" PRId64 " added", id);
 }
 
 /* The owner's lists: what is on them, one more, one less. */
@@ -236,18 +201,15 @@ int lamp_cli_own(lamp_client *c, const struct options *o, char **args, int n)
 {
     char path[64];
     int64_t id;
-    json_t *answer = NULL;
     if (n == 0)
         return lamp_cli_list(c, o, "/own", "own", own_columns);
     if (n == 3 && streq(args[0], "add"))
         return add_own(c, o, args);
-    if (n != 2 || !streq(args[0], "remove") || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK)
+    if (n != 2 || !streq(args[0], "remove"))
         return lamp_cli_usage("'own' takes: add KIND VALUE, or remove ID");
+    if (lamp_cli_number(args[1], "an entry", &id) != EXIT_GOOD)
+        return EXIT_USAGE;
     snprintf(path, sizeof(path), "/own/%" PRId64, id);
-    if (lamp_client_call(c, "DELETE", path, NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    json_decref(answer);
-    if (!o->json)
-        printf("entry %" PRId64 " removed\n", id);
-    return EXIT_GOOD;
+    return lamp_cli_say(o, lamp_cli_call(c, o, "DELETE", path, NULL), "entry %" PRId64 " removed",
+                        id);
 }

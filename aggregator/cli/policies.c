@@ -104,7 +104,7 @@ static const struct lamp_column policy_columns[] = {
     { "VERDICT", "verdict", lamp_cell_text },
     { "COIN", "coin", lamp_cell_text },
     { "POOL", "pool", lamp_cell_text },
-    { "SITE", "site", lamp_cell_site },
+    { "SITE", "site", lamp_cell_all },
     { "HOURS", "hours", lamp_cell_text },
     { "ALERT", "alert", lamp_cell_yes },
     { "BLOCK", "block", lamp_cell_text },

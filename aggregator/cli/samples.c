@@ -62,27 +62,20 @@ static int add_what(json_t *body, char **args, int n, int *out_used)
 
 static int add_sample(lamp_client *c, const struct options *o, char **args, int n)
 {
-    json_t *answer = NULL;
-    json_t *body = json_pack("{s:s*, s:s*}", "site", o->site, "reason", o->reason);
+    json_t *answer, *body = json_pack("{s:s*, s:s*}", "site", o->site, "reason", o->reason);
     int used = 0;
-    if (!body)
-        return lamp_cli_usage("the order is not UTF-8");
-    int result = add_what(body, args, n, &used);
-    if (result == EXIT_GOOD)
+    int result = body ? add_what(body, args, n, &used) : EXIT_GOOD;
+    if (body && result == EXIT_GOOD)
         result = add_values(body, args + used, n - used);
-    if (result == EXIT_GOOD && lamp_client_call(c, "POST", "/samples", body, &answer) != LAMP_OK)
-        result = EXIT_FAILED;
-    json_decref(body);
-    if (result != EXIT_GOOD)
+    if (result != EXIT_GOOD) {
+        json_decref(body);
         return result;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        printf("sample %" PRId64 " is ordered of %zu sensors\n",
-               (int64_t)json_integer_value(json_object_get(answer, "id")),
-               json_array_size(json_object_get(answer, "sensors")));
+    }
+    result = lamp_cli_send(c, o, "POST", "/samples", body, &answer);
+    const int64_t id = lamp_number(answer, "id");
+    const size_t sensors = json_array_size(json_object_get(answer, "sensors"));
     json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_say(o, result, "sample %" PRId64 " is ordered of %zu sensors", id, sensors);
 }
 
 static const struct lamp_column file_columns[] = {
@@ -97,19 +90,16 @@ static const struct lamp_column file_columns[] = {
     { NULL, NULL, NULL },
 };
 
+static void show_files(const json_t *answer)
+{
+    lamp_table_print(json_object_get(answer, "sensors"), file_columns, lamp_cli_now());
+}
+
 static int show_sample(lamp_client *c, const struct options *o, int64_t id)
 {
     char path[64];
-    json_t *answer = NULL;
     snprintf(path, sizeof(path), "/samples/%" PRId64, id);
-    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        lamp_table_print(json_object_get(answer, "sensors"), file_columns, lamp_cli_now());
-    json_decref(answer);
-    return EXIT_GOOD;
+    return lamp_cli_get(c, o, path, show_files);
 }
 
 static int get_file(lamp_client *c, char **args, int n, int64_t id)
@@ -141,14 +131,9 @@ static int get_file(lamp_client *c, char **args, int n, int64_t id)
 static int cancel(lamp_client *c, const struct options *o, int64_t id)
 {
     char path[64];
-    json_t *answer = NULL;
     snprintf(path, sizeof(path), "/samples/%" PRId64, id);
-    if (lamp_client_call(c, "DELETE", path, NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    json_decref(answer);
-    if (!o->json)
-        printf("sample %" PRId64 " is cancelled, or taken out if it was over\n", id);
-    return EXIT_GOOD;
+    return lamp_cli_say(o, lamp_cli_call(c, o, "DELETE", path, NULL),
+                        "sample %" PRId64 " is cancelled, or taken out if it was over", id);
 }
 
 /* "remote 203.0.113.11:10300". */
@@ -179,7 +164,7 @@ static const struct lamp_column sample_columns[] = {
     { "ID", "id", lamp_cell_number },
     { "AGE", "created", lamp_cell_age },
     { "WHAT", "what", what_of },
-    { "SITE", "site", lamp_cell_site },
+    { "SITE", "site", lamp_cell_all },
     { "SENSORS", "sensors", count },
     { "STATE", "state", lamp_cell_text },
     { "BY", "created_by", lamp_cell_text },

@@ -170,19 +170,13 @@ static int change_key(lamp_client *c, const struct options *o, const char *kind,
                       json_t *body, const char *done)
 {
     char path[64];
-    json_t *answer = NULL;
-    snprintf(path, sizeof(path), "/%s/%" PRId64, kind,
-             (int64_t)json_integer_value(json_object_get(key, "id")));
-    const int err = body ? lamp_client_call(c, "POST", path, body, &answer) : LAMP_ENOMEM;
-    json_decref(body);
-    if (err)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
+    json_t *answer;
+    snprintf(path, sizeof(path), "/%s/%" PRId64, kind, lamp_number(key, "id"));
+    const int result = lamp_cli_send(c, o, "POST", path, body, &answer);
+    if (answer)
         show_key(done, answer);
     json_decref(answer);
-    return EXIT_GOOD;
+    return result;
 }
 
 struct key_command {
@@ -281,24 +275,16 @@ static void show_token(const json_t *token)
 
 int lamp_cli_enroll(lamp_client *c, const struct options *o, char **args, int n)
 {
+    json_t *answer, *body = NULL;
     (void)args, (void)n;
     if (!o->site)
         return lamp_cli_usage("'enroll' needs --site");
-    json_t *answer = NULL, *body = json_pack("{s:s}", "site", o->site);
-    if (!body)
-        return lamp_cli_usage("SITE is not UTF-8");
-    if (o->name)
-        json_object_set_new(body, "name", json_string(o->name));
-    if (o->ttl_s)
+    body = json_pack("{s:s, s:s*}", "site", o->site, "name", o->name);
+    if (body && o->ttl_s)
         json_object_set_new(body, "ttl", json_integer(o->ttl_s));
-    const int err = lamp_client_call(c, "POST", "/enrollments", body, &answer);
-    json_decref(body);
-    if (err)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
+    const int result = lamp_cli_send(c, o, "POST", "/enrollments", body, &answer);
+    if (answer)
         show_token(answer);
     json_decref(answer);
-    return EXIT_GOOD;
+    return result;
 }

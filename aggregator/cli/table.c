@@ -43,9 +43,10 @@ const char *lamp_cell_text(const json_t *row, const char *path, double now, char
     return s && *s ? lamp_cell_safe(s, buf) : "-";
 }
 
-const char *lamp_cell_site(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+const char *lamp_cell_all(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
 {
-    return json_is_string(lamp_at(row, path)) ? lamp_cell_text(row, path, now, buf) : "all";
+    const char *s = json_string_value(lamp_at(row, path));
+    return s && *s ? lamp_cell_text(row, path, now, buf) : "all";
 }
 
 const char *lamp_cell_number(const json_t *row, const char *path, double now, char buf[LAMP_CELL])

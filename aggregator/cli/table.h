@@ -26,8 +26,8 @@ void lamp_table_print(const json_t *list, const struct lamp_column *columns, dou
 /* Cells of text, numbers, bytes, and yes or no. */
 lamp_cell_fn lamp_cell_text, lamp_cell_number, lamp_cell_bytes, lamp_cell_yes;
 
-/* Text, "all" where there is none: of a site. */
-lamp_cell_fn lamp_cell_site;
+/* Text, "all" where there is none: a site, a total. */
+lamp_cell_fn lamp_cell_all;
 
 /* "12 s", "5 min", "3 h", "2 d": since a time, until a time ("ended": it has passed). */
 lamp_cell_fn lamp_cell_age, lamp_cell_left;

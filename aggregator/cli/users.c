@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands about who may use the API: users, tokens, sessions. */
 #include "aggregator/cli/cli.h"
+
 #include "aggregator/cli/table.h"
 #include "common/io.h"
 #include "common/text.h"
@@ -90,27 +91,12 @@ static json_t *body_of(const struct options *o, const char *name)
     return body;
 }
 
-/* Sends the body (taken); what comes back is the caller's, NULL also where nothing does. */
-static int send(lamp_client *c, const char *method, const char *path, json_t *body,
-                json_t **out_answer)
+/* Says what was done. */
+static int done(const struct options *o, int result, const char *what, const char *name,
+                const char *as)
 {
-    *out_answer = NULL;
-    const int err = lamp_client_call(c, method, path, body, out_answer);
-    json_decref(body);
-    return err ? EXIT_FAILED : EXIT_GOOD;
-}
-
-/* Says what was done; in JSON the object as it is now. */
-static void done(const struct options *o, const char *what, const char *name, const char *as,
-                 json_t *answer)
-{
-    char safe[256];
-    if (o->json && answer)
-        lamp_cli_print(answer);
-    else if (!o->json)
-        printf("%s %s: %s\n", what,
-               lamp_text_safe((const uint8_t *)name, strlen(name), safe, sizeof(safe)), as);
-    json_decref(answer);
+    char safe[LAMP_CELL];
+    return lamp_cli_say(o, result, "%s %s: %s", what, lamp_cell_safe(name, safe), as);
 }
 
 /* ---- users ---- */
@@ -126,37 +112,30 @@ static int user_path(char path[PATH], const char *name)
 static int add_user(lamp_client *c, const struct options *o, const char *name)
 {
     char password[PASSWORD_MAX + 2] = "";
-    json_t *answer;
     if (!o->role)
         return lamp_cli_usage("'users add' needs --role");
     if (!get_password(o, password))
         return EXIT_FAILED;
     json_t *body = body_of(o, name);
     json_object_set_new(body, "password", json_string(password));
-    const int result = send(c, "POST", "/users", body, &answer);
-    if (result == EXIT_GOOD)
-        done(o, "account", name, "added", answer);
-    return result;
+    return done(o, lamp_cli_send(c, o, "POST", "/users", body, NULL), "account", name, "added");
 }
 
 static int change_user(lamp_client *c, const struct options *o, const char *name, json_t *body,
                        const char *as)
 {
-    char path[PATH];
+    char path[PATH], text[64];
     json_t *answer;
     int result = user_path(path, name);
     if (result != EXIT_GOOD) {
         json_decref(body);
         return result;
     }
-    result = send(c, "PATCH", path, body, &answer);
-    if (result == EXIT_GOOD) {
-        char text[64];
-        const char *role = json_string_value(json_object_get(answer, "role"));
-        snprintf(text, sizeof(text), "%s, role %.20s", as, role ? role : "?");
-        done(o, "account", name, text, answer);
-    }
-    return result;
+    result = lamp_cli_send(c, o, "PATCH", path, body, &answer);
+    const char *role = json_string_value(json_object_get(answer, "role"));
+    snprintf(text, sizeof(text), "%s, role %.20s", as, role ? role : "?");
+    json_decref(answer);
+    return done(o, result, "account", name, text);
 }
 
 static int set_password(lamp_client *c, const struct options *o, const char *name)
@@ -170,13 +149,10 @@ static int set_password(lamp_client *c, const struct options *o, const char *nam
 static int delete_user(lamp_client *c, const struct options *o, const char *name)
 {
     char path[PATH];
-    json_t *answer;
-    int result = user_path(path, name);
-    if (result == EXIT_GOOD)
-        result = send(c, "DELETE", path, NULL, &answer);
-    if (result == EXIT_GOOD)
-        done(o, "account", name, "deleted", answer);
-    return result;
+    const int result = user_path(path, name);
+    return result == EXIT_GOOD
+               ? done(o, lamp_cli_call(c, o, "DELETE", path, NULL), "account", name, "deleted")
+               : result;
 }
 
 /* The sites of an account or token. */
@@ -242,19 +218,15 @@ static int add_token(lamp_client *c, const struct options *o, const char *name)
     json_t *answer;
     if (!o->role)
         return lamp_cli_usage("'tokens add' needs --role");
-    const int result = send(c, "POST", "/tokens", body_of(o, name), &answer);
-    if (result != EXIT_GOOD)
-        return result;
+    const int result = lamp_cli_send(c, o, "POST", "/tokens", body_of(o, name), &answer);
     const char *token = json_string_value(json_object_get(answer, "token"));
-    if (o->json) {
-        lamp_cli_print(answer);
-    } else {
-        printf("%s\n", token ? token : "");
+    if (token) {
+        printf("%s\n", token);
         fputs("This is shown only now. A file with this line is what --token-file wants.\n",
               stderr);
     }
     json_decref(answer);
-    return EXIT_GOOD;
+    return result;
 }
 
 /* By its number or its name. */
@@ -280,10 +252,7 @@ static int revoke_token(lamp_client *c, const struct options *o, const char *whi
         return EXIT_FAILED;
     }
     snprintf(path, sizeof(path), "/tokens/%" PRId64, id);
-    const int result = send(c, "DELETE", path, NULL, &answer);
-    if (result == EXIT_GOOD)
-        done(o, "token", which, "revoked", answer);
-    return result;
+    return done(o, lamp_cli_call(c, o, "DELETE", path, NULL), "token", which, "revoked");
 }
 
 static const char *token_end(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
@@ -334,7 +303,6 @@ int lamp_cli_sessions(lamp_client *c, const struct options *o, char **args, int 
 {
     char path[PATH];
     int64_t id;
-    json_t *answer;
     const char *what = n > 0 ? args[0] : "list";
     if (streq(what, "list"))
         return n > 1 ? lamp_cli_usage("'sessions list' takes nothing more")
@@ -344,10 +312,7 @@ int lamp_cli_sessions(lamp_client *c, const struct options *o, char **args, int 
     if (n != 2 || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK)
         return lamp_cli_usage("'sessions end' needs the number of a session");
     snprintf(path, sizeof(path), "/sessions/%" PRId64, id);
-    const int result = send(c, "DELETE", path, NULL, &answer);
-    if (result == EXIT_GOOD)
-        done(o, "session", args[1], "ended", answer);
-    return result;
+    return done(o, lamp_cli_call(c, o, "DELETE", path, NULL), "session", args[1], "ended");
 }
 
 /* ---- what they did ---- */
@@ -358,22 +323,27 @@ static const struct lamp_column audit_columns[] = {
     { "DETAIL", "detail", lamp_cell_text }, { NULL, NULL, NULL },
 };
 
+static void show_check(const json_t *answer)
+{
+    if (json_is_true(json_object_get(answer, "whole")))
+        puts("the audit log is whole");
+    else
+        printf("the audit log is broken at row %" PRId64 "\n", lamp_number(answer, "broken_at"));
+}
+
 int lamp_cli_audit(lamp_client *c, const struct options *o, char **args, int n)
 {
-    (void)args, (void)n;
     json_t *answer = NULL;
+    (void)args, (void)n;
     if (!o->verify)
         return lamp_cli_list(c, o, "/audit", "audit", audit_columns);
     if (lamp_client_call(c, "GET", "/audit/check", NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
-    const bool whole = json_is_true(json_object_get(answer, "whole"));
     if (o->json)
         lamp_cli_print(answer);
-    else if (whole)
-        puts("the audit log is whole");
     else
-        printf("the audit log is broken at row %" PRId64 "\n",
-               (int64_t)json_integer_value(json_object_get(answer, "broken_at")));
+        show_check(answer);
+    const bool whole = json_is_true(json_object_get(answer, "whole"));
     json_decref(answer);
     return whole ? EXIT_GOOD : EXIT_FAILED;
 }
