@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { LIMIT = 200, LIMIT_MAX = 1000 };
+enum { LIMIT = 200 };
 
 struct list {
     struct lamp_json *j;
@@ -31,28 +31,18 @@ int lamp_api_write_alert(lamp_store *s, int64_t id, struct lamp_json *j)
     return err ? err : l.n ? LAMP_OK : LAMP_ENOENT;
 }
 
-/* A number in the query; false after answering what is wrong. */
-static bool read_number(const struct lamp_request *req, struct lamp_reply *reply, const char *name,
-                        int64_t max, int64_t *out)
-{
-    const char *text = lamp_request_query(req, name);
-    if (!text || lamp_text_int(text, 1, max, out) == LAMP_OK)
-        return true;
-    lamp_reply_error(reply, 400, "invalid", name, "This must be a number from 1 to %lld.",
-                     (long long)max);
-    return false;
-}
-
 void lamp_api_get_alerts(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     struct lamp_json *j = &reply->json;
-    struct lamp_alert_filter f = { .site = lamp_request_query(req, "site") };
+    struct lamp_alert_filter f = { 0 };
     struct lamp_alert_counts counts;
     struct list l = { .j = j };
     int64_t limit = LIMIT;
     const char *open = lamp_request_query(req, "open");
-    if (!read_number(req, reply, "limit", LIMIT_MAX, &limit) ||
-        !read_number(req, reply, "after", INT64_MAX, &f.after_id))
+    if (!lamp_api_site_of(req, reply, &f.site) ||
+        !lamp_api_int(req, reply, "limit", 1, LAMP_API_PAGE_MAX, &limit) ||
+        !lamp_api_int(req, reply, "after", 1, INT64_MAX, &f.after_id) ||
+        !lamp_api_sort_of(req, reply, lamp_alert_sorts, &f.sort))
         return;
     if (open && !streq(open, "0") && !streq(open, "1")) {
         lamp_reply_error(reply, 400, "invalid", "open", "This must be 0 or 1.");

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-enum { LAMP_API_THREADS = 4, LAMP_API_PULLS = 256 };
+enum { LAMP_API_THREADS = 4, LAMP_API_PULLS = 256, LAMP_API_PAGE_MAX = 1000 };
 
 struct lamp_api {
     struct lamp_api_cfg cfg;
@@ -60,6 +60,13 @@ lamp_route_fn lamp_api_get_health, lamp_api_get_session, lamp_api_login, lamp_ap
     lamp_api_get_tokens, lamp_api_add_token, lamp_api_revoke_token, lamp_api_get_sessions,
     lamp_api_end_session, lamp_api_set_password;
 
+/* What becomes of the answer of a list once it is there: lists that are `sorted` in lists.c are put in order and cut
+ * to a page, and all are made files for a spreadsheet, where the request says so. */
+void lamp_api_finish(void *app, const struct lamp_request *req, struct lamp_reply *reply);
+
+/* Whether such a list is needed whole, since it is sorted afterwards. */
+bool lamp_api_whole(const struct lamp_request *req);
+
 /* Of the catalogue. */
 lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,
     lamp_api_get_pool_history, lamp_api_get_pool_entries, lamp_api_add_pool_entry,
@@ -108,6 +115,12 @@ bool lamp_api_bad(struct lamp_reply *reply, const char *name, const char *what);
 bool lamp_api_int(const struct lamp_request *req, struct lamp_reply *reply, const char *name,
                   int64_t min, int64_t max, int64_t *io);
 bool lamp_api_site_of(const struct lamp_request *req, struct lamp_reply *reply, const char **out);
+bool lamp_api_name_of(const struct lamp_request *req, struct lamp_reply *reply, const char *name,
+                      const char **out); /* of a site or sensor */
+
+/* What rows are to be sorted by, of the names of store.h. */
+bool lamp_api_sort_of(const struct lamp_request *req, struct lamp_reply *reply,
+                      const char *const *names, struct lamp_sort *out);
 
 /* A time in seconds since 1970. */
 bool lamp_api_time(const struct lamp_request *req, struct lamp_reply *reply, const char *name,

@@ -124,6 +124,8 @@ static void read_times(struct lamp_body *b, struct lamp_policy *p)
     size_t i;
     char end;
     p->days = json_is_array(days) ? 0 : EVERY_DAY;
+    if (days && !json_is_array(days) && !json_is_null(days))
+        fail(b, "days", "This must be a list.");
     json_array_foreach(days, i, day)
     {
         const char *name = json_string_value(day);

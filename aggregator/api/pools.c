@@ -53,14 +53,20 @@ static void write_next(struct lamp_json *j, const struct list *l, uint32_t limit
 void lamp_api_get_pools(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     int64_t limit = PAGE, after = 0;
+    const char *state = lamp_request_query(req, "state");
     if (!lamp_api_int(req, reply, "limit", 1, PAGE, &limit) ||
         !lamp_api_int(req, reply, "after", 0, INT64_MAX, &after))
         return;
+    if (state && !streq(state, "up") && !streq(state, "listen") && !streq(state, "down")) {
+        lamp_api_bad(reply, "state", "up, listen or down");
+        return;
+    }
+    const bool whole = lamp_api_whole(req);
     const struct lamp_pool_filter f = { .text = lamp_request_query(req, "q"),
                                         .coin = lamp_request_query(req, "coin"),
-                                        .state = lamp_request_query(req, "state"),
-                                        .after_id = after,
-                                        .limit = (uint32_t)limit,
+                                        .state = state,
+                                        .after_id = whole ? 0 : after,
+                                        .limit = whole ? UINT32_MAX : (uint32_t)limit,
                                         .now_us = req->now_us };
     struct list l = { .j = &reply->json };
     lamp_store *s = lamp_api_reader(app, req->who.scope);

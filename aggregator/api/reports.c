@@ -99,11 +99,13 @@ static bool add_gap(const struct lamp_gap_view *v, void *arg)
 
 void lamp_api_get_gaps(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
+    const char *sensor;
+    if (!lamp_api_name_of(req, reply, "sensor", &sensor))
+        return;
     lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(&reply->json, NULL);
     lamp_json_array(&reply->json, "gaps");
-    const int err =
-        lamp_store_gaps(s, lamp_request_query(req, "sensor"), GAPS_MAX, add_gap, &reply->json);
+    const int err = lamp_store_gaps(s, sensor, GAPS_MAX, add_gap, &reply->json);
     lamp_json_end(&reply->json);
     lamp_json_end(&reply->json);
     if (err)

@@ -145,6 +145,10 @@ void lamp_api_get_samples(void *app, const struct lamp_request *req, struct lamp
         !lamp_api_int(req, reply, "miner", 1, INT64_MAX, &f.miner_id))
         return;
     f.limit = (uint32_t)limit;
+    if (lamp_api_whole(req)) {
+        f.limit = UINT32_MAX;
+        f.after_id = 0;
+    }
     lamp_store *s = l.s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(j, NULL);
     lamp_json_array(j, "samples");
@@ -224,11 +228,11 @@ static void read_what(struct lamp_body *b, struct lamp_sample *v)
         read_transport(b, m);
     if (one && m->ip_proto == 0)
         m->ip_proto = IPPROTO_TCP;
-    if (v->what == LAMP_SAMPLE_MINER) {
-        v->miner_id = lamp_body_int(b, "miner", 1, INT64_MAX, 0);
-        if (v->miner_id == 0)
-            lamp_body_fail(b, "miner", "The number of the miner is missing.");
-    }
+    const int64_t miner = lamp_body_int(b, "miner", 1, INT64_MAX, 0);
+    if (v->what == LAMP_SAMPLE_MINER)
+        v->miner_id = miner;
+    if (v->what == LAMP_SAMPLE_MINER && miner == 0)
+        lamp_body_fail(b, "miner", "The number of the miner is missing.");
 }
 
 static void read_sample(const struct lamp_request *req, struct lamp_reply *reply,

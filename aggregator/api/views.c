@@ -11,10 +11,10 @@
 
 enum {
     PAGE = 200,
-    PAGE_MAX = 1000,
+    PAGE_MAX = LAMP_API_PAGE_MAX,
     TRAFFIC_PAGE = 100,
     DETAIL_CONNECTIONS = 200,
-    SITE_MAX = 64,
+    NAME_MAX_LEN = 64,
 };
 
 #define HOUR_US UINT64_C(3600000000)
@@ -80,12 +80,38 @@ bool lamp_api_span(const struct lamp_request *req, struct lamp_reply *reply, uin
     return lamp_api_span_of(req, reply, MINUTES_SPAN_US, out_from_us, out_to_us);
 }
 
+bool lamp_api_name_of(const struct lamp_request *req, struct lamp_reply *reply, const char *name,
+                      const char **out)
+{
+    *out = lamp_request_query(req, name);
+    if (!*out || strlen(*out) <= NAME_MAX_LEN)
+        return true;
+    return lamp_api_bad(reply, name, "at most 64 characters");
+}
+
 bool lamp_api_site_of(const struct lamp_request *req, struct lamp_reply *reply, const char **out)
 {
-    *out = lamp_request_query(req, "site");
-    if (!*out || strlen(*out) <= SITE_MAX)
+    return lamp_api_name_of(req, reply, "site", out);
+}
+
+bool lamp_api_sort_of(const struct lamp_request *req, struct lamp_reply *reply,
+                      const char *const *names, struct lamp_sort *out)
+{
+    char what[160] = "one of these, or - and one of these:";
+    const char *text = lamp_request_query(req, "sort");
+    if (!text)
         return true;
-    return lamp_api_bad(reply, "site", "at most 64 characters");
+    const char *name = text + (*text == '-');
+    *out = (struct lamp_sort){ .up = *text != '-' };
+    while (names[out->by] && !streq(names[out->by], name))
+        out->by++;
+    if (names[out->by])
+        return true;
+    for (size_t i = 0; names[i]; i++) {
+        const size_t len = strlen(what);
+        snprintf(what + len, sizeof(what) - len, " %s", names[i]);
+    }
+    return lamp_api_bad(reply, "sort", what);
 }
 
 static bool host_parameter(const struct lamp_request *req, struct lamp_reply *reply,
@@ -218,7 +244,8 @@ void lamp_api_get_miners(void *app, const struct lamp_request *req, struct lamp_
     int64_t limit = PAGE;
     if (!lamp_api_site_of(req, reply, &f.site) || !host_parameter(req, reply, &f.host) ||
         !lamp_api_int(req, reply, "limit", 1, PAGE_MAX, &limit) ||
-        !lamp_api_int(req, reply, "after", 1, INT64_MAX, &f.after_id))
+        !lamp_api_int(req, reply, "after", 1, INT64_MAX, &f.after_id) ||
+        !lamp_api_sort_of(req, reply, lamp_miner_sorts, &f.sort))
         return;
     f.limit = (uint32_t)limit + 1;
 
@@ -389,7 +416,8 @@ void lamp_api_get_connections(void *app, const struct lamp_request *req, struct 
     if (!lamp_api_int(req, reply, "miner", 1, INT64_MAX, &f.miner_id) ||
         !lamp_api_site_of(req, reply, &f.site) ||
         !lamp_api_int(req, reply, "limit", 1, PAGE_MAX, &limit) ||
-        !lamp_api_int(req, reply, "after", 1, INT64_MAX, &f.after_id))
+        !lamp_api_int(req, reply, "after", 1, INT64_MAX, &f.after_id) ||
+        !lamp_api_sort_of(req, reply, lamp_conn_sorts, &f.sort))
         return;
     f.limit = (uint32_t)limit + 1;
 

@@ -7,6 +7,7 @@
 #include "common/text.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -223,7 +224,9 @@ static enum MHD_Result send_reply(struct MHD_Connection *conn, struct lamp_reply
         if (text)
             add_header(r, "Content-Type", reply->type ? reply->type : "application/json");
     }
-    char seconds[16] = "";
+    char seconds[16] = "", name[80] = "";
+    if (reply->save_as && reply->status == 200)
+        snprintf(name, sizeof(name), "attachment; filename=\"davylamp-%.40s.csv\"", reply->save_as);
     if (reply->retry_after_s)
         snprintf(seconds, sizeof(seconds), "%u", reply->retry_after_s);
     add_header(r, "Cache-Control", "no-store");
@@ -231,6 +234,8 @@ static enum MHD_Result send_reply(struct MHD_Connection *conn, struct lamp_reply
     add_header(r, "Set-Cookie", reply->cookie);
     add_header(r, "Retry-After", seconds);
     add_header(r, "Allow", allow);
+    add_header(r, "Content-Disposition", name);
+    add_header(r, "Link", reply->next);
     add_header(r, "WWW-Authenticate", reply->status == 401 ? "Bearer realm=\"davylamp\"" : NULL);
     return send_response(conn, reply->status, r);
 }
@@ -274,6 +279,46 @@ const char *lamp_request_header(const struct lamp_request *req, const char *name
 const char *lamp_request_query(const struct lamp_request *req, const char *name)
 {
     return MHD_lookup_connection_value(req->conn, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static void put_escaped(FILE *f, const char *s)
+{
+    for (; *s; s++) {
+        const unsigned char c = (unsigned char)*s;
+        if ((c | 32) >= 'a' && (c | 32) <= 'z')
+            putc(c, f);
+        else
+            fprintf(f, (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ? "%c" : "%%%02X",
+                    c);
+    }
+}
+
+static enum MHD_Result put_parameter(void *arg, enum MHD_ValueKind kind, const char *key,
+                                     const char *value)
+{
+    (void)kind;
+    FILE *f = arg;
+    if (streq(key, "after"))
+        return MHD_YES;
+    put_escaped(f, key);
+    putc('=', f);
+    put_escaped(f, value ? value : "");
+    putc('&', f);
+    return MHD_YES;
+}
+
+char *lamp_request_next(const struct lamp_request *req, int64_t after)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *f = open_memstream(&text, &len);
+    if (!f)
+        return NULL;
+    fprintf(f, "<%s?", req->route->path);
+    MHD_get_connection_values(req->conn, MHD_GET_ARGUMENT_KIND, put_parameter, f);
+    fprintf(f, "after=%" PRId64 ">; rel=\"next\"", after);
+    fclose(f);
+    return text;
 }
 
 /* Whether the path is the route's; {id} stands for a positive number, and something may follow; {name}
@@ -430,7 +475,8 @@ static bool admit(const lamp_http *h, struct lamp_request *req, struct lamp_repl
         return false;
     }
     struct query_check c = { .route = r };
-    MHD_get_connection_values_n(req->conn, MHD_GET_ARGUMENT_KIND, check_parameter, &c);
+    req->has_query =
+        MHD_get_connection_values_n(req->conn, MHD_GET_ARGUMENT_KIND, check_parameter, &c) > 0;
     if (c.bad) {
         lamp_reply_error(reply, 400, "invalid", c.bad,
                          "This parameter is unknown here or was given twice.");
@@ -498,6 +544,8 @@ static void dispatch(const lamp_http *h, struct lamp_request *req, const struct 
         req->body = body;
     }
     req->route->fn(h->cfg.app, req, reply);
+    if (h->cfg.finish && req->has_query && reply->status == 200 && !reply->stream && !reply->text)
+        h->cfg.finish(h->cfg.app, req, reply);
     json_decref(body);
 }
 
@@ -533,6 +581,7 @@ static enum MHD_Result answer(lamp_http *h, struct MHD_Connection *conn, const c
     const unsigned status_class = reply.status / 100 - 1;
     atomic_fetch_add(&h->answers[status_class < LAMP_HTTP_CLASSES ? status_class : 4], 1);
     lamp_json_done(&reply.json);
+    free(reply.next);
     return ok;
 }
 

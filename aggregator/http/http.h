@@ -21,7 +21,7 @@ struct MHD_Connection;
 enum {
     LAMP_HTTP_BODY_MAX = 64 * 1024,
     LAMP_HTTP_PIECE_MAX = 1024 * 1024,
-    LAMP_HTTP_QUERY_MAX = 8, /* parameters a route may name */
+    LAMP_HTTP_QUERY_MAX = 10, /* parameters a route may name */
     LAMP_HTTP_WHY = 256,
     LAMP_HTTP_CLASSES = 5, /* of status: 1xx to 5xx */
 };
@@ -38,6 +38,7 @@ struct lamp_request {
     struct lamp_identity who; /* role NONE: nobody logged in */
     struct lamp_addr from;
     uint64_t now_us;
+    bool has_query;
 };
 
 /* What a handler answers: the body in json, or error(), or a stream. */
@@ -49,6 +50,8 @@ struct lamp_reply {
     char cookie[160];            /* Set-Cookie; "" none */
     unsigned retry_after_s;      /* 0: not said */
     struct MHD_Response *stream; /* taken; instead of json */
+    const char *save_as;         /* the file a browser makes of it; NULL: it shows it */
+    char *next;                  /* of malloc(), taken: the next page, by its path (RFC 8288) */
     bool tagged;                 /* a 200 gets an ETag, or is 304 to whoever has it already */
 };
 
@@ -69,6 +72,9 @@ struct lamp_route {
     lamp_route_fn *fn;
 };
 
+/* What a handler has answered with 200 and JSON may be made into something else. */
+typedef void lamp_finish_fn(void *app, const struct lamp_request *req, struct lamp_reply *reply);
+
 struct lamp_http_cfg {
     const char *listen;              /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
     bool plain_ok;                   /* serve plain HTTP on an address that is not loopback */
@@ -76,7 +82,8 @@ struct lamp_http_cfg {
     unsigned threads;                /* 1 to 16 */
     const struct lamp_route *routes; /* borrowed while the server runs, as all below */
     size_t n_routes;
-    void *app; /* given to the handlers */
+    void *app;              /* given to the handlers */
+    lamp_finish_fn *finish; /* of calls that have a query; may be NULL */
     lamp_auth *auth;
     const lamp_static *files;
 };
@@ -105,4 +112,7 @@ void lamp_reply_error(struct lamp_reply *reply, unsigned status, const char *cod
 
 /* A query parameter or a header; NULL where it was not sent. */
 const char *lamp_request_query(const struct lamp_request *req, const char *name);
+/* The path and query of the same request for the rows behind number `after`; of malloc(). NULL: no memory. */
+char *lamp_request_next(const struct lamp_request *req, int64_t after);
+
 const char *lamp_request_header(const struct lamp_request *req, const char *name);

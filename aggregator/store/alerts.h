@@ -5,6 +5,7 @@
  * new is refused and counted. */
 #pragma once
 
+#include "aggregator/store/sort.h"
 #include "common/err.h"
 #include "common/util.h"
 
@@ -71,10 +72,11 @@ typedef bool lamp_own_fn(const struct lamp_own *o, void *arg);
 
 struct lamp_alert_filter {
     int64_t id;       /* 0: any */
-    int64_t after_id; /* 0: from the newest on; else those before this one */
+    int64_t after_id; /* 0: all; else those behind this one in the order */
     bool open;        /* only those that last */
     const char *site; /* NULL: any */
     uint32_t limit;   /* 0: 200 */
+    struct lamp_sort sort;
 };
 
 struct lamp_alert_counts {

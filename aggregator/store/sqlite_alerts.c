@@ -141,14 +141,28 @@ int lamp_sqlite_op_alerts(lamp_store *s, const struct lamp_alert_filter *f, lamp
                           void *arg)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+#define ALERTS(past)                                                                               \
+    "SELECT id, kind, subject, site, text, miner, count, first_us, raised_us, last_us,"            \
+    " resolved_us, acked_us, acked_by FROM alert WHERE (?1 = 0 OR id = ?1)"                        \
+    " AND (?2 = 0 OR " past ") AND (?3 = 0 OR resolved_us = 0) AND (?4 = '' OR site = ?4)"
+#define ALERTS_BY(by)                                                                              \
+    {                                                                                              \
+        ALERTS("(" by ", id) < (SELECT " by ", id FROM alert WHERE id = ?2)")                      \
+        " ORDER BY " by " DESC, id DESC LIMIT ?5",                                                 \
+            ALERTS("(" by ", id) > (SELECT " by ", id FROM alert WHERE id = ?2)") " ORDER BY " by  \
+                                                                                  ", id LIMIT ?5"  \
+    }
+    static const char *const sql[LAMP_ALERT_SORTS][2] = {
+        [LAMP_ALERTS_BY_ID] = { ALERTS("id < ?2") " ORDER BY id DESC LIMIT ?5",
+                                ALERTS("id > ?2") " ORDER BY id LIMIT ?5" },
+        [LAMP_ALERTS_BY_LAST] = ALERTS_BY("last_us"),
+        [LAMP_ALERTS_BY_FIRST] = ALERTS_BY("first_us"),
+        [LAMP_ALERTS_BY_SITE] = ALERTS_BY("site"),
+        [LAMP_ALERTS_BY_COUNT] = ALERTS_BY("count"),
+    };
     sqlite3_stmt *st = LAMP_QUERY(
-        q,
-        "SELECT id, kind, subject, site, text, miner, count, first_us, raised_us, last_us,"
-        " resolved_us, acked_us, acked_by FROM alert WHERE (?1 = 0 OR id = ?1)"
-        " AND (?2 = 0 OR id < ?2) AND (?3 = 0 OR resolved_us = 0) AND (?4 = '' OR site = ?4)"
-        " ORDER BY id DESC LIMIT ?5",
-        lamp_int(f->id), lamp_int(f->after_id), lamp_int(f->open), lamp_str(f->site ? f->site : ""),
-        lamp_int(f->limit ? f->limit : 200));
+        q, sql[f->sort.by][f->sort.up], lamp_int(f->id), lamp_int(f->after_id), lamp_int(f->open),
+        lamp_str(f->site ? f->site : ""), lamp_int(f->limit ? f->limit : 200));
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         const struct lamp_alert_view v = {

@@ -313,19 +313,34 @@ int lamp_sqlite_op_miners(lamp_store *s, const struct lamp_miner_filter *f, uint
     struct lamp_addr host = { { 0 } };
     if (f->host && lamp_addr_parse(f->host, &host) != LAMP_OK)
         return LAMP_OK; /* no host is called that */
+#define MINERS(by, past, way)                                                                      \
+    "SELECT m.id, t.name, m.host, m.vlan, m.verdict, m.confidence, m.blocked, m.coins,"            \
+    " m.families, m.algorithms, m.wallets, m.workers, m.agents, m.pools, m.sensors,"               \
+    " m.bytes_up, m.bytes_down, m.packets_up, m.packets_down, m.jobs, m.submitted,"                \
+    " m.accepted, m.rejected, m.stale, m.connections, m.since_us, m.last_us, m.platforms"          \
+    " FROM miner m JOIN site t ON t.no = m.site"                                                   \
+    " WHERE (?1 = '' OR t.name = ?1) AND (?2 = 0 OR m.host = ?3) AND (?4 = 0 OR m.id = ?4)"        \
+    " AND (?5 = 0 OR (" by ", m.id) " past " (SELECT " by ", m.id FROM miner m"                    \
+    " JOIN site t ON t.no = m.site WHERE m.id = ?5))"                                              \
+    " AND m.last_us >= ?7 ORDER BY " by " " way ", m.id " way " LIMIT ?6"
+#define MINERS_BY(by)                                                                              \
+    {                                                                                              \
+        MINERS(by, "<", "DESC"), MINERS(by, ">", "ASC")                                            \
+    }
+    static const char *const sql[LAMP_MINER_SORTS][2] = {
+        [LAMP_MINERS_BY_LAST] = MINERS_BY("m.last_us"),
+        [LAMP_MINERS_BY_SINCE] = MINERS_BY("m.since_us"),
+        [LAMP_MINERS_BY_SITE] = MINERS_BY("t.name"),
+        [LAMP_MINERS_BY_HOST] = MINERS_BY("m.host"),
+        [LAMP_MINERS_BY_CONFIDENCE] = MINERS_BY("m.confidence"),
+        [LAMP_MINERS_BY_BYTES] = MINERS_BY("m.bytes_up + m.bytes_down"),
+        [LAMP_MINERS_BY_SHARES] = MINERS_BY("m.submitted"),
+        [LAMP_MINERS_BY_CONNECTIONS] = MINERS_BY("m.connections"),
+    };
     sqlite3_stmt *st = LAMP_QUERY(
-        q,
-        "SELECT m.id, t.name, m.host, m.vlan, m.verdict, m.confidence, m.blocked, m.coins,"
-        " m.families, m.algorithms, m.wallets, m.workers, m.agents, m.pools, m.sensors,"
-        " m.bytes_up, m.bytes_down, m.packets_up, m.packets_down, m.jobs, m.submitted,"
-        " m.accepted, m.rejected, m.stale, m.connections, m.since_us, m.last_us, m.platforms"
-        " FROM miner m JOIN site t ON t.no = m.site"
-        " WHERE (?1 = '' OR t.name = ?1) AND (?2 = 0 OR m.host = ?3) AND (?4 = 0 OR m.id = ?4)"
-        " AND (?5 = 0 OR (m.last_us, m.id) < (SELECT a.last_us, a.id FROM miner a WHERE a.id = ?5))"
-        " AND m.last_us >= ?7 ORDER BY m.last_us DESC, m.id DESC LIMIT ?6",
-        lamp_str(f->site ? f->site : ""), lamp_int(f->host != NULL), lamp_addr_blob(&host),
-        lamp_int(f->id), lamp_int(f->after_id), lamp_int(f->limit ? f->limit : LIMIT_DEFAULT),
-        lamp_uint(f->from_us));
+        q, sql[f->sort.by][f->sort.up], lamp_str(f->site ? f->site : ""), lamp_int(f->host != NULL),
+        lamp_addr_blob(&host), lamp_int(f->id), lamp_int(f->after_id),
+        lamp_int(f->limit ? f->limit : LIMIT_DEFAULT), lamp_uint(f->from_us));
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         struct miner_activity act;
@@ -475,15 +490,34 @@ int lamp_sqlite_op_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64
     " c.confidence, c.difficulty, c.family, c.coin, c.algorithm, c.wallet, c.worker, c.agent,"     \
     " c.pool, c.server_name, c.sni, c.ja4, c.tunnel_kind, c.tunnel_host, c.tunnel_port,"           \
     " c.platform FROM conn c JOIN sensor s ON s.no = c.sensor JOIN site t ON t.no = c.site"
-#define CONN_WHERE                                                                                 \
-    " (?1 = 0 OR c.id = ?1) AND (?2 = '' OR t.name = ?2) AND (?3 = 0 OR c.id < ?3)"                \
-    " ORDER BY c.id DESC LIMIT ?4"
-    /* Two texts, so that a miner's connections come from their index. */
+#define CONN_WHERE " (?1 = 0 OR c.id = ?1) AND (?2 = '' OR t.name = ?2) AND (?3 = 0 OR "
+    /* Two texts each, so that a miner's connections come from their index. */
+#define CONNS(rest)                                                                                \
+    {                                                                                              \
+        CONN_SELECT " WHERE ?5 = 0 AND" CONN_WHERE rest,                                           \
+            CONN_SELECT " WHERE c.miner = ?5 AND" CONN_WHERE rest                                  \
+    }
+#define CONNS_BY(by)                                                                               \
+    {                                                                                              \
+        CONNS("(" by ", c.id) < (SELECT " by ", c.id FROM conn c WHERE c.id = ?3))"                \
+              " ORDER BY " by " DESC, c.id DESC LIMIT ?4"),                                        \
+            CONNS("(" by ", c.id) > (SELECT " by ", c.id FROM conn c WHERE c.id = ?3))"            \
+                  " ORDER BY " by ", c.id LIMIT ?4")                                               \
+    }
+    static const char *const sql[LAMP_CONN_SORTS][2][2] = {
+        [LAMP_CONNS_BY_ID] = { CONNS("c.id < ?3) ORDER BY c.id DESC LIMIT ?4"),
+                               CONNS("c.id > ?3) ORDER BY c.id LIMIT ?4") },
+        [LAMP_CONNS_BY_LAST] = CONNS_BY("c.last_us"),
+        [LAMP_CONNS_BY_FIRST] = CONNS_BY("c.first_us"),
+        [LAMP_CONNS_BY_CLIENT] = CONNS_BY("c.client"),
+        [LAMP_CONNS_BY_SERVER] = CONNS_BY("c.server"),
+        [LAMP_CONNS_BY_CONFIDENCE] = CONNS_BY("c.confidence"),
+        [LAMP_CONNS_BY_BYTES] = CONNS_BY("c.bytes_up + c.bytes_down"),
+        [LAMP_CONNS_BY_SHARES] = CONNS_BY("c.submitted"),
+    };
     sqlite3_stmt *st =
-        LAMP_QUERY(q,
-                   f->miner_id ? CONN_SELECT " WHERE c.miner = ?5 AND" CONN_WHERE
-                               : CONN_SELECT " WHERE ?5 = 0 AND" CONN_WHERE,
-                   lamp_int(f->id), lamp_str(f->site ? f->site : ""), lamp_int(f->after_id),
+        LAMP_QUERY(q, sql[f->sort.by][f->sort.up][f->miner_id != 0], lamp_int(f->id),
+                   lamp_str(f->site ? f->site : ""), lamp_int(f->after_id),
                    lamp_int(f->limit ? f->limit : LIMIT_DEFAULT), lamp_int(f->miner_id));
     struct reasons reasons;
     int got;

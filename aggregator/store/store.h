@@ -191,6 +191,7 @@ struct lamp_miner_filter {
     int64_t after_id;        /* keyset paging: rows after this id in the order */
     uint64_t from_us;        /* only those heard of since */
     uint32_t limit;          /* 0: 1000 */
+    struct lamp_sort sort;
 };
 
 struct lamp_conn_filter {
@@ -198,6 +199,7 @@ struct lamp_conn_filter {
     const char *site;
     int64_t after_id;
     uint32_t limit;
+    struct lamp_sort sort;
 };
 
 struct lamp_traffic_filter {

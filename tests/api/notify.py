@@ -18,12 +18,6 @@ PEM = DATA / "notify/localhost.pem"
 COMMUNITY = re.compile(r"1:[A-Za-z0-9+/]{27}=")
 
 
-def promised(schema):
-    """What openapi.yaml promises of an object, and no more."""
-    yaml = (pathlib.Path(__file__).parents[2] / "docs/api/openapi.yaml").read_text()
-    return set(re.search(rf"\n    {schema}:\n      type: object\n      required: \[(.*?)\]", yaml).group(1).split(", "))
-
-
 def receivers(w):
     return {r["name"]: r for r in w.want(200, "GET", V1 + "/notify")["receivers"]}
 
@@ -91,7 +85,6 @@ def refused_and_redirected(w, sinks):
     hook.answers = [302, 422]
     raise_alerts(w, 12, 1)
     dead = eventually(lambda: receivers(w)["hook"], lambda: (r := receivers(w)["hook"])["dead"] and r)
-    check(set(dead) == promised("Receiver") and set(dead["dead_letters"][0]) == promised("DeadLetter"), f"{dead}")
     check(dead["dead_letters"][0]["error"] == "HTTP status 422" and dead["dead_letters"][0]["alerts"] == 1, f"{dead}")
     check(len(hook.got) == before and len({i for i, _ in hook.ids[-2:]}) == 1, "the redirect was an end")
     cli = w.cli("notify", "retry", "hook")
@@ -171,7 +164,6 @@ def decisions(w):
     check({"203.0.113.7", "203.0.113.77", "198.51.100.9"} <= set(new), f"{new}")
     check("203.0.113.50" not in new, "a block of one port is no decision about the address")
     d = new["198.51.100.9"]
-    check(set(d) == promised("Decision"), f"{d}")
     check((d["type"], d["scope"], d["origin"]) == ("ban", "Ip", "davylamp") and re.fullmatch(r"\d+s", d["duration"]), f"{d}")
     b = w.want(201, "POST", V1 + "/blocks", {"target": "203.0.113.128/25"})
     new, gone = pull("?startup=false")

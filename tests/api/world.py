@@ -15,6 +15,11 @@ import sys
 import tempfile
 import time
 
+try:
+    from openapi import Contract
+except ImportError:  # without Debian's python3-yaml and python3-jsonschema; `contract` says so
+    Contract = None
+
 PATIENCE_S = 60
 HOSTILE = ["x\r\nBcc: evil@a.example\r\n", "CEF:0|a|b|c=d\\", "<script>alert(1)</script>", "\x1b[2J", "\n.\nQUIT\n", "\u202eevil",
            "10 <34>1 - - - - - -"]
@@ -46,6 +51,7 @@ class World:
         self.bin = pathlib.Path(os.environ["LAMP_BIN"])
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lamp-api-"))
         self.port, self.process, self.calls = free_port(), None, 0
+        self.contract, self.good = Contract and Contract(), {}  # good: what GET answered, by path
         subprocess.run([os.environ["LAMP_FILL"], self.folder / "davylamp.db"], check=True)
         (self.folder / "conf").write_text(
             f'state_dir = "{self.folder}";\nlisten: {{ sensors = "tcp://127.0.0.1:{free_port()}"; enroll = "off";'
@@ -102,7 +108,7 @@ class World:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S, source_address=(here, 0))
 
     def call(self, method, path, body=None, token=None, headers=None, cookie=None):
-        """token: None is the command line's, "" nobody's."""
+        """token: None is the command line's, "" nobody's. What comes is held against openapi.yaml."""
         send = {"Content-Type": "application/json"} if method not in ("GET", "HEAD") else {}
         if cookie:
             send["Cookie"] = cookie
@@ -115,6 +121,11 @@ class World:
         r = c.getresponse()
         answer = Answer(r.status, r.headers, r.read() if path != "/api/v1/events" or r.status != 200 else b"")
         c.close()
+        if self.contract:
+            faults = self.contract.faults(method, path, answer.status, answer.headers, answer.body)
+            check(not faults, f"{method} {path}: {answer.status} is not as openapi.yaml has it: {faults[:5]}")
+        if method == "GET" and answer.status == 200:
+            self.good[path] = answer
         return answer
 
     def want(self, status, method, path, body=None, **kw):

@@ -92,9 +92,10 @@ static json_t *required_of(const char *schema)
         if (strncmp(line, "      required: [", 17) != 0)
             continue;
         for (char *p = line + 17; *p && *p != ']';) {
-            const size_t len = strcspn(p, ",]");
+            p += *p == '"'; /* "no" is a word of YAML */
+            const size_t len = strcspn(p, "\",]");
             json_object_setn_new(set, p, len, json_null());
-            p += len + strspn(p + len, ", ");
+            p += len + strspn(p + len, "\", ");
         }
     }
     return set;

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists in another order, and as files for a spreadsheet (RFC 4180): what the handlers of lists have written is
+ * read again and sorted or turned into rows, so that no list has a form of its own for it. */
+#include "aggregator/api/impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* columns: every value of a row that is no list of objects, by its path, in the order of openapi.yaml. */
+struct list {
+    const char *path, *name; /* of the route; of the array in its answer */
+    bool sorted;             /* here, by any column; else by its handler, or not at all */
+    int64_t page;            /* rows of a page by default; 0: there are no pages */
+    const char *columns;
+};
+
+#define RATE "hashrate.value hashrate.low hashrate.high hashrate.unit hashrate.method "
+#define BOTH_WAYS "bytes.up bytes.down packets.up packets.down "
+#define SHARES "shares.submitted shares.accepted shares.rejected shares.stale "
+#define RANGE(of) of ".value " of ".low " of ".high "
+
+static const struct list lists[] = {
+    { "/api/v1/sessions", "sessions", true, 0, "id user address opened used expires current" },
+    { "/api/v1/users", "users", true, 0, "name role sites disabled created password_set" },
+    { "/api/v1/tokens", "tokens", true, 0,
+      "id name token role sites created created_by expires used" },
+    { "/api/v1/sensors", "sensors", true, 0,
+      "id site version online last_seen clock_offset batches duplicates lost packets bytes drops "
+      "flows evicted memory_bytes cpu_seconds uplink_bytes shared_key server_key_serial "
+      "enforcement.mode enforcement.state enforcement.epoch enforcement.serial enforcement.at "
+      "enforcement.error enforcement.elements enforcement.repairs enforcement.flows_cut "
+      "enforcement.about.epoch enforcement.about.serial" },
+    { "/api/v1/miners", "miners", false, 200,
+      "id site host vlan state verdict confidence mark.as mark.by mark.at mark.reason coins "
+      "families algorithms wallets workers agents pools sensors platforms " RATE
+          RANGE("devices.count") "devices.kinds.gpu devices.kinds.cpu devices.kinds.asic " RANGE(
+              "power.watts") RANGE("power.kwh_per_day") RANGE("power.cost_per_day") BOTH_WAYS
+      "jobs " SHARES "connections open_connections since last" },
+    { "/api/v1/connections", "connections", false, 200,
+      "id miner site sensor client.ip client.port server.ip server.port server.name vlan transport "
+      "community_id verdict confidence family coin algorithm wallet worker agent pool platform tls "
+      "sni ja4 tunnel.kind tunnel.host tunnel.port midstream open jobs difficulty " SHARES RATE
+      "counted_devices " BOTH_WAYS "first last" },
+    { "/api/v1/traffic", "traffic", false, 0,
+      "site host remote port transport application remote_name bytes.out bytes.in packets.out "
+      "packets.in flows first last" },
+    { "/api/v1/blocks", "blocks", true, 0,
+      "id kind target port transport site reason created_by created expires removed_by removed "
+      "active approval.state approval.needs approval.by approval.at" },
+    { "/api/v1/sites", "sites", true, 0,
+      "site sensors latitude longitude price held.by held.at held.serial held.release_asked_by" },
+    { "/api/v1/alerts", "alerts", false, 200,
+      "id kind severity about subject site text miner technique count first raised last resolved "
+      "acknowledged acknowledged_by" },
+    { "/api/v1/samples", "samples", true, 100,
+      "id what state site sensor miner packets packets_per_connection duration bytes snaplen "
+      "reason "
+      "created_by created expires" },
+    { "/api/v1/policies", "policies", true, 0,
+      "id name mode verdict coin pool site sanctioned hours days alert block everywhere lease "
+      "longest grace created_by created mode_by mode_since" },
+    { "/api/v1/imports", "imports", true, 100,
+      "id name source site state answer error created_by created started ended size files "
+      "files_done files_failed packets bytes connections verdicts.confirmed verdicts.probable "
+      "verdicts.suspected verdicts.wallet connections_left_out minutes_left_out first last "
+      "progress.received progress.file progress.file_size progress.file_read progress.before" },
+    { "/api/v1/own", "own", true, 0, "id kind value site note added_by added" },
+    { "/api/v1/audit", "audit", false, 500, "no at actor action object detail" },
+    { "/api/v1/coins", "coins", false, 0,
+      "coin of site bytes.mining bytes.wallet connections hosts last" },
+    { "/api/v1/gaps", "gaps", true, 0, "sensor site from to at records flows bytes reason" },
+    { "/api/v1/never", "never", true, 0, "target source" },
+    { "/api/v1/pools", "pools", true, 1000,
+      "id name coins servers addresses entries muted up listen down changed" },
+    { "/api/v1/pool-entries", "entries", false, 1000,
+      "id pool_id server_id pool fqdn port coin algorithm protocol tls kind source legacy "
+      "installed "
+      "edited active created changed changed_by can_undo" },
+};
+
+static const struct list *find_list(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        if (streq(lists[i].path, path))
+            return &lists[i];
+    return NULL;
+}
+
+/* The next word at *at as bytes; false at the end. */
+static bool next_column(const char **at, struct lamp_bytes *out)
+{
+    *at += strspn(*at, " ");
+    *out = (struct lamp_bytes){ (const uint8_t *)*at, strcspn(*at, " ") };
+    *at += out->len;
+    return out->len > 0;
+}
+
+static bool has_column(const struct list *l, const char *name)
+{
+    struct lamp_bytes c;
+    for (const char *at = l->columns; next_column(&at, &c);)
+        if (c.len == strlen(name) && memcmp(c.data, name, c.len) == 0)
+            return true;
+    return false;
+}
+
+/* The value at a path such as bytes.up; NULL where an object on the way is null. */
+static const json_t *value_at(const json_t *row, struct lamp_bytes path)
+{
+    const char *at = (const char *)path.data, *end = at + path.len;
+    while (row && at < end) {
+        const char *dot = memchr(at, '.', (size_t)(end - at));
+        const size_t len = (size_t)((dot ? dot : end) - at);
+        row = json_object_getn(row, at, len);
+        at += len + 1;
+    }
+    return row;
+}
+
+/* ---- order ---- */
+
+struct key {
+    const json_t *value; /* NULL: none, which comes last */
+    json_t *row;
+    size_t place; /* keys that are alike stay as they were */
+    bool down;
+};
+
+static const json_t *first_of(const json_t *v)
+{
+    if (json_is_array(v))
+        v = json_array_get(v, 0);
+    return json_is_null(v) ? NULL : v;
+}
+
+static int compare_values(const json_t *a, const json_t *b)
+{
+    if (json_is_string(a) && json_is_string(b))
+        return strcmp(json_string_value(a), json_string_value(b));
+    const double x = json_is_true(a) ? 1 : json_number_value(a);
+    const double y = json_is_true(b) ? 1 : json_number_value(b);
+    return (x > y) - (x < y);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct key *x = a, *y = b;
+    int c = !x->value - !y->value;
+    if (c == 0 && x->value)
+        c = x->down ? compare_values(y->value, x->value) : compare_values(x->value, y->value);
+    return c ? c : x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* Puts the rows in the order of a column. LAMP_ENOMEM. */
+static int sort_rows(json_t *rows, const char *column, bool down)
+{
+    const size_t n = json_array_size(rows);
+    struct key *keys = calloc(n + 1, sizeof(*keys));
+    if (!keys)
+        return LAMP_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        json_t *row = json_incref(json_array_get(rows, i));
+        const struct lamp_bytes path = { (const uint8_t *)column, strlen(column) };
+        keys[i] = (struct key){ first_of(value_at(row, path)), row, i, down };
+    }
+    qsort(keys, n, sizeof(*keys), compare_keys);
+    int err = json_array_clear(rows) ? LAMP_ENOMEM : LAMP_OK;
+    for (size_t i = 0; i < n; i++)
+        if (json_array_append_new(rows, keys[i].row))
+            err = LAMP_ENOMEM;
+    free(keys);
+    return err;
+}
+
+static int64_t id_of(const json_t *row)
+{
+    return json_integer_value(json_object_get(row, "id"));
+}
+
+/* Leaves the page of all rows that begins behind the one of number `after` (0: with the first). */
+static void cut_page(json_t *answer, json_t *rows, int64_t after, size_t limit)
+{
+    size_t skip = 0;
+    while (after && skip < json_array_size(rows) && id_of(json_array_get(rows, skip)) != after)
+        skip++;
+    for (skip += after != 0; skip > 0 && json_array_size(rows) > 0; skip--)
+        json_array_remove(rows, 0);
+    const bool more = json_array_size(rows) > limit;
+    while (json_array_size(rows) > limit)
+        json_array_remove(rows, json_array_size(rows) - 1);
+    json_object_set_new(answer, "next",
+                        more ? json_integer(id_of(json_array_get(rows, limit - 1))) : json_null());
+}
+
+bool lamp_api_whole(const struct lamp_request *req)
+{
+    return lamp_request_query(req, "sort") != NULL;
+}
+
+/* ---- files for a spreadsheet ---- */
+
+/* A spreadsheet takes a text that begins with one of = + - @, also in their wide forms, for a formula,
+ * and some skip white space before it (OWASP, "CSV Injection"): such texts, which may come from the
+ * wire, get a ' in front. */
+static bool may_be_formula(const char *s)
+{
+    static const char *const wide[] = { "\xef\xbc\x9d", "\xef\xbc\x8b", "\xef\xbc\x8d",
+                                        "\xef\xbc\xa0" }; /* U+FF1D, FF0B, FF0D, FF20 */
+    if (*s && strchr("\t\r\n", *s))
+        return true;
+    s += strspn(s, " ");
+    for (size_t i = 0; i < ARRAY_LEN(wide); i++)
+        if (strncmp(s, wide[i], 3) == 0)
+            return true;
+    return *s && strchr("=+-@", *s);
+}
+
+/* Texts are always quoted, so that no separator of another locale splits one. */
+static void put_text(FILE *f, const char *s)
+{
+    fputs(may_be_formula(s) ? "\"'" : "\"", f);
+    for (; *s; s++) {
+        if (*s == '"')
+            putc('"', f);
+        putc(*s, f);
+    }
+    putc('"', f);
+}
+
+/* Lists of texts or numbers as one text. */
+static void put_list(FILE *f, const json_t *v)
+{
+    size_t len, i, size = 0;
+    json_t *item;
+    char *text = NULL;
+    FILE *to = open_memstream(&text, &len);
+    if (!to)
+        return;
+    json_array_foreach(v, i, item)
+    {
+        fputs(size++ ? "; " : "", to);
+        if (json_is_string(item))
+            fputs(json_string_value(item), to);
+        else
+            fprintf(to, "%" JSON_INTEGER_FORMAT, json_integer_value(item));
+    }
+    fclose(to);
+    if (size)
+        put_text(f, text);
+    free(text);
+}
+
+static void put_value(FILE *f, const json_t *v)
+{
+    if (json_is_string(v))
+        put_text(f, json_string_value(v));
+    else if (json_is_array(v))
+        put_list(f, v);
+    else if (v && !json_is_null(v) && !json_is_object(v))
+        json_dumpf(v, f, JSON_ENCODE_ANY | JSON_REAL_PRECISION(16));
+}
+
+static void put_rows(FILE *f, const struct list *l, const json_t *rows)
+{
+    struct lamp_bytes c;
+    size_t i;
+    json_t *row;
+    for (const char *at = l->columns; next_column(&at, &c);)
+        fprintf(f, "%s%.*s", (const char *)c.data == l->columns ? "" : ",", (int)c.len,
+                (const char *)c.data);
+    fputs("\r\n", f);
+    json_array_foreach(rows, i, row)
+    {
+        for (const char *at = l->columns; next_column(&at, &c);) {
+            if ((const char *)c.data != l->columns)
+                putc(',', f);
+            put_value(f, value_at(row, c));
+        }
+        fputs("\r\n", f);
+    }
+}
+
+static void answer_csv(const struct list *l, const struct lamp_request *req, const json_t *answer,
+                       struct lamp_reply *reply)
+{
+    size_t len;
+    const json_t *next = json_object_get(answer, "next");
+    FILE *f = open_memstream(&reply->text, &len);
+    if (!f)
+        return;
+    put_rows(f, l, json_object_get(answer, l->name));
+    fclose(f);
+    reply->type = "text/csv; charset=utf-8; header=present";
+    reply->save_as = l->name;
+    if (json_is_integer(next))
+        reply->next = lamp_request_next(req, json_integer_value(next));
+}
+
+void lamp_api_finish(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    (void)app;
+    const char *format = lamp_request_query(req, "format"), *sort = lamp_request_query(req, "sort");
+    const struct list *l = format || sort ? find_list(req->route->path) : NULL;
+    if (!l || lamp_json_error(&reply->json) != LAMP_OK)
+        return;
+    const bool csv = format && streq(format, "csv"), sorts = sort && l->sorted;
+    const bool down = sort && *sort == '-';
+    int64_t limit = l->page, after = 0;
+    if (format && !csv && !streq(format, "json")) {
+        lamp_api_bad(reply, "format", "json or csv");
+        return;
+    }
+    if (sorts && !has_column(l, sort + down)) {
+        lamp_api_bad(reply, "sort", "a column of this list, or - and a column");
+        return;
+    }
+    if ((!csv && !sorts) || !lamp_api_int(req, reply, "limit", 1, LAMP_API_PAGE_MAX, &limit) ||
+        !lamp_api_int(req, reply, "after", 0, INT64_MAX, &after))
+        return;
+    size_t len;
+    char *text = lamp_json_take(&reply->json, &len);
+    json_t *answer = text ? json_loadb(text, len, 0, NULL) : NULL;
+    json_t *rows = json_object_get(answer, l->name);
+    free(text);
+    int err = rows ? LAMP_OK : LAMP_ENOMEM;
+    if (!err && sorts)
+        err = sort_rows(rows, sort + down, down);
+    if (!err && sorts && l->page)
+        cut_page(answer, rows, after, (size_t)limit);
+    if (!err && csv)
+        answer_csv(l, req, answer, reply);
+    else if (!err)
+        reply->text = json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(16));
+    json_decref(answer);
+    if (!reply->text)
+        lamp_reply_error(reply, 500, "internal", NULL, "Out of memory: try again.");
+}
