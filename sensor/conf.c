@@ -127,7 +127,7 @@ const struct lamp_conf_spec lamp_sensor_conf_spec = {
     .program = "davylamp-sensor",
     .usage = "davylamp-sensor [OPTION]... [run]\n"
              "       davylamp-sensor [OPTION]... enroll [TOKEN]\n"
-             "       davylamp-sensor [OPTION]... key\n"
+             "       davylamp-sensor [OPTION]... key|doctor\n"
              "       davylamp-sensor [OPTION]... panic|resume\n"
              "       davylamp-sensor analyze [--json|--csv|--html FILE] PATH...",
     .about =
@@ -138,6 +138,7 @@ const struct lamp_conf_spec lamp_sensor_conf_spec = {
         "           ('-' reads it from standard input), or, with link.server_key set, until an\n"
         "           operator approves\n"
         "  key      make this sensor's key pair if there is none, and print the public key\n"
+        "  doctor   look at what the sensor needs, and say what is wrong and what to do\n"
         "  panic    take every block off this router and keep it off until `resume`\n"
         "  resume   end a panic\n"
         "  analyze  look for mining in capture files and folders; no daemon, no network",

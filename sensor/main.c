@@ -2,6 +2,7 @@
 /* davylamp-sensor: one program for the daemon, its key, the panic switch and offline analysis. */
 #include "common/log.h"
 #include "sensor/analyze/analyze.h"
+#include "sensor/doctor.h"
 #include "sensor/enforce/enforce.h"
 #include "sensor/link/enroll.h"
 #include "sensor/supervisor.h"
@@ -66,13 +67,19 @@ static int resume(struct lamp_sensor_conf *conf, const char *argument)
     return 0;
 }
 
+static int doctor(struct lamp_sensor_conf *conf, const char *argument)
+{
+    (void)argument;
+    return lamp_doctor_run(conf);
+}
+
 static const struct {
     const char *name;
     bool takes_argument;
     int (*fn)(struct lamp_sensor_conf *conf, const char *argument);
 } commands[] = {
     { "run", false, run },     { "enroll", true, lamp_enroll_run }, { "key", false, key },
-    { "panic", false, panic }, { "resume", false, resume },
+    { "panic", false, panic }, { "resume", false, resume },         { "doctor", false, doctor },
 };
 
 static int dispatch(struct lamp_sensor_conf *conf, int argc, char **argv, int first)

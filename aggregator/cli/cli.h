@@ -87,6 +87,9 @@ int lamp_cli_each(lamp_client *c, const char *path, const char *name,
 /* The fleet as a whole, its traffic, what its mining comes to, what needs a person (fleet.c). */
 lamp_cli_fn lamp_cli_status, lamp_cli_traffic, lamp_cli_estimates, lamp_cli_alerts;
 
+/* What is wrong with it, and what to do (doctor.c). */
+lamp_cli_fn lamp_cli_doctor;
+
 /* Miners, how one came about, and the owner's lists (miners.c). */
 lamp_cli_fn lamp_cli_miners, lamp_cli_timeline, lamp_cli_mark, lamp_cli_own;
 

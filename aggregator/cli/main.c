@@ -24,6 +24,7 @@ static void print_help(void)
         "\n"
         "Commands:\n"
         "  status              the fleet in figures\n"
+        "  doctor              what is wrong, and what to do (exit status 1: something is)\n"
         "  sensors [list]      every sensor: last word, drops, block list\n"
         "  sensors keys        keys of sensors, strangers that wait, open tokens\n"
         "  sensors approve KEY let a stranger in; needs --site\n"
@@ -141,6 +142,7 @@ static void print_help(void)
 
 static const struct command commands[] = {
     { "status", 0, 0, 0, lamp_cli_status },
+    { "doctor", 0, 0, 0, lamp_cli_doctor },
     { "sensors", 0, 2, TAKES_SITE | TAKES_NAME, lamp_cli_sensors },
     { "enroll", 0, 0, TAKES_SITE | TAKES_NAME | TAKES_TTL, lamp_cli_enroll },
     { "approve", 1, 1, 0, lamp_cli_approve },

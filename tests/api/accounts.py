@@ -355,6 +355,8 @@ def audit_pages(w):
     check(a == {"whole": False, "broken_at": every[2]["no"]}, f"{a}")
     r = w.cli("audit", "--verify")
     check(r.returncode == 1 and "broken at row" in r.stdout, f"{r}")
+    r = w.cli("doctor")
+    check(r.returncode == 1 and "critical audit log: it is broken at row" in r.stdout, f"{r}")
 
 
 def restart(w):

@@ -30,6 +30,9 @@ def down_then_up(w, sinks):
     raise_alerts(w, 1, 6)
     eventually(lambda: receivers(w), lambda: all(r["failures"] > 0 and r["queued"] == 6 and r["error"]
                                                  for r in receivers(w).values()))
+    found = [json.loads(line) for line in w.cli("--json", "doctor").stdout.splitlines()]
+    ill = {f["about"] for f in found if "does not take alerts" in f["found"] and f["advice"]}
+    check(ill == {f"receiver {name}" for name in sinks}, f"the doctor knows: {found}")
     w.process.send_signal(signal.SIGKILL)
     w.process.wait()
     w.process = None
