@@ -18,8 +18,9 @@ enum lamp_verdict {
 enum lamp_conn_flag {
     LAMP_CONN_MIDSTREAM = 1, /* the start of the connection was not seen */
     LAMP_CONN_TLS = 2,
-    LAMP_CONN_ENDED = 4,    /* no further rows of this connection follow */
-    LAMP_CONN_RECALLED = 8, /* the verdict is that of an earlier connection of client and server */
+    LAMP_CONN_ENDED = 4,     /* no further rows of this connection follow */
+    LAMP_CONN_RECALLED = 8,  /* the verdict is that of an earlier connection of client and server */
+    LAMP_CONN_IP_BYTES = 16, /* of flow records: bytes are those of IP packets, not of frames */
 };
 
 /* Who sent what a piece of evidence rests on. The numbers are on the wire. */

@@ -368,7 +368,8 @@ static void fill_newest(struct lamp_conn_row *row, const struct lamp_conn *c)
     row->difficulty = c->difficulty;
     row->self_rate = c->self_rate;
     row->flags = (c->midstream ? LAMP_CONN_MIDSTREAM : 0U) | (c->tls ? LAMP_CONN_TLS : 0U) |
-                 (c->ended ? LAMP_CONN_ENDED : 0U) | (c->recalled ? LAMP_CONN_RECALLED : 0U);
+                 (c->ended ? LAMP_CONN_ENDED : 0U) | (c->recalled ? LAMP_CONN_RECALLED : 0U) |
+                 (c->ip_bytes ? LAMP_CONN_IP_BYTES : 0U);
     row->platform = text(c->platform);
     row->devices = c->devices;
     row->work_method = c->work_method;

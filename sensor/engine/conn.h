@@ -72,6 +72,7 @@ struct lamp_conn {
     struct lamp_conn_names wallets, workers; /* the last one is the current one */
     lamp_conn_text agent, server_name, sni, ja4;
     bool tls;
+    bool ip_bytes; /* of flow records: bytes are those of IP packets, not of frames */
     bool recalled; /* the verdict is that of an earlier connection of the pair (known.h) */
     struct lamp_tunnel tunnel;
 
