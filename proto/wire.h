@@ -26,6 +26,7 @@ enum {
     LAMP_WIRE_STRING_MAX = 256,  /* bytes of one string of a batch */
     LAMP_WIRE_EVIDENCE_MAX = 16, /* of one connection row */
     LAMP_WIRE_DECODE_MAX = 64,
+    LAMP_WIRE_RECORDS_MAX = 32,
     LAMP_WIRE_STREAMS_MAX = 64,
     LAMP_WIRE_SETS_MAX = 8,
     LAMP_WIRE_SET_CHUNKS_MAX = 64,
@@ -487,6 +488,8 @@ struct lamp_sensor_counters {
     uint64_t flows_new, flows_evicted, flows_refused, flows_live, conns_live, conns_refused;
     uint64_t reasm_dropped_bytes, summary_rows_dropped, memory_bytes, cpu_us;
     uint64_t refused_bytes, rollup_other, names_dropped, summary_bytes_dropped;
+    uint64_t records[LAMP_WIRE_RECORDS_MAX];
+    size_t n_records;
 };
 
 /* One reason for a verdict. Empty bytes: not said. */

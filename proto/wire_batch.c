@@ -34,6 +34,7 @@ static const struct lamp_field counters_fields[] = {
     LAMP_U64(rollup_other),
     LAMP_U64(names_dropped),
     LAMP_U64(summary_bytes_dropped),
+    LAMP_U64_ARRAY(records, LAMP_WIRE_RECORDS_MAX),
 };
 LAMP_SHAPE(counters, sensor_counters, sensor_counters, counters_fields);
 #undef LAMP_OURS

@@ -70,6 +70,14 @@ static const struct lamp_opt options[] = {
     INT("replay.speed", replay.speed, 0, 1000000, "1", NULL,
         "How many times faster than they were captured; 0: as fast as they can be read."),
 
+    LIST("records.listen", records.listen,
+         "ADDRESS:PORT where routers send their flow records to (NetFlow 5, 9, IPFIX over UDP), "
+         "for example "
+         "(\"0.0.0.0:2055\")."),
+    LIST("records.exporters", records.exporters,
+         "Addresses and prefixes of the routers that may send flow records; others are counted and "
+         "not heard."),
+
     STR("link.endpoint", link.endpoint, "", "The aggregator: tcp://HOST:PORT."),
     STR("link.enroll", link.enroll, "",
         "Where the aggregator takes sensors that are not enrolled: tcp://HOST:PORT; empty: the "
@@ -230,13 +238,17 @@ int lamp_sensor_conf_check(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
         return wrong(why, "sensor.site", "expected at most 64 characters");
     if (!c->state_dir[0])
         return wrong(why, "sensor.state_dir", "missing: name a folder this sensor may write to");
-    if (c->replay.files.n == 0 && c->capture.interfaces.n == 0)
+    if (c->replay.files.n == 0 && c->capture.interfaces.n == 0 && c->records.listen.n == 0)
         return wrong(why, "capture.interfaces",
                      "missing: name the interfaces to watch, for example (\"eth0\") "
                      "(ip link lists them)");
-    if (c->replay.files.n > 0 && c->capture.interfaces.n > 0)
-        return wrong(why, "replay.files",
-                     "a sensor reads files or watches capture.interfaces, not both");
+    if (c->replay.files.n > 0 && c->capture.interfaces.n + c->records.listen.n > 0)
+        return wrong(
+            why, "replay.files",
+            "a sensor reads files or watches capture.interfaces (and takes records), not both");
+    if (c->records.listen.n > 0 && c->records.exporters.n == 0)
+        return wrong(why, "records.exporters",
+                     "missing: name the routers that may send flow records");
     if (c->capture.memory_bytes / c->capture.threads < 1048576)
         return wrong(why, "capture.memory", "less than 1 MiB for each of capture.threads");
     if (strncmp(c->link.endpoint, "tcp://", 6) != 0 || !strchr(c->link.endpoint + 6, ':'))
@@ -253,6 +265,9 @@ int lamp_sensor_conf_check(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
             check_prefixes(&c->enforce.resolvers, "enforce.resolvers", &c->resolver_prefixes, why);
     if (!err)
         err = check_prefixes(&c->capture.inside, "capture.inside", &c->inside_prefixes, why);
+    if (!err)
+        err =
+            check_prefixes(&c->records.exporters, "records.exporters", &c->exporter_prefixes, why);
     if (err)
         return err;
     return lamp_sensor_key_path(c);
@@ -276,9 +291,11 @@ void lamp_sensor_conf_free(struct lamp_sensor_conf *c)
     free(c->never_prefixes);
     free(c->resolver_prefixes);
     free(c->inside_prefixes);
+    free(c->exporter_prefixes);
     free(c->key_path);
     c->never_prefixes = NULL;
     c->resolver_prefixes = NULL;
     c->inside_prefixes = NULL;
+    c->exporter_prefixes = NULL;
     c->key_path = NULL;
 }

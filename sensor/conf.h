@@ -21,6 +21,9 @@ struct lamp_sensor_conf {
         int64_t speed;
     } replay;
     struct {
+        struct lamp_strlist listen, exporters;
+    } records;
+    struct {
         char *endpoint, *enroll, *server_key, *list_key, *key_file;
         int spool; /* enum lamp_spool_place */
         int64_t spool_quota_bytes, refresh_s, sample_quota_bytes, sample_rate;
@@ -40,6 +43,7 @@ struct lamp_sensor_conf {
     struct lamp_prefix *never_prefixes;    /* enforce.never.n of them */
     struct lamp_prefix *resolver_prefixes; /* enforce.resolvers.n of them */
     struct lamp_prefix *inside_prefixes;   /* capture.inside.n of them */
+    struct lamp_prefix *exporter_prefixes; /* records.exporters.n of them */
     char *key_path;
 };
 

@@ -364,6 +364,7 @@ void lamp_api_json_connection(struct lamp_json *j, const struct lamp_conn_view *
     else
         lamp_json_null(j, "counted_devices");
     up_down(j, "bytes", r->bytes_up, r->bytes_down);
+    lamp_json_str(j, "bytes_kind", r->flags & LAMP_CONN_IP_BYTES ? "ip" : "frame");
     up_down(j, "packets", r->packets_up, r->packets_down);
     lamp_json_time(j, "first", r->first_us);
     lamp_json_time(j, "last", r->last_us);

@@ -133,7 +133,8 @@ static const char lamp_schema[] =
     " PRIMARY KEY (site, serial)) STRICT, WITHOUT ROWID;";
 
 /* What version 2 adds to version 1: where the frames of a capture run ended that are in no
- * connection and no rollup. outcome: index in the sensor's decode.def. */
+ * connection and no rollup. outcome: index in the sensor's decode.def; from
+ * 64 on: 64 and the index in its netflow.def, with a count where packets are. */
 static const char lamp_schema_2[] =
     "CREATE TABLE capture_outcome ("
     " sensor INTEGER NOT NULL REFERENCES sensor, run BLOB NOT NULL, outcome INTEGER NOT NULL,"

@@ -96,24 +96,30 @@ int lamp_sqlite_op_sensor_add(lamp_store *s, int64_t sensor_ref, const struct la
     return err;
 }
 
-/* Where frames ended, of the outcomes that happened. */
+static int put_outcome(struct lamp_sqlite *q, int64_t sensor_ref, const uint8_t cap_run[16],
+                       size_t outcome, uint64_t packets, uint64_t bytes)
+{
+    if (packets == 0)
+        return LAMP_OK;
+    return LAMP_EXEC(q,
+                     "INSERT INTO capture_outcome VALUES (?, ?, ?, ?, ?)"
+                     " ON CONFLICT DO UPDATE SET packets = excluded.packets,"
+                     " bytes = excluded.bytes WHERE packets < excluded.packets",
+                     lamp_int(sensor_ref), lamp_blob(cap_run, 16), lamp_int((int64_t)outcome),
+                     lamp_uint(packets), lamp_uint(bytes));
+}
+
+/* Where frames ended, of the outcomes that happened; behind them what was counted of flow records. */
 static int put_outcomes(struct lamp_sqlite *q, int64_t sensor_ref, const uint8_t cap_run[16],
                         const struct lamp_sensor_counters *c)
 {
-    for (size_t i = 0; i < c->n_decode; i++) {
-        if (c->decode[i] == 0)
-            continue;
-        const int err = LAMP_EXEC(q,
-                                  "INSERT INTO capture_outcome VALUES (?, ?, ?, ?, ?)"
-                                  " ON CONFLICT DO UPDATE SET packets = excluded.packets,"
-                                  " bytes = excluded.bytes WHERE packets < excluded.packets",
-                                  lamp_int(sensor_ref), lamp_blob(cap_run, 16),
-                                  lamp_int((int64_t)i), lamp_uint(c->decode[i]),
-                                  lamp_uint(i < c->n_decode_bytes ? c->decode_bytes[i] : 0));
-        if (err != LAMP_OK)
-            return err;
-    }
-    return LAMP_OK;
+    int err = LAMP_OK;
+    for (size_t i = 0; !err && i < c->n_decode; i++)
+        err = put_outcome(q, sensor_ref, cap_run, i, c->decode[i],
+                          i < c->n_decode_bytes ? c->decode_bytes[i] : 0);
+    for (size_t i = 0; !err && i < c->n_records; i++)
+        err = put_outcome(q, sensor_ref, cap_run, LAMP_WIRE_DECODE_MAX + i, c->records[i], 0);
+    return err;
 }
 
 int lamp_sqlite_op_counters(lamp_store *s, int64_t sensor_ref, const uint8_t cap_run[16],

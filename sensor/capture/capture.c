@@ -8,6 +8,7 @@
 #include "sensor/capture/inside.h"
 #include "sensor/capture/lane.h"
 #include "sensor/capture/queue.h"
+#include "sensor/capture/recordlane.h"
 #include "sensor/capture/sampler.h"
 #include "sensor/process/child.h"
 #include "sensor/source/replay.h"
@@ -32,6 +33,8 @@ enum {
     LAST_TRIES = 50, /* to hand over what waits when told to end */
 };
 
+#define TELL_US (UINT64_C(3600) * 1000000) /* between lines about exporters */
+
 /* Why a lane reads no more; `why` is written before err. */
 struct lane_end {
     atomic_int err;
@@ -51,8 +54,10 @@ struct capture {
     size_t n_lanes;
     struct lane_end ends[LAMP_LANES_MAX];
     lamp_crew *crew; /* a thread for each lane but the first, which is ours; NULL: no other lane */
-    lamp_replay *replay; /* NULL: live */
-    uint64_t due_us;     /* of the replay: end of the interval in its time; 0: none has begun */
+    lamp_record_lane *records; /* NULL: no flow records are taken */
+    uint64_t told_us;          /* when exporters were last logged */
+    lamp_replay *replay;       /* NULL: live */
+    uint64_t due_us; /* of the replay: end of the interval in its time; 0: none has begun */
     unsigned files_failed;
 };
 
@@ -92,17 +97,21 @@ static void fill_counters(struct capture *c, struct lamp_sensor_counters *out)
     lamp_queue_lost(c->queue, &out->summary_rows_dropped, &out->summary_bytes_dropped);
     for (size_t i = 0; i < c->n_lanes; i++)
         lamp_lane_count(c->lanes[i], out);
+    lamp_record_lane_count(c->records, out);
 }
 
 /* One summary of all lanes, which nobody else uses meanwhile. */
 static void summarise(struct capture *c, uint64_t now_us, uint64_t mono_us)
 {
     struct lamp_sensor_counters counters;
-    lamp_summarise *all[LAMP_LANES_MAX];
+    lamp_summarise *all[LAMP_LANES_MAX + 1];
+    size_t n = c->n_lanes;
     for (size_t i = 0; i < c->n_lanes; i++)
         all[i] = lamp_lane_collect(c->lanes[i], now_us);
+    if (c->records)
+        all[n++] = lamp_record_lane_collect(c->records, now_us);
     fill_counters(c, &counters);
-    lamp_summarise_flush(all, c->n_lanes, &counters, now_us, mono_us);
+    lamp_summarise_flush(all, n, &counters, now_us, mono_us);
     c->summarised = true;
 }
 
@@ -138,6 +147,30 @@ static void on_order(const struct lamp_order *o, void *arg)
                          lamp_strerror(err));
 }
 
+/* Opens what routers send flow records to. */
+static int make_records(struct capture *c, const struct lamp_lane_cfg *lanes)
+{
+    const struct lamp_strlist *list = &c->conf->records.listen;
+    char why[LAMP_RECORD_LANE_WHY];
+    const struct lamp_record_lane_cfg cfg = {
+        .listen = (const char *const *)list->v,
+        .n_listen = list->n,
+        .exporters = c->conf->exporter_prefixes,
+        .n_exporters = c->conf->records.exporters.n,
+        .catalogue = c->catalogue,
+        .rollup = *lanes->engine.rollup,
+        .summaries = lanes->summaries,
+        .now_us = lanes->now_us,
+        .mono_us = lanes->mono_us,
+    };
+    const int err = lamp_record_lane_new(&cfg, &c->records, why);
+    if (err)
+        lamp_log(LAMP_LOG_ERROR, "capture", "records.listen: %s", why);
+    else
+        lamp_log(LAMP_LOG_INFO, "capture", "taking flow records sockets=%zu", list->n);
+    return err;
+}
+
 static int make_lanes(struct capture *c, const struct lamp_rollup_cfg *rollup)
 {
     struct lamp_lane_cfg cfg = {
@@ -158,7 +191,10 @@ static int make_lanes(struct capture *c, const struct lamp_rollup_cfg *rollup)
         .mono_us = lamp_clock_mono_us(),
     };
     randombytes_buf(cfg.summaries.cap_run, sizeof(cfg.summaries.cap_run));
+    c->told_us = cfg.mono_us;
     int err = lamp_queue_new(&c->queue);
+    if (!err && c->conf->records.listen.n > 0)
+        err = make_records(c, &cfg);
     for (; !err && cfg.index < cfg.n; cfg.index++) {
         err = lamp_lane_new(&cfg, &c->lanes[cfg.index]);
         if (!err)
@@ -314,12 +350,13 @@ static void work(size_t helper, int bell_fd, void *arg)
 {
     struct capture *c = arg;
     const size_t i = helper + 1;
+    struct pollfd bell = { .fd = bell_fd, .events = POLLIN };
     if (read_lane(c, i))
         return;
     if (atomic_load(&c->ends[i].err) == LAMP_OK)
-        lamp_lane_wait(c->lanes[i], bell_fd, POLLIN, (int)(TURN_US / 1000));
+        lamp_lane_wait(c->lanes[i], &bell, 1, (int)(TURN_US / 1000));
     else
-        (void)poll(&(struct pollfd){ .fd = bell_fd, .events = POLLIN }, 1, (int)(TURN_US / 1000));
+        (void)poll(&bell, 1, (int)(TURN_US / 1000));
 }
 
 static int start(struct capture *c, int ready_fd)
@@ -348,6 +385,7 @@ static void stop(struct capture *c)
     lamp_crew_free(c->crew);
     for (size_t i = 0; i < c->n_lanes; i++)
         lamp_lane_free(c->lanes[i]);
+    lamp_record_lane_free(c->records);
     lamp_replay_free(c->replay);
     lamp_queue_free(c->queue);
     lamp_inbox_free(c->inbox);
@@ -370,7 +408,9 @@ static void wait_for_work(struct capture *c, uint64_t max_us)
     const int turn_ms = (int)(TURN_US / 1000), ms = lamp_clock_poll_ms(max_us);
     const bool waits = lamp_queue_bytes(c->queue) > 0 || lamp_sampler_waits(c->sampler);
     const short events = (short)(POLLIN | (waits ? POLLOUT : 0));
-    lamp_lane_wait(c->lanes[0], c->fd, events, ms < turn_ms ? ms : turn_ms);
+    struct pollfd others[LAMP_RECORD_LISTEN_MAX + 1] = { { .fd = c->fd, .events = events } };
+    const size_t n = 1 + lamp_record_lane_poll(c->records, others + 1);
+    lamp_lane_wait(c->lanes[0], others, n, ms < turn_ms ? ms : turn_ms);
 }
 
 /* Whether some lane can read no more: the first that says why. */
@@ -417,9 +457,11 @@ static int talk(struct capture *c)
 static void renew_watch(struct capture *c)
 {
     const lamp_watch *watch;
-    if (lamp_inbox_watch(c->inbox, &watch))
-        for (size_t i = 0; i < c->n_lanes; i++)
-            lamp_lane_watch(c->lanes[i], watch);
+    if (!lamp_inbox_watch(c->inbox, &watch))
+        return;
+    for (size_t i = 0; i < c->n_lanes; i++)
+        lamp_lane_watch(c->lanes[i], watch);
+    lamp_record_lane_watch(c->records, watch);
 }
 
 static void send_last(struct capture *c)
@@ -431,6 +473,23 @@ static void send_last(struct capture *c)
     }
 }
 
+static void on_exporter(const struct lamp_netflow_sender *from, uint64_t records, uint64_t missing,
+                        void *arg)
+{
+    char ip[LAMP_ADDR_STRLEN];
+    (void)arg;
+    lamp_log(LAMP_LOG_INFO, "capture", "exporter=%s domain=%u version=%u records=%llu missing=%llu",
+             lamp_addr_str(&from->exporter, ip), from->domain, from->version,
+             (unsigned long long)records, (unsigned long long)missing);
+}
+
+/* How much came of whom, from time to time. */
+static void tell_exporters(struct capture *c)
+{
+    c->told_us = lamp_clock_mono_us();
+    lamp_record_lane_exporters(c->records, on_exporter, NULL);
+}
+
 /* A summary of the interval that ends now, while everybody stands still. */
 static void close_interval(struct capture *c)
 {
@@ -440,6 +499,8 @@ static void close_interval(struct capture *c)
         lamp_lane_skip(c->lanes[i], 0);
     renew_watch(c);
     lamp_crew_resume(c->crew);
+    if (lamp_clock_mono_us() - c->told_us > TELL_US)
+        tell_exporters(c);
 }
 
 /* What the interfaces still hold, then the rest of every connection: also where an interface
@@ -456,6 +517,9 @@ static void finish_live(struct capture *c)
         lamp_log(LAMP_LOG_DEBUG, "capture", "thread=%zu packets=%llu flows=%llu", i,
                  (unsigned long long)counters.packets, (unsigned long long)counters.flows_new);
     }
+    (void)lamp_record_lane_read(c->records, lamp_clock_real_us());
+    lamp_record_lane_finish(c->records);
+    tell_exporters(c);
     summarise(c, lamp_clock_real_us(), lamp_clock_mono_us());
     send_last(c);
 }
@@ -465,7 +529,7 @@ static int serve_live(struct capture *c)
     uint64_t due_us = lamp_clock_mono_us() + interval_us(c);
     int err = LAMP_OK;
     while (!err && !lamp_child_stopping()) {
-        const bool more = read_lane(c, 0);
+        const bool more = read_lane(c, 0) | lamp_record_lane_read(c->records, lamp_clock_real_us());
         err = lane_error(c);
         if (!err && lamp_clock_mono_us() >= due_us) {
             close_interval(c);

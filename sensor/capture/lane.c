@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/capture/lane.h"
 
-#include <poll.h>
-
 enum { FRAMES_PER_TURN = 512 }; /* of one source, so that none starves the others */
 
 struct lamp_lane {
@@ -41,7 +39,7 @@ int lamp_lane_new(const struct lamp_lane_cfg *cfg, lamp_lane **out)
     engine.id_step = cfg->n;
     struct lamp_summarise_cfg summaries = cfg->summaries;
     summaries.max_conns = share(summaries.max_conns, cfg->n);
-    summaries.together = cfg->index == 0 ? cfg->n : 1;
+    summaries.together = cfg->index == 0 ? cfg->n + 1 : 1; /* flow records' beside those of lanes */
     int err = lamp_summarise_new(&summaries, cfg->now_us, cfg->mono_us, &l->summarise);
     if (!err)
         err = lamp_engine_new(&engine, on_conn, l, &l->engine);
@@ -100,13 +98,14 @@ int lamp_lane_read(lamp_lane *l, bool *out_more, char why[LAMP_SOURCE_WHY])
     return LAMP_OK;
 }
 
-void lamp_lane_wait(const lamp_lane *l, int fd, short events, int ms)
+void lamp_lane_wait(const lamp_lane *l, const struct pollfd *others, size_t n, int ms)
 {
-    struct pollfd p[LAMP_LANE_SOURCES + 1];
+    struct pollfd p[LAMP_LANE_SOURCES + LAMP_LANE_OTHERS];
     for (size_t i = 0; i < l->n_sources; i++)
         p[i] = (struct pollfd){ .fd = lamp_source_fd(l->sources[i]), .events = POLLIN };
-    p[l->n_sources] = (struct pollfd){ .fd = fd, .events = events };
-    (void)poll(p, l->n_sources + 1, ms);
+    n = lamp_min(n, LAMP_LANE_OTHERS);
+    memcpy(p + l->n_sources, others, n * sizeof(*p));
+    (void)poll(p, l->n_sources + n, ms);
 }
 
 void lamp_lane_frames(lamp_lane *l, const struct lamp_frame *frames, size_t n)

@@ -8,11 +8,14 @@
 #include "sensor/engine/engine.h"
 #include "sensor/source/source.h"
 
+#include <poll.h>
+
 typedef struct lamp_lane lamp_lane;
 
 enum {
     LAMP_LANES_MAX = 16,
     LAMP_LANE_SOURCES = 32, /* interfaces */
+    LAMP_LANE_OTHERS = 16,
 };
 
 struct lamp_lane_cfg {
@@ -36,8 +39,8 @@ void lamp_lane_skip(lamp_lane *l, uint64_t t_us);
  * a source (lamp_source_read()). */
 LAMP_CHECK int lamp_lane_read(lamp_lane *l, bool *out_more, char why[LAMP_SOURCE_WHY]);
 
-/* Waits until a source has something, until fd (-1: none) is ready for events, or for ms. */
-void lamp_lane_wait(const lamp_lane *l, int fd, short events, int ms);
+/* Waits until a source has something, until one of n others is ready, at most LAMP_LANE_OTHERS, or for ms. */
+void lamp_lane_wait(const lamp_lane *l, const struct pollfd *others, size_t n, int ms);
 
 /* Takes frames that came in another way. */
 void lamp_lane_frames(lamp_lane *l, const struct lamp_frame *frames, size_t n);

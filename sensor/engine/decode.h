@@ -56,7 +56,7 @@ uint64_t lamp_decoder_evicted(const lamp_decoder *d);
 static inline bool lamp_decode_is_packet(enum lamp_decode outcome)
 {
     return outcome <= LAMP_DECODE_UDP_CUT || outcome == LAMP_DECODE_TCP_FRAGMENT ||
-           outcome == LAMP_DECODE_UDP_FRAGMENT;
+           outcome == LAMP_DECODE_UDP_FRAGMENT || outcome == LAMP_DECODE_RECORD;
 }
 
 /* A constant name ("TCP_CUT"); outcome below LAMP_DECODE_COUNT. */

@@ -120,6 +120,7 @@ struct domain {
     bool used, has_next;
     uint32_t next; /* sequence number that should come */
     uint64_t seen_us;
+    uint64_t records, missing;
     struct template *templates;
     size_t n_templates;
     uint64_t boot_ms; /* when the exporter started, as an option said; 0: none came */
@@ -180,6 +181,13 @@ lamp_netflow *lamp_netflow_free(lamp_netflow *n)
 const uint64_t *lamp_netflow_counts(const lamp_netflow *n)
 {
     return n->n;
+}
+
+void lamp_netflow_senders(const lamp_netflow *n, lamp_netflow_sender_fn *fn, void *arg)
+{
+    for (const struct domain *d = n->domains; d < n->domains + LAMP_NETFLOW_DOMAINS; d++)
+        if (d->used)
+            fn(&d->from, d->records, d->missing, arg);
 }
 
 const char *lamp_netflow_count_text(enum lamp_netflow_count c)
@@ -402,8 +410,7 @@ static bool scale(struct lamp_record *r)
     return true;
 }
 
-static void emit(lamp_netflow *n, const struct domain *d, const struct export *x,
-                 struct lamp_record *r)
+static void emit(lamp_netflow *n, struct domain *d, const struct export *x, struct lamp_record *r)
 {
     for (unsigned i = 0; i < 2; i++) /* of firewalls that tell no packets */
         r->packets[i] += r->packets[i] == 0 && r->bytes[i] > 0;
@@ -424,6 +431,7 @@ static void emit(lamp_netflow *n, const struct domain *d, const struct export *x
         n->n[LAMP_NETFLOW_CLOCK]++;
     }
     n->n[LAMP_NETFLOW_RECORDS]++;
+    d->records++;
     n->fn(&d->from, r, n->arg);
 }
 
@@ -598,10 +606,12 @@ static void follow(lamp_netflow *n, struct domain *d, uint32_t came, uint32_t ne
                    bool next_is_known)
 {
     const uint32_t ahead = came - d->next;
-    if (d->has_next && ahead > 0 && ahead < JUMP_MAX)
+    if (d->has_next && ahead > 0 && ahead < JUMP_MAX) {
         n->n[LAMP_NETFLOW_GAPS] += ahead;
-    else if (d->has_next && ahead > 0)
+        d->missing += ahead;
+    } else if (d->has_next && ahead > 0) {
         n->n[LAMP_NETFLOW_RESTARTS]++;
+    }
     d->next = next;
     d->has_next = next_is_known;
 }

@@ -45,6 +45,12 @@ lamp_netflow *lamp_netflow_free(lamp_netflow *n);
 void lamp_netflow_datagram(lamp_netflow *n, const struct lamp_addr *exporter,
                            struct lamp_bytes datagram, uint64_t now_us);
 
+/* Lends each exporter and domain that was heard of, with what it sent: records used, and how many (of version 9:
+ * datagrams) are missing by their sequence numbers. */
+typedef void lamp_netflow_sender_fn(const struct lamp_netflow_sender *from, uint64_t records,
+                                    uint64_t missing, void *arg);
+void lamp_netflow_senders(const lamp_netflow *n, lamp_netflow_sender_fn *fn, void *arg);
+
 /* Cumulative; by enum lamp_netflow_count. */
 const uint64_t *lamp_netflow_counts(const lamp_netflow *n);
 

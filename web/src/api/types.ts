@@ -279,6 +279,8 @@ export interface Connection {
   ja4: string | null;
   tunnel: { kind: string; host: string | null; port: number | null } | null;
   midstream: boolean;
+  /** What bytes are of: whole frames, or IP packets, as flow records tell them. */
+  bytes_kind: 'frame' | 'ip';
   open: boolean;
   jobs: number;
   difficulty: number | null;
