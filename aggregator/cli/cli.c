@@ -101,6 +101,47 @@ int lamp_cli_say(const struct options *o, int result, const char *fmt, ...)
     return result;
 }
 
+/* The path with a parameter more, if its value is not NULL. */
+static const char *with(const char *path, const char *name, const char *value, char buf[PATH])
+{
+    if (!value)
+        return path;
+    snprintf(buf, PATH, "%s%c%s=%s", path, strchr(path, '?') ? '&' : '?', name, value);
+    return buf;
+}
+
+/* The text without its first line. */
+static const char *past_line(const char *text)
+{
+    return text + strcspn(text, "\n") + (text[strcspn(text, "\n")] == '\n');
+}
+
+int lamp_cli_csv(lamp_client *c, const struct options *o, const char *path)
+{
+    char sorted[PATH], format[PATH], page[PATH], number[24];
+    const char *base = with(with(path, "sort", o->sort, sorted), "format", "csv", format);
+    int64_t next = 0;
+    bool first = true;
+    do {
+        char *text = NULL;
+        size_t len;
+        FILE *f = open_memstream(&text, &len);
+        if (!f)
+            return EXIT_FAILED;
+        snprintf(number, sizeof(number), "%" PRId64, next);
+        const int err =
+            lamp_client_fetch_page(c, with(base, "after", first ? NULL : number, page), f, &next);
+        fclose(f);
+        if (!err) /* each page names its columns */
+            fputs(first ? text : past_line(text), stdout);
+        free(text);
+        if (err)
+            return EXIT_FAILED;
+        first = false;
+    } while (next);
+    return EXIT_GOOD;
+}
+
 int lamp_cli_each(lamp_client *c, const char *path, const char *name,
                   void (*fn)(const json_t *row, void *arg), void *arg)
 {
@@ -136,6 +177,10 @@ static void keep_row(const json_t *row, void *arg)
 int lamp_cli_pages(lamp_client *c, const struct options *o, const char *path, const char *name,
                    const struct lamp_column *columns)
 {
+    char sorted[PATH];
+    if (o->csv)
+        return lamp_cli_csv(c, o, path);
+    path = with(path, "sort", o->sort, sorted);
     if (o->json)
         return lamp_cli_each(c, path, name, print_row, NULL);
     json_t *all = json_array();
@@ -149,8 +194,11 @@ int lamp_cli_pages(lamp_client *c, const struct options *o, const char *path, co
 int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, const char *name,
                   const struct lamp_column *columns)
 {
+    char sorted[PATH];
     json_t *answer = NULL;
-    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
+    if (o->csv)
+        return lamp_cli_csv(c, o, path);
+    if (lamp_client_call(c, "GET", with(path, "sort", o->sort, sorted), NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
     const json_t *list = json_object_get(answer, name);
     if (o->json)

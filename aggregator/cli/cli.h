@@ -22,6 +22,9 @@ enum lamp_cli_option {
     TAKES_VERIFY = 1 << 8,
     TAKES_AT = 1 << 9,
     TAKES_SERVER = 1 << 10,
+    TAKES_CSV = 1 << 11,
+    TAKES_SORT = 1 << 12,
+    TAKES_LIST = TAKES_CSV | TAKES_SORT,
 };
 
 enum {
@@ -31,7 +34,8 @@ enum {
 
 struct options {
     const char *url, *token_file;
-    bool json, host, verify;
+    bool json, csv, host, verify;
+    const char *sort;                      /* NULL: as the API has it */
     int64_t port, ttl_s;                   /* 0: not given */
     const char *server;                    /* a path on it */
     const char *site, *reason, *name, *at; /* site: the last one given */
@@ -72,13 +76,17 @@ int lamp_cli_get(lamp_client *c, const struct options *o, const char *path,
 int lamp_cli_say(const struct options *o, int result, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* GET path, then the objects of the list `name` in the answer as JSON lines or as a table. */
+/* GET path, then the objects of the list `name` in the answer as JSON lines, as CSV or as a table, in the order
+ * that is asked for. */
 int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, const char *name,
                   const struct lamp_column *columns);
 
 /* The same of all pages of a list that comes in pages. */
 int lamp_cli_pages(lamp_client *c, const struct options *o, const char *path, const char *name,
                    const struct lamp_column *columns);
+
+/* All pages of a list as one file for a spreadsheet. */
+int lamp_cli_csv(lamp_client *c, const struct options *o, const char *path);
 
 /* Lends every object of all pages of a list to fn. */
 int lamp_cli_each(lamp_client *c, const char *path, const char *name,

@@ -196,7 +196,30 @@ static size_t take_file(char *data, size_t size, size_t n, void *arg)
     return status == 200 ? fwrite(data, size, n, f->to) * size : take(data, size, n, &f->answer);
 }
 
+/* Where the answer at hand says that there is more (RFC 8288); 0: it does not. */
+static int64_t next_of(CURL *curl)
+{
+    static const char key[] = "after=";
+    struct curl_header *link = NULL;
+    int64_t next = 0;
+    if (curl_easy_header(curl, "Link", 0, CURLH_HEADER, -1, &link) != CURLHE_OK)
+        return 0;
+    const char *at = strstr(link->value, key);
+    char number[24] = "";
+    if (at)
+        snprintf(number, sizeof(number), "%.*s",
+                 (int)lamp_min(strspn(at + strlen(key), "0123456789"), sizeof(number) - 1),
+                 at + strlen(key));
+    return lamp_text_int(number, 1, INT64_MAX, &next) == LAMP_OK ? next : 0;
+}
+
 int lamp_client_fetch(lamp_client *c, const char *path, FILE *to)
+{
+    int64_t next;
+    return lamp_client_fetch_page(c, path, to, &next);
+}
+
+int lamp_client_fetch_page(lamp_client *c, const char *path, FILE *to, int64_t *out_next)
 {
     char url[1024], error[CURL_ERROR_SIZE] = "";
     struct fetched f = { .c = c, .to = to };
@@ -210,6 +233,7 @@ int lamp_client_fetch(lamp_client *c, const char *path, FILE *to)
     curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, (long)TIMEOUT_S);
     const CURLcode rc = curl_easy_perform(c->curl);
     curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    *out_next = rc == CURLE_OK ? next_of(c->curl) : 0;
     json_t *json = f.answer.data ? json_loadb(f.answer.data, f.answer.len, 0, NULL) : NULL;
     const int err = rc == CURLE_WRITE_ERROR && ferror(to) ? LAMP_EIO
                     : rc != CURLE_OK                      ? no_connection(c, rc, error)

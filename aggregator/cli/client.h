@@ -27,6 +27,10 @@ bool lamp_client_escape(const char *text, char *out, size_t size);
 /* GET path, whose answer is no JSON and may be of any size, into a file. Errors as above. */
 LAMP_CHECK int lamp_client_fetch(lamp_client *c, const char *path, FILE *to);
 
+/* The same of a list; *out_next: the number of the row that the next page is behind, 0: there is none. */
+LAMP_CHECK int lamp_client_fetch_page(lamp_client *c, const char *path, FILE *to,
+                                      int64_t *out_next);
+
 /* PUT with bytes as they are. LAMP_EAGAIN, nothing said: 503, busy; else as above. */
 LAMP_CHECK int lamp_client_put(lamp_client *c, const char *path, const void *data, size_t len,
                                json_t **out_body);

@@ -77,6 +77,8 @@ int lamp_cli_traffic(lamp_client *c, const struct options *o, char **args, int n
 {
     (void)args, (void)n;
     json_t *answer = NULL;
+    if (o->csv)
+        return lamp_cli_csv(c, o, "/traffic?limit=1000");
     if (lamp_client_call(c, "GET", "/traffic", NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
     if (o->json) {
@@ -193,8 +195,15 @@ int lamp_cli_alerts(lamp_client *c, const struct options *o, char **args, int n)
         return acknowledge(c, o, args[1]);
     if (n > 0 && !all)
         return lamp_cli_usage("'alerts' takes: all, ack ID");
-    if (lamp_client_call(c, "GET", all ? "/alerts?limit=1000" : "/alerts?limit=1000&open=1", NULL,
-                         &answer) != LAMP_OK)
+    const char *path = all ? "/alerts?limit=1000" : "/alerts?limit=1000&open=1";
+    char sorted[128];
+    if (o->csv)
+        return lamp_cli_csv(c, o, path);
+    if (o->sort) {
+        snprintf(sorted, sizeof(sorted), "%s&sort=%.60s", path, o->sort);
+        path = sorted;
+    }
+    if (lamp_client_call(c, "GET", path, NULL, &answer) != LAMP_OK)
         return EXIT_FAILED;
     if (o->json)
         lamp_cli_print_lines(json_object_get(answer, "alerts"));

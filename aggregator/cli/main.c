@@ -125,6 +125,11 @@ static void print_help(void)
         "  --role ROLE         users, tokens: viewer, operator or admin\n"
         "  --server PATH       import: below the folder imports.root of the aggregator\n"
         "  --verify            audit: whether the log is whole (exit status 1: it is not)\n"
+        "  --csv               of lists: all rows for a spreadsheet, with every column of the API\n"
+        "  --sort COLUMN       of lists: by one of these columns (miners: last, since, site, "
+        "host,\n"
+        "                      confidence, bytes, shares, connections; alerts: id, last, first,\n"
+        "                      site, count); -COLUMN: from the largest on\n"
         "  --password-file F   users: a file with the password (-: standard input)\n"
         "\n"
         "Options:\n"
@@ -143,36 +148,36 @@ static void print_help(void)
 static const struct command commands[] = {
     { "status", 0, 0, 0, lamp_cli_status },
     { "doctor", 0, 0, 0, lamp_cli_doctor },
-    { "sensors", 0, 2, TAKES_SITE | TAKES_NAME, lamp_cli_sensors },
+    { "sensors", 0, 2, TAKES_SITE | TAKES_NAME | TAKES_LIST, lamp_cli_sensors },
     { "enroll", 0, 0, TAKES_SITE | TAKES_NAME | TAKES_TTL, lamp_cli_enroll },
     { "approve", 1, 1, 0, lamp_cli_approve },
     { "refuse", 1, 1, 0, lamp_cli_refuse },
     { "hold", 1, 1, 0, lamp_cli_hold },
     { "release", 1, 1, 0, lamp_cli_release },
-    { "sites", 0, 0, 0, lamp_cli_sites },
-    { "audit", 0, 0, TAKES_VERIFY, lamp_cli_audit },
-    { "alerts", 0, 2, 0, lamp_cli_alerts },
-    { "policies", 0, 20, 0, lamp_cli_policies },
+    { "sites", 0, 0, TAKES_LIST, lamp_cli_sites },
+    { "audit", 0, 0, TAKES_VERIFY | TAKES_CSV, lamp_cli_audit },
+    { "alerts", 0, 2, TAKES_LIST, lamp_cli_alerts },
+    { "policies", 0, 20, TAKES_LIST, lamp_cli_policies },
     { "notify", 0, 2, 0, lamp_cli_notify },
     { "export", 1, 2, 0, lamp_cli_export },
-    { "own", 0, 3, TAKES_SITE | TAKES_REASON, lamp_cli_own },
-    { "sample", 0, 20, TAKES_SITE | TAKES_REASON, lamp_cli_sample },
-    { "miners", 0, 1, 0, lamp_cli_miners },
-    { "traffic", 0, 0, 0, lamp_cli_traffic },
+    { "own", 0, 3, TAKES_SITE | TAKES_REASON | TAKES_LIST, lamp_cli_own },
+    { "sample", 0, 20, TAKES_SITE | TAKES_REASON | TAKES_LIST, lamp_cli_sample },
+    { "miners", 0, 1, TAKES_LIST, lamp_cli_miners },
+    { "traffic", 0, 0, TAKES_CSV, lamp_cli_traffic },
     { "lookup", 1, LAMP_CLI_LOOKUPS, TAKES_AT, lamp_cli_lookup },
-    { "pools", 0, LAMP_CLI_LOOKUPS, 0, lamp_cli_pools },
+    { "pools", 0, LAMP_CLI_LOOKUPS, TAKES_LIST, lamp_cli_pools },
     { "probe", 1, 1, 0, lamp_cli_probe },
     { "catalogue", 0, 2, 0, lamp_cli_catalogue },
     { "import", 0, 1000, TAKES_SITE | TAKES_SERVER, lamp_cli_import },
-    { "imports", 0, 2, 0, lamp_cli_imports },
-    { "blocks", 0, 0, 0, lamp_cli_blocks },
+    { "imports", 0, 2, TAKES_LIST, lamp_cli_imports },
+    { "blocks", 0, 0, TAKES_LIST, lamp_cli_blocks },
     { "block", 1, 1, TAKES_PORT | TAKES_SITE | TAKES_REASON | TAKES_TTL | TAKES_HOST,
       lamp_cli_block },
     { "unblock", 1, 1, 0, lamp_cli_unblock },
     { "mark", 2, 2, TAKES_REASON, lamp_cli_mark },
-    { "users", 0, 2, TAKES_SITE | TAKES_ROLE | TAKES_PASSWORD, lamp_cli_users },
-    { "tokens", 0, 2, TAKES_SITE | TAKES_ROLE | TAKES_TTL, lamp_cli_tokens },
-    { "sessions", 0, 2, 0, lamp_cli_sessions },
+    { "users", 0, 2, TAKES_SITE | TAKES_ROLE | TAKES_PASSWORD | TAKES_LIST, lamp_cli_users },
+    { "tokens", 0, 2, TAKES_SITE | TAKES_ROLE | TAKES_TTL | TAKES_LIST, lamp_cli_tokens },
+    { "sessions", 0, 2, TAKES_LIST, lamp_cli_sessions },
     { "backup", 0, 1, 0, lamp_cli_backup },
     { "estimates", 0, 1, 0, lamp_cli_estimates },
     { "timeline", 1, 1, 0, lamp_cli_timeline },
@@ -202,6 +207,8 @@ enum {
     OPT_VERIFY,
     OPT_AT,
     OPT_SERVER,
+    OPT_CSV,
+    OPT_SORT,
 };
 
 static const struct option long_options[] = {
@@ -221,6 +228,8 @@ static const struct option long_options[] = {
     { "verify", no_argument, NULL, OPT_VERIFY },
     { "at", required_argument, NULL, OPT_AT },
     { "server", required_argument, NULL, OPT_SERVER },
+    { "csv", no_argument, NULL, OPT_CSV },
+    { "sort", required_argument, NULL, OPT_SORT },
     { NULL, 0, NULL, 0 },
 };
 
@@ -233,7 +242,8 @@ static const struct {
              { OPT_HOST, TAKES_HOST },     { OPT_NAME, TAKES_NAME },
              { OPT_ROLE, TAKES_ROLE },     { OPT_PASSWORD_FILE, TAKES_PASSWORD },
              { OPT_VERIFY, TAKES_VERIFY }, { OPT_AT, TAKES_AT },
-             { OPT_SERVER, TAKES_SERVER } };
+             { OPT_SERVER, TAKES_SERVER }, { OPT_CSV, TAKES_CSV },
+             { OPT_SORT, TAKES_SORT } };
 
 /* Whether a command takes an option; NULL: whether every one does. */
 static bool takes(const struct command *cmd, int option)
@@ -335,6 +345,14 @@ static int read_options(int argc, char **argv, struct options *o)
         case OPT_SERVER:
             o->server = optarg;
             break;
+        case OPT_CSV:
+            o->csv = true;
+            break;
+        case OPT_SORT:
+            if (optarg[strspn(optarg, "abcdefghijklmnopqrstuvwxyz_.-")])
+                return lamp_cli_usage("--sort needs a column, not '%.40s'", optarg);
+            o->sort = optarg;
+            break;
         case OPT_HOST:
             o->host = true;
             break;
@@ -365,6 +383,9 @@ int main(int argc, char **argv)
         return lamp_cli_usage("'%.40s' is one argument too many", argv[optind + 1 + cmd->max_args]);
     if (o.given & ~cmd->takes)
         return lamp_cli_usage("'%s' does not take that option", cmd->name);
+    const char *what = n > 0 ? argv[optind + 1] : "list";
+    if ((o.given & TAKES_LIST) && !streq(what, "list") && !streq(what, "all"))
+        return lamp_cli_usage("--csv and --sort are for lists");
 
     if (!cmd->run)
         return print_completion();

@@ -242,7 +242,7 @@ int lamp_cli_sensors(lamp_client *c, const struct options *o, char **args, int n
 {
     const char *what = n > 0 ? args[0] : "list";
     const bool list = streq(what, "list");
-    if ((list || streq(what, "keys")) && (n > 1 || o->given))
+    if ((list || streq(what, "keys")) && (n > 1 || o->given & ~(unsigned)TAKES_LIST))
         return lamp_cli_usage("'sensors %s' takes nothing more", what);
     if (list)
         return lamp_cli_list(c, o, "/sensors", "sensors", sensor_columns);

@@ -193,8 +193,9 @@ int lamp_cli_users(lamp_client *c, const struct options *o, char **args, int n)
 {
     const char *what = n > 0 ? args[0] : "list";
     if (streq(what, "list"))
-        return n > 1 || o->given ? lamp_cli_usage("'users list' takes nothing more")
-                                 : lamp_cli_list(c, o, "/users", "users", user_columns);
+        return n > 1 || o->given & ~(unsigned)TAKES_LIST
+                   ? lamp_cli_usage("'users list' takes nothing more")
+                   : lamp_cli_list(c, o, "/users", "users", user_columns);
     if (n != 2)
         return lamp_cli_usage("'users %.40s' needs one name", what);
     if (streq(what, "add"))
@@ -276,8 +277,9 @@ int lamp_cli_tokens(lamp_client *c, const struct options *o, char **args, int n)
 {
     const char *what = n > 0 ? args[0] : "list";
     if (streq(what, "list"))
-        return n > 1 || o->given ? lamp_cli_usage("'tokens list' takes nothing more")
-                                 : lamp_cli_list(c, o, "/tokens", "tokens", token_columns);
+        return n > 1 || o->given & ~(unsigned)TAKES_LIST
+                   ? lamp_cli_usage("'tokens list' takes nothing more")
+                   : lamp_cli_list(c, o, "/tokens", "tokens", token_columns);
     if (n != 2)
         return lamp_cli_usage("'tokens %.40s' needs one name", what);
     if (streq(what, "add"))

@@ -148,12 +148,12 @@ def fault_unless(ok, what):
     return ok
 
 
-def alerts(w, n):
+def alerts(w, n, subject="subject"):
     now = time.time_ns() // 1000
     with sqlite3.connect(w.folder / "davylamp.db", timeout=PATIENCE_S) as db:
         for i in range(n):
             db.execute("INSERT INTO alert (kind, subject, site, text, miner, count, first_us, raised_us, last_us)"
-                       " VALUES (1, ?, 'berlin', 'mines', 1, 1, ?, ?, ?)", (f"subject {i}", now, now, now))
+                       " VALUES (1, ?, 'berlin', 'mines', 1, 1, ?, ?, ?)", (f"{subject} {i}", now, now, now))
     db.close()
 
 
@@ -425,6 +425,31 @@ def lists(w, contract):
             fault_unless([g[0] for g in got] == [c[0] for c in sheet[1:]], f"{path}: pages of a file: {got}")
 
 
+def command_line(w, _):
+    """Lists by the command line, in order, and whole however many pages they are of."""
+    def out(*arguments, code=0):
+        r = w.cli(*arguments)
+        fault_unless(r.returncode == code, f"{arguments}: {r}")
+        return r.stdout
+
+    def column(name, *arguments):
+        return [row[name] for row in csv.DictReader(io.StringIO(out(*arguments, "--csv"), newline=""))]
+
+    fault_unless(column("host", "miners", "--sort", "host") == ["10.1.0.23", "10.2.0.42"], "miners by host")
+    fault_unless(column("host", "miners", "--sort", "-host") == ["10.2.0.42", "10.1.0.23"], "and the other way")
+    told = [json.loads(line)["id"] for line in out("blocks", "--sort", "id", "--json").splitlines()]
+    fault_unless(told == sorted(told) and len(told) > 2, f"blocks by number: {told}")
+    fault_unless(column("name", "users", "list") == ["admin"] and column("name", "tokens")[0], "accounts")
+    fault_unless("sensor-porto" in out("sensors", "--sort", "-id"), "a table")
+    alerts(w, 1001, "many")
+    there = column("id", "alerts", "all", "--sort", "id")
+    fault_unless(len(there) > 1003 and there == [str(i) for i in sorted(map(int, there))], f"{len(there)} alerts")
+    fault_unless(column("site", "traffic") == ["porto", "berlin"] or column("site", "traffic") == ["berlin", "porto"], "traffic")
+    for wrong in (("status", "--csv"), ("users", "delete", "x", "--csv"), ("miners", "--sort", "a b"), ("audit", "--sort", "no")):
+        out(*wrong, code=2)
+    out("miners", "--sort", "nothing", code=1)
+
+
 # Nothing is in these lists here, and their columns alone are looked at.
 EMPTY = ("/gaps", "/sessions", "/never", "/own", "/policies", "/imports", "/users")
 
@@ -446,7 +471,7 @@ CONFIG = 'notify: { receivers = ( "hook http://127.0.0.1:9/" ); };\npools: { res
 if __name__ == "__main__":
     with World(CONFIG) as world:
         steps = [lambda: alerts(world, 3), lambda: good_calls(world), lambda: sessions(world), lambda: sample_file(world)]
-        steps += [lambda f=f: f(world, world.contract) for f in (lists, parameters, bodies, strangers_and_methods, tags)]
+        steps += [lambda f=f: f(world, world.contract) for f in (lists, parameters, bodies, strangers_and_methods, tags, command_line)]
         for step in steps:
             began = time.monotonic()
             step()
