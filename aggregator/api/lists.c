@@ -39,8 +39,8 @@ static const struct list lists[] = {
     { "/api/v1/connections", "connections", false, 200,
       "id miner site sensor client.ip client.port server.ip server.port server.name vlan transport "
       "community_id verdict confidence family coin algorithm wallet worker agent pool platform tls "
-      "sni ja4 tunnel.kind tunnel.host tunnel.port midstream open jobs difficulty " SHARES RATE
-      "counted_devices " BOTH_WAYS "first last" },
+      "sni ja4 tunnel.kind tunnel.host tunnel.port midstream bytes_kind open jobs "
+      "difficulty " SHARES RATE "counted_devices " BOTH_WAYS "first last" },
     { "/api/v1/traffic", "traffic", false, 0,
       "site host remote port transport application remote_name bytes.out bytes.in packets.out "
       "packets.in flows first last" },

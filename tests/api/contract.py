@@ -405,7 +405,8 @@ def lists(w, contract):
         a = w.call("GET", url_of(path, {"format": "csv"}))
         text = a.body.decode()
         sheet = list(csv.reader(io.StringIO(text, newline="")))
-        fault_unless(sheet[0] == columns, f"{path}: columns {sheet[0]} instead of {columns}")
+        if not fault_unless(sheet[0] == columns, f"{path}: lists.c has the columns {sheet[0]}, the file {columns}"):
+            continue
         fault_unless(text.count("\r\n") >= len(sheet) and a.headers["Content-Disposition"] == f'attachment; filename="davylamp-{name}.csv"',
                      f"{path}: lines end so, and it is saved")
         rows = w.want(200, "GET", url_of(path))[name]
