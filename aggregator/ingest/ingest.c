@@ -307,6 +307,7 @@ static bool receive(lamp_ingest *i)
 static void *run(void *arg)
 {
     lamp_ingest *i = arg;
+    (void)pthread_setname_np(pthread_self(), "ingest"); /* for top(1) and the like */
     bool closed = false;
     while (!atomic_load(&i->stop)) {
         if (!closed && atomic_load(&i->quiesce)) {

@@ -759,6 +759,7 @@ static int wait_ms(const lamp_writer *w)
 static void *run(void *arg)
 {
     lamp_writer *w = arg;
+    (void)pthread_setname_np(pthread_self(), "writer"); /* for top(1) and the like */
     bool stopping = false;
     for (;;) {
         struct pollfd fds[] = {

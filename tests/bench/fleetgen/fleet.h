@@ -37,7 +37,8 @@ struct fleet_counts {
 struct fleet_cfg {
     const char *endpoint, *server_key, *seed;
     uint64_t sensors, rows, interval_ms, spread_ms;
-    bool fast; /* a summary whenever less than 32 are under way, not at intervals */
+    uint64_t under_way;
+    bool fast; /* a summary whenever less than that are under way, not at intervals */
     bool sets; /* ask for the sets as a sensor does */
 };
 

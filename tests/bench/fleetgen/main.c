@@ -192,12 +192,14 @@ static void raise_limits(void)
 
 int main(int argc, char **argv)
 {
-    struct options o = {
-        .fleet = { .seed = "fleetgen", .sensors = 100, .rows = 20, .interval_ms = 10000 },
-        .processes = 1,
-        .spread_s = 10,
-        .seconds = 30
-    };
+    struct options o = { .fleet = { .seed = "fleetgen",
+                                    .sensors = 100,
+                                    .rows = 20,
+                                    .interval_ms = 10000,
+                                    .under_way = 32 },
+                         .processes = 1,
+                         .spread_s = 10,
+                         .seconds = 30 };
     const struct sim_opt opts[] = {
         { "sensors", SIM_OPT_UINT, &o.fleet.sensors, "how many (100)" },
         { "sites", SIM_OPT_UINT, &o.sites, "how many sites they are spread over (one each)" },
@@ -208,6 +210,7 @@ int main(int argc, char **argv)
         { "spread", SIM_OPT_UINT, &o.spread_s, "the starts are spread over so many s (10)" },
         { "seconds", SIM_OPT_UINT, &o.seconds, "to run; 0: until a signal (30)" },
         { "fast", SIM_OPT_FLAG, &o.fleet.fast, "as many summaries as are acknowledged" },
+        { "under-way", SIM_OPT_UINT, &o.fleet.under_way, "how many of a sensor then wait (32)" },
         { "sets", SIM_OPT_FLAG, &o.fleet.sets, "ask for the sets, as sensors do" },
         { "progress", SIM_OPT_STR, &o.progress, "a file that gets a line of JSON each second" },
     };
@@ -225,8 +228,9 @@ int main(int argc, char **argv)
         return 2;
     }
     o.fleet.spread_ms = o.spread_s * 1000;
-    if (o.fleet.rows > 4096 || o.fleet.sensors == 0 || o.fleet.interval_ms == 0 ||
-        o.processes == 0 || o.processes > PROCESSES_MAX) {
+    if (o.fleet.rows > 4096 || o.fleet.under_way == 0 || o.fleet.under_way > 64 ||
+        o.fleet.sensors == 0 || o.fleet.interval_ms == 0 || o.processes == 0 ||
+        o.processes > PROCESSES_MAX) {
         fputs("fleetgen: a number is out of range\n", stderr);
         return 2;
     }

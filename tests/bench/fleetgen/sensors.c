@@ -14,7 +14,6 @@ enum {
     SECOND_US = 1000 * 1000,
     TURN_US = SECOND_US / 5, /* as link has it */
     REFRESH_US = 60 * SECOND_US,
-    UNDER_WAY = 32, /* summaries of one sensor, when fast */
     REMEMBERED = 128,
     SPOOL_BYTES = 8 * 1024 * 1024,
     N_SETS = LAMP_SET_NEVER - LAMP_SET_WATCH + 1,
@@ -237,7 +236,7 @@ static int make_due(struct fleet *f, struct sensor *s, struct lamp_now now)
     if (atomic_load(&f->counts->calm))
         return LAMP_OK;
     if (f->cfg->fast) {
-        while (!err && s->up && s->seq - s->acked < UNDER_WAY)
+        while (!err && s->up && s->seq - s->acked < f->cfg->under_way)
             err = make_summary(f, s, now);
     } else if (now.mono_us >= s->next_us) {
         s->next_us = now.mono_us + f->cfg->interval_ms * 1000;
