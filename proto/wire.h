@@ -535,11 +535,11 @@ struct lamp_conn_row {
 struct lamp_rollup_row {
     uint64_t minute; /* minutes since 1970 */
     struct lamp_addr inside_addr, remote_addr;
-    uint8_t ip_proto;
-    uint16_t service_port;
     struct lamp_bytes application, remote_name;
     uint64_t bytes_out, bytes_in, packets_out, packets_in;
     uint32_t flows;
+    uint16_t service_port;
+    uint8_t ip_proto;
 };
 
 struct lamp_name_row {

@@ -54,6 +54,8 @@ static int bind_one(sqlite3_stmt *st, int at, const struct lamp_sqlv *v)
 sqlite3_stmt *lamp_sqlite_bind(struct lamp_sqlite *q, const char *sql, const struct lamp_sqlv *v,
                                size_t n)
 {
+    if (q->part.len && lamp_sqlite_flush_part(q) != LAMP_OK)
+        return NULL;
     sqlite3_stmt *st = prepared(q, sql);
     if (!st) {
         (void)lamp_sqlite_refuse(q);
@@ -196,6 +198,7 @@ void lamp_sqlite_close(lamp_store *s)
     for (size_t i = 0; i < LAMP_SQLITE_STATEMENTS; i++)
         sqlite3_finalize(q->cache[i].st);
     sqlite3_close(q->db);
+    lamp_part_done(&q->part);
     free(q);
 }
 
@@ -216,6 +219,8 @@ static int op_open(const char *where, bool read_only, lamp_store **out, char why
         sqlite3_open_v2(where, &q->db, flags, NULL) == SQLITE_OK ? LAMP_OK : lamp_sqlite_refuse(q);
     if (err == LAMP_OK)
         err = lamp_sqlite_harden(q);
+    if (err == LAMP_OK)
+        err = lamp_parts_register(q->db);
     if (err == LAMP_OK && read_only)
         err = pragma(q, "PRAGMA query_only = ON");
     if (err == LAMP_OK && !read_only) /* of a new file, before there is anything in it */
@@ -259,6 +264,7 @@ static void op_rollback(lamp_store *s)
     if (q->in_transaction)
         sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL);
     q->in_transaction = false;
+    q->part.len = 0;
 }
 
 int lamp_sqlite_op_epoch(lamp_store *s, uint64_t *out)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "aggregator/store/backend.h"
+#include "aggregator/store/parts.h"
 
 #include <assert.h>
 #include <sqlite3.h>
@@ -16,7 +17,13 @@ struct lamp_sqlite {
     bool in_transaction;
     bool scoped; /* reads through the views of sqlite_scope.c */
     char scope[LAMP_SCOPE];
-    int64_t prune_conn; /* how far maintain() got through the connections */
+    int64_t prune_conn;    /* how far maintain() got through the connections */
+    struct lamp_part part; /* rows of one minute of one record that no statement has put in yet */
+    struct {
+        int64_t minute, site_ref, stream_ref, seq,
+            place; /* place: of its first row in the record */
+    } part_of;
+    uint32_t part_next; /* the place of the row that would be the next of it */
     struct {
         const char *sql;
         sqlite3_stmt *st;
@@ -77,6 +84,10 @@ static inline struct lamp_sqlv lamp_addr_blob(const struct lamp_addr *a)
  * database refused, base.why says what. Borrowed until the next use of the same literal. */
 sqlite3_stmt *lamp_sqlite_bind(struct lamp_sqlite *q, const char *sql, const struct lamp_sqlv *v,
                                size_t n);
+
+/* Puts in the rows that wait in q->part; every other statement of the handle does it before it begins.
+ * LAMP_ESTORE. */
+LAMP_CHECK int lamp_sqlite_flush_part(struct lamp_sqlite *q);
 
 /* Of a handle whose db was just opened: the settings against a file that somebody else may have touched,
  * and those that make a commit durable. LAMP_ESTORE. */

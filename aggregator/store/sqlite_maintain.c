@@ -56,7 +56,7 @@ struct rollup {
 static const struct rollup rollups[] = {
     { FIRST_ROWS("rollup_minute", "minute"),
       { TRAFFIC_INTO_MINUTE, TRAFFIC_INTO_HOUR, TRAFFIC_INTO_DAY },
-      "DELETE FROM rollup_minute WHERE (minute, site) <= (?1, ?2)" },
+      "DELETE FROM rollup_part WHERE (minute, site) <= (?1, ?2)" },
     { FIRST_ROWS("conn_minute", "minute"),
       { CONN_INTO_MINUTE, CONN_INTO_HOUR, CONN_INTO_DAY },
       "DELETE FROM conn_minute WHERE (minute, site) <= (?1, ?2)" },

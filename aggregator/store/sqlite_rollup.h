@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sqlite_rollup: how rows as they came are added to those of minutes, hours and days. Included by
- * sqlite_maintain.c only. ?1, ?2: the last minute and site of the slice; ?3: the first minute that is
+ * sqlite_maintain.c and schemas only. ?1, ?2: the last minute and site of the slice; ?3: the first minute that is
  * kept. */
 #pragma once
 
@@ -17,21 +17,25 @@
 #define TRAFFIC_ADDED                                                                              \
     " ON CONFLICT DO UPDATE SET " ADD("bytes_out") ", " ADD("bytes_in") ", " ADD(                  \
         "packets_out") ", " ADD("packets_in") ", " ADD("flows")
-#define TRAFFIC_INTO(table, time, more, added)                                                     \
-    "INSERT INTO " table " SELECT " time ", site, " LAMP_SHORT("inside") ", " LAMP_SHORT(          \
-        "remote") ", ip_proto, service_port, application, " TRAFFIC_SUMS more                      \
-                  " FROM rollup_minute WHERE (minute, site) <= (?1, ?2) AND minute >= ?3"          \
-                  " GROUP BY 1, 2, 3, 4, 5, 6, 7" TRAFFIC_ADDED added
+#define TRAFFIC_INTO(table, time, inside, remote, more, rows, added)                               \
+    "INSERT INTO " table " SELECT " time ", site, " inside ", " remote ", ip_proto,"               \
+    " service_port, application, " TRAFFIC_SUMS more rows " GROUP BY 1, 2, 3, 4, 5, 6,"            \
+    " 7" TRAFFIC_ADDED added
+#define TRAFFIC_FIRST_LAST ", min(minute), max(minute)"
 #define TRAFFIC_SPAN                                                                               \
     ", first_minute = min(first_minute, excluded.first_minute),"                                   \
     " last_minute = max(last_minute, excluded.last_minute)"
+#define TRAFFIC_NAME ", remote_name = max(remote_name, excluded.remote_name)"
 
-#define TRAFFIC_INTO_MINUTE TRAFFIC_INTO("traffic_minute", "minute", "", "")
+#define SLICE " FROM rollup_minute WHERE (minute, site) <= (?1, ?2) AND minute >= ?3"
+#define TRAFFIC_INTO_MINUTE                                                                        \
+    TRAFFIC_INTO("traffic_minute", "minute", "inside", "remote", "", SLICE, "")
 #define TRAFFIC_INTO_HOUR                                                                          \
-    TRAFFIC_INTO("traffic_hour", "minute / 60", ", min(minute), max(minute)", TRAFFIC_SPAN)
+    TRAFFIC_INTO("traffic_hour", "minute / 60", "inside", "remote", TRAFFIC_FIRST_LAST, SLICE,     \
+                 TRAFFIC_SPAN)
 #define TRAFFIC_INTO_DAY                                                                           \
-    TRAFFIC_INTO("traffic_day", "minute / 1440", ", min(minute), max(minute), max(remote_name)",   \
-                 TRAFFIC_SPAN ", remote_name = max(remote_name, excluded.remote_name)")
+    TRAFFIC_INTO("traffic_day", "minute / 1440", "inside", "remote",                               \
+                 TRAFFIC_FIRST_LAST ", max(remote_name)", SLICE, TRAFFIC_SPAN TRAFFIC_NAME)
 
 #define CONN_INTO(table, time)                                                                                                                                                                                \
     "INSERT INTO " table                                                                                                                                                                                      \

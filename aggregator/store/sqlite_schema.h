@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 22 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 23 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
@@ -8,10 +8,11 @@
 #include "aggregator/store/sqlite_fleet_schema.h"
 #include "aggregator/store/sqlite_history_schema.h"
 #include "aggregator/store/sqlite_imports_schema.h"
+#include "aggregator/store/sqlite_parts_schema.h"
 #include "aggregator/store/sqlite_pools_schema.h"
 #include "aggregator/store/sqlite_samples_schema.h"
 
-#define LAMP_SCHEMA_LATEST 22
+#define LAMP_SCHEMA_LATEST 23
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
@@ -298,5 +299,5 @@ static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema_9,       lamp_schema_10,      lamp_schema_11,       lamp_schema_pools,
     lamp_schema_alerts,  lamp_schema_own,     lamp_schema_accounts, lamp_schema_policies,
     lamp_schema_history, lamp_schema_person,  lamp_schema_order,    lamp_schema_samples,
-    lamp_schema_fleet,   lamp_schema_imports,
+    lamp_schema_fleet,   lamp_schema_imports, lamp_schema_parts,
 };

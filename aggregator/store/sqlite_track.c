@@ -647,6 +647,8 @@ int lamp_sqlite_op_proofs(lamp_store *s, uint64_t from_us, lamp_proof_fn *fn, vo
     return got;
 }
 
+enum { PART_BYTES = 512 * 1024 }; /* from here on a part is full */
+
 int lamp_sqlite_op_minute(lamp_store *s, const struct lamp_track_conn *c, uint64_t minute,
                           int64_t stream_ref, uint64_t seq, const struct lamp_conn_row *delta,
                           double squares)
@@ -672,16 +674,36 @@ int lamp_sqlite_op_minute(lamp_store *s, const struct lamp_track_conn *c, uint64
         lamp_real(delta->work_hashes), lamp_real(squares), lamp_real(delta->self_rate));
 }
 
+/* Rows follow one another as they stand in their record, so those of a minute become one part of it. */
 int lamp_sqlite_op_rollup(lamp_store *s, int64_t site_ref, int64_t stream_ref, uint64_t seq,
                           uint32_t index, const struct lamp_rollup_row *r)
 {
-    return LAMP_EXEC((struct lamp_sqlite *)s,
-                     "INSERT INTO rollup_minute VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                     " ?, ?)",
-                     lamp_uint(r->minute), lamp_int(site_ref), lamp_int(stream_ref), lamp_uint(seq),
-                     lamp_int(index), lamp_addr_blob(&r->inside_addr),
-                     lamp_addr_blob(&r->remote_addr), lamp_int(r->ip_proto),
-                     lamp_int(r->service_port), lamp_text(r->application),
-                     lamp_text(r->remote_name), lamp_uint(r->bytes_out), lamp_uint(r->bytes_in),
-                     lamp_uint(r->packets_out), lamp_uint(r->packets_in), lamp_int(r->flows));
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    const bool goes_on = q->part.len && q->part.len < PART_BYTES && q->part_next == index &&
+                         q->part_of.minute == (int64_t)r->minute &&
+                         q->part_of.site_ref == site_ref && q->part_of.stream_ref == stream_ref &&
+                         q->part_of.seq == (int64_t)seq;
+    if (!goes_on) {
+        const int err = lamp_sqlite_flush_part(q);
+        if (err != LAMP_OK)
+            return err;
+        q->part_of.minute = lamp_uint(r->minute).i;
+        q->part_of.site_ref = site_ref;
+        q->part_of.stream_ref = stream_ref;
+        q->part_of.seq = lamp_uint(seq).i;
+        q->part_of.place = index;
+    }
+    q->part_next = index + 1;
+    return lamp_part_add(&q->part, r);
+}
+
+int lamp_sqlite_flush_part(struct lamp_sqlite *q)
+{
+    const size_t len = q->part.len;
+    q->part.len = 0;
+    return len == 0 ? LAMP_OK
+                    : LAMP_EXEC(q, "INSERT INTO rollup_part VALUES (?, ?, ?, ?, ?, ?)",
+                                lamp_int(q->part_of.minute), lamp_int(q->part_of.site_ref),
+                                lamp_int(q->part_of.stream_ref), lamp_int(q->part_of.seq),
+                                lamp_int(q->part_of.place), lamp_blob(q->part.data, len));
 }

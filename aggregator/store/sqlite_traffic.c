@@ -17,46 +17,20 @@ enum {
     " AND (?6 = '' OR application = ?6)"
 #define KEY " site, inside, remote, ip_proto, service_port, application,"
 #define COUNTS " bytes_out, bytes_in, packets_out, packets_in, flows,"
-#define PART(table, time, from, to, first, last)                                                   \
-    "SELECT" KEY COUNTS " " first " AS first, " last " AS last, '' AS name FROM " table            \
-    " WHERE " time " BETWEEN " from " AND " to MATCHES
+#define ALSO(table, time, from, to, first, last)                                                   \
+    " UNION ALL SELECT" KEY COUNTS " " first ", " last ", '' FROM " table " WHERE " time           \
+    " BETWEEN " from " AND " to MATCHES
+#define ALSO_MINUTES(from, to) ALSO("traffic_minute", "minute", from, to, "minute", "minute")
+#define ALSO_HOURS(from, to) ALSO("traffic_hour", "hour", from, to, "first_minute", "last_minute")
+#define ALSO_DAYS(from, to) ALSO("traffic_day", "day", from, to, "first_minute", "last_minute")
+#define AS_THEY_CAME                                                                               \
+    "SELECT" KEY COUNTS " minute AS first, minute AS last, remote_name AS name"                    \
+    " FROM rollup_minute WHERE minute BETWEEN ?1 AND ?2" MATCHES
 
-/* Every minute from ?1 to ?2 once. Rows as they came have long addresses, ?15 and ?16. */
-#define TRAFFIC_FROM                                                                                                 \
-    " FROM (SELECT site, " LAMP_SHORT("inside") " AS inside, " LAMP_SHORT(                                           \
-        "remote") " AS remote, ip_proto, service_port, application," COUNTS                                          \
-                  " minute AS first, minute AS last, remote_name AS name FROM rollup_minute"                         \
-                  " WHERE minute BETWEEN ?1 AND ?2 AND (?3 = '' OR site ="                                           \
-                  " (SELECT no FROM site WHERE name = ?3)) AND (length(?15) = 0 OR inside = ?15)"                    \
-                  " AND (length(?16) = 0 OR remote = ?16) AND (?6 = '' OR application = ?6)"                         \
-                  " UNION ALL " PART("traffic_minute", "minute", "?1", "?7", "minute", "minute") " UNION ALL " PART( \
-                      "traffic_minute", "minute", "?8", "?2", "minute",                                              \
-                      "minute") " UNION ALL " PART("traffic_hour", "hour", "?9", "?10",                              \
-                                                   "first_minute",                                                   \
-                                                   "last_minute") " UNION ALL " PART("traffic_"                      \
-                                                                                     "hour",                         \
-                                                                                     "hour",                         \
-                                                                                     "?11", "?12",                   \
-                                                                                     "first_"                        \
-                                                                                     "minute",                       \
-                                                                                     "last_"                         \
-                                                                                     "minute") " "                   \
-                                                                                               "U"                   \
-                                                                                               "N"                   \
-                                                                                               "I"                   \
-                                                                                               "O"                   \
-                                                                                               "N"                   \
-                                                                                               " "                   \
-                                                                                               "A"                   \
-                                                                                               "L"                   \
-                                                                                               "L"                   \
-                                                                                               " " PART(             \
-                                                                                                   "traffic_day",    \
-                                                                                                   "day",            \
-                                                                                                   "?13",            \
-                                                                                                   "?14",            \
-                                                                                                   "first_minute",   \
-                                                                                                   "last_minute") ") r"
+/* Every minute from ?1 to ?2 once. */
+#define TRAFFIC_FROM                                                                               \
+    " FROM (" AS_THEY_CAME ALSO_MINUTES("?1", "?7") ALSO_MINUTES("?8", "?2")                       \
+        ALSO_HOURS("?9", "?10") ALSO_HOURS("?11", "?12") ALSO_DAYS("?13", "?14") ") r"
 #define TRAFFIC_SUMS                                                                               \
     " total(r.bytes_out), total(r.bytes_in), total(r.packets_out), total(r.packets_in),"           \
     " total(r.flows), min(r.first), max(r.last)"
@@ -153,8 +127,6 @@ static sqlite3_stmt *query(struct lamp_sqlite *q, const char *sql,
         lamp_int(p.hours[1].to),
         lamp_int(p.days.from),
         lamp_int(p.days.to),
-        lamp_blob(f->host ? (const void *)f->host : "", f->host ? 16 : 0),
-        lamp_blob(f->remote ? (const void *)f->remote : "", f->remote ? 16 : 0),
         lamp_int(f->limit ? f->limit : ROWS_DEFAULT),
         lamp_int(p.all.to / 1440 - NAME_DAYS),
     };
@@ -174,14 +146,14 @@ static void read_sums(sqlite3_stmt *st, int at, struct lamp_traffic_view *v)
 
 /* The largest rows, and then the names of their remotes: those of the rows as they came, else of the days. */
 #define LARGEST                                                                                    \
-    "WITH RECURSIVE days(d) AS (SELECT max(?1 / 1440, ?18) UNION ALL SELECT d + 1 FROM days"       \
+    "WITH RECURSIVE days(d) AS (SELECT max(?1 / 1440, ?16) UNION ALL SELECT d + 1 FROM days"       \
     " WHERE d < ?2 / 1440), largest AS (SELECT" KEY                                                \
     " max(name) AS name, total(r.bytes_out) AS out, total(r.bytes_in) AS in_,"                     \
     " total(r.packets_out) AS packets_out, total(r.packets_in) AS packets_in,"                     \
     " total(r.flows) AS flows, min(r.first) AS first, max(r.last) AS last" TRAFFIC_FROM            \
     " GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY out + in_ DESC, (SELECT name FROM site WHERE no = "       \
     "r.site),"                                                                                     \
-    " 2, 3, 4, 5, 6 LIMIT ?17)"                                                                    \
+    " 2, 3, 4, 5, 6 LIMIT ?15)"                                                                    \
     " SELECT t.name, l.inside, l.remote, l.ip_proto, l.service_port, l.application,"               \
     " max(l.name, ifnull((SELECT max(d.remote_name) FROM days CROSS JOIN traffic_day d"            \
     " ON d.day = days.d AND d.site = l.site AND d.inside = l.inside AND d.remote = l.remote"       \

@@ -36,6 +36,19 @@ static bool take_text(struct lamp_bytes from, char *buf, size_t size)
     return true;
 }
 
+/* Text as take_text() makes it: itself where that changes nothing of it, which is nearly always. */
+static struct lamp_bytes storable(struct lamp_bytes from, char buf[LAMP_TRACK_TEXT])
+{
+    bool plain = from.len < LAMP_TRACK_TEXT;
+    for (size_t i = 0; plain && i < from.len; i++)
+        plain = from.data[i] >= 0x20 && from.data[i] < 0x7f;
+    if (plain)
+        return from;
+    buf[0] = '\0';
+    (void)take_text(from, buf, LAMP_TRACK_TEXT);
+    return lamp_bytes_of(buf);
+}
+
 struct name {
     const char *text;
     size_t len;
@@ -619,11 +632,9 @@ static int merge_rollup(const struct lamp_tracker *t, const struct lamp_record *
                         const struct lamp_rollup_row *received, uint32_t index)
 {
     struct lamp_rollup_row r = *received;
-    char application[LAMP_TRACK_TEXT] = "", name[LAMP_TRACK_TEXT] = "";
-    (void)take_text(r.application, application, sizeof(application));
-    (void)take_text(r.remote_name, name, sizeof(name));
-    r.application = lamp_bytes_of(application);
-    r.remote_name = lamp_bytes_of(name);
+    char application[LAMP_TRACK_TEXT], name[LAMP_TRACK_TEXT];
+    r.application = storable(r.application, application);
+    r.remote_name = storable(r.remote_name, name);
     r.minute = at_most(r.minute, (rec->now_us + FUTURE_US) / MINUTE_US);
     return lamp_store_rollup(t->store, rec->sensor->site_ref, rec->stream_ref, rec->seq, index, &r);
 }

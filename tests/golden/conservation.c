@@ -9,6 +9,7 @@
  * more with so few rows that "other" is used.
  * conservation database FILE PATH...: compares an aggregator's database, into which one sensor has
  * replayed PATHs and nothing else, with what is in them. */
+#include "aggregator/store/parts.h"
 #include "aggregator/writer/tracker.h"
 #include "sensor/capture/summarise.h"
 #include "sensor/engine/decode.h"
@@ -273,7 +274,8 @@ static void print_all(const struct run *r)
 static int run_database(const char *file, char *const *paths, int n)
 {
     struct run r = { 0 };
-    if (sqlite3_open_v2(file, &r.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(file, &r.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+        lamp_parts_register(r.db) != LAMP_OK)
         return 1;
     for (int i = 0; i < n; i++)
         lamp_source_walk(paths[i], count_file, on_walk_error, &r);
@@ -299,7 +301,8 @@ static bool run(const char *path, size_t memory_bytes, size_t top, bool *out_use
     must(lamp_catalogue_load(LAMP_DATA, &catalogue, text, sizeof(text)), "catalogue");
     must(lamp_store_open("sqlite", file, false, &r.store, why), "store");
     r.catalogue = catalogue;
-    if (sqlite3_open_v2(file, &r.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(file, &r.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+        lamp_parts_register(r.db) != LAMP_OK)
         return false;
     lamp_source_walk(path, on_file, on_walk_error, &r);
     print_all(&r);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/faults/check.h"
 
+#include "aggregator/store/parts.h"
+
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -58,7 +60,8 @@ static void __attribute__((format(printf, 2, 3))) violation(struct view *v, cons
 
 static int open_file(const char *path, sqlite3 **out)
 {
-    if (sqlite3_open_v2(path, out, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK) {
+    if (sqlite3_open_v2(path, out, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        lamp_parts_register(*out) == LAMP_OK) {
         sqlite3_busy_timeout(*out, 5000);
         return LAMP_OK;
     }

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/store/parts.h"
+
+#include "common/cursor.h"
+
+enum {
+    VARINT_MAX = 10,
+    TEXT_MAX = 4 * LAMP_WIRE_STRING_MAX + 1, /* as the tracker makes it storable */
+    ROW_MAX = 2 * 17 + 9 * VARINT_MAX + 2 * TEXT_MAX,
+    GROW = 64 * 1024,
+};
+
+/* ---- packing ---- */
+
+static uint8_t *put_number(uint8_t *p, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        *p++ = (uint8_t)(v | 0x80);
+    *p++ = (uint8_t)v;
+    return p;
+}
+
+static uint8_t *put_bytes(uint8_t *p, const void *data, size_t len)
+{
+    p = put_number(p, len);
+    if (len)
+        memcpy(p, data, len);
+    return p + len;
+}
+
+static uint8_t *put_addr(uint8_t *p, const struct lamp_addr *a)
+{
+    static const struct lamp_addr zero;
+    if (lamp_addr_is_v4(a))
+        return put_bytes(p, a->b + 12, 4);
+    return put_bytes(p, a->b, lamp_addr_eq(a, &zero) ? 0 : sizeof(a->b));
+}
+
+static int make_room(struct lamp_part *p)
+{
+    if (p->size - p->len >= ROW_MAX)
+        return LAMP_OK;
+    const size_t size = p->size ? 2 * p->size : GROW;
+    uint8_t *data = realloc(p->data, size);
+    if (!data)
+        return LAMP_ENOMEM;
+    p->data = data;
+    p->size = size;
+    return LAMP_OK;
+}
+
+int lamp_part_add(struct lamp_part *p, const struct lamp_rollup_row *r)
+{
+    if (r->application.len > TEXT_MAX || r->remote_name.len > TEXT_MAX)
+        return LAMP_EFULL;
+    const int err = make_room(p);
+    if (err)
+        return err;
+    uint8_t *at = p->data + p->len;
+    at = put_addr(at, &r->inside_addr);
+    at = put_addr(at, &r->remote_addr);
+    at = put_number(at, r->ip_proto);
+    at = put_number(at, r->service_port);
+    at = put_bytes(at, r->application.data, r->application.len);
+    at = put_bytes(at, r->remote_name.data, r->remote_name.len);
+    at = put_number(at, r->bytes_out);
+    at = put_number(at, r->bytes_in);
+    at = put_number(at, r->packets_out);
+    at = put_number(at, r->packets_in);
+    at = put_number(at, r->flows);
+    p->len = (size_t)(at - p->data);
+    return LAMP_OK;
+}
+
+void lamp_part_done(struct lamp_part *p)
+{
+    free(p->data);
+    *p = (struct lamp_part){ 0 };
+}
+
+/* ---- unpacking ---- */
+
+static uint64_t get_number(struct lamp_cursor *c)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        const uint8_t *b = lamp_cursor_take(c, 1);
+        if (!b)
+            return 0;
+        v |= (uint64_t)(*b & 0x7f) << shift;
+        if (*b < 0x80)
+            return v;
+    }
+    c->bad = true;
+    return 0;
+}
+
+static struct lamp_bytes get_bytes(struct lamp_cursor *c, size_t max)
+{
+    const uint64_t len = get_number(c);
+    if (len > max)
+        c->bad = true;
+    const uint8_t *data = c->bad ? NULL : lamp_cursor_take(c, (size_t)len);
+    return data ? (struct lamp_bytes){ data, (size_t)len } : (struct lamp_bytes){ NULL, 0 };
+}
+
+static struct lamp_bytes get_addr(struct lamp_cursor *c)
+{
+    static const struct lamp_addr zero;
+    const struct lamp_bytes a = get_bytes(c, sizeof(zero.b));
+    if (a.len != 0 && a.len != 4 && a.len != sizeof(zero.b))
+        c->bad = true;
+    return a.len ? a : (struct lamp_bytes){ zero.b, sizeof(zero.b) };
+}
+
+/* ---- part_rows(), an eponymous virtual table (sqlite.org/vtab.html#tabfunc2) ---- */
+
+enum {
+    COL_PLACE,
+    COL_INSIDE,
+    COL_REMOTE,
+    COL_PROTO,
+    COL_PORT,
+    COL_APPLICATION,
+    COL_NAME,
+    COL_BYTES_OUT,
+    COL_FLOWS = COL_BYTES_OUT + 4,
+    COL_BODY
+};
+
+struct rows {
+    sqlite3_vtab_cursor base; /* first */
+    uint8_t *body;
+    size_t len;
+    struct lamp_cursor at;
+    bool over;
+    sqlite3_int64 place;
+    struct lamp_bytes inside, remote, application, name;
+    uint64_t ip_proto, service_port, counts[COL_FLOWS - COL_BYTES_OUT + 1];
+};
+
+static int rows_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
+                        sqlite3_vtab **out, char **err)
+{
+    (void)aux, (void)argc, (void)argv, (void)err;
+    int rc = sqlite3_declare_vtab(
+        db, "CREATE TABLE x (place INTEGER, inside BLOB, remote BLOB, ip_proto INTEGER,"
+            " service_port INTEGER, application TEXT, remote_name TEXT, bytes_out INTEGER,"
+            " bytes_in INTEGER, packets_out INTEGER, packets_in INTEGER, flows INTEGER,"
+            " body HIDDEN)");
+    /* It only looks at its argument, so views of a file that is not trusted may use it. */
+    if (rc == SQLITE_OK)
+        rc = sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
+    if (rc != SQLITE_OK)
+        return rc;
+    *out = calloc(1, sizeof(**out));
+    return *out ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static int rows_disconnect(sqlite3_vtab *vtab)
+{
+    free(vtab);
+    return SQLITE_OK;
+}
+
+static int rows_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
+{
+    (void)vtab;
+    for (int i = 0; i < info->nConstraint; i++) {
+        if (info->aConstraint[i].iColumn != COL_BODY || !info->aConstraint[i].usable ||
+            info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ)
+            continue;
+        info->aConstraintUsage[i].argvIndex = 1;
+        info->aConstraintUsage[i].omit = 1;
+        info->estimatedCost = 500;
+        info->estimatedRows = 500;
+        return SQLITE_OK;
+    }
+    return SQLITE_CONSTRAINT; /* without a body there are no rows */
+}
+
+static int rows_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
+{
+    (void)vtab;
+    struct rows *r = calloc(1, sizeof(*r));
+    if (!r)
+        return SQLITE_NOMEM;
+    *out = &r->base;
+    return SQLITE_OK;
+}
+
+static int rows_close(sqlite3_vtab_cursor *cursor)
+{
+    struct rows *r = (struct rows *)cursor;
+    free(r->body);
+    free(r);
+    return SQLITE_OK;
+}
+
+static int rows_next(sqlite3_vtab_cursor *cursor)
+{
+    struct rows *r = (struct rows *)cursor;
+    r->over = lamp_cursor_left(&r->at) == 0;
+    if (r->over)
+        return SQLITE_OK;
+    r->place++;
+    r->inside = get_addr(&r->at);
+    r->remote = get_addr(&r->at);
+    r->ip_proto = get_number(&r->at);
+    r->service_port = get_number(&r->at);
+    r->application = get_bytes(&r->at, TEXT_MAX);
+    r->name = get_bytes(&r->at, TEXT_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(r->counts); i++)
+        r->counts[i] = get_number(&r->at);
+    return r->at.bad ? SQLITE_CORRUPT_VTAB : SQLITE_OK;
+}
+
+static int rows_filter(sqlite3_vtab_cursor *cursor, int idx, const char *idx_str, int argc,
+                       sqlite3_value **argv)
+{
+    struct rows *r = (struct rows *)cursor;
+    (void)idx, (void)idx_str, (void)argc;
+    const void *body = sqlite3_value_blob(argv[0]); /* gone when this returns */
+    r->len = (size_t)sqlite3_value_bytes(argv[0]);
+    free(r->body);
+    r->body = malloc(r->len + 1);
+    if (!r->body)
+        return SQLITE_NOMEM;
+    if (r->len)
+        memcpy(r->body, body, r->len);
+    r->at = lamp_cursor_of(r->body, r->len);
+    r->place = -1;
+    return rows_next(cursor);
+}
+
+static int rows_eof(sqlite3_vtab_cursor *cursor)
+{
+    return ((const struct rows *)cursor)->over;
+}
+
+static void give_bytes(sqlite3_context *ctx, struct lamp_bytes b)
+{
+    sqlite3_result_blob64(ctx, b.len ? (const void *)b.data : "", b.len, SQLITE_TRANSIENT);
+}
+
+static void give_text(sqlite3_context *ctx, struct lamp_bytes b)
+{
+    sqlite3_result_text64(ctx, b.len ? (const char *)b.data : "", b.len, SQLITE_TRANSIENT,
+                          SQLITE_UTF8);
+}
+
+static int rows_column(sqlite3_vtab_cursor *cursor, sqlite3_context *ctx, int col)
+{
+    const struct rows *r = (const struct rows *)cursor;
+    switch (col) {
+    case COL_PLACE:
+        sqlite3_result_int64(ctx, r->place);
+        break;
+    case COL_INSIDE:
+        give_bytes(ctx, r->inside);
+        break;
+    case COL_REMOTE:
+        give_bytes(ctx, r->remote);
+        break;
+    case COL_PROTO:
+        sqlite3_result_int64(ctx, (sqlite3_int64)r->ip_proto);
+        break;
+    case COL_PORT:
+        sqlite3_result_int64(ctx, (sqlite3_int64)r->service_port);
+        break;
+    case COL_APPLICATION:
+        give_text(ctx, r->application);
+        break;
+    case COL_NAME:
+        give_text(ctx, r->name);
+        break;
+    case COL_BODY:
+        sqlite3_result_blob64(ctx, r->body, r->len, SQLITE_TRANSIENT);
+        break;
+    default:
+        sqlite3_result_int64(ctx,
+                             (sqlite3_int64)lamp_min(r->counts[col - COL_BYTES_OUT], INT64_MAX));
+    }
+    return SQLITE_OK;
+}
+
+static int rows_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *out)
+{
+    *out = ((const struct rows *)cursor)->place;
+    return SQLITE_OK;
+}
+
+int lamp_parts_register(sqlite3 *db)
+{
+    static const sqlite3_module module = {
+        .xConnect = rows_connect,
+        .xBestIndex = rows_best_index,
+        .xDisconnect = rows_disconnect,
+        .xOpen = rows_open,
+        .xClose = rows_close,
+        .xFilter = rows_filter,
+        .xNext = rows_next,
+        .xEof = rows_eof,
+        .xColumn = rows_column,
+        .xRowid = rows_rowid,
+    };
+    return sqlite3_create_module_v2(db, "part_rows", &module, NULL, NULL) == SQLITE_OK
+               ? LAMP_OK
+               : LAMP_ESTORE;
+}
