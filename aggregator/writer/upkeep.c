@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/writer/upkeep.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 
 enum {
     EVERY_US = 10 * 1000 * 1000,
     FAILED_US = 60 * 1000 * 1000,
     MORE_US = 5 * 1000, /* between two slices of many */
-    MORE_BUSY_US = 250 * 1000,
 };
 
 void lamp_upkeep_run(struct lamp_upkeep *u, lamp_store *s, bool busy, uint64_t real_us,
@@ -27,8 +27,10 @@ void lamp_upkeep_run(struct lamp_upkeep *u, lamp_store *s, bool busy, uint64_t r
                          err == LAMP_ESTORE ? lamp_store_why(s) : lamp_strerror(err));
         lamp_store_rollback(s);
     }
-    u->due_us = mono_us + (err != LAMP_OK ? FAILED_US
-                           : !more        ? EVERY_US
-                           : busy         ? MORE_BUSY_US
-                                          : MORE_US);
+    const uint64_t now_us = lamp_clock_mono_us();
+    const uint64_t took_us = now_us > mono_us ? now_us - mono_us : 0;
+    u->due_us = now_us + (err != LAMP_OK ? FAILED_US
+                          : !more        ? EVERY_US
+                          : busy         ? MORE_US + took_us
+                                         : MORE_US);
 }
