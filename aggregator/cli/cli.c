@@ -106,7 +106,7 @@ static const char *with(const char *path, const char *name, const char *value, c
 {
     if (!value)
         return path;
-    snprintf(buf, PATH, "%s%c%s=%s", path, strchr(path, '?') ? '&' : '?', name, value);
+    snprintf(buf, PATH, "%.1000s%c%.20s=%.100s", path, strchr(path, '?') ? '&' : '?', name, value);
     return buf;
 }
 
