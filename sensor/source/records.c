@@ -6,8 +6,10 @@
 #include <stdio.h>
 
 enum {
-    BUFFER = 512 << 10, /* more than one packet of any size */
-    READ = 256 << 10,   /* at once: what stays in a core's cache until it is worked on */
+    BUFFER = 512 << 10,   /* more than one packet of any size */
+    READ = 256 << 10,     /* at once: what stays in a core's cache until it is worked on */
+    HOME = BUFFER - READ, /* where in the buffer that goes, unless what is left needs the room */
+    CACHE_LINE = 64,
     FILE_HEADER = 24,
     PACKET_HEADER = 16,
     MICRO = (int)0xa1b2c3d4,
@@ -20,7 +22,7 @@ struct lamp_records {
     struct lamp_pcapng *ng; /* NULL: classic */
     int linktype;           /* classic: of all packets */
     bool swapped, nanoseconds;
-    uint64_t offset;   /* in the stream, of buf[0] */
+    uint64_t offset;   /* in the stream, of buf[0]; modulo 2^64 */
     uint64_t skip;     /* bytes to pass over before the next block */
     size_t begin, end; /* of what is in buf and was not handed over */
     bool ended;        /* the stream has no more */
@@ -29,7 +31,7 @@ struct lamp_records {
     const char *damage_what;
     uint64_t unknown; /* packets of a link type that is not known; the last such type */
     int unknown_linktype;
-    uint8_t buf[BUFFER];
+    uint8_t buf[BUFFER] __attribute__((aligned(CACHE_LINE)));
 };
 
 static uint32_t field(const uint8_t *p, bool swapped)
@@ -39,13 +41,16 @@ static uint32_t field(const uint8_t *p, bool swapped)
     return swapped ? __builtin_bswap32(v) : v;
 }
 
-/* Moves what is left to the front and reads on behind it: frames lent before end here. */
+/* Reads on behind what is left, which is moved: frames lent before end here. What is read goes to
+ * the same place each time, as what is left seldom needs more than the half before it: the kernel
+ * copies to the start of a cache line, which takes it a fifth less than to any other byte. */
 static void fill(lamp_records *r)
 {
-    memmove(r->buf, r->buf + r->begin, r->end - r->begin);
-    r->offset += r->begin;
-    r->end -= r->begin;
-    r->begin = 0;
+    const size_t left = r->end - r->begin, begin = left <= HOME ? HOME - left : 0;
+    memmove(r->buf + begin, r->buf + r->begin, left);
+    r->offset += r->begin - begin; /* may pass below 0 and back: only sums with a place count */
+    r->begin = begin;
+    r->end = begin + left;
     size_t n = 0;
     const size_t room = lamp_min(sizeof(r->buf) - r->end, (size_t)READ);
     r->damage = lamp_stream_read(r->in, r->buf + r->end, room, &n, &r->damage_what);
@@ -76,7 +81,7 @@ static int damaged(const lamp_records *r, const char *what, char why[LAMP_SOURCE
 
 static int read_classic(lamp_records *r, char why[LAMP_SOURCE_WHY])
 {
-    const uint8_t *h = r->buf;
+    const uint8_t *h = r->buf + r->begin;
     uint16_t major, minor;
     memcpy(&major, h + 4, sizeof(major));
     memcpy(&minor, h + 6, sizeof(minor));
@@ -88,27 +93,29 @@ static int read_classic(lamp_records *r, char why[LAMP_SOURCE_WHY])
         return lamp_source_fail(LAMP_EUNSUPPORTED, why, "%s: pcap version %u.%u is not supported",
                                 r->name, major, minor);
     r->linktype = lamp_source_linktype((int)(field(h + 20, r->swapped) & 0xffff));
-    r->begin = FILE_HEADER;
+    r->begin += FILE_HEADER;
     return lamp_source_check_linktype(r->linktype, r->name, why);
 }
 
 static int read_head(lamp_records *r, char why[LAMP_SOURCE_WHY])
 {
-    while (r->end < FILE_HEADER && !r->ended)
+    while (r->end - r->begin < FILE_HEADER && !r->ended)
         fill(r);
-    if (r->end >= 4 && lamp_pcapng_fits(r->buf)) {
+    const uint8_t *h = r->buf + r->begin;
+    const size_t there = r->end - r->begin;
+    if (there >= 4 && lamp_pcapng_fits(h)) {
         r->ng = lamp_pcapng_new();
         return r->ng ? LAMP_OK
                      : lamp_source_fail(LAMP_ENOMEM, why, "%s: %s", r->name,
                                         lamp_strerror(LAMP_ENOMEM));
     }
-    for (int swapped = 0; r->end >= 4 && swapped < 2; swapped++) {
-        const uint32_t magic = field(r->buf, swapped);
+    for (int swapped = 0; there >= 4 && swapped < 2; swapped++) {
+        const uint32_t magic = field(h, swapped);
         if (magic != (uint32_t)MICRO && magic != (uint32_t)NANO)
             continue;
         r->swapped = swapped;
         r->nanoseconds = magic == (uint32_t)NANO;
-        return r->end < FILE_HEADER ? too_short(r, why) : read_classic(r, why);
+        return there < FILE_HEADER ? too_short(r, why) : read_classic(r, why);
     }
     if (r->damage)
         return too_short(r, why);
@@ -118,7 +125,7 @@ static int read_head(lamp_records *r, char why[LAMP_SOURCE_WHY])
 int lamp_records_new(lamp_stream *in, const char *name, lamp_records **out,
                      char why[LAMP_SOURCE_WHY])
 {
-    lamp_records *r = malloc(sizeof(*r));
+    lamp_records *r = aligned_alloc(CACHE_LINE, sizeof(*r));
     if (!r)
         return lamp_source_fail(LAMP_ENOMEM, why, "%s: %s", name, lamp_strerror(LAMP_ENOMEM));
     memset(r, 0, offsetof(lamp_records, buf)); /* the buffer is not worth the time */
