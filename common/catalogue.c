@@ -19,10 +19,10 @@ enum {
 
 struct coin {
     struct lamp_coin is;
-    regex_t address;
-    bool has_address;
-    int64_t domains; /* pool domains known for it */
-    int64_t spread;  /* the same if it is mined today, else 0 */
+    const char *pattern;    /* of addresses; NULL: none is known */
+    const regex_t *address; /* the same compiled, shared by all coins that have it */
+    int64_t domains;        /* pool domains known for it */
+    int64_t spread;         /* the same if it is mined today, else 0 */
 };
 
 struct algorithm {
@@ -33,9 +33,10 @@ struct algorithm {
 struct lamp_catalogue {
     char *text[3]; /* the files; every string above points into them */
     struct coin *coins;
+    regex_t *patterns; /* no more than coins; the first n_patterns are compiled */
     struct algorithm *algorithms;
     struct lamp_pool *pools; /* by host name, then port */
-    size_t n_coins, n_algorithms, n_pools;
+    size_t n_coins, n_patterns, n_algorithms, n_pools;
     uint32_t *hosts; /* by hash of the name: index of the host's first row, and 1; 0: free */
     size_t n_hosts;  /* places, a power of two, at most half of them taken */
     uint64_t ports[65536 / 64]; /* a bit for each port of a pool */
@@ -46,6 +47,30 @@ struct lamp_catalogue {
 static const char *or_null(const char *s)
 {
     return *s ? s : NULL;
+}
+
+/* Compiles the coin's pattern, unless a coin before it has the same, as a third do: compiling them is
+ * most of what loading costs. */
+static int add_pattern(lamp_catalogue *c, struct coin *coin, const char *pattern,
+                       const struct lamp_csv *at)
+{
+    coin->pattern = pattern;
+    for (size_t i = 0; i < c->n_coins && !coin->address; i++)
+        if (c->coins[i].pattern && streq(c->coins[i].pattern, pattern))
+            coin->address = c->coins[i].address;
+    if (coin->address)
+        return LAMP_OK;
+    regex_t *compiled = &c->patterns[c->n_patterns];
+    const int err = regcomp(compiled, pattern, REG_EXTENDED | REG_NOSUB);
+    if (err) {
+        char text[80], what[128];
+        regerror(err, compiled, text, sizeof(text));
+        snprintf(what, sizeof(what), "address_regex: %s", text);
+        return lamp_csv_fail(at, what);
+    }
+    coin->address = compiled;
+    c->n_patterns++;
+    return LAMP_OK;
 }
 
 static int add_coin(void *arg, char *const *v, const struct lamp_csv *at)
@@ -60,18 +85,9 @@ static int add_coin(void *arg, char *const *v, const struct lamp_csv *at)
     coin->domains = coin->spread;
     if (!streq(v[5], "active"))
         coin->spread = 0;
-    if (*v[4]) {
-        const int err = regcomp(&coin->address, v[4], REG_EXTENDED | REG_NOSUB);
-        if (err) {
-            char text[80], what[128];
-            regerror(err, &coin->address, text, sizeof(text));
-            snprintf(what, sizeof(what), "address_regex: %s", text);
-            return lamp_csv_fail(at, what);
-        }
-        coin->has_address = true;
-    }
-    c->n_coins++;
-    return LAMP_OK;
+    const int err = *v[4] ? add_pattern(c, coin, v[4], at) : LAMP_OK;
+    c->n_coins += !err;
+    return err;
 }
 
 static int add_algorithm(void *arg, char *const *v, const struct lamp_csv *at)
@@ -175,10 +191,11 @@ int lamp_catalogue_load(const char *folder, lamp_catalogue **out, char *why, siz
     lamp_catalogue *c = calloc(1, sizeof(*c));
     if (c) {
         c->coins = calloc(MAX_COINS, sizeof(*c->coins));
+        c->patterns = calloc(MAX_COINS, sizeof(*c->patterns));
         c->algorithms = calloc(MAX_ALGORITHMS, sizeof(*c->algorithms));
         c->pools = calloc(MAX_POOLS, sizeof(*c->pools));
     }
-    if (!c || !c->coins || !c->algorithms || !c->pools) {
+    if (!c || !c->coins || !c->patterns || !c->algorithms || !c->pools) {
         snprintf(why, size, "%s", lamp_strerror(err));
         goto fail;
     }
@@ -202,12 +219,12 @@ lamp_catalogue *lamp_catalogue_free(lamp_catalogue *c)
 {
     if (!c)
         return NULL;
-    for (size_t i = 0; i < c->n_coins; i++)
-        if (c->coins[i].has_address)
-            regfree(&c->coins[i].address);
+    for (size_t i = 0; i < c->n_patterns; i++)
+        regfree(&c->patterns[i]);
     for (size_t i = 0; i < ARRAY_LEN(c->text); i++)
         free(c->text[i]);
     free(c->coins);
+    free(c->patterns);
     free(c->algorithms);
     free(c->pools);
     free(c->hosts);
@@ -321,8 +338,8 @@ static const struct coin *next_match(const lamp_catalogue *c, const char *wallet
 {
     while (*at < c->n_coins) {
         const struct coin *coin = &c->coins[(*at)++];
-        if (coin->has_address && may_pay(coin->is.protocol, family) &&
-            regexec(&coin->address, wallet, 0, NULL, 0) == 0)
+        if (coin->address && may_pay(coin->is.protocol, family) &&
+            regexec(coin->address, wallet, 0, NULL, 0) == 0)
             return coin;
     }
     return NULL;
