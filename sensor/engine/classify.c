@@ -15,14 +15,24 @@ enum {
     MIN_BUFFERS = 8,        /* but at least so many */
     STATES_PER_INFLATER = 64,
     MIN_INFLATERS = 2, /* both directions of a flow */
+    /* What following a session may cost, so that lines made to be read slowly (brackets in brackets, a hundred
+     * in a packet) cost the machine no more than noise: a line is WORK_LINE and one for each of its values. A
+     * session begins with WORK_FIRST and earns WORK_SECOND a second of its time, but has never more than
+     * WORK_MOST: some 60 lines at once, then 200 a second; pools set the difficulty for a share in seconds. */
+    WORK_LINE = 8,
+    WORK_FIRST = 1024,
+    WORK_SECOND = 4096,
+    WORK_MOST = 16384,
+    WORK_AWAY_US = 10 * 1000 * 1000, /* no time off earns more than WORK_MOST */
 };
 
 /* One direction of a flow. */
 struct half {
     struct lamp_lines lines;
-    bool dead;        /* not a line protocol */
-    bool excused;     /* the cut line of a start in mid-stream has been passed over */
-    bool gapped;      /* bytes were missing */
+    bool dead;     /* not a line protocol */
+    bool excused;  /* the cut line of a start in mid-stream has been passed over */
+    bool gapped;   /* bytes were missing */
+    bool left_out; /* bytes before the next ones were not read: the session was over its budget */
     uint32_t n_lines; /* complete objects seen */
     uint32_t n_heads; /* of HTTP */
 };
@@ -36,6 +46,8 @@ struct lamp_inspect {
     enum lamp_firmness firm;        /* how firmly a line named its family */
     struct lamp_findings findings;
     bool swapped;
+    int32_t work;                /* what is left of the budget, */
+    uint64_t work_us;            /* and since when nothing was added */
     bool by_head;                /* recog was chosen by a head alone: a line may tell better */
     struct lamp_finding head[2]; /* what heads told, by side */
     struct lamp_web web;
@@ -176,6 +188,8 @@ int lamp_classify_open(lamp_classify *c, const struct lamp_flow_facts *facts, la
     }
     memset(s, 0, offsetof(struct lamp_inspect, session)); /* begin_session() sets up the rest */
     s->facts = *facts;
+    s->work = WORK_FIRST;
+    s->work_us = facts->first_us;
     c->counters.inspected++;
     *out = s;
     return LAMP_OK;
@@ -421,8 +435,10 @@ static size_t take_text(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
             lamp_lines_next(&h->lines, lamp_unwrapper_pieces(c->unwrapper), &bytes, &c->line);
         if (event == LAMP_LINES_MORE)
             break;
+        s->work--;
         if (event == LAMP_LINES_LINE || event == LAMP_LINES_ODD) {
             h->n_lines++;
+            s->work -= WORK_LINE + c->line.n;
             if (event == LAMP_LINES_LINE)
                 take_line(c, s, dir, t_us);
             h->dead = !s->recog && h->n_lines >= LAMP_PROBE_LINES;
@@ -461,14 +477,34 @@ static void take_bytes(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
     }
 }
 
+/* Whether nothing is left of the session's budget at t_us. */
+static bool is_overdrawn(lamp_inspect *s, uint64_t t_us)
+{
+    if (t_us > s->work_us) {
+        const uint64_t away_us = lamp_min(t_us - s->work_us, (uint64_t)WORK_AWAY_US);
+        const int32_t earned = (int32_t)(away_us * WORK_SECOND / 1000000);
+        if (earned > 0) { /* else let the fraction grow */
+            s->work = s->work + earned < WORK_MOST ? s->work + earned : WORK_MOST;
+            s->work_us = t_us;
+        }
+    }
+    return s->recog && s->work <= 0;
+}
+
 enum lamp_interest lamp_classify_stream(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
                                         struct lamp_bytes bytes, bool gap, uint64_t t_us)
 {
     struct half *h = &s->half[dir];
-    if (gap) {
+    if (is_overdrawn(s, t_us)) {
+        h->left_out = true;
+        c->counters.left_out_bytes += bytes.len;
+        return LAMP_INTEREST_MORE;
+    }
+    if (gap || h->left_out) {
         lamp_unwrap_gap(&s->unwrap, dir);
         lamp_lines_gap(&h->lines);
         h->gapped = true;
+        h->left_out = false;
     }
     take_bytes(c, s, dir, bytes, t_us);
     if (s->recog)

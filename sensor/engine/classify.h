@@ -25,9 +25,10 @@ struct lamp_classify_cfg {
 };
 
 struct lamp_classify_counters {
-    uint64_t inspected; /* flows a state was taken for */
-    uint64_t refused;   /* flows that found no free state */
-    uint64_t matched;   /* flows some recogniser matched */
+    uint64_t inspected;      /* flows a state was taken for */
+    uint64_t refused;        /* flows that found no free state */
+    uint64_t matched;        /* flows some recogniser matched */
+    uint64_t left_out_bytes; /* of sessions that said more than their budget lets be read */
 };
 
 enum lamp_interest {
@@ -64,7 +65,8 @@ bool lamp_classify_full(const lamp_classify *c);
 
 /* Hands over the next in-order bytes of one direction (dir relative to facts.client: LAMP_UP
  * from it). gap: bytes before these are missing. NEVER: no recogniser can match any more and
- * the state may be closed. After a match it stays MORE, to follow the lines. */
+ * the state may be closed. After a match it stays MORE, to follow the lines; those of a session that
+ * says far more than a miner does are left out, and counted, until it has paused. */
 enum lamp_interest lamp_classify_stream(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
                                         struct lamp_bytes bytes, bool gap, uint64_t t_us);
 

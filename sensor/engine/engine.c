@@ -663,8 +663,9 @@ void lamp_engine_counters(const lamp_engine *e, struct lamp_engine_counters *out
     if (e->rollup)
         out->rollup = lamp_rollup_counters(e->rollup);
     const struct lamp_opaque_counters opaque = lamp_opaque_counters(e->opaque);
-    out->conns_refused =
-        lamp_classify_counters(e->classify).refused + opaque.refused + opaque.unnamed;
+    const struct lamp_classify_counters classify = lamp_classify_counters(e->classify);
+    out->conns_refused = classify.refused + opaque.refused + opaque.unnamed;
     out->reasm_conflicts = lamp_reasm_counters(e->reasm).conflicts;
-    out->reasm_dropped_bytes = lamp_reasm_counters(e->reasm).dropped_bytes;
+    out->reasm_dropped_bytes =
+        lamp_reasm_counters(e->reasm).dropped_bytes + classify.left_out_bytes;
 }

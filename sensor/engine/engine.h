@@ -47,8 +47,8 @@ struct lamp_engine_counters {
     uint64_t flows_evicted_share; /* of the evicted ones: for a host over its share */
     uint64_t fragments_evicted;   /* fragmented datagrams forgotten for lack of room */
     uint64_t conns_live, conns_refused;
-    uint64_t reasm_dropped_bytes;
-    uint64_t reasm_conflicts; /* TCP segments that repeat bytes with other content */
+    uint64_t reasm_dropped_bytes; /* of streams: found no room, or over a session's budget */
+    uint64_t reasm_conflicts;     /* TCP segments that repeat bytes with other content */
 };
 
 /* LAMP_EINVAL: memory too small (under 1 MiB). LAMP_ENOMEM. */

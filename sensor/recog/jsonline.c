@@ -96,28 +96,61 @@ static int16_t add_value(struct parser *s, enum lamp_json_type type, struct lamp
     return (int16_t)s->out->n++;
 }
 
+/* What a byte is inside an object and outside of its strings. */
+enum { PLAIN, OPENS, CLOSES, QUOTE, LINE_FEED };
+static const uint8_t kinds[256] = {
+    ['{'] = OPENS, ['['] = OPENS, ['}'] = CLOSES, [']'] = CLOSES, ['"'] = QUOTE, ['\n'] = LINE_FEED,
+};
+
+/* Moves from p, *io_depth levels deep, over what lies inside level `outer`, up to what needs a closer look:
+ * the byte that closes that level or opens one too many, a line feed, or the quote of a string that does
+ * not simply end. */
+static const uint8_t *pass_inside(const uint8_t *p, const uint8_t *end, unsigned outer,
+                                  unsigned *io_depth)
+{
+    unsigned depth = *io_depth;
+    for (; p < end; p++) {
+        const uint8_t kind = kinds[*p];
+        if (kind == PLAIN)
+            continue;
+        if (kind == OPENS && depth < LAMP_JSONLINE_DEPTH) {
+            depth++;
+        } else if (kind == CLOSES && depth > outer) {
+            depth--;
+        } else if (kind == QUOTE) {
+            const uint8_t *const closing = string_special(p + 1, end);
+            if (closing == end || *closing != '"')
+                break;
+            p = closing;
+        } else {
+            break;
+        }
+    }
+    *io_depth = depth;
+    return p;
+}
+
 /* Moves past a container that is left out: only where it ends is of interest. */
 static int skip_container(struct parser *s)
 {
-    size_t depth = s->depth;
-    do {
-        struct lamp_bytes text;
+    const unsigned outer = (unsigned)s->depth + 1;
+    unsigned depth = outer;
+    for (s->p++;;) {
+        s->p = pass_inside(s->p, s->end, outer, &depth);
         if (s->p == s->end)
             return LAMP_ETRUNC;
-        if (*s->p == '"') {
-            const int err = take_string(s, &text);
-            if (err)
-                return err;
-            continue;
-        }
-        const uint8_t c = *s->p++;
-        if (s->one_line && c == '\n')
-            return LAMP_EFORMAT;
-        if ((c == '{' || c == '[') && ++depth > LAMP_JSONLINE_DEPTH)
-            return LAMP_EFORMAT;
-        depth -= c == '}' || c == ']';
-    } while (depth > s->depth);
-    return LAMP_OK;
+        const uint8_t kind = kinds[*s->p];
+        struct lamp_bytes text;
+        int err = LAMP_OK;
+        if (kind == QUOTE)
+            err = take_string(s, &text);
+        else if (kind == OPENS || (kind == LINE_FEED && s->one_line))
+            err = LAMP_EFORMAT;
+        else
+            s->p++;
+        if (err || kind == CLOSES)
+            return err;
+    }
 }
 
 static int open_container(struct parser *s, bool is_array)
@@ -423,45 +456,6 @@ enum lamp_jsonsplit_event lamp_jsonsplit_byte(struct lamp_jsonsplit *s, uint8_t 
     }
 }
 
-/* What means nothing inside an object and outside of its strings. */
-static const bool plain[256] = {
-    [' '] = true, ['\t'] = true, ['\r'] = true, [','] = true, [':'] = true, ['+'] = true,
-    ['-'] = true, ['.'] = true,  ['0'] = true,  ['1'] = true, ['2'] = true, ['3'] = true,
-    ['4'] = true, ['5'] = true,  ['6'] = true,  ['7'] = true, ['8'] = true, ['9'] = true,
-    ['a'] = true, ['e'] = true,  ['f'] = true,  ['l'] = true, ['n'] = true, ['r'] = true,
-    ['s'] = true, ['t'] = true,  ['u'] = true,
-};
-
-/* Moves over what lies inside an object up to the byte that ends it or cannot stand there, as
- * inside() would byte by byte. */
-static const uint8_t *pass_inside(struct lamp_jsonsplit *s, const uint8_t *p, const uint8_t *end)
-{
-    unsigned depth = s->depth;
-    for (; p < end; p++) {
-        if (plain[*p])
-            continue;
-        if (*p == '"') {
-            p = string_special(p + 1, end);
-            if (p == end || *p != '"') {
-                s->in_string = true;
-                break;
-            }
-        } else if (*p == '{' || *p == '[') {
-            if (depth == LAMP_JSONLINE_DEPTH)
-                break;
-            depth++;
-        } else if (*p == '}' || *p == ']') {
-            if (depth == 1)
-                break;
-            depth--;
-        } else if (*p == '\n') {
-            break;
-        }
-    }
-    s->depth = (uint8_t)depth;
-    return p;
-}
-
 bool lamp_jsonsplit_between(const struct lamp_jsonsplit *s)
 {
     return s->state == BETWEEN;
@@ -472,10 +466,16 @@ enum lamp_jsonsplit_event lamp_jsonsplit_next(struct lamp_jsonsplit *s, struct l
 {
     const uint8_t *p = bytes.data + *io_at, *const end = bytes.data + bytes.len;
     for (; p < end; p++) {
-        if (s->in_string && !s->escaped)
+        if (s->in_string && !s->escaped) {
             p = string_special(p, end);
-        else if (s->state == INSIDE && !s->begun && !s->in_string)
-            p = pass_inside(s, p, end);
+        } else if (s->state == INSIDE && !s->begun && !s->in_string) {
+            unsigned depth = s->depth;
+            p = pass_inside(p, end, 1, &depth);
+            s->depth = (uint8_t)depth;
+        } else if (s->state == SKIPPING) {
+            const uint8_t *const feed = memchr(p, '\n', (size_t)(end - p));
+            p = feed ? feed : end;
+        }
         if (p == end)
             break;
         const enum lamp_jsonsplit_event e = lamp_jsonsplit_byte(s, *p);

@@ -249,6 +249,49 @@ static void test_line_too_long(void **state)
     lamp_classify_free(c);
 }
 
+static void submit(lamp_classify *c, lamp_inspect *s, unsigned number, const char *extra,
+                   uint64_t t_us)
+{
+    char line[256];
+    snprintf(line, sizeof(line),
+             "{\"id\":%u,\"method\":\"mining.submit\",\"params\":[\"w\",\"j\",\"00\",\"%08x\","
+             "\"%08x\"]%s}\n",
+             number, number, number, extra);
+    lamp_classify_stream(c, s, LAMP_UP, lamp_bytes_of(line), false, t_us);
+}
+
+/* A session may say so much a second; what goes beyond is left out, counted, and does not last. */
+static void test_budget(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label, *extra; /* of the share's line */
+        uint64_t every_us;
+        unsigned n, least, most; /* lines, and how many of them are read */
+    } cases[] = {
+        { "busy proxy", "", 10000, 2000, 2000, 2000 },
+        { "a burst after a silence", "", 1, 50, 50, 50 },
+        { "a flood of shares", "", 1, 2000, 50, 100 },
+        { "brackets", ",\"x\":[[[[1,2,3,4,5,6,7,8,9],[1,2,3,4,5,6,7,8,9]]]]", 1, 2000, 20, 40 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        lamp_classify *c = make(1);
+        lamp_inspect *s = open_flow(c, true);
+        uint64_t t_us = 0;
+        for (unsigned k = 0; k < cases[i].n; k++, t_us += cases[i].every_us)
+            submit(c, s, k, cases[i].extra, t_us);
+        const uint32_t read = lamp_inspect_conn(s)->shares.submitted;
+        if (read < cases[i].least || read > cases[i].most)
+            fail_msg("%s: %u of %u lines read", cases[i].label, read, cases[i].n);
+        assert_int_equal(lamp_classify_counters(c).left_out_bytes > 0, read < cases[i].n);
+        /* a second later it is heard again, from the next whole line on */
+        lamp_classify_stream(c, s, LAMP_UP, lamp_bytes_of("d\"]}\n"), false, t_us + 1000000);
+        submit(c, s, cases[i].n, "", t_us + 1000000);
+        assert_int_equal(lamp_inspect_conn(s)->shares.submitted, read + 1);
+        lamp_classify_free(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_states_are_bounded),
         cmocka_unit_test(test_line_buffers_go_round),
         cmocka_unit_test(test_line_too_long),
+        cmocka_unit_test(test_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
