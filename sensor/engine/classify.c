@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/classify.h"
 
+#include "common/pages.h"
 #include "sensor/engine/classify_lines.h"
 #include "sensor/engine/classify_verdict.h"
 #include "sensor/recog/newblock.h"
@@ -93,7 +94,7 @@ int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out)
     if (!c)
         return LAMP_ENOMEM;
     c->cfg = *cfg;
-    c->pool = calloc(cfg->max_inspected, sizeof(*c->pool));
+    c->pool = lamp_pages_calloc(cfg->max_inspected, sizeof(*c->pool));
     const size_t buffers = buffers_for(cfg->max_inspected);
     if (!c->pool ||
         lamp_unwrapper_new(buffers, inflaters_for(cfg->max_inspected), &c->unwrapper) != LAMP_OK ||

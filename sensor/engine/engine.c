@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/engine.h"
 
+#include "common/pages.h"
 #include "sensor/engine/classify.h"
 #include "sensor/engine/decode.h"
 #include "sensor/engine/flow.h"
@@ -126,7 +127,7 @@ static int make_parts(lamp_engine *e, const struct lamp_engine_cfg *cfg)
     if (err != LAMP_OK)
         return err;
     e->max_tracks = (uint32_t)(tracks + opaque.max_states);
-    e->tracks = calloc(e->max_tracks, sizeof(*e->tracks));
+    e->tracks = lamp_pages_calloc(e->max_tracks, sizeof(*e->tracks));
     return e->tracks ? LAMP_OK : LAMP_ENOMEM;
 }
 

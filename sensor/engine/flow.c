@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/flow.h"
 
+#include "common/pages.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -14,7 +16,6 @@ enum {
     EVICT_CHOICE = 4,  /* until so many may go */
     HOSTS_MIN = 256,   /* counts of flows by client, more for larger tables */
     HOSTS_MAX = 65536,
-    HUGE_PAGE = 2 << 20,
     KEY_WORDS = 6, /* of 64 bits: two addresses, ports and protocol, VLANs */
     NONE = UINT32_MAX,
 };
@@ -47,15 +48,13 @@ struct lamp_flows {
     struct lamp_flows_counters n;
 };
 
-/* Zeroed memory that is random-accessed: in huge pages if the system has them, since most of
- * the cost of a look-up in a large table is finding the page. NULL: none. */
+/* Zeroed memory at the start of a page, in huge ones if the system has them. NULL: none. */
 static void *take_pages(size_t bytes)
 {
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
-    if (bytes >= HUGE_PAGE)
-        (void)madvise(p, bytes, MADV_HUGEPAGE); /* or in small ones */
+    lamp_pages_want_huge(p, bytes);
     return p;
 }
 

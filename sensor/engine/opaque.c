@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/opaque.h"
 
+#include "common/pages.h"
 #include "common/text.h"
 #include "sensor/engine/behaviour.h"
 #include "sensor/recog/binary.h"
@@ -97,8 +98,8 @@ int lamp_opaque_new(const struct lamp_opaque_cfg *cfg, lamp_opaque **out)
         return LAMP_ENOMEM;
     o->cfg = *cfg;
     o->n_slots = at_least(cfg->max_states / STATES_PER_CONN, MIN_CONNS);
-    o->pool = calloc(cfg->max_states, sizeof(*o->pool));
-    o->slots = calloc(o->n_slots, sizeof(*o->slots));
+    o->pool = lamp_pages_calloc(cfg->max_states, sizeof(*o->pool));
+    o->slots = lamp_pages_calloc(o->n_slots, sizeof(*o->slots));
     const size_t buffers = at_least(cfg->max_states / STATES_PER_BUFFER, MIN_BUFFERS);
     if (!o->pool || !o->slots || lamp_pieces_new(buffers, &o->pieces) != LAMP_OK) {
         lamp_opaque_free(o);

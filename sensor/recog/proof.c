@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/recog/proof.h"
 
+#include "common/pages.h"
 #include "common/text.h"
 
 #include <math.h>
@@ -46,7 +47,7 @@ size_t lamp_proofs_memory(size_t n)
 
 int lamp_proofs_new(size_t n, lamp_proofs **out)
 {
-    lamp_proofs *p = calloc(1, lamp_proofs_memory(n));
+    lamp_proofs *p = lamp_pages_calloc(1, lamp_proofs_memory(n));
     if (!p)
         return LAMP_ENOMEM;
     p->n = n;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/rollup/names.h"
 
+#include "common/pages.h"
 #include "sensor/rollup/hash.h"
 #include "sensor/rollup/host.h"
 
@@ -48,8 +49,9 @@ int lamp_names_new(size_t memory_bytes, lamp_names **out)
     n->name_sets = lamp_pow2_below(lamp_min(room, (1U << REF_SLOTS_BITS) / LAMP_NAMES_WAYS / 2));
     room = memory_bytes / 4 / sizeof(struct binding) / LAMP_NAMES_WAYS;
     n->binding_sets = lamp_pow2_below(lamp_min(room, 1U << REF_SLOTS_BITS));
-    n->names = calloc((size_t)n->name_sets * LAMP_NAMES_WAYS, sizeof(*n->names));
-    n->bindings = calloc((size_t)n->binding_sets * LAMP_NAMES_WAYS, sizeof(*n->bindings));
+    n->names = lamp_pages_calloc((size_t)n->name_sets * LAMP_NAMES_WAYS, sizeof(*n->names));
+    n->bindings =
+        lamp_pages_calloc((size_t)n->binding_sets * LAMP_NAMES_WAYS, sizeof(*n->bindings));
     if (!n->names || !n->bindings)
         goto fail;
     if (getrandom(n->seed, sizeof(n->seed), 0) != sizeof(n->seed)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/rollup/rollup.h"
 
+#include "common/pages.h"
 #include "sensor/rollup/apps.h"
 #include "sensor/rollup/dns.h"
 #include "sensor/rollup/hash.h"
@@ -76,7 +77,7 @@ int lamp_rollup_new(const struct lamp_rollup_cfg *cfg, lamp_rollup **out)
     r->sets = lamp_pow2_below(
         half / (sizeof(struct head) + WAYS * (sizeof(struct row) + sizeof(struct row *))));
     r->heads = aligned_alloc(sizeof(struct head), r->sets * sizeof(*r->heads));
-    r->rows = calloc((size_t)r->sets * WAYS, sizeof(*r->rows));
+    r->rows = lamp_pages_calloc((size_t)r->sets * WAYS, sizeof(*r->rows));
     r->sorted = calloc((size_t)r->sets * WAYS, sizeof(struct row *));
     if (!r->heads || !r->rows || !r->sorted)
         goto fail;

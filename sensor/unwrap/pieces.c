@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/unwrap/pieces.h"
 
+#include "common/pages.h"
+
 struct lamp_pieces_buffer {
     struct lamp_held *owner; /* NULL: free */
     size_t len;
@@ -21,7 +23,7 @@ int lamp_pieces_new(size_t n, lamp_pieces **out)
 {
     if (n == 0)
         return LAMP_EINVAL;
-    lamp_pieces *p = calloc(1, lamp_pieces_memory(n));
+    lamp_pieces *p = lamp_pages_calloc(1, lamp_pieces_memory(n));
     if (!p)
         return LAMP_ENOMEM;
     p->n = n;
