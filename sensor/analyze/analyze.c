@@ -9,6 +9,8 @@
 #include "sensor/analyze/report.h"
 #include "sensor/engine/engine.h"
 #include "sensor/process/sandbox.h"
+#include "sensor/records/ledger.h"
+#include "sensor/records/recordfile.h"
 #include "sensor/source/source.h"
 
 #include <errno.h>
@@ -24,13 +26,18 @@ enum {
     CONFINED_MEMORY = 512 * MIB, /* the same, what unpacks files, and some room */
     PROGRESS_PACKETS = 1 << 14,  /* how often the clock is asked about a progress line */
     PROGRESS_US = 200 * 1000,
+    TALKS = 1 << 16, /* conversations of flow records that may be mining, at once */
 };
+
+#define RECORDS_IDLE_US                                                                            \
+    (UINT64_C(35) * 60 * 1000000) /* routers tell of a long flow every 30 minutes */
 
 struct analysis {
     const struct lamp_report_form *form;
     FILE *out;
     lamp_catalogue *catalogue;
-    lamp_devices *devices; /* NULL: no table installed */
+    lamp_endpoints *endpoints; /* NULL: none given */
+    lamp_devices *devices;     /* NULL: no table installed */
     double price;
     const char *file; /* being read */
     struct lamp_report_summary sum;
@@ -44,13 +51,16 @@ static const char usage[] =
     "Usage: davylamp-sensor analyze [--json | --csv | --html FILE] PATH...\n"
     "\n"
     "Finds cryptocurrency mining in capture files (pcap, pcapng, also compressed by gzip or\n"
-    "zstd) and in folders of them; PATH - is standard input. Without an option it prints a\n"
-    "table.\n"
+    "zstd), in files of flow records (nfcapd, nfdump -o csv, Zeek conn.log, Suricata EVE) and in\n"
+    "folders of them; PATH - is a capture on standard input. Without an option it prints a table.\n"
     "\n"
     "      --json           one JSON object a line: each connection, then a summary\n"
     "      --csv            one row per connection\n"
     "      --html FILE      a page for a browser, written to FILE (- for standard output)\n"
     "      --catalogue DIR  folder of coins.csv, algorithms.csv, pools.csv and devices.csv\n"
+    "      --endpoints FILE addresses that were pools', for flow records: a CSV file with the "
+    "columns\n"
+    "                       address, port, pool, coin, since and until\n"
     "      --price PRICE    of a kWh, to tell what the mining costs a day\n"
     "      --minutes        with --json, also one object per minute of a file\n"
     "      --confined       read standard input alone, in a sandbox: no files, no network\n"
@@ -181,6 +191,60 @@ static void read_frames(struct analysis *a, lamp_source *source, lamp_engine *e)
         add_error(a, a->file, why);
 }
 
+/* ---- one file of flow records ---- */
+
+struct record_reader {
+    struct analysis *a;
+    lamp_ledger *ledger;
+    const char *kind;
+    uint64_t done, last_us;
+};
+
+static void on_record(const struct lamp_record *r, void *arg)
+{
+    struct record_reader *reader = arg;
+    lamp_ledger_record(reader->ledger, r, reader->kind);
+    if (r->last_us > reader->last_us)
+        reader->last_us = r->last_us;
+    if (++reader->done % PROGRESS_PACKETS == 0) {
+        lamp_ledger_expire(reader->ledger, reader->last_us);
+        show_progress(reader->a, reader->done);
+    }
+}
+
+static void read_records(struct analysis *a, const char *file, const char *kind)
+{
+    const struct lamp_ledger_cfg cfg = { .catalogue = a->catalogue,
+                                         .endpoints = a->endpoints,
+                                         .max_talks = TALKS,
+                                         .idle_us = RECORDS_IDLE_US,
+                                         .first_id = 1 };
+    struct record_reader reader = { .a = a, .kind = kind };
+    struct lamp_recordfile_counts n;
+    char why[LAMP_RECORDFILE_WHY];
+    int err = lamp_ledger_new(&cfg, on_connection, a, &reader.ledger);
+    if (err) {
+        add_error(a, file, lamp_strerror(err));
+        return;
+    }
+    a->sum.files++;
+    err = lamp_recordfile_read(file, on_record, &reader, &n, why);
+    lamp_ledger_finish(reader.ledger);
+    const struct lamp_ledger_counters sums = lamp_ledger_counters(reader.ledger);
+    a->sum.packets += sums.packets;
+    a->sum.bytes += sums.bytes;
+    a->sum.flows += sums.records;
+    a->sum.pool_records += sums.pool_records;
+    if (err)
+        add_error(a, file, why);
+    else if (n.unusable > 0) {
+        snprintf(why, sizeof(why), "%llu records could not be used",
+                 (unsigned long long)n.unusable);
+        add_error(a, file, why);
+    }
+    lamp_ledger_free(reader.ledger);
+}
+
 static bool on_file(const char *file, void *arg)
 {
     struct analysis *a = arg;
@@ -190,6 +254,11 @@ static bool on_file(const char *file, void *arg)
     a->file = file;
     a->series = (struct lamp_report_minutes){ 0 };
     show_progress(a, 0);
+    const char *kind = streq(file, "-") ? NULL : lamp_recordfile_kind(file);
+    if (kind) {
+        read_records(a, file, kind);
+        return !ferror(a->out);
+    }
     if (lamp_source_open_file(file, &source, why) != LAMP_OK) {
         add_error(a, file, why);
         return true;
@@ -251,8 +320,18 @@ static bool load_catalogue(struct analysis *a, const char *folder)
     return false;
 }
 
+/* Which addresses were pools', and when; none need be given. */
+static bool load_endpoints(struct analysis *a, const char *file)
+{
+    char why[512];
+    if (!file || lamp_endpoints_load(file, &a->endpoints, why, sizeof(why)) == LAMP_OK)
+        return true;
+    fprintf(stderr, "davylamp-sensor: endpoints: %s\n", why);
+    return false;
+}
+
 struct options {
-    const char *html, *catalogue, *price;
+    const char *html, *catalogue, *price, *endpoints;
     int n_forms;
     bool done; /* --help or --version */
 };
@@ -260,17 +339,12 @@ struct options {
 static bool parse_options(struct analysis *a, struct options *o, int argc, char **argv)
 {
     static const struct option options[] = {
-        { "json", no_argument, NULL, 'j' },
-        { "csv", no_argument, NULL, 'c' },
-        { "html", required_argument, NULL, 'H' },
-        { "catalogue", required_argument, NULL, 'k' },
-        { "price", required_argument, NULL, 'P' },
-        { "no-tunnels", no_argument, NULL, 'T' },
-        { "minutes", no_argument, NULL, 'm' },
-        { "confined", no_argument, NULL, 'C' },
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'V' },
-        { NULL, 0, NULL, 0 },
+        { "json", no_argument, NULL, 'j' },        { "csv", no_argument, NULL, 'c' },
+        { "html", required_argument, NULL, 'H' },  { "catalogue", required_argument, NULL, 'k' },
+        { "price", required_argument, NULL, 'P' }, { "endpoints", required_argument, NULL, 'e' },
+        { "no-tunnels", no_argument, NULL, 'T' },  { "minutes", no_argument, NULL, 'm' },
+        { "confined", no_argument, NULL, 'C' },    { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },     { NULL, 0, NULL, 0 },
     };
     a->form = &lamp_report_table;
     optind = 0; /* getopt may have run before: start afresh */
@@ -296,6 +370,9 @@ static bool parse_options(struct analysis *a, struct options *o, int argc, char 
             break;
         case 'k':
             o->catalogue = optarg;
+            break;
+        case 'e':
+            o->endpoints = optarg;
             break;
         case 'P':
             o->price = optarg;
@@ -362,6 +439,7 @@ static void free_analysis(struct analysis *a)
     }
     free(a->sum.errors);
     lamp_catalogue_free(a->catalogue);
+    lamp_endpoints_free(a->endpoints);
     lamp_devices_free(a->devices);
 }
 
@@ -387,7 +465,8 @@ int lamp_analyze_main(int argc, char **argv)
         return 2;
     if (o.done)
         return 0;
-    if (!load_catalogue(&a, o.catalogue) || !open_output(&a, &o) || (a.confined && !confine())) {
+    if (!load_catalogue(&a, o.catalogue) || !load_endpoints(&a, o.endpoints) ||
+        !open_output(&a, &o) || (a.confined && !confine())) {
         free_analysis(&a);
         return 2;
     }

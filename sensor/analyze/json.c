@@ -199,6 +199,7 @@ static void end(FILE *out, const struct lamp_report_summary *s)
     lamp_json_uint(&j, "packets", s->packets);
     lamp_json_uint(&j, "bytes", s->bytes);
     lamp_json_uint(&j, "flows", s->flows);
+    lamp_json_uint(&j, "pool_records", s->pool_records);
     lamp_json_uint(&j, "connections", s->connections);
     for (int v = LAMP_VERDICT_CONFIRMED; v > LAMP_VERDICT_NONE; v--)
         lamp_json_uint(&j, lamp_verdict_name((enum lamp_verdict)v), s->verdicts[v]);

@@ -15,6 +15,7 @@ struct lamp_report_error {
 
 struct lamp_report_summary {
     uint64_t files, packets, bytes, flows, connections;
+    uint64_t pool_records; /* flow records with an end that was a pool's address then */
     uint64_t verdicts[LAMP_VERDICT_CONFIRMED + 1]; /* connections by verdict */
     struct lamp_report_error *errors;              /* inputs that could not be read (fully) */
     size_t n_errors, n_errors_left_out;

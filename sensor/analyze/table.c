@@ -94,6 +94,9 @@ static void end(FILE *out, const struct lamp_report_summary *s)
         (unsigned long long)s->verdicts[LAMP_VERDICT_SUSPECTED],
         (unsigned long long)s->verdicts[LAMP_VERDICT_WALLET], (unsigned long long)s->files,
         (unsigned long long)s->packets, (unsigned long long)s->bytes, (unsigned long long)s->flows);
+    if (s->pool_records)
+        fprintf(out, "%llu flow records with an address that was a pool's then\n",
+                (unsigned long long)s->pool_records);
     if (s->n_errors)
         fprintf(out, "%zu inputs could not be read or not to their end (named above)\n",
                 s->n_errors + s->n_errors_left_out);

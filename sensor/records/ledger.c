@@ -241,11 +241,10 @@ static const struct lamp_conn *fill(lamp_ledger *l, const struct talk *t, bool e
     c->algorithm = coin ? coin->algorithm : NULL;
     snprintf(c->server_name, sizeof(c->server_name), "%s", t->name);
     if (t->sampling > 1)
-        lamp_reason_add(c, &flow, false,
-                        "%s, no packets: 1 of %u was looked at; IP bytes, multiplied", t->of,
-                        t->sampling);
+        lamp_reason_add(c, &flow, false, "%s, no packets seen: 1 of %u was counted, and multiplied",
+                        t->of, t->sampling);
     else
-        lamp_reason_add(c, &flow, false, "%s, no packets: IP bytes", t->of);
+        lamp_reason_add(c, &flow, false, "%s, no packets seen", t->of);
     if (t->identity.mass.mining > 0)
         tell_identity(t, c);
     const double shape = shape_of(t);

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Flow records, of the programs themselves: softflowd reads captures of what poolsim made and exports them as NetFlow 5,
 # NetFlow 9 and IPFIX to a sensor that watches nothing else. Each miner is found, at its pool, as flow-only; the IP
-# bytes and packets in the aggregator's database are those that softflowd says it counted. On loopback; needs no
-# privilege. Exit 77: no softflowd.
+# bytes and packets in the aggregator's database are those that softflowd says it counted. Then files: what nfcapd
+# writes of it, as it is and as `nfdump -o csv` prints it, has the sums that nfdump prints, and the same miner. On
+# loopback; needs no privilege. Exit 77: no softflowd, or no nfdump.
 #
 # records.sh BIN POOLSIM
 set -u
@@ -15,6 +16,10 @@ LAMP_SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
 
 softflowd=$(PATH=$PATH:/usr/sbin:/sbin command -v softflowd) || {
     echo "no softflowd"
+    exit 77
+}
+command -v nfcapd >/dev/null && command -v nfdump >/dev/null || {
+    echo "no nfdump"
     exit 77
 }
 LAMP_RUN=$(mktemp -d /tmp/davylamp-records.XXXXXX)
@@ -93,15 +98,15 @@ export_minutes() {
     done
 }
 
-# What the database has of connections and of other traffic: packets and bytes.
+# What the aggregator has of connections, by its database, and of other traffic, by its API: packets and bytes.
 kept() {
-    python3 - "$LAMP_RUN/aggregator/davylamp.db" <<'PYTHON'
-import sqlite3, sys
+    python3 - "$LAMP_RUN/aggregator/davylamp.db" "http://$http/api/v1/traffic?limit=1" "$LAMP_RUN/aggregator/token" <<'PYTHON'
+import json, sqlite3, sys, urllib.request
 db = sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True, timeout=10)
-sums = [db.execute(sql).fetchone() for sql in (
-    "SELECT total(packets_up + packets_down), total(bytes_up + bytes_down) FROM conn",
-    "SELECT total(packets_out + packets_in), total(bytes_out + bytes_in) FROM traffic_minutes")]
-print(*(int(sum(column)) for column in zip(*sums)))
+sums = db.execute("SELECT total(packets_up + packets_down), total(bytes_up + bytes_down) FROM conn").fetchone()
+ask = urllib.request.Request(sys.argv[2], headers={"Authorization": "Bearer " + open(sys.argv[3]).read().strip()})
+total = json.load(urllib.request.urlopen(ask, timeout=10))["total"]
+print(*(int(n + sum(total[what].values())) for n, what in zip(sums, ("packets", "bytes"))))
 PYTHON
 }
 adds_up() { [ "$(kept)" = "$told" ]; }
@@ -130,3 +135,32 @@ done
 grep -q 'exporter=127.0.0.1 domain=[0-9]* version=10 .*missing=' "$LAMP_RUN/sensor.log" ||
     fail "the exporters are not named"
 echo "records: $told packets and bytes, all there"
+
+# summary FILE: flows, bytes and packets that analyze tells of.
+summary() {
+    "$LAMP_BIN/davylamp-sensor" analyze --json --catalogue "$LAMP_SOURCE/data" \
+        --endpoints "$LAMP_RUN/endpoints.csv" "$1" >"$LAMP_RUN/analysis" || fail "analyze $1 ended with $?"
+    jq -r 'select(.type == "summary") | "\(.flows),\(.bytes),\(.packets)"' "$LAMP_RUN/analysis"
+}
+listens_too() { [ -n "$(ss -Hlun "sport = :$files" 2>/dev/null)" ]; }
+has_file() { ls "$LAMP_RUN"/nfcapd.2* >/dev/null 2>&1; }
+files=$((records + 1))
+printf 'address,port,pool,coin,since,until\n203.0.113.9,3333,Example Pool,BTC,2020-01-01,\n' >"$LAMP_RUN/endpoints.csv"
+lamp_start nfcapd "" nfcapd -p "$files" -b 127.0.0.1 -w "$LAMP_RUN" -t 3600
+lamp_wait 20 listens_too || fail "nfcapd does not listen"
+for minute in 0 1 2 3 4; do
+    "$softflowd" -r "$LAMP_RUN/9-$minute.pcap" -n "127.0.0.1:$files" -v 9 -a -d >/dev/null 2>&1
+done
+lamp_stop nfcapd INT
+lamp_wait 20 has_file || fail "nfcapd wrote no file"
+nfdump -r "$LAMP_RUN"/nfcapd.2* -o csv >"$LAMP_RUN/nfdump.csv" 2>/dev/null
+printed=$(tail -n 1 "$LAMP_RUN/nfdump.csv" | cut -d, -f1-3)
+[ "${printed%%,*}" -gt 20 ] || fail "nfdump prints $printed"
+for file in "$LAMP_RUN"/nfcapd.2* "$LAMP_RUN/nfdump.csv"; do
+    got=$(summary "$file")
+    [ "$got" = "$printed" ] || fail "$file: nfdump prints $printed, analyze says $got"
+    jq -es 'map(select(.verdict == "probable")) | length == 1 and (.[0] | .client.ip == "10.1.0.9"
+        and .server.ip == "203.0.113.9" and .server.port == 3333 and .family == "flow-only"
+        and .pool == "Example Pool")' "$LAMP_RUN/analysis" >/dev/null || fail "$file: $(cat "$LAMP_RUN/analysis")"
+done
+echo "records: $printed flows, bytes and packets in files"
