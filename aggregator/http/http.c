@@ -19,8 +19,8 @@
 #include <sys/socket.h>
 
 enum {
-    CONNECTIONS_MAX = 512,
-    PER_ADDRESS_MAX = 128,
+    CONNECTIONS_MAX = 1536,
+    PER_ADDRESS_MAX = 128,         /* behind a proxy all come from one */
     CONNECTION_MEMORY = 16 * 1024, /* headers of one request */
     IDLE_S = 30,
     HEADERS_S = 15,
@@ -721,7 +721,8 @@ int lamp_http_start(const struct lamp_http_cfg *cfg, lamp_http **out, char why[L
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         on_request, h, MHD_OPTION_EXTERNAL_LOGGER, log_debug, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_THREAD_POOL_SIZE, cfg->threads, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)PER_ADDRESS_MAX,
+        (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)(cfg->cookie_secure ? CONNECTIONS_MAX : PER_ADDRESS_MAX),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);

@@ -3,7 +3,7 @@
  * answers; what is said is the caller's (routes, dashboard files). Loopback addresses are
  * served as they are; any other address needs the caller's word that plain HTTP is meant.
  *
- * Limits: 512 connections, 128 of one address, bodies of 64 KiB (pieces of uploads: 1 MiB, eight at
+ * Limits: 1536 connections, 128 of one address unless a proxy stands in front, bodies of 64 KiB (pieces of uploads: 1 MiB, eight at
  * a time, from whoever may upload), 16 KiB of headers, 15 s from
  * connecting (or from the last answer) to the end of the headers, 30 s for a whole request
  * (event streams excepted). */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 enum {
-    STREAMS_MAX = 256,
+    STREAMS_MAX = 1024, /* some 21 KiB each, with what libmicrohttpd keeps of a connection */
     PER_SESSION_MAX = 8,
     BLOCK = 4096,
     RENDERED = 64, /* events kept as text for the other streams */
