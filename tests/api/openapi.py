@@ -17,8 +17,17 @@ EVERY_CALL = {400, 403, 405, 413}  # what the file says of every call, so that i
 EVERY_CHANGE = {503}
 
 
+class _Yaml12(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """OpenAPI is YAML 1.2, where no and on are words."""
+
+
+_Yaml12.yaml_implicit_resolvers = {
+    first: [(tag, of) for tag, of in pairs if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+
+
 def _parse():
-    return yaml.load(FILE.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.load(FILE.read_text(), _Yaml12)
 
 
 class Contract:
