@@ -120,6 +120,7 @@ static int field_to_pb(const struct lamp_field *f, struct side ours, struct lamp
 
     switch (f->kind) {
     case LAMP_FIELD_INT:
+    case LAMP_FIELD_REASON:
         v = lamp_uint_load(ours.value, f->ours_size);
         if (v > f->max)
             return LAMP_EINVAL;
@@ -231,10 +232,11 @@ static int field_from_pb(const struct lamp_field *f, struct side theirs, struct 
 
     switch (f->kind) {
     case LAMP_FIELD_INT:
+    case LAMP_FIELD_REASON:
         v = lamp_uint_load(theirs.value, f->theirs_size);
-        if (v > f->max)
+        if (v > f->max && f->kind == LAMP_FIELD_INT)
             return LAMP_EFORMAT;
-        lamp_uint_store(ours.value, f->ours_size, v);
+        lamp_uint_store(ours.value, f->ours_size, v > f->max ? 0 : v);
         return LAMP_OK;
     case LAMP_FIELD_ID:
     case LAMP_FIELD_OPT_ID:

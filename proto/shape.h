@@ -10,6 +10,7 @@
 
 enum lamp_field_kind {
     LAMP_FIELD_INT,       /* integer, enum or bool of any width; max = highest value */
+    LAMP_FIELD_REASON,    /* enum that only explains: what is past max reads as 0, "not said" */
     LAMP_FIELD_ID,        /* byte array of exactly max bytes */
     LAMP_FIELD_OPT_ID,    /* the same; absent reads as zeros, zeros are left out */
     LAMP_FIELD_BYTES,     /* struct lamp_bytes of at most max bytes */
@@ -53,6 +54,7 @@ struct lamp_shape {
 #define LAMP_U64(name) LAMP_PAIR(INT, name, name, INT64_MAX)
 #define LAMP_U32(name) LAMP_PAIR(INT, name, name, UINT32_MAX)
 #define LAMP_UPTO(name, max) LAMP_PAIR(INT, name, name, max)
+#define LAMP_REASON(name, max) LAMP_PAIR(REASON, name, name, max)
 #define LAMP_FLAG(name) LAMP_PAIR(INT, name, name, 1)
 #define LAMP_ID(name) LAMP_PAIR(ID, name, name, LAMP_MEMBER_SIZE(LAMP_OURS, name))
 #define LAMP_OPT_ID(name) LAMP_PAIR(OPT_ID, name, name, LAMP_MEMBER_SIZE(LAMP_OURS, name))

@@ -99,7 +99,7 @@ LAMP_SHAPE(ack, ack, ack, ack_fields);
 static const struct lamp_field loss_fields[] = {
     LAMP_OPT_ID(session), LAMP_ID(stream),     LAMP_U64(from_seq),
     LAMP_U64(to_seq),     LAMP_U64(t_from_us), LAMP_U64(t_to_us),
-    LAMP_U64(n_flows),    LAMP_U64(n_bytes),   LAMP_UPTO(reason, LAMP_LOSS_CRASH),
+    LAMP_U64(n_flows),    LAMP_U64(n_bytes),   LAMP_REASON(reason, LAMP_LOSS_CRASH),
 };
 LAMP_SHAPE(loss, loss, loss, loss_fields);
 #undef LAMP_OURS
@@ -121,7 +121,7 @@ LAMP_SHAPE(stream_close, close, close, close_fields);
 #define LAMP_THEIRS Davylamp__V1__Bye
 static const struct lamp_field bye_fields[] = {
     LAMP_OPT_ID(session),
-    LAMP_UPTO(reason, LAMP_BYE_PROTOCOL),
+    LAMP_REASON(reason, LAMP_BYE_PROTOCOL),
     LAMP_U32(retry_after_ms),
 };
 LAMP_SHAPE(bye, bye, bye, bye_fields);

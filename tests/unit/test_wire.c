@@ -314,12 +314,43 @@ static void test_unpack_refuses_past_maximum(void **state)
     assert_int_equal(unpack_pb(DAVYLAMP__V1__ENVELOPE__BODY_SUMMARY, &summary), LAMP_OK);
     summary.batch = BYTES(LAMP_WIRE_BATCH_MAX + 1);
     assert_int_equal(unpack_pb(DAVYLAMP__V1__ENVELOPE__BODY_SUMMARY, &summary), LAMP_EFULL);
+}
 
-    Davylamp__V1__Bye bye = DAVYLAMP__V1__BYE__INIT;
-    bye.reason = (Davylamp__V1__ByeReason)7;
-    assert_int_equal(unpack_pb(DAVYLAMP__V1__ENVELOPE__BODY_BYE, &bye), LAMP_EFORMAT);
-    bye.reason = (Davylamp__V1__ByeReason)-1;
-    assert_int_equal(unpack_pb(DAVYLAMP__V1__ENVELOPE__BODY_BYE, &bye), LAMP_EFORMAT);
+/* What a message of a newer peer says: a reason that this build does not know only explains less, but
+ * a kind, mode or state that it does not know refuses the message. */
+static void test_newer_values(void **state)
+{
+    (void)state;
+    static const int newer[] = { LAMP_LOSS_CRASH + 1, 1000, -1 };
+    for (size_t i = 0; i < ARRAY_LEN(newer); i++) {
+        Davylamp__V1__Loss loss = DAVYLAMP__V1__LOSS__INIT;
+        Davylamp__V1__Bye bye = DAVYLAMP__V1__BYE__INIT;
+        Davylamp__V1__Envelope e = DAVYLAMP__V1__ENVELOPE__INIT;
+        uint8_t data[256];
+        loss.stream = BYTES(16);
+        loss.from_seq = loss.to_seq = 7;
+        loss.reason = (Davylamp__V1__LossReason)newer[i];
+        e.body_case = DAVYLAMP__V1__ENVELOPE__BODY_LOSS;
+        e.loss = &loss;
+        struct lamp_msg *m = unpack(data, davylamp__v1__envelope__pack(&e, data));
+        assert_int_equal(m->type, LAMP_MSG_LOSS);
+        assert_int_equal(m->u.loss.to_seq, 7);
+        assert_int_equal(m->u.loss.reason, LAMP_LOSS_UNSPECIFIED);
+        lamp_msg_free(m);
+        bye.reason = (Davylamp__V1__ByeReason)(newer[i] + 1);
+        e.body_case = DAVYLAMP__V1__ENVELOPE__BODY_BYE;
+        e.bye = &bye;
+        m = unpack(data, davylamp__v1__envelope__pack(&e, data));
+        assert_int_equal(m->u.bye.reason, LAMP_BYE_UNSPECIFIED);
+        lamp_msg_free(m);
+    }
+    Davylamp__V1__SetBegin begin = DAVYLAMP__V1__SET_BEGIN__INIT;
+    begin.nonce = BYTES(16);
+    begin.kind = (Davylamp__V1__SetKind)(LAMP_SET_POLICY + 1);
+    assert_int_equal(unpack_pb(DAVYLAMP__V1__ENVELOPE__BODY_SET_BEGIN, &begin), LAMP_EFORMAT);
+    Davylamp__V1__SetStatus status = DAVYLAMP__V1__SET_STATUS__INIT;
+    status.state = (Davylamp__V1__SetState)(LAMP_SET_OFF + 1);
+    assert_int_equal(unpack_pb(DAVYLAMP__V1__ENVELOPE__BODY_SET_STATUS, &status), LAMP_EFORMAT);
 }
 
 static void test_unpack_refuses_entries(void **state)
@@ -557,6 +588,7 @@ int main(void)
         cmocka_unit_test(test_pack_refuses_past_maximum),
         cmocka_unit_test(test_unpack_refuses_ids),
         cmocka_unit_test(test_unpack_refuses_past_maximum),
+        cmocka_unit_test(test_newer_values),
         cmocka_unit_test(test_unpack_refuses_entries),
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_bit_flips),
