@@ -204,8 +204,10 @@ static int send_record(lamp_delivery *d, struct stream *st, const struct lamp_sp
         m = (struct lamp_msg){ .type = LAMP_MSG_LOSS,
                                .u.loss = { d->session, st->s.id, r->seq, r->to_seq, r->t_from_us,
                                            r->t_to_us, r->n_rows, r->n_bytes, r->reason } };
-    /* The envelope adds less than 128 bytes; the credit is a brake, not an exact science. */
-    if (d->sent_bytes + r->body_len > d->credit)
+    /* The envelope adds less than 128 bytes; the credit is a brake, not an exact science. A record
+     * that is longer than all of it goes alone: nothing else would ever bring new credit. */
+    const bool alone = d->sent_bytes < d->credit && in_flight(d) == 0;
+    if (d->sent_bytes + r->body_len > d->credit && !alone)
         return LAMP_EAGAIN;
     size_t len = 0;
     const int err = send_msg(d, &m, &len);

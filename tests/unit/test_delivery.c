@@ -68,15 +68,19 @@ static void pass(uint64_t us)
     now.real_us += us;
 }
 
-static void append(unsigned n)
+static void append_long(unsigned n, size_t len)
 {
-    uint8_t body[100] = { 0 };
-    const struct lamp_summary m = { .t_to_us = now.real_us,
-                                    .n_rows = 1,
-                                    .batch = { body, sizeof(body) } };
+    static const uint8_t body[200 * 1024];
+    const struct lamp_summary m = { .t_to_us = now.real_us, .n_rows = 1, .batch = { body, len } };
+    assert_true(len <= sizeof(body));
     for (unsigned i = 0; i < n; i++)
         assert_int_equal(lamp_delivery_append(d, &(const struct lamp_summary *){ &m }, 1, now),
                          LAMP_OK);
+}
+
+static void append(unsigned n)
+{
+    append_long(n, 100);
 }
 
 static int answer(const struct lamp_msg *m)
@@ -166,6 +170,22 @@ static void test_credit(void **state)
     forget_sent();
     assert_int_equal(ack(h, 0, 2, 1 << 20), LAMP_OK);
     assert_int_equal(sent[n_sent - 1]->u.summary.seq, 10);
+}
+
+/* In a large fleet a sensor's share of the credit may be less than one record. */
+static void test_longer_than_the_credit(void **state)
+{
+    (void)state;
+    const uint64_t share = 64 * 1024, len = 200 * 1024;
+    append_long(3, len);
+    const struct lamp_hello *h = welcome(1, share);
+    expect_summaries(1, 1);
+    assert_int_equal(lamp_delivery_tick(d, now), LAMP_OK);
+    expect_summaries(1, 0); /* not before the first is acknowledged */
+    assert_int_equal(ack(h, 0, 2, len), LAMP_OK);
+    expect_summaries(1, 0); /* not without any credit */
+    assert_int_equal(ack(h, 0, 2, len + share), LAMP_OK);
+    expect_summaries(2, 2);
 }
 
 static void test_restart_replays_and_closes(void **state)
@@ -321,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_window_and_go_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_longer_than_the_credit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart_replays_and_closes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restored_aggregator, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restored_aggregator_and_finished_stream, setup,
