@@ -16,6 +16,7 @@ struct lamp_letter {
     uint64_t at_us;                 /* when it arrived */
     uint64_t session_bytes;         /* received in the session up to here */
     uint64_t credit_bytes; /* to ingest: what the session may send from now on; 0: as before */
+    bool short_of_credit;  /* to the writer: the session has used up what it was given */
     bool shared_key;       /* to the writer: another sensor with this key was just pushed out */
     size_t cost;           /* bytes on the wire */
     struct lamp_msg *msg;  /* from a sensor */

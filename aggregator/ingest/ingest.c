@@ -161,6 +161,7 @@ static void post(lamp_ingest *i, const struct arrival *a, const struct lamp_sess
     l->session = s->id;
     l->at_us = a->now_us;
     l->session_bytes = s->bytes;
+    l->short_of_credit = s->bytes > s->credit;
     l->shared_key = s->takeovers >= CLONE_TAKEOVERS;
     l->cost = a->len;
     l->msg = *msg;

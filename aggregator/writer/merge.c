@@ -204,9 +204,22 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
     return note_spool(m, k);
 }
 
+/* For what is sent within the credit too, and no record acknowledges. */
+static void give_credit(const struct lamp_merge *m, const struct work *k)
+{
+    struct lamp_msg credit = { .type = LAMP_MSG_ACK };
+    credit.u.ack.session = k->letter->session;
+    credit.u.ack.credit_bytes = k->letter->session_bytes + m->window_bytes;
+    credit.u.ack.t_us = k->letter->at_us;
+    lamp_answers_add(m->answers, k->letter, &credit);
+}
+
+/* A sensor that has nothing to deliver for weeks uses its credit up all the same. */
 static void on_ping(const struct lamp_merge *m, struct work *k)
 {
     const struct lamp_ping *p = &k->letter->msg->u.ping;
+    if (k->letter->short_of_credit)
+        give_credit(m, k);
     announce(m, k, p->server_key_serial);
     note_clock(k, p->t_us, p->rtt_us ? p->t_agg_us : k->letter->at_us);
 }
@@ -469,16 +482,11 @@ static int on_status(const struct lamp_merge *m, struct work *k)
 
 /* ---- packet samples ---- */
 
-/* Samples are sent within the credit too, and without a record no acknowledgement would raise it. */
 static int on_sample(const struct lamp_merge *m, const struct work *k)
 {
     if (!m->samples)
         return LAMP_OK;
-    struct lamp_msg credit = { .type = LAMP_MSG_ACK };
-    credit.u.ack.session = k->letter->session;
-    credit.u.ack.credit_bytes = k->letter->session_bytes + m->window_bytes;
-    credit.u.ack.t_us = k->letter->at_us;
-    lamp_answers_add(m->answers, k->letter, &credit);
+    give_credit(m, k);
     return lamp_samplebook_letter(m->samples, k->letter, k->sensor.ref, m->answers);
 }
 

@@ -276,6 +276,40 @@ static void test_delivery(void **state)
     assert_int_equal(hear_ack(f), 5);
 }
 
+/* What needs no acknowledgement counts as well, so a session that sends nothing else is given credit
+ * by its PINGs, and does not end as one that is past it. */
+static void test_credit_without_records(void **state)
+{
+    struct fixture *f = *state;
+    static struct lamp_set_hits hits[LAMP_WIRE_HITS_MAX];
+    struct lamp_msg status = { .type = LAMP_MSG_SET_STATUS };
+    struct lamp_msg ping = { .type = LAMP_MSG_PING };
+    uint64_t given = 0;
+    assert_int_equal(hello(f), 1);
+    for (size_t i = 0; i < ARRAY_LEN(hits); i++)
+        hits[i] = (struct lamp_set_hits){ i + 1, INT64_MAX, INT64_MAX };
+    status.u.set_status.head.kind = LAMP_SET_WATCH;
+    status.u.set_status.hits = hits;
+    status.u.set_status.n_hits = ARRAY_LEN(hits);
+    ping.u.ping = (struct lamp_ping){ .session = f->session, .t_us = lamp_clock_real_us() };
+    uint8_t *data = NULL;
+    size_t len = 0;
+    assert_int_equal(lamp_msg_pack(&status, &data, &len), LAMP_OK);
+    free(data);
+    for (unsigned round = 0; round < 2; round++) {
+        /* More than the 4 MiB that a session is given at once, twice: past the slack too. */
+        for (size_t n = 0; n <= ((size_t)9 << 19) / len; n++)
+            say(f->socket, &status);
+        say(f->socket, &ping);
+        lamp_msg_free(hear(f->socket, LAMP_MSG_PONG));
+        struct lamp_msg *m = hear(f->socket, LAMP_MSG_ACK);
+        assert_int_equal(m->u.ack.n_streams, 0);
+        assert_true(m->u.ack.credit_bytes > given);
+        given = m->u.ack.credit_bytes;
+        lamp_msg_free(m);
+    }
+}
+
 /* A restart of the aggregator asks for a new HELLO and goes on where it was. */
 static void test_restart(void **state)
 {
@@ -591,6 +625,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_delivery, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_credit_without_records, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_made_up_streams, setup, teardown),
