@@ -12,6 +12,7 @@
 #include "sensor/link/keychain.h"
 #include "sensor/link/redial.h"
 #include "sensor/link/samples.h"
+#include "sensor/link/setsync.h"
 #include "sensor/link/uplink.h"
 #include "sensor/process/channel.h"
 #include "sensor/process/child.h"
@@ -25,27 +26,11 @@
 enum {
     SECOND_US = 1000 * 1000,
     TURN_US = SECOND_US / 5,
-    QUERY_GAP_US = SECOND_US,   /* between two questions that hints caused */
-    CONFIRM_US = 5 * SECOND_US, /* between two questions while a list is not confirmed */
-    FINISH_MS = 2000,           /* at the end, for the last acknowledgements */
-    CAPTURE_QUIET_MS = 400,     /* at the end: capture has no more to say */
+    FINISH_MS = 2000,       /* at the end, for the last acknowledgements */
+    CAPTURE_QUIET_MS = 400, /* at the end: capture has no more to say */
     NEIGHBOUR_WAIT_MS = 2000,
     GROUP_MAX = LAMP_SPOOL_GROUP, /* summaries spooled in one transaction */
 };
-
-/* One kind of set: what enforce has of it and what is asked of the aggregator. */
-struct sync {
-    struct lamp_set_head head;  /* what enforce says is in force */
-    struct lamp_nonce nonce;    /* of the last question */
-    struct lamp_set_head asked; /* what was in force then */
-    uint64_t query_us;
-    bool query_due, ask_whole;
-    bool is_delta;    /* the last answer was */
-    bool unconfirmed; /* enforce waits for an answer of the aggregator, else it goes back */
-    uint8_t *status;  /* the newest SET_STATUS, packed, not yet sent */
-    size_t status_len;
-};
-enum { N_SETS = LAMP_SET_POLICY - LAMP_SET_WATCH + 1, BLOCKS = LAMP_SET_BLOCK - LAMP_SET_WATCH };
 
 struct link {
     const struct lamp_sensor_conf *conf;
@@ -68,8 +53,8 @@ struct link {
     enum lamp_enroll_state ask_state; /* the last answer to it */
     bool rotate_due;                  /* tell the aggregator which key comes next */
 
-    struct sync sets[N_SETS]; /* in the order of enum lamp_set_kind */
-    uint8_t *buf;             /* LAMP_CHANNEL_MAX */
+    lamp_setsync *sets;
+    uint8_t *buf; /* LAMP_CHANNEL_MAX */
 
     struct lamp_msg *group[GROUP_MAX]; /* of capture, kept until they are in the spool */
     size_t n_group;
@@ -109,7 +94,7 @@ static void connect_if_due(struct link *l, struct lamp_now now)
         disconnect(l, 0, now);
         return;
     }
-    lamp_delivery_start(l->delivery, &l->sets[BLOCKS].head, now);
+    lamp_delivery_start(l->delivery, lamp_setsync_head(l->sets, LAMP_SET_BLOCK), now);
 }
 
 /* The session failed with err: says so and begins anew. */
@@ -145,64 +130,10 @@ static void on_bye(struct link *l, enum lamp_bye_reason reason, uint64_t pause_u
     if (pause_us)
         disconnect(l, pause_us, now);
     else
-        lamp_delivery_start(l->delivery, &l->sets[BLOCKS].head, now);
+        lamp_delivery_start(l->delivery, lamp_setsync_head(l->sets, LAMP_SET_BLOCK), now);
 }
 
 /* ---- sets ---- */
-
-static void send_query(struct link *l, struct sync *y, struct lamp_now now)
-{
-    struct lamp_msg m = { .type = LAMP_MSG_SET_QUERY };
-    randombytes_buf(y->nonce.b, sizeof(y->nonce.b));
-    m.u.set_query.nonce = y->nonce;
-    m.u.set_query.have = y->head;
-    y->asked = y->head;
-    if (y->ask_whole)
-        m.u.set_query.have.serial = 0;
-    LAMP_AUTO_FREE uint8_t *data = NULL;
-    size_t len;
-    if (lamp_msg_pack(&m, &data, &len) != LAMP_OK || send_up(data, len, l) != LAMP_OK)
-        return; /* the next turn tries again */
-    y->query_us = now.mono_us;
-    y->query_due = y->ask_whole = false;
-}
-
-static void sync_set(struct link *l, struct sync *y, struct lamp_now now)
-{
-    if (y->status && send_up(y->status, y->status_len, l) == LAMP_OK) {
-        free(y->status);
-        y->status = NULL;
-    }
-    const uint64_t since_us = now.mono_us - y->query_us;
-    const uint64_t refresh_us = (uint64_t)l->conf->link.refresh_s * SECOND_US;
-    if ((y->query_due && since_us >= QUERY_GAP_US) || since_us >= refresh_us ||
-        (y->unconfirmed && since_us >= CONFIRM_US))
-        send_query(l, y, now);
-}
-
-static void sync_sets(struct link *l, struct lamp_now now)
-{
-    for (size_t i = 0; l->session_up && i < N_SETS; i++)
-        sync_set(l, &l->sets[i], now);
-}
-
-/* The set of a kind; NULL: a kind that this build does not know. */
-static struct sync *sync_of(struct link *l, enum lamp_set_kind kind)
-{
-    for (size_t i = 0; i < N_SETS; i++)
-        if (l->sets[i].head.kind == kind)
-            return &l->sets[i];
-    return NULL;
-}
-
-/* The set that our last question with the nonce was about; NULL: none of ours, or an older one. */
-static struct sync *asked_with(struct link *l, const struct lamp_nonce *nonce)
-{
-    for (size_t i = 0; i < N_SETS; i++)
-        if (l->sets[i].asked.kind && memcmp(nonce, &l->sets[i].nonce, sizeof(*nonce)) == 0)
-            return &l->sets[i];
-    return NULL;
-}
 
 /* A list comes as up to 66 messages at once: where the other process is behind, we wait for it a
  * while. What is lost then is asked for again by the next question. */
@@ -217,9 +148,9 @@ static void pass(int fd, const char *to, const void *data, size_t len)
         lamp_log_limited(LAMP_LOG_WARN, "link", "%s takes no messages: %s", to, lamp_strerror(err));
 }
 
-static void pass_down(struct link *l, const void *data, size_t len)
+static void pass_down(const uint8_t *data, size_t len, void *arg)
 {
-    pass(l->enforce_fd, "enforce", data, len);
+    pass(((struct link *)arg)->enforce_fd, "enforce", data, len);
 }
 
 static void tell_enforce(struct link *l, const struct lamp_msg *m)
@@ -227,7 +158,7 @@ static void tell_enforce(struct link *l, const struct lamp_msg *m)
     LAMP_AUTO_FREE uint8_t *data = NULL;
     size_t len;
     if (lamp_msg_pack(m, &data, &len) == LAMP_OK)
-        pass_down(l, data, len);
+        pass_down(data, len, l);
 }
 
 static void tell_state(struct link *l)
@@ -235,65 +166,6 @@ static void tell_state(struct link *l)
     struct lamp_msg m = { .type = LAMP_MSG_LOCAL_STATE, .u.local_state.session_up = true };
     m.u.local_state.has_addr = lamp_uplink_peer(l->uplink, &m.u.local_state.aggregator_addr);
     tell_enforce(l, &m);
-}
-
-/* Whatever answers our last question says that the list in force then leaves the way open. */
-static struct sync *on_answer(struct link *l, const struct lamp_nonce *nonce)
-{
-    struct sync *y = asked_with(l, nonce);
-    if (y && y->head.kind == LAMP_SET_BLOCK) {
-        const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_ANSWER,
-                                    .u.local_answer.have = y->asked };
-        tell_enforce(l, &m);
-    }
-    return y;
-}
-
-static bool same_head(const struct lamp_set_head *a, const struct lamp_set_head *b)
-{
-    return a->epoch == b->epoch && a->serial == b->serial &&
-           memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
-}
-
-/* One that answers a question is no hint: there is nothing for us, whatever its head. */
-static void on_notify(struct link *l, const struct lamp_set_notify *m)
-{
-    struct sync *y = sync_of(l, m->head.kind);
-    if (!on_answer(l, &m->nonce) && sodium_is_zero(m->nonce.b, sizeof(m->nonce.b)) && y &&
-        !same_head(&m->head, &y->head))
-        y->query_due = true;
-}
-
-/* Whether the message belongs to sets; passes on what answers our question. */
-static bool on_set_message(struct link *l, const struct lamp_msg *m, struct lamp_bytes packed)
-{
-    struct sync *y = NULL;
-    switch (m->type) {
-    case LAMP_MSG_SET_NOTIFY:
-        on_notify(l, &m->u.set_notify);
-        return true;
-    case LAMP_MSG_SET_RESET:
-        y = on_answer(l, &m->u.set_reset.nonce);
-        if (y)
-            y->query_due = y->ask_whole = true;
-        return true;
-    case LAMP_MSG_SET_BEGIN:
-        y = on_answer(l, &m->u.set_begin.nonce);
-        if (y)
-            y->is_delta = m->u.set_begin.mode == LAMP_SET_DELTA;
-        break;
-    case LAMP_MSG_SET_CHUNK:
-        y = asked_with(l, &m->u.set_chunk.nonce);
-        break;
-    case LAMP_MSG_SET_END:
-        y = asked_with(l, &m->u.set_end.nonce);
-        break;
-    default:
-        return false;
-    }
-    if (y)
-        pass_down(l, packed.data, packed.len);
-    return true;
 }
 
 /* ---- keys ---- */
@@ -502,7 +374,7 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
     }
     enum lamp_bye_reason bye = LAMP_BYE_UNSPECIFIED;
     uint64_t pause_us = 0;
-    if (!on_key_message(l, m, now) && !on_set_message(l, m, packed))
+    if (!on_key_message(l, m, now) && !lamp_setsync_take(l->sets, m, packed))
         on_sample_message(l, m, now);
     err = lamp_delivery_message(l->delivery, m, now, &bye, &pause_us);
     lamp_msg_free(m);
@@ -516,10 +388,7 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
         on_session(l);
         l->session_up = true;
         lamp_samples_session(l->samples);
-        for (size_t i = 0; i < N_SETS; i++) {
-            l->sets[i].query_due = true;
-            l->sets[i].query_us = 0;
-        }
+        lamp_setsync_session(l->sets);
         lamp_redial_reset(&l->redial);
         tell_state(l);
     }
@@ -641,7 +510,7 @@ static void fill_group(struct link *l)
             continue;
         }
         if (m->type == LAMP_MSG_LOCAL_NAMES || m->type == LAMP_MSG_LOCAL_REPLY)
-            pass_down(l, l->buf, len);
+            pass_down(l->buf, len, l);
         else if (m->type == LAMP_MSG_LOCAL_SAMPLE)
             lamp_samples_take(l->samples, &m->u.local_sample);
         lamp_msg_free(m);
@@ -677,43 +546,15 @@ static void read_capture(struct link *l)
     }
 }
 
-static void keep_status(struct sync *y, const uint8_t *data, size_t len)
-{
-    uint8_t *copy = malloc(len ? len : 1);
-    if (!copy)
-        return; /* another follows within 5 minutes */
-    memcpy(copy, data, len);
-    free(y->status);
-    y->status = copy;
-    y->status_len = len;
-}
-
-static void on_status(struct link *l, const struct lamp_set_status *s, size_t len)
-{
-    struct sync *y = sync_of(l, s->head.kind);
-    if (!y)
-        return;
-    y->head = s->head;
-    y->unconfirmed = s->head.kind == LAMP_SET_BLOCK && s->state == LAMP_SET_APPLIED;
-    y->query_due |= y->unconfirmed;
-    if (s->state == LAMP_SET_REFUSED && y->is_delta)
-        y->ask_whole = y->query_due = true;
-    y->is_delta = false;
-    keep_status(y, l->buf, len);
-}
-
 static void on_enforce_message(struct link *l, const struct lamp_msg *m, size_t len)
 {
-    struct sync *y;
     switch (m->type) {
     case LAMP_MSG_SET_STATUS:
-        on_status(l, &m->u.set_status, len);
+        lamp_setsync_status(l->sets, &m->u.set_status, (struct lamp_bytes){ l->buf, len });
         break;
     case LAMP_MSG_LOCAL_REPLY: /* enforce (re)started: tell it where we are */
-        y = sync_of(l, m->u.local_reply.head.kind);
-        if (y)
-            y->head = m->u.local_reply.head;
-        if (y && y->head.kind == LAMP_SET_BLOCK && l->session_up)
+        lamp_setsync_holds(l->sets, &m->u.local_reply.head);
+        if (m->u.local_reply.head.kind == LAMP_SET_BLOCK && l->session_up)
             tell_state(l);
         break;
     case LAMP_MSG_LOCAL_NAMES:
@@ -770,7 +611,8 @@ static void turn(struct link *l)
     const int err = lamp_delivery_tick(l->delivery, now);
     if (err)
         session_failed(l, err, 0, now);
-    sync_sets(l, now);
+    if (l->session_up)
+        lamp_setsync_turn(l->sets, now.mono_us);
     pump_samples(l, now);
     if (l->session_up && l->rotate_due)
         send_rotation(l);
@@ -929,6 +771,13 @@ static int start(struct link *l)
     if (err)
         return err;
     err = l->buf ? lamp_delivery_new(&cfg, &l->delivery) : LAMP_ENOMEM;
+    const struct lamp_setsync_cfg sets = { .refresh_us =
+                                               (uint64_t)l->conf->link.refresh_s * SECOND_US,
+                                           .to_aggregator = send_up,
+                                           .to_enforce = pass_down,
+                                           .arg = l };
+    if (!err)
+        err = lamp_setsync_new(&sets, &l->sets);
     if (!err)
         lamp_delivery_server_key(l->delivery, l->chain.server_serial);
     return err ? err : open_samples(l, folder);
@@ -952,8 +801,6 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
         .conf = conf, .capture_fd = capture_fd, .enforce_fd = enforce_fd, .taken = taken
     };
     lamp_redial_reset(&l.redial);
-    for (size_t i = 0; i < N_SETS; i++)
-        l.sets[i].head.kind = (enum lamp_set_kind)(LAMP_SET_WATCH + i);
     int status = LAMP_EXIT_CONFIG;
     if (start(&l) == LAMP_OK) {
         lamp_child_ready(ready_fd);
@@ -975,8 +822,7 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
     lamp_ask_free(l.ask);
     lamp_keychain_wipe(&l.chain);
     lamp_spool_close(l.spool);
-    for (size_t i = 0; i < N_SETS; i++)
-        free(l.sets[i].status);
+    lamp_setsync_free(l.sets);
     free(l.buf);
     forget_group(&l);
     return status;
