@@ -4,6 +4,7 @@
 #include "common/text.h"
 #include "common/version.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <glob.h>
@@ -140,16 +141,15 @@ static int set_str(char **slot, const char *text)
     return LAMP_OK;
 }
 
-/* Sets one option from text, wherever it came from. */
-static void set_text(struct loader *l, const struct lamp_opt *o, const char *text,
-                     const char *where)
+/* Makes a value of text. On errors msg says what is expected. */
+static int parse_text(const struct lamp_opt *o, const char *text, void *value, char *msg,
+                      size_t size)
 {
-    void *value = field(l, o);
     int err = LAMP_OK, choice;
     size_t longest = o->max ? (size_t)o->max : STR_MAX;
-    char range[128], msg[256];
+    char range[128];
     describe_range(o, range, sizeof(range));
-    snprintf(msg, sizeof(msg), "expected %s, got '%.64s'", range, text);
+    snprintf(msg, size, "expected %s, got '%.64s'", range, text);
 
     switch (o->type) {
     case LAMP_OPT_BOOL:
@@ -169,16 +169,39 @@ static void set_text(struct loader *l, const struct lamp_opt *o, const char *tex
             err = LAMP_EFORMAT;
         break;
     case LAMP_OPT_STR:
-        snprintf(msg, sizeof(msg), "longer than %zu bytes", longest);
+        snprintf(msg, size, "longer than %zu bytes", longest);
         err = strlen(text) > longest ? LAMP_ERANGE : set_str(value, text);
         break;
     case LAMP_OPT_LIST:
-        snprintf(msg, sizeof(msg), "more than %d entries", LIST_MAX);
+        snprintf(msg, size, "more than %d entries", LIST_MAX);
         err = set_list(value, text);
         break;
     }
-    if (err)
-        complain(l, where, o->key, err == LAMP_ENOMEM ? lamp_strerror(err) : msg);
+    if (err == LAMP_ENOMEM)
+        snprintf(msg, size, "%s", lamp_strerror(err));
+    return err;
+}
+
+/* Where is noted that somebody set the option. */
+static void note_given(const struct loader *l, const struct lamp_opt *o)
+{
+    uint64_t bits;
+    if (!l->spec->given)
+        return;
+    assert(l->spec->n_opts <= 64);
+    memcpy(&bits, (char *)l->conf + l->spec->given, sizeof(bits));
+    bits |= UINT64_C(1) << (o - l->spec->opts);
+    memcpy((char *)l->conf + l->spec->given, &bits, sizeof(bits));
+}
+
+/* Sets one option from text, wherever it came from. */
+static void set_text(struct loader *l, const struct lamp_opt *o, const char *text,
+                     const char *where)
+{
+    char msg[256];
+    note_given(l, o);
+    if (parse_text(o, text, field(l, o), msg, sizeof(msg)) != LAMP_OK)
+        complain(l, where, o->key, msg);
 }
 
 static const struct lamp_opt *find_key(const struct lamp_conf_spec *spec, const char *key)
@@ -221,6 +244,7 @@ static void set_from_list(struct loader *l, const struct lamp_opt *o, config_set
                           const char *where)
 {
     struct lamp_strlist *list = field(l, o);
+    note_given(l, o);
     strlist_clear(list);
     for (int i = 0; i < config_setting_length(s); i++) {
         const char *text = config_setting_get_string_elem(s, i);
@@ -347,6 +371,8 @@ static void load_defaults(struct loader *l)
 {
     for (size_t i = 0; i < l->spec->n_opts; i++)
         set_text(l, &l->spec->opts[i], l->spec->opts[i].def, "default");
+    if (l->spec->given)
+        memset((char *)l->conf + l->spec->given, 0, sizeof(uint64_t));
 }
 
 struct arguments {
@@ -464,6 +490,42 @@ int lamp_conf_load_file(const struct lamp_conf_spec *spec, const char *path, voi
     load_file_and_parts(&l, path);
     load_environment(&l);
     return l.n_errors ? LAMP_EFORMAT : LAMP_OK;
+}
+
+bool lamp_conf_is_given(const struct lamp_conf_spec *spec, const void *conf, const char *key)
+{
+    const struct lamp_opt *o = find_key(spec, key);
+    uint64_t bits;
+    assert(spec->given);
+    memcpy(&bits, (const char *)conf + spec->given, sizeof(bits));
+    return o && (bits >> (o - spec->opts) & 1);
+}
+
+static bool is_plain(const struct lamp_opt *o)
+{
+    return o->type != LAMP_OPT_STR && o->type != LAMP_OPT_LIST;
+}
+
+int lamp_conf_set(const struct lamp_conf_spec *spec, void *conf, const char *key, const char *text,
+                  char why[LAMP_CONF_WHY])
+{
+    const struct lamp_opt *o = find_key(spec, key);
+    if (!o || !is_plain(o))
+        return LAMP_ENOENT;
+    return parse_text(o, text, (char *)conf + o->offset, why, LAMP_CONF_WHY) ? LAMP_EFORMAT
+                                                                             : LAMP_OK;
+}
+
+int lamp_opt_check(const struct lamp_opt *o, const char *text, char why[LAMP_CONF_WHY])
+{
+    union {
+        bool b;
+        int choice;
+        int64_t n;
+        double d;
+    } value;
+    assert(is_plain(o));
+    return parse_text(o, text, &value, why, LAMP_CONF_WHY) ? LAMP_EFORMAT : LAMP_OK;
 }
 
 void lamp_conf_free(const struct lamp_conf_spec *spec, void *conf)

@@ -51,6 +51,8 @@ struct lamp_conf_spec {
     const struct lamp_opt *opts;
     size_t n_opts;
     lamp_conf_check_fn *check; /* what --check-config checks besides; NULL: nothing */
+    size_t
+        given; /* offsetof() a uint64_t that notes which of 64 options were given; 0: nobody asks */
 };
 
 enum lamp_conf_action {
@@ -70,6 +72,17 @@ enum lamp_conf_action lamp_conf_load(const struct lamp_conf_spec *spec, int argc
  * `errors`. LAMP_EFORMAT: at least one was reported. */
 LAMP_CHECK int lamp_conf_load_file(const struct lamp_conf_spec *spec, const char *path, void *conf,
                                    FILE *errors);
+
+/* Whether the file, the environment or the command line set the option; spec->given is there. */
+bool lamp_conf_is_given(const struct lamp_conf_spec *spec, const void *conf, const char *key);
+
+/* Sets one BOOL, INT, DOUBLE or ENUM option from text, in a struct that may be a plain copy of a loaded
+ * one. LAMP_ENOENT: no such option, or of another type. LAMP_EFORMAT: `why` says what is expected. */
+LAMP_CHECK int lamp_conf_set(const struct lamp_conf_spec *spec, void *conf, const char *key,
+                             const char *text, char why[LAMP_CONF_WHY]);
+
+/* Whether text is a value of such an option. LAMP_EFORMAT: `why` says what is expected. */
+LAMP_CHECK int lamp_opt_check(const struct lamp_opt *o, const char *text, char why[LAMP_CONF_WHY]);
 
 void lamp_conf_free(const struct lamp_conf_spec *spec, void *conf);
 

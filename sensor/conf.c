@@ -154,6 +154,7 @@ const struct lamp_conf_spec lamp_sensor_conf_spec = {
     .opts = options,
     .n_opts = ARRAY_LEN(options),
     .check = check,
+    .given = AT(given),
 };
 
 static int wrong(char why[LAMP_CONF_WHY], const char *key, const char *what)

@@ -36,6 +36,7 @@ struct lamp_sensor_conf {
         struct lamp_strlist never, resolvers;
     } enforce;
     int log_level, log_format; /* enum lamp_log_level; 1: JSON */
+    uint64_t given;            /* the options that somebody set: lamp_conf_is_given() */
 
     /* Derived by lamp_sensor_conf_check(). */
     char server_key_z85[41];               /* CURVE public key of the aggregator */

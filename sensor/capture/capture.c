@@ -42,7 +42,8 @@ struct lane_end {
 };
 
 struct capture {
-    const struct lamp_sensor_conf *conf;
+    struct lamp_settings settings;
+    const struct lamp_sensor_conf *conf; /* with what the aggregator set: settings.now */
     int fd, statm_fd;
     lamp_catalogue *catalogue;
     lamp_queue *queue;
@@ -216,6 +217,7 @@ static int open_lanes(struct capture *c)
     if (err)
         return err;
     lamp_inbox_on_order(c->inbox, on_order, c);
+    lamp_inbox_settings(c->inbox, &c->settings);
     rollup.on_answer_arg = c->inbox;
     err = find_inside(c, own, &rollup);
     if (err) {
@@ -389,6 +391,7 @@ static void stop(struct capture *c)
     lamp_replay_free(c->replay);
     lamp_queue_free(c->queue);
     lamp_inbox_free(c->inbox);
+    lamp_settings_done(&c->settings);
     lamp_sampler_free(c->sampler);
     lamp_catalogue_free(c->catalogue);
     if (c->statm_fd >= 0)
@@ -439,12 +442,26 @@ static void tap(struct capture *c)
     c->tapped = wanted;
 }
 
+/* The aggregator set something for this site, or does no longer. */
+static void adjust(struct capture *c)
+{
+    if (!lamp_inbox_set_anew(c->inbox))
+        return;
+    lamp_log_setup((enum lamp_log_level)c->conf->log_level, c->conf->log_format == 1);
+    lamp_crew_halt(c->crew);
+    for (size_t i = 0; i < c->n_lanes; i++)
+        lamp_lane_adjust(c->lanes[i], (unsigned)c->n_lanes, !c->conf->capture.tunnels,
+                         (size_t)c->conf->capture.traffic_rows);
+    lamp_crew_resume(c->crew);
+}
+
 /* Takes in what the link says, tells it what was found and hands it summaries, then samples.
  * LAMP_ECLOSED: it is gone. */
 static int talk(struct capture *c)
 {
     int err = lamp_inbox_read(c->inbox);
     tap(c);
+    adjust(c);
     if (!err)
         err = lamp_inbox_flush(c->inbox, c->summarised);
     c->summarised = false;
@@ -540,6 +557,7 @@ static int serve_live(struct capture *c)
         if (!err)
             err = talk(c);
         const uint64_t now_us = lamp_clock_mono_us();
+        due_us = lamp_min(due_us, now_us + interval_us(c)); /* which may be shorter now */
         if (!err && !more)
             wait_for_work(c, due_us > now_us ? due_us - now_us : 0);
     }
@@ -633,7 +651,9 @@ static int serve_replay(struct capture *c)
 
 int lamp_capture_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)
 {
-    struct capture c = { .conf = conf, .fd = fd, .statm_fd = -1 };
+    struct capture c = { .fd = fd, .statm_fd = -1 };
+    lamp_settings_init(&c.settings, conf);
+    c.conf = &c.settings.now;
     int status = LAMP_EXIT_CONFIG;
     if (start(&c, ready_fd) == LAMP_OK) {
         lamp_child_ready(ready_fd);

@@ -26,7 +26,9 @@ struct lamp_inbox {
     struct lamp_collect incoming;
     struct lamp_set_head head; /* of the watch list held */
     bool head_changed;
-    lamp_watch *held, *next; /* in use; to be used from the next lamp_inbox_watch() on */
+    struct lamp_settings *settings;  /* NULL: nobody asks */
+    bool set_anew, settings_changed; /* to be used; to be told */
+    lamp_watch *held, *next;         /* in use; to be used from the next lamp_inbox_watch() on */
     bool has_next;
     char *texts[LAMP_INBOX_TEXTS]; /* of pools and coins */
     size_t n_texts;
@@ -232,6 +234,27 @@ void lamp_inbox_on_order(lamp_inbox *b, lamp_inbox_order_fn *fn, void *arg)
     b->on_order_arg = arg;
 }
 
+void lamp_inbox_settings(lamp_inbox *b, struct lamp_settings *settings)
+{
+    b->settings = settings;
+    b->settings_changed = true;
+}
+
+bool lamp_inbox_set_anew(lamp_inbox *b)
+{
+    const bool anew = b->set_anew;
+    b->set_anew = false;
+    return anew;
+}
+
+/* A part of a set. Who looks for another kind takes no notice of it. */
+static void on_set_part(lamp_inbox *b, const struct lamp_msg *m)
+{
+    if (b->settings && lamp_settings_feed(b->settings, m))
+        b->set_anew = b->settings_changed = true;
+    on_set(b, m);
+}
+
 void lamp_inbox_take(lamp_inbox *b, struct lamp_bytes packed)
 {
     struct lamp_msg *m;
@@ -243,7 +266,7 @@ void lamp_inbox_take(lamp_inbox *b, struct lamp_bytes packed)
         b->on_order(&m->u.order, b->on_order_arg);
     else if (m->type == LAMP_MSG_SET_BEGIN || m->type == LAMP_MSG_SET_CHUNK ||
              m->type == LAMP_MSG_SET_END)
-        on_set(b, m);
+        on_set_part(b, m);
     lamp_msg_free(m);
 }
 
@@ -282,14 +305,21 @@ static int send_answers(lamp_inbox *b)
     return err;
 }
 
+static int send_head(const lamp_inbox *b, const struct lamp_set_head *head, bool *io_changed)
+{
+    const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_REPLY, .u.local_reply.head = *head };
+    const int err = send_msg(b, &m);
+    *io_changed &= err != LAMP_OK;
+    return err;
+}
+
 int lamp_inbox_flush(lamp_inbox *b, bool again)
 {
     int err = send_answers(b);
-    if (err != LAMP_ECLOSED && (again || b->head_changed)) {
-        const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_REPLY, .u.local_reply.head = b->head };
-        err = send_msg(b, &m);
-        b->head_changed &= err != LAMP_OK;
-    }
+    if (err != LAMP_ECLOSED && (again || b->head_changed))
+        err = send_head(b, &b->head, &b->head_changed);
+    if (err != LAMP_ECLOSED && b->settings && (again || b->settings_changed))
+        err = send_head(b, &b->settings->head, &b->settings_changed);
     return err == LAMP_ECLOSED ? err : LAMP_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* inbox: what the capture process hears from its link and answers: the watch list to look servers up in,
+/* inbox: what the capture process hears from its link and answers: the watch list to look servers up in, the settings of its site,
  * the names to look for in DNS answers, and what such answers said. It trusts its link: who signed a
  * list was checked before.
  * Bounded: LAMP_WIRE_LOCAL_NAMES_MAX names, LAMP_INBOX_ANSWERS answers between two flushes; more are
@@ -10,6 +10,7 @@
 
 #include "proto/wire.h"
 #include "sensor/engine/identity.h"
+#include "sensor/settings.h"
 
 typedef struct lamp_inbox lamp_inbox;
 
@@ -26,6 +27,12 @@ LAMP_CHECK int lamp_inbox_read(lamp_inbox *b);
 typedef void lamp_inbox_order_fn(const struct lamp_order *o, void *arg);
 void lamp_inbox_on_order(lamp_inbox *b, lamp_inbox_order_fn *fn, void *arg);
 
+/* Has the settings that the aggregator has for the site kept there; borrowed. */
+void lamp_inbox_settings(lamp_inbox *b, struct lamp_settings *settings);
+
+/* Whether there are other settings than at the last such call. */
+bool lamp_inbox_set_anew(lamp_inbox *b);
+
 /* Takes one packed Envelope, as lamp_inbox_read() does with each. */
 void lamp_inbox_take(lamp_inbox *b, struct lamp_bytes packed);
 
@@ -37,7 +44,7 @@ bool lamp_inbox_watch(lamp_inbox *b, const lamp_watch **out);
 void lamp_inbox_answer(lamp_inbox *b, const char *name, const struct lamp_addr *addr,
                        const struct lamp_addr *server, uint32_t ttl_s);
 
-/* Sends what answers said, and says which watch list is held: now where that is news, else where
+/* Sends what answers said, and says which watch list and which settings are held: now where that is news, else where
  * `again`. What the link has no room for is lost and comes again. LAMP_ECLOSED. */
 LAMP_CHECK int lamp_inbox_flush(lamp_inbox *b, bool again);
 

@@ -123,6 +123,11 @@ void lamp_lane_watch(lamp_lane *l, const lamp_watch *watch)
     lamp_engine_watch(l->engine, watch);
 }
 
+void lamp_lane_adjust(lamp_lane *l, unsigned n, bool no_tunnels, size_t traffic_rows)
+{
+    lamp_engine_adjust(l->engine, no_tunnels, share(traffic_rows, n));
+}
+
 void lamp_lane_tap(lamp_lane *l, lamp_engine_tap_fn *fn, void *arg)
 {
     lamp_engine_tap(l->engine, fn, arg);

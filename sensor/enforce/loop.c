@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "sensor/process/channel.h"
 #include "sensor/process/child.h"
+#include "sensor/settings.h"
 
 #include <limits.h>
 #include <linux/capability.h>
@@ -25,7 +26,7 @@ static void send_message(int fd, const struct lamp_msg *m)
         lamp_log_limited(LAMP_LOG_WARN, "enforce", "cannot report: %s", lamp_strerror(err));
 }
 
-static void report(lamp_enforce *e, int fd)
+static void report(lamp_enforce *e, const struct lamp_settings *settings, int fd)
 {
     static const char *const names[] = { "", "watch", "block", "never", "policy" };
     struct lamp_msg m = { .type = LAMP_MSG_SET_STATUS };
@@ -41,26 +42,40 @@ static void report(lamp_enforce *e, int fd)
                  names[s->head.kind], s->state, (unsigned long long)s->head.serial, s->elements,
                  s->n_hits, s->n_refused_ids, (unsigned long long)s->repairs,
                  (unsigned long long)s->flows_cut);
+        if (s->head.kind == LAMP_SET_POLICY && !s->code)
+            s->detail = lamp_bytes_of(settings->detail);
         send_message(fd, &m);
     }
 }
 
 struct send_arg {
     int fd;
+    struct lamp_settings *settings; /* this process's */
 };
 
-/* What capture is to know; lost where link is behind, then capture says that it lacks it. */
+/* The settings of the site are another: one line for whoever looks at the router. */
+static void on_settings(const struct lamp_settings *s)
+{
+    lamp_log_setup((enum lamp_log_level)s->now.log_level, s->now.log_format == 1);
+    lamp_log(LAMP_LOG_INFO, "enforce", "settings of the site serial=%llu %s",
+             (unsigned long long)s->head.serial, s->detail);
+}
+
+/* What link and capture are to know; lost where link is behind, then they say that they lack it. */
 static int send_down(const struct lamp_msg *m, void *arg)
 {
-    send_message(((const struct send_arg *)arg)->fd, m);
+    const struct send_arg *to = arg;
+    send_message(to->fd, m);
+    if (lamp_settings_feed(to->settings, m))
+        on_settings(to->settings);
     return LAMP_OK;
 }
 
-static void tell_capture(lamp_enforce *e, int fd)
+static void tell_others(lamp_enforce *e, struct lamp_settings *settings, int fd)
 {
-    struct send_arg to = { fd };
+    struct send_arg to = { fd, settings };
     if (lamp_enforce_tell(e, send_down, &to) != LAMP_OK)
-        lamp_log_limited(LAMP_LOG_WARN, "enforce", "capture cannot be told of a set");
+        lamp_log_limited(LAMP_LOG_WARN, "enforce", "link cannot be told of a set");
 }
 
 static void ask_for_names(lamp_enforce *e, int fd)
@@ -79,7 +94,7 @@ static void greet(lamp_enforce *e, int fd, enum lamp_enforce_mode mode)
     }
 }
 
-static void serve(lamp_enforce *e, int fd, uint8_t *buf)
+static void serve(lamp_enforce *e, struct lamp_settings *settings, int fd, uint8_t *buf)
 {
     uint64_t tick_us = 0;
     while (!lamp_child_stopping()) {
@@ -93,9 +108,9 @@ static void serve(lamp_enforce *e, int fd, uint8_t *buf)
             lamp_enforce_tick(e, lamp_clock_real_us());
             tick_us = now_us;
         }
-        report(e, fd);
+        tell_others(e, settings, fd);
+        report(e, settings, fd);
         ask_for_names(e, fd);
-        tell_capture(e, fd);
         /* Until the next tick and no longer: ticks count the seconds of a confirmation. */
         const uint64_t spent_us = lamp_clock_mono_us() - tick_us;
         if (err && spent_us < TICK_US)
@@ -121,6 +136,8 @@ int lamp_enforce_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)
     };
     memcpy(cfg.set.list_key, conf->list_key_bytes, sizeof(cfg.set.list_key));
 
+    struct lamp_settings settings;
+    lamp_settings_init(&settings, conf);
     lamp_enforce *e = NULL;
     uint8_t *buf = malloc(LAMP_CHANNEL_MAX);
     int err = lamp_child_drop("enforce", conf->enforce.user, 1ULL << CAP_NET_ADMIN);
@@ -139,8 +156,9 @@ int lamp_enforce_run(const struct lamp_sensor_conf *conf, int fd, int ready_fd)
     } else {
         lamp_child_ready(ready_fd);
         greet(e, fd, cfg.mode);
-        serve(e, fd, buf);
+        serve(e, &settings, fd, buf);
     }
+    lamp_settings_done(&settings);
     lamp_enforce_free(e);
     lamp_nft_close(&cfg.backend);
     lamp_cut_close(&cfg.cut);

@@ -54,6 +54,7 @@ int lamp_sidesets_new(const struct lamp_signedset_cfg *cfg, uint64_t now_us, lam
         }
         s->v[i].code = restore_err;
         s->v[i].changed = lamp_signedset_head(s->v[i].set).serial > 0 || restore_err;
+        s->v[i].must_tell = kinds[i] == LAMP_SET_POLICY && s->v[i].changed;
     }
     *out = s;
     return LAMP_OK;
@@ -199,8 +200,9 @@ void lamp_sidesets_holds(lamp_sidesets *s, const struct lamp_set_head *head)
     if (!side || head->kind == LAMP_SET_NEVER)
         return;
     const struct lamp_set_head own = head_of(side, head->kind);
-    side->must_tell = own.epoch != head->epoch || own.serial != head->serial ||
-                      (own.serial > 0 && memcmp(own.digest, head->digest, sizeof(own.digest)) != 0);
+    side->must_tell |=
+        own.epoch != head->epoch || own.serial != head->serial ||
+        (own.serial > 0 && memcmp(own.digest, head->digest, sizeof(own.digest)) != 0);
 }
 
 static int tell_empty(enum lamp_set_kind kind, lamp_signedset_msg_fn *fn, void *arg)

@@ -2,8 +2,8 @@
 /* sidesets: the sets beside the block list that the aggregator sends: watch, never, policy. They cut
  * no way to the aggregator, so what is accepted is confirmed at once; watch and policy end when
  * their manifest expires, the never list stays until another comes, since it only protects.
- * Watch and policy are meant for the capture process: it says what it holds, and where that is
- * another, gets the whole set.
+ * Watch and policy are meant for the other processes, policy for this one too: they say what they hold,
+ * and where that is another, are told the whole set.
  * Not thread-safe; never logs, never reads a clock. */
 #pragma once
 
@@ -35,7 +35,7 @@ bool lamp_sidesets_status(lamp_sidesets *s, uint64_t now_us, struct lamp_set_sta
 /* Has every status said again. */
 void lamp_sidesets_repeat(lamp_sidesets *s);
 
-/* Capture holds this set; and the messages it is to get for it, if it is another than the one in
+/* Another process holds this set; and the messages it is to get for it, if it is another than the one in
  * force (none in force: an empty one). What fn returned, when it is not LAMP_OK. */
 void lamp_sidesets_holds(lamp_sidesets *s, const struct lamp_set_head *head);
 LAMP_CHECK int lamp_sidesets_tell(lamp_sidesets *s, lamp_signedset_msg_fn *fn, void *arg);

@@ -150,6 +150,7 @@ static int check_never(const struct lamp_set_entry *e, char detail[LAMP_SIGNEDSE
                : refuse_prefix(e, "is too wide", detail);
 }
 
+/* What the setting means is looked at where it is taken: one of a newer aggregator refuses no set. */
 static int check_policy(const struct lamp_set_entry *e, char detail[LAMP_SIGNEDSET_DETAIL])
 {
     if (e->name.len > 0 && e->prefix.len == 0)

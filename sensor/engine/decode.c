@@ -32,6 +32,11 @@ int lamp_decoder_new(const struct lamp_decoder_cfg *cfg, lamp_decoder **out)
     return LAMP_OK;
 }
 
+void lamp_decoder_close_tunnels(lamp_decoder *d, bool closed)
+{
+    d->no_tunnels = closed;
+}
+
 lamp_decoder *lamp_decoder_free(lamp_decoder *d)
 {
     if (d)

@@ -40,6 +40,9 @@ struct lamp_decoder_cfg {
 /* LAMP_EINVAL: max_datagrams too large. LAMP_ENOMEM. Negated errno: no random bytes. */
 LAMP_CHECK int lamp_decoder_new(const struct lamp_decoder_cfg *cfg, lamp_decoder **out);
 
+/* Whether tunnels are left closed from now on, as no_tunnels. */
+void lamp_decoder_close_tunnels(lamp_decoder *d, bool closed);
+
 /* Accepts NULL. Returns NULL. */
 lamp_decoder *lamp_decoder_free(lamp_decoder *d);
 

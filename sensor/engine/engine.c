@@ -613,6 +613,13 @@ void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch)
     lamp_opaque_watch(e->opaque, watch);
 }
 
+void lamp_engine_adjust(lamp_engine *e, bool no_tunnels, size_t traffic_rows)
+{
+    lamp_decoder_close_tunnels(e->decoder, no_tunnels);
+    if (e->rollup)
+        lamp_rollup_limit(e->rollup, traffic_rows);
+}
+
 void lamp_engine_tap(lamp_engine *e, lamp_engine_tap_fn *fn, void *arg)
 {
     e->tap = fn;

@@ -69,6 +69,10 @@ void lamp_engine_expire(lamp_engine *e, uint64_t now_us);
 /* The watch list from now on; borrowed until the next call, may be NULL. */
 void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch);
 
+/* From now on as with these in its configuration: whether tunnels are left closed, and the most rows of
+ * a minute. */
+void lamp_engine_adjust(lamp_engine *e, bool no_tunnels, size_t traffic_rows);
+
 /* Lends every TCP and UDP packet to fn from now on, when it has been counted, with the frame it came in;
  * NULL: no longer. */
 typedef void lamp_engine_tap_fn(const struct lamp_frame *f, const struct lamp_pkt *pkt, void *arg);

@@ -16,6 +16,7 @@
 #include "sensor/link/uplink.h"
 #include "sensor/process/channel.h"
 #include "sensor/process/child.h"
+#include "sensor/settings.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -54,7 +55,8 @@ struct link {
     bool rotate_due;                  /* tell the aggregator which key comes next */
 
     lamp_setsync *sets;
-    uint8_t *buf; /* LAMP_CHANNEL_MAX */
+    struct lamp_settings settings; /* `conf` with what the aggregator set for the site */
+    uint8_t *buf;                  /* LAMP_CHANNEL_MAX */
 
     struct lamp_msg *group[GROUP_MAX]; /* of capture, kept until they are in the spool */
     size_t n_group;
@@ -166,6 +168,26 @@ static void tell_state(struct link *l)
     struct lamp_msg m = { .type = LAMP_MSG_LOCAL_STATE, .u.local_state.session_up = true };
     m.u.local_state.has_addr = lamp_uplink_peer(l->uplink, &m.u.local_state.aggregator_addr);
     tell_enforce(l, &m);
+}
+
+/* ---- settings of the site ---- */
+
+/* Which of them this process holds, so that enforce tells what it lacks. */
+static void tell_settings(struct link *l)
+{
+    const struct lamp_msg m = { .type = LAMP_MSG_LOCAL_REPLY,
+                                .u.local_reply.head = l->settings.head };
+    tell_enforce(l, &m);
+}
+
+/* A part of a set on its way to capture. */
+static void on_settings(struct link *l, const struct lamp_msg *m)
+{
+    const struct lamp_sensor_conf *conf = &l->settings.now;
+    if (!lamp_settings_feed(&l->settings, m))
+        return;
+    lamp_log_setup((enum lamp_log_level)conf->log_level, conf->log_format == 1);
+    lamp_samples_rate(l->samples, (uint64_t)conf->link.sample_rate);
 }
 
 /* ---- keys ---- */
@@ -513,6 +535,8 @@ static void fill_group(struct link *l)
             pass_down(l->buf, len, l);
         else if (m->type == LAMP_MSG_LOCAL_SAMPLE)
             lamp_samples_take(l->samples, &m->u.local_sample);
+        if (m->type == LAMP_MSG_LOCAL_REPLY && m->u.local_reply.head.kind == LAMP_SET_POLICY)
+            tell_settings(l);
         lamp_msg_free(m);
     }
 }
@@ -565,6 +589,7 @@ static void on_enforce_message(struct link *l, const struct lamp_msg *m, size_t 
     case LAMP_MSG_SET_BEGIN:
     case LAMP_MSG_SET_CHUNK:
     case LAMP_MSG_SET_END:
+        on_settings(l, m);
         pass(l->capture_fd, "capture", l->buf, len);
         break;
     default:
@@ -801,6 +826,7 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
         .conf = conf, .capture_fd = capture_fd, .enforce_fd = enforce_fd, .taken = taken
     };
     lamp_redial_reset(&l.redial);
+    lamp_settings_init(&l.settings, conf);
     int status = LAMP_EXIT_CONFIG;
     if (start(&l) == LAMP_OK) {
         lamp_child_ready(ready_fd);
@@ -823,6 +849,7 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
     lamp_keychain_wipe(&l.chain);
     lamp_spool_close(l.spool);
     lamp_setsync_free(l.sets);
+    lamp_settings_done(&l.settings);
     free(l.buf);
     forget_group(&l);
     return status;

@@ -382,6 +382,11 @@ void lamp_samples_take(lamp_samples *s, const struct lamp_local_sample *m)
 
 /* ---- sending ---- */
 
+void lamp_samples_rate(lamp_samples *s, uint64_t rate)
+{
+    s->cfg.rate = rate;
+}
+
 void lamp_samples_session(lamp_samples *s)
 {
     for (size_t i = 0; i < LAMP_SAMPLES_MAX; i++) {

@@ -46,6 +46,9 @@ void lamp_samples_take(lamp_samples *s, const struct lamp_local_sample *m);
 /* Takes a SAMPLE_ACK. */
 void lamp_samples_ack(lamp_samples *s, const struct lamp_sample_ack *a);
 
+/* Bytes a second towards the aggregator from now on. */
+void lamp_samples_rate(lamp_samples *s, uint64_t rate);
+
 /* A session began: nothing is under way any more, and the state of each order is told anew. */
 void lamp_samples_session(lamp_samples *s);
 

@@ -57,6 +57,11 @@ struct lamp_rollup {
     struct lamp_rollup_counters n;
 };
 
+void lamp_rollup_limit(lamp_rollup *r, size_t top)
+{
+    r->top = top ? top : LAMP_ROLLUP_TOP;
+}
+
 int lamp_rollup_new(const struct lamp_rollup_cfg *cfg, lamp_rollup **out)
 {
     assert(cfg && out);
@@ -73,7 +78,7 @@ int lamp_rollup_new(const struct lamp_rollup_cfg *cfg, lamp_rollup **out)
     r->private_too = cfg->private_too || !cfg->inside;
     r->on_answer = cfg->on_answer;
     r->on_answer_arg = cfg->on_answer_arg;
-    r->top = cfg->top ? cfg->top : LAMP_ROLLUP_TOP;
+    lamp_rollup_limit(r, cfg->top);
     r->sets = lamp_pow2_below(
         half / (sizeof(struct head) + WAYS * (sizeof(struct row) + sizeof(struct row *))));
     r->heads = aligned_alloc(sizeof(struct head), r->sets * sizeof(*r->heads));

@@ -86,6 +86,9 @@ void lamp_rollup_look(lamp_rollup *r, uint8_t ip_proto, const struct lamp_addr *
 /* Adds a flow's traffic; nothing happens where there is none. */
 void lamp_rollup_add(lamp_rollup *r, const struct lamp_rollup_flow *f);
 
+/* Most rows of a drain from now on; 0: LAMP_ROLLUP_TOP. */
+void lamp_rollup_limit(lamp_rollup *r, size_t top);
+
 /* Lends every row, the largest first and the "other" rows last, and starts anew. */
 void lamp_rollup_drain(lamp_rollup *r, lamp_rollup_fn *fn, void *arg);
 
