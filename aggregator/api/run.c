@@ -168,6 +168,9 @@ int lamp_api_in_scope(lamp_api *api, const struct lamp_request *req, const struc
         err = cmd->import_change == LAMP_IMPORT_ADD ? site_in_scope(req, cmd->import.site)
                                                     : import_in_scope(s, cmd->import.id);
         break;
+    case LAMP_CMD_SETTING:
+        err = site_in_scope(req, cmd->setting.site);
+        break;
     case LAMP_CMD_BLOCK:
     case LAMP_CMD_HOLD:
     case LAMP_CMD_TOKEN:

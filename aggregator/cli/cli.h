@@ -123,3 +123,6 @@ lamp_cli_fn lamp_cli_users, lamp_cli_tokens, lamp_cli_sessions, lamp_cli_audit;
 
 /* A copy of the database (backup.c). */
 lamp_cli_fn lamp_cli_backup;
+
+/* Settings that sensors get from here (settings.c). */
+lamp_cli_fn lamp_cli_settings;

@@ -47,6 +47,11 @@ static void print_help(void)
         "                      a new rule, in dry run; keys: verdict coin pool site days hours\n"
         "                      sanctioned alert block everywhere lease longest grace\n"
         "  policies on|dry-run|off|remove ID\n"
+        "  settings            options of sensors that are set from here, and which there are\n"
+        "  settings set NAME VALUE\n"
+        "                      for all sensors, or those of a --site; what the configuration of a\n"
+        "                      sensor says goes before it\n"
+        "  settings unset NAME no longer\n"
         "  own                 wallets, pools and workers of your own rigs\n"
         "  own add KIND VALUE  one more: wallet, pool or worker; --site SITE: there alone\n"
         "  own remove ID       one less\n"
@@ -112,7 +117,8 @@ static void print_help(void)
         "\n"
         "Options of commands:\n"
         "  --port N            block: only this port of the target\n"
-        "  --site SITE         block, sample: only at this site; enroll, sensors: where the sensor "
+        "  --site SITE         block, sample, settings: only at this site; enroll, sensors: where "
+        "the sensor "
         "belongs;\n"
         "                      import: what it is of;\n"
         "                      users, tokens: may see this site alone (more than once: these)\n"
@@ -158,6 +164,7 @@ static const struct command commands[] = {
     { "audit", 0, 0, TAKES_VERIFY | TAKES_CSV, lamp_cli_audit },
     { "alerts", 0, 2, TAKES_LIST, lamp_cli_alerts },
     { "policies", 0, 20, TAKES_LIST, lamp_cli_policies },
+    { "settings", 0, 3, TAKES_SITE, lamp_cli_settings },
     { "notify", 0, 2, 0, lamp_cli_notify },
     { "export", 1, 2, 0, lamp_cli_export },
     { "own", 0, 3, TAKES_SITE | TAKES_REASON | TAKES_LIST, lamp_cli_own },

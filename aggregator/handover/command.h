@@ -18,6 +18,7 @@ enum lamp_command_kind {
     LAMP_CMD_ACK,      /* a person knows of alert_id */
     LAMP_CMD_OWN,      /* the owner's lists: adds own where approve, else takes own.id off */
     LAMP_CMD_POLICY,   /* policy_change of policy */
+    LAMP_CMD_SETTING,  /* sets setting for its site where approve, else takes it back */
     LAMP_CMD_TOKEN,    /* makes a token: digest, site, name (or ""), ttl_s */
     LAMP_CMD_ENROLL,   /* a key shows a token: key, digest, name (which it would like) */
     LAMP_CMD_ADMIT,    /* lets a key in: key, site, name */
@@ -70,7 +71,7 @@ struct lamp_command {
     char name[254]; /* of a domain; of a sensor */
     uint16_t port;
     uint8_t ip_proto;
-    bool approve;     /* DECIDE; HOLD: hold the site, else release it; OWN: add */
+    bool approve;     /* DECIDE; HOLD: hold the site, else release it; OWN, SETTING: add */
     char site[65];    /* "" every site; of HOLD too */
     char reason[257]; /* of MARK too */
     uint32_t ttl_s;
@@ -83,9 +84,10 @@ struct lamp_command {
     enum lamp_mark mark;
     enum { LAMP_POLICY_ADD, LAMP_POLICY_MODE, LAMP_POLICY_REMOVE } policy_change; /* POLICY */
 
-    int64_t alert_id;          /* ACK */
-    struct lamp_own own;       /* OWN */
-    struct lamp_policy policy; /* POLICY */
+    int64_t alert_id;                 /* ACK */
+    struct lamp_own own;              /* OWN */
+    struct lamp_policy policy;        /* POLICY */
+    struct lamp_site_setting setting; /* SETTING */
 
     /* keys and tokens, with site and ttl_s above */
     int64_t key_id;

@@ -507,9 +507,7 @@ int lamp_sqlite_op_set_status(lamp_store *s, int64_t sensor_ref, const struct la
         (struct lamp_sqlite *)s, "INSERT OR REPLACE INTO sensor_set VALUES (?, ?, ?, ?, ?, ?, ?)",
         lamp_int(sensor_ref), lamp_int((int64_t)st->head.kind), lamp_int((int64_t)st->state),
         lamp_uint(st->head.epoch), lamp_uint(st->head.serial), lamp_uint(now_us),
-        lamp_str(st->code == LAMP_OK ? ""
-                 : *detail           ? detail
-                                     : lamp_strerror(st->code)));
+        lamp_str(*detail || st->code == LAMP_OK ? detail : lamp_strerror(st->code)));
 }
 
 int lamp_sqlite_op_sensor_sets(lamp_store *s, const char *id, lamp_sensor_set_view_fn *fn,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 23 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 24 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
@@ -11,8 +11,9 @@
 #include "aggregator/store/sqlite_parts_schema.h"
 #include "aggregator/store/sqlite_pools_schema.h"
 #include "aggregator/store/sqlite_samples_schema.h"
+#include "aggregator/store/sqlite_settings_schema.h"
 
-#define LAMP_SCHEMA_LATEST 23
+#define LAMP_SCHEMA_LATEST 24
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
@@ -299,5 +300,5 @@ static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema_9,       lamp_schema_10,      lamp_schema_11,       lamp_schema_pools,
     lamp_schema_alerts,  lamp_schema_own,     lamp_schema_accounts, lamp_schema_policies,
     lamp_schema_history, lamp_schema_person,  lamp_schema_order,    lamp_schema_samples,
-    lamp_schema_fleet,   lamp_schema_imports, lamp_schema_parts,
+    lamp_schema_fleet,   lamp_schema_imports, lamp_schema_parts,   lamp_schema_settings,
 };

@@ -54,6 +54,8 @@ static const struct {
     { "own", "site = '' OR in_scope(site)" },
     { "policy", "site = '' OR in_scope(site)" },
     { "policy_hit", "in_scope(site)" },
+    { "set_step", "0" }, /* the writer's alone */
+    { "setting", "site = '' OR in_scope(site)" },
     { "sample", "site = '' OR in_scope(site)" },
     { "sample_file", "sensor IN (" SENSORS ")" },
     { "pool", "1" }, /* the catalogue is about nobody's site */

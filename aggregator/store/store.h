@@ -12,6 +12,7 @@
 #include "common/addr.h"
 #include "common/err.h"
 #include "common/estimate.h"
+#include "common/settings.h"
 #include "common/verdict.h"
 #include "proto/wire.h"
 
@@ -270,6 +271,13 @@ struct lamp_site_view {
 };
 typedef bool lamp_site_view_fn(const struct lamp_site_view *v, void *arg);
 
+/* What an operator set for the sensors of a site ("": of every site; a site's own goes before that). */
+struct lamp_site_setting {
+    char name[LAMP_SETTING_NAME], value[LAMP_SETTING_VALUE], site[65], set_by[65];
+    uint64_t set_us;
+};
+typedef bool lamp_site_setting_fn(const struct lamp_site_setting *x, void *arg);
+
 /* What an operator did. */
 struct lamp_audit_view {
     int64_t no;
@@ -392,6 +400,9 @@ LAMP_CHECK int lamp_store_alert_counts(lamp_store *s, struct lamp_alert_counts *
 LAMP_CHECK int lamp_store_own(lamp_store *s, lamp_own_fn *fn, void *arg);
 
 /* Policies, and what came of one, the newest first. */
+/* By name, then site, that of every site first. */
+LAMP_CHECK int lamp_store_settings(lamp_store *s, lamp_site_setting_fn *fn, void *arg);
+
 LAMP_CHECK int lamp_store_policies(lamp_store *s, lamp_policy_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_policy_hits(lamp_store *s, int64_t policy_id, lamp_policy_hit_fn *fn,
                                       void *arg);

@@ -427,6 +427,22 @@ LAMP_CHECK int lamp_store_list_put(lamp_store *s, enum lamp_set_kind kind, const
                                    const struct lamp_store_list *l, uint32_t count,
                                    uint64_t now_us);
 
+/* The way back from a list to the one before it. */
+struct lamp_store_set_step {
+    uint64_t from_serial; /* of the one before */
+    uint8_t from_digest[LAMP_WIRE_DIGEST_LEN];
+    struct lamp_bytes changes; /* that lead there: a packed SET_CHUNK */
+};
+typedef bool lamp_store_set_step_fn(const struct lamp_store_set_step *x, void *arg);
+
+/* The steps kept of a list, the newest first; one more; and none from before a serial any more. */
+LAMP_CHECK int lamp_store_set_steps(lamp_store *s, enum lamp_set_kind kind, const char *site,
+                                    lamp_store_set_step_fn *fn, void *arg);
+LAMP_CHECK int lamp_store_set_step_put(lamp_store *s, enum lamp_set_kind kind, const char *site,
+                                       const struct lamp_store_set_step *x);
+LAMP_CHECK int lamp_store_set_steps_forget(lamp_store *s, enum lamp_set_kind kind, const char *site,
+                                           uint64_t before_serial);
+
 /* The newest serial of any list; 0: none. */
 LAMP_CHECK int lamp_store_serial(lamp_store *s, uint64_t *out);
 
@@ -471,6 +487,10 @@ LAMP_CHECK int lamp_store_own_add(lamp_store *s, struct lamp_own *o);
 LAMP_CHECK int lamp_store_own_remove(lamp_store *s, int64_t id);
 
 /* Policies. add sets id; LAMP_EEXIST: one has this name. mode, remove: LAMP_ENOENT. */
+/* Sets, or sets anew; takes back (LAMP_ENOENT: there is none). */
+LAMP_CHECK int lamp_store_setting_put(lamp_store *s, const struct lamp_site_setting *x);
+LAMP_CHECK int lamp_store_setting_remove(lamp_store *s, const char *name, const char *site);
+
 LAMP_CHECK int lamp_store_policy_add(lamp_store *s, struct lamp_policy *p);
 LAMP_CHECK int lamp_store_policy_mode(lamp_store *s, int64_t id, enum lamp_policy_mode mode,
                                       const char *by, uint64_t now_us);

@@ -6,6 +6,7 @@
 #include "aggregator/writer/importbook.h"
 #include "aggregator/writer/merge.h"
 #include "aggregator/writer/poolbook.h"
+#include "aggregator/writer/sitebook.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -216,8 +217,9 @@ static int open_lists(lamp_writer *w)
         .ttl_s = w->cfg.list_ttl_s,
         .sources = { { LAMP_SET_BLOCK, true, lamp_blocklist_build, w->blocks },
                      { LAMP_SET_NEVER, false, build_never, w },
-                     { LAMP_SET_WATCH, false, lamp_watchlist_build, w->watch } },
-        .n_sources = 3,
+                     { LAMP_SET_WATCH, false, lamp_watchlist_build, w->watch },
+                     { LAMP_SET_POLICY, true, lamp_sitebook_build, w->store } },
+        .n_sources = 4,
     };
     return lamp_sets_open(&sets, now_us, &w->sets);
 }
@@ -577,6 +579,11 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
         return on_policy(w, c, now_us, r);
     case LAMP_CMD_OWN:
         return on_own(w, c, now_us, r);
+    case LAMP_CMD_SETTING:
+        err = lamp_sitebook_command(w->store, c, now_us, r);
+        if (err == LAMP_OK)
+            lamp_sets_mark(w->sets, LAMP_SET_POLICY, c->setting.site);
+        return err;
     case LAMP_CMD_ACK:
         return lamp_store_alert_ack(w->store, c->alert_id, c->actor, now_us);
     case LAMP_CMD_MARK:
@@ -592,18 +599,22 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
 {
     if (c->kind >= LAMP_CMD_TOKEN)
         return LAMP_OK; /* the keyring, a book or accounts.c has said it */
-    static const char *const actions[] = { "block",   "unblock",     "mark", "refuse",
-                                           "release", "acknowledge", "own",  "policy" };
-    char object[LAMP_NAME_MAX + 16], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];
-    const char *action = c->kind == LAMP_CMD_DECIDE && c->approve ? "approve"
-                         : c->kind == LAMP_CMD_HOLD && c->approve ? "hold"
-                         : r->err == LAMP_EAGAIN                  ? "ask to release"
-                         : c->kind == LAMP_CMD_OWN && !c->approve ? "disown"
-                                                                  : actions[c->kind];
+    static const char *const actions[] = { "block",       "unblock", "mark",   "refuse", "release",
+                                           "acknowledge", "own",     "policy", "set" };
+    char object[LAMP_NAME_MAX + 80], detail[LAMP_PREFIX_STRLEN + 300], prefix[LAMP_PREFIX_STRLEN];
+    const char *action = c->kind == LAMP_CMD_DECIDE && c->approve     ? "approve"
+                         : c->kind == LAMP_CMD_HOLD && c->approve     ? "hold"
+                         : r->err == LAMP_EAGAIN                      ? "ask to release"
+                         : c->kind == LAMP_CMD_OWN && !c->approve     ? "disown"
+                         : c->kind == LAMP_CMD_SETTING && !c->approve ? "unset"
+                                                                      : actions[c->kind];
     if (c->kind == LAMP_CMD_HOLD)
         snprintf(object, sizeof(object), "site %s", c->site);
     else if (c->kind == LAMP_CMD_POLICY)
         snprintf(object, sizeof(object), "policy %lld", (long long)r->key_id);
+    else if (c->kind == LAMP_CMD_SETTING)
+        snprintf(object, sizeof(object), "%s%s%s", c->setting.name, *c->setting.site ? " at " : "",
+                 c->setting.site);
     else if (c->kind == LAMP_CMD_OWN)
         snprintf(object, sizeof(object), "entry %lld", (long long)r->key_id);
     else if (c->kind == LAMP_CMD_ACK)
@@ -618,8 +629,9 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
                  *c->site ? " at " : "", c->site);
     else
         snprintf(detail, sizeof(detail), "%s",
-                 c->kind == LAMP_CMD_MARK  ? c->reason
-                 : c->kind == LAMP_CMD_OWN ? c->own.value
+                 c->kind == LAMP_CMD_MARK                    ? c->reason
+                 : c->kind == LAMP_CMD_OWN                   ? c->own.value
+                 : c->kind == LAMP_CMD_SETTING && c->approve ? c->setting.value
                  : c->kind == LAMP_CMD_POLICY
                      ? (c->policy_change == LAMP_POLICY_ADD ? c->policy.name
                         : c->policy_change == LAMP_POLICY_REMOVE
@@ -637,7 +649,8 @@ static void touch(lamp_writer *w, const struct lamp_command *c, const struct lam
         lamp_touched_add(w->touched, LAMP_EVENT_MINER, c->miner_id, "");
     } else if (c->kind == LAMP_CMD_ACK) {
         lamp_touched_add(w->touched, LAMP_EVENT_ALERT, c->alert_id, "");
-    } else if (c->kind != LAMP_CMD_HOLD && c->kind != LAMP_CMD_OWN && c->kind != LAMP_CMD_POLICY) {
+    } else if (c->kind != LAMP_CMD_HOLD && c->kind != LAMP_CMD_OWN && c->kind != LAMP_CMD_POLICY &&
+               c->kind != LAMP_CMD_SETTING) {
         w->blocks_changed = true;
         lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, r->block_id, "");
     }

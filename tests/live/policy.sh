@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A policy blocks by itself: a host that begins to mine is cut off within 20 s of its first line (25 s
-# with sanitizers), while a sanctioned rig at the same site goes on at the same pool.
+# with sanitizers), while a sanctioned rig at the same site goes on at the same pool. And the settings that
+# sensors get from here: taken where the sensor's own configuration leaves them open, said so where it does
+# not, and kept over a restart of the sensor without its aggregator.
 . "$(dirname "$0")/topology.sh"
 
 pool=203.0.113.11:10300 promise_ms=${LAMP_SANITIZED:+25000}
@@ -56,5 +58,37 @@ check "only one host is blocked" api_is 'length == 1' blocks
 check "the policy says why" api_is "length == 1 and .[0].host == \"$thief\" and (.[0].why | contains(\"confirmed\"))" policies 1
 check "there is an alert of it, none of the rig" api_is "any(.[]; .kind == \"miner-confirmed\" and
     (.subject | startswith(\"$thief\"))) and all(.[]; (.subject | startswith(\"$rig \")) | not)" alerts
-check "the audit log knows" api_is 'any(.[]; .actor == "policy all" and .action == "block")' audit
+check "the audit log knows of the block" api_is 'any(.[]; .actor == "policy all" and .action == "block")' audit
+
+# One sensor's configuration leaves the interval open (10 s), the other's says 2.
+lamp_stop sensor-south
+sed -i '/interval = /d' "$LAMP_RUN/sensor-south.conf"
+start_sensor south
+batches() { api sensors | jq -s 'map(select(.id == "router-south"))[0].batches'; }
+more_batches() { [ "$(batches)" -ge "$1" ]; }
+policy_set_is() {
+    api_is "any(.[]; .id == \"router-$1\" and any(.sets[]; .kind == \"policy\" and .state == \"confirmed\" and $2))" sensors
+}
+wait_for $patience "the sensor is back" both_online
+check "an interval is set" api_is '.[0].value == "1" and .[0].site == "south"' settings set capture.interval 1 --site south
+wait_for $patience "the sensor of the site has it" policy_set_is south '.error == null'
+first=$(batches)
+wait_for 25 "it makes a summary a second" more_batches $((first + 8))
+check "no nonsense can be set" eval '! api settings set capture.interval soon && ! api settings set sensor.site x'
+check "more is set for all" api_is '.[0].site == null' settings set log.level debug
+check "and an interval" api_is '.[0].value == "3"' settings set capture.interval 3
+wait_for $patience "a sensor's own configuration stands, and it says so" policy_set_is north \
+    '(.error | contains("capture.interval: set on this sensor"))'
+wait_for $patience "the other logs more" grep -q ' debug ' "$LAMP_RUN/sensor-south.log"
+check "a site's own goes before that" policy_set_is south '.error == null'
+check "they are taken back" eval 'api settings unset capture.interval && api settings unset capture.interval --site south'
+wait_for $patience "then it has nothing to say against them" policy_set_is north '.error == null'
+check "one is left" api_is 'length == 1 and .[0].name == "log.level"' settings
+check "the audit log knows of it" api_is 'any(.[]; .action == "set" and .object == "capture.interval at south" and .detail == "1")' audit
+wait_for $patience "the sensor of the site follows" policy_set_is south '.error == null'
+lamp_stop sensor-south
+lamp_stop aggregator
+: >"$LAMP_RUN/sensor-south.log"
+start_sensor south
+wait_for $patience "without its aggregator the sensor begins with what is set" grep -q 'debug  *enforce' "$LAMP_RUN/sensor-south.log"
 passed

@@ -58,6 +58,12 @@ int lamp_store_own(lamp_store *s, lamp_own_fn *fn, void *arg)
     return LAMP_OK;
 }
 
+int lamp_store_settings(lamp_store *s, lamp_site_setting_fn *fn, void *arg)
+{
+    (void)s, (void)fn, (void)arg;
+    return LAMP_OK;
+}
+
 int lamp_store_policies(lamp_store *s, lamp_policy_fn *fn, void *arg)
 {
     (void)s;

@@ -183,7 +183,7 @@ static uint64_t hello_at(struct fixture *f, uint64_t t_us)
     struct lamp_msg *w = hear(f->socket, LAMP_MSG_WELCOME);
     assert_memory_equal(&w->u.welcome.session, &f->session, sizeof(f->session));
     assert_int_equal(w->u.welcome.n_streams, 1);
-    assert_int_equal(w->u.welcome.n_sets, 3); /* watch, block, never */
+    assert_int_equal(w->u.welcome.n_sets, 4); /* watch, block, never, policy */
     assert_true(w->u.welcome.credit_bytes > 0);
     const uint64_t next = w->u.welcome.streams[0].next_seq;
     lamp_msg_free(w);

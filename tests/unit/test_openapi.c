@@ -7,6 +7,7 @@
 #include "aggregator/api/json.h"
 #include "aggregator/api/json_alerts.h"
 #include "aggregator/api/json_imports.h"
+#include "aggregator/api/json_settings.h"
 #include "aggregator/api/pools_json.h"
 #include "common/io.h"
 #include "tests/support/test.h"
@@ -315,6 +316,14 @@ static void test_objects(void **state)
     lamp_json_init(&j, 65536);
     lamp_api_json_own(&j, &(struct lamp_own){ .id = 1 });
     check_keys("Own", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_setting(&j, &(struct lamp_site_setting){ .name = "log.level" });
+    check_keys("Setting", &j);
+
+    lamp_json_init(&j, 65536);
+    lamp_api_json_setting_known(&j, lamp_setting_find("log.level"));
+    check_keys("SettingKnown", &j);
 
     lamp_json_init(&j, 65536);
     lamp_api_json_policy(&j, &(struct lamp_policy){ .id = 1 });

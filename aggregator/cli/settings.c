@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command about settings of sites. */
+#include "aggregator/cli/cli.h"
+
+#include "aggregator/cli/table.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static int set(lamp_client *c, const struct options *o, const char *path, const char *name,
+               const char *value)
+{
+    json_t *answer = NULL, *body = json_pack("{s:s, s:s?}", "value", value, "site", o->site);
+    if (!body)
+        return lamp_cli_usage("VALUE is not UTF-8");
+    const int err = lamp_client_call(c, "PUT", path, body, &answer);
+    json_decref(body);
+    if (err)
+        return EXIT_FAILED;
+    if (o->json)
+        lamp_cli_print(answer);
+    else
+        printf("%s is %s %s%s\n", name, value,
+               o->site ? "for the sensors of site " : "for all sensors", o->site ? o->site : "");
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static int unset(lamp_client *c, const struct options *o, const char *path, const char *name)
+{
+    json_t *answer = NULL;
+    if (lamp_client_call(c, "DELETE", path, NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    if (!o->json)
+        printf("%s is no longer set %s%s\n", name, o->site ? "for site " : "for all sensors",
+               o->site ? o->site : "");
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+static const struct lamp_column set_columns[] = {
+    { "SETTING", "name", lamp_cell_text }, { "SITE", "site", lamp_cell_site },
+    { "VALUE", "value", lamp_cell_text },  { "BY", "set_by", lamp_cell_text },
+    { "SINCE", "set", lamp_cell_age },     { NULL, NULL, NULL },
+};
+
+/* What it may be: "1..300 s", "true|false". */
+static const char *range(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+{
+    char unit[LAMP_CELL];
+    const char *type = json_string_value(lamp_at(row, path));
+    if (type && streq(type, "choice"))
+        return lamp_cell_text(row, "choices", now, buf);
+    if (!type || !streq(type, "integer"))
+        return "true|false";
+    snprintf(buf, LAMP_CELL, "%" PRId64 "..%" PRId64 " %.20s", lamp_number(row, "min"),
+             lamp_number(row, "max"), lamp_cell_text(row, "unit", now, unit));
+    return buf;
+}
+
+static const struct lamp_column known_columns[] = {
+    { "CAN BE SET", "name", lamp_cell_text },
+    { "TO", "type", range },
+    { "DEFAULT", "default", lamp_cell_text },
+    { "MEANING", "help", lamp_cell_text },
+    { NULL, NULL, NULL },
+};
+
+static int show(lamp_client *c, const struct options *o)
+{
+    json_t *answer = NULL;
+    if (lamp_client_call(c, "GET", "/settings", NULL, &answer) != LAMP_OK)
+        return EXIT_FAILED;
+    const json_t *settings = json_object_get(answer, "settings");
+    if (o->json) {
+        lamp_cli_print_lines(settings);
+    } else {
+        if (json_array_size(settings) > 0) {
+            lamp_table_print(settings, set_columns, lamp_cli_now());
+            putchar('\n');
+        }
+        lamp_table_print(json_object_get(answer, "known"), known_columns, lamp_cli_now());
+    }
+    json_decref(answer);
+    return EXIT_GOOD;
+}
+
+int lamp_cli_settings(lamp_client *c, const struct options *o, char **args, int n)
+{
+    char path[512], name[200], site[200];
+    if (n == 0)
+        return show(c, o);
+    const bool is_set = n == 3 && streq(args[0], "set");
+    if (!is_set && !(n == 2 && streq(args[0], "unset")))
+        return lamp_cli_usage("'settings' takes: set NAME VALUE, or unset NAME");
+    if (!lamp_client_escape(args[1], name, sizeof(name)) ||
+        !lamp_client_escape(o->site ? o->site : "", site, sizeof(site)))
+        return lamp_cli_usage("a name is too long");
+    if (is_set) {
+        snprintf(path, sizeof(path), "/settings/%s", name);
+        return set(c, o, path, args[1], args[2]);
+    }
+    snprintf(path, sizeof(path), "/settings/%s%s%s", name, *site ? "?site=" : "", site);
+    return unset(c, o, path, args[1]);
+}
