@@ -67,7 +67,30 @@ static uint64_t half_life_us(const lamp_sets *s)
     return s->cfg.ttl_s * UINT64_C(500000);
 }
 
-/* What was published before a restart goes on if it is still the same list. */
+/* One of the steps in the database; false: those before it are of no use either. */
+static bool load_step(const struct lamp_store_set_step *x, void *arg)
+{
+    struct list *l = arg;
+    struct step *step = &l->steps[l->n_steps];
+    struct lamp_msg *m;
+    if (l->n_steps == LAMP_SETS_HISTORY ||
+        lamp_msg_unpack(x->changes.data, x->changes.len, &m) != LAMP_OK)
+        return false;
+    const struct lamp_set_chunk *c = &m->u.set_chunk;
+    const bool good = m->type == LAMP_MSG_SET_CHUNK &&
+                      l->n_changes + c->n_entries <= LAMP_SETS_CHANGES &&
+                      lamp_set_copy(c->entries, c->n_entries, &step->back) == LAMP_OK;
+    lamp_msg_free(m);
+    if (!good)
+        return false;
+    step->from_serial = x->from_serial;
+    memcpy(step->from_digest, x->from_digest, sizeof(step->from_digest));
+    l->n_changes += step->back.n;
+    l->n_steps++;
+    return true;
+}
+
+/* What was published before a restart goes on, with its history, if it is still the same list. */
 static int restore(const lamp_sets *s, struct list *l, uint64_t now_us)
 {
     uint8_t digest[LAMP_WIRE_DIGEST_LEN] = { 0 };
@@ -81,6 +104,8 @@ static int restore(const lamp_sets *s, struct list *l, uint64_t now_us)
     l->is_published = l->head.serial > 0 && memcmp(digest, l->head.digest, sizeof(digest)) == 0;
     l->dirty = !l->is_published;
     l->renew_us = l->head.expires_us > half_life_us(s) ? l->head.expires_us - half_life_us(s) : 0;
+    if (!err && l->is_published)
+        err = lamp_store_set_steps(s->cfg.store, l->source->kind, l->site, load_step, l);
     return err;
 }
 
@@ -159,15 +184,37 @@ void lamp_sets_mark(lamp_sets *s, enum lamp_set_kind kind, const char *site)
 
 /* ---- publishing ---- */
 
+/* The steps as they are now, so that a restart goes on with them. One that is too long for a message
+ * is not kept, nor are those before it. */
+static int save_steps(const lamp_sets *s, const struct list *l)
+{
+    const enum lamp_set_kind kind = l->source->kind;
+    const struct step *newest = l->n_steps > 0 ? &l->steps[0] : NULL;
+    const bool is_kept = newest && newest->back.n <= LAMP_WIRE_SET_CHUNK_ENTRIES_MAX;
+    const uint64_t oldest = is_kept ? l->steps[l->n_steps - 1].from_serial : INT64_MAX;
+    int err = lamp_store_set_steps_forget(s->cfg.store, kind, l->site, oldest);
+    if (err || !is_kept)
+        return err;
+    struct lamp_msg m = { .type = LAMP_MSG_SET_CHUNK };
+    m.u.set_chunk.entries = newest->back.entries;
+    m.u.set_chunk.n_entries = newest->back.n;
+    LAMP_AUTO_FREE uint8_t *packed = NULL;
+    size_t len = 0;
+    err = lamp_msg_pack(&m, &packed, &len);
+    struct lamp_store_set_step x = { .from_serial = newest->from_serial,
+                                     .changes = { packed, len } };
+    memcpy(x.from_digest, newest->from_digest, sizeof(x.from_digest));
+    return err ? err : lamp_store_set_step_put(s->cfg.store, kind, l->site, &x);
+}
+
 /* Notes how to get back from the new set to the one published; nothing is lost but deltas where
  * that cannot be kept. */
 static void keep_step(struct list *l, const struct lamp_set *new)
 {
     struct step step = { .from_serial = l->head.serial };
     memcpy(step.from_digest, l->head.digest, sizeof(step.from_digest));
-    if (!l->is_published)
-        return;
-    if (lamp_set_diff(new, &l->set, &step.back) != LAMP_OK || step.back.n > LAMP_SETS_CHANGES) {
+    if (!l->is_published || lamp_set_diff(new, &l->set, &step.back) != LAMP_OK ||
+        step.back.n > LAMP_SETS_CHANGES) {
         lamp_set_done(&step.back);
         forget_steps(l, 0);
         return;
@@ -202,7 +249,7 @@ static int renew(lamp_sets *s, struct list *l, uint64_t serial, uint64_t now_us)
     l->renew_us = now_us + half_life_us(s);
     l->is_published = true;
     l->dirty = false;
-    return LAMP_OK;
+    return save_steps(s, l);
 }
 
 static struct lamp_set_head head_of(const lamp_sets *s, const struct list *l)

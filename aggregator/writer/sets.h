@@ -4,8 +4,9 @@
  * serial that grows with each change, fleet-wide and over all kinds; its manifest expires after the
  * time to live and is renewed at half of it. A list is for one site, or one for all, but each
  * manifest is scoped to the site that asks. Sensors that hold one of the last serials are answered
- * with the changes since (bounded: LAMP_SETS_HISTORY serials, LAMP_SETS_CHANGES entries of a list),
- * others with the whole. The writer thread's. */
+ * with the changes since (bounded: LAMP_SETS_HISTORY serials, LAMP_SETS_CHANGES entries of a list; also
+ * over a restart, where the list is still the same then and no step is longer than a chunk), others with
+ * the whole. The writer thread's. */
 #pragma once
 
 #include "aggregator/keys.h"

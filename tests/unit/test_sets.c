@@ -8,7 +8,7 @@
 
 #include <sys/stat.h>
 
-enum { HOSTS = 400, SITES = 2 };
+enum { BUSY = 400, HOSTS = 600, SITES = 2 }; /* of the hosts some are there in one test alone */
 static const char *const sites[SITES] = { "north", "south" };
 
 struct fixture {
@@ -167,7 +167,7 @@ static unsigned below(struct lamp_rng *rng, unsigned n)
 static void change_some(struct fixture *f, struct lamp_rng *rng, unsigned n)
 {
     while (n-- > 0)
-        f->ttl_s[below(rng, HOSTS)] = below(rng, 3) ? 1 + n : 0;
+        f->ttl_s[below(rng, BUSY)] = below(rng, 3) ? 1 + n : 0;
 }
 
 static void test_any_base(void **state)
@@ -179,7 +179,7 @@ static void test_any_base(void **state)
     unsigned missed[SENSORS] = { 0 }, deltas = 0;
     for (unsigned i = 0; i < SENSORS; i++)
         sensors[i] = new_sensor(f, i % 2 ? LAMP_SET_WATCH : LAMP_SET_BLOCK, sites[i % SITES], i);
-    for (unsigned i = 0; i < HOSTS; i += 4)
+    for (unsigned i = 0; i < BUSY; i += 4)
         f->ttl_s[i] = 1;
     publish(f);
     for (unsigned i = 0; i < SENSORS; i++)
@@ -204,6 +204,66 @@ static void test_any_base(void **state)
         lamp_signedset_free(sensors[i]);
 }
 
+static void reopen(struct fixture *f)
+{
+    lamp_sets_close(f->sets);
+    f->sets = NULL;
+    open_sets(f);
+}
+
+/* A sensor that is some lists behind gets the changes, though the aggregator was restarted in between
+ * (which the disk outlives, too: the store is opened anew); not where a step was too long to be kept. */
+static void test_restart(void **state)
+{
+    struct fixture *f = *state;
+    enum { BEHIND = 20 };
+    lamp_signedset *old = new_sensor(f, LAMP_SET_BLOCK, "north", 0);
+    lamp_signedset *ancient = new_sensor(f, LAMP_SET_BLOCK, "south", 1);
+    lamp_signedset *watch = new_sensor(f, LAMP_SET_WATCH, "south", 2);
+    for (unsigned i = 0; i < 40; i++)
+        f->ttl_s[i] = 1;
+    publish(f);
+    (void)refresh(f, ancient, "south");
+    for (unsigned i = 0; i <= LAMP_SETS_HISTORY - BEHIND; i++)
+        publish(f);
+    (void)refresh(f, old, "north");
+    (void)refresh(f, watch, "south");
+    for (unsigned i = 0; i < BEHIND; i++) {
+        f->ttl_s[i] = i % 3;
+        f->ttl_s[100 + i] = 5;
+        publish(f);
+    }
+    ok(f->s, lamp_store_commit(f->s));
+    f->sets = lamp_sets_close(f->sets);
+    lamp_store_close(f->s);
+    f->s = open_store("sqlite", f->folder, false);
+    ok(f->s, lamp_store_begin(f->s));
+    open_sets(f);
+    assert_int_equal(refresh(f, watch, "south").mode, LAMP_SET_DELTA);
+    struct feed x = refresh(f, old, "north");
+    assert_int_equal(x.mode, LAMP_SET_DELTA);
+    assert_in_range(x.n_entries, BEHIND, 2 * BEHIND);
+    assert_int_equal(refresh(f, ancient, "south").mode, LAMP_SET_FULL); /* past the bound */
+    publish(f);                                                         /* and goes on from there */
+    reopen(f);
+    x = refresh(f, old, "north");
+    assert_int_equal(x.mode, LAMP_SET_DELTA);
+    assert_int_equal(x.n_entries, 0);
+
+    /* A step of more than a chunk. */
+    for (unsigned i = 0; i < HOSTS; i++)
+        f->ttl_s[i] = 78;
+    publish(f);
+    reopen(f);
+    assert_int_equal(refresh(f, old, "north").mode, LAMP_SET_FULL);
+    publish(f);
+    reopen(f);
+    assert_int_equal(refresh(f, old, "north").mode, LAMP_SET_DELTA);
+    lamp_signedset_free(watch);
+    lamp_signedset_free(ancient);
+    lamp_signedset_free(old);
+}
+
 /* Renewal alone travels without an entry; too far behind, or a set that never was: the whole. */
 static void test_answers(void **state)
 {
@@ -223,19 +283,14 @@ static void test_answers(void **state)
         publish(f);
     assert_int_equal(refresh(f, old, "north").mode, LAMP_SET_FULL);
 
-    /* After a restart nothing is remembered of the lists before. */
-    lamp_sets_close(f->sets);
-    f->sets = NULL;
-    open_sets(f);
+    reopen(f);
     struct lamp_set_head head;
     assert_int_equal(lamp_sets_head(f->sets, LAMP_SET_BLOCK, "north", &head), LAMP_OK);
     assert_int_equal(head.serial, lamp_signedset_head(old).serial);
     publish(f);
     assert_int_equal(refresh(f, old, "north").mode, LAMP_SET_DELTA); /* it was the same list */
     f->ttl_s[0] = 9;
-    lamp_sets_close(f->sets);
-    f->sets = NULL;
-    open_sets(f); /* another one than published */
+    reopen(f); /* another one than published */
     publish(f);
     assert_int_equal(refresh(f, old, "north").mode, LAMP_SET_FULL);
 
@@ -256,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_any_base, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
