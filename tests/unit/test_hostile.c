@@ -256,6 +256,59 @@ static void test_sets(void **state)
     must_be_cheap(f, "a question", data, len);
 }
 
+/* A watch list as long as there may be one, with names and texts of a usual length; those before
+ * `changed` differ with it. */
+static int build_long(void *arg, const char *site, uint64_t now_us, struct lamp_set *out)
+{
+    static char names[LAMP_WIRE_SET_ENTRIES_MAX][64], texts[LAMP_WIRE_SET_ENTRIES_MAX][80];
+    static struct lamp_set_entry e[LAMP_WIRE_SET_ENTRIES_MAX];
+    const size_t changed = *(const size_t *)arg;
+    (void)site, (void)now_us;
+    for (size_t i = 0; i < ARRAY_LEN(e); i++) {
+        snprintf(names[i], sizeof(names[i]), "server-%zu.of-a-pool-with-a-long-name.example", i);
+        snprintf(texts[i], sizeof(texts[i]), "%zu\tsite-of-a-customer\tmonero\tpool number %zu",
+                 i < changed ? changed % 100 : 50, i);
+        e[i] = (struct lamp_set_entry){ .action = LAMP_SET_ADD,
+                                        .port = 3333,
+                                        .name = lamp_bytes_of(names[i]),
+                                        .text = lamp_bytes_of(texts[i]) };
+    }
+    return lamp_set_copy(e, lamp_set_canonical(e, ARRAY_LEN(e)), out);
+}
+
+/* Questions about such a list: for all of it, and for what changed since some lists before (each step back
+ * makes a list of its own, one at a time). */
+static void test_long_list(void **state)
+{
+    struct fixture *f = *state;
+    size_t changed = 0;
+    const struct lamp_sets_cfg cfg = { .store = f->g.store,
+                                       .keys = &f->g.keys,
+                                       .ttl_s = 7200,
+                                       .sources = { { LAMP_SET_WATCH, false, build_long,
+                                                      &changed } },
+                                       .n_sources = 1 };
+    struct lamp_msg m = { .type = LAMP_MSG_SET_QUERY };
+    uint8_t *data;
+    size_t len;
+    f->g.sets = lamp_sets_close(f->g.sets);
+    ok(f->g.store, lamp_store_begin(f->g.store));
+    ok(f->g.store, lamp_sets_open(&cfg, TEST_NOW_US, &f->g.sets));
+    for (; changed < 8; changed++) {
+        lamp_sets_mark(f->g.sets, LAMP_SET_WATCH, "");
+        ok(f->g.store, lamp_sets_publish(f->g.sets, TEST_NOW_US, merging_published, NULL));
+        if (changed == 0)
+            ok(f->g.store, lamp_sets_head(f->g.sets, LAMP_SET_WATCH, "north", &m.u.set_query.have));
+    }
+    ok(f->g.store, lamp_store_commit(f->g.store));
+    f->g.m.sets = f->g.sets;
+    assert_int_equal(lamp_msg_pack(&m, &data, &len), LAMP_OK);
+    must_be_cheap(f, "a question for what changed of a long list", data, len);
+    m.u.set_query.have.serial = 0;
+    assert_int_equal(lamp_msg_pack(&m, &data, &len), LAMP_OK);
+    must_be_cheap(f, "a question for all of a long list", data, len);
+}
+
 /* ---- another's site ---- */
 
 struct seen {
@@ -331,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_full_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_repeated, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sets, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_long_list, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_site, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
