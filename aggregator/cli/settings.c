@@ -7,39 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static int set(lamp_client *c, const struct options *o, const char *path, const char *name,
-               const char *value)
-{
-    json_t *answer = NULL, *body = json_pack("{s:s, s:s?}", "value", value, "site", o->site);
-    if (!body)
-        return lamp_cli_usage("VALUE is not UTF-8");
-    const int err = lamp_client_call(c, "PUT", path, body, &answer);
-    json_decref(body);
-    if (err)
-        return EXIT_FAILED;
-    if (o->json)
-        lamp_cli_print(answer);
-    else
-        printf("%s is %s %s%s\n", name, value,
-               o->site ? "for the sensors of site " : "for all sensors", o->site ? o->site : "");
-    json_decref(answer);
-    return EXIT_GOOD;
-}
-
-static int unset(lamp_client *c, const struct options *o, const char *path, const char *name)
-{
-    json_t *answer = NULL;
-    if (lamp_client_call(c, "DELETE", path, NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
-    if (!o->json)
-        printf("%s is no longer set %s%s\n", name, o->site ? "for site " : "for all sensors",
-               o->site ? o->site : "");
-    json_decref(answer);
-    return EXIT_GOOD;
-}
-
 static const struct lamp_column set_columns[] = {
-    { "SETTING", "name", lamp_cell_text }, { "SITE", "site", lamp_cell_site },
+    { "SETTING", "name", lamp_cell_text }, { "SITE", "site", lamp_cell_all },
     { "VALUE", "value", lamp_cell_text },  { "BY", "set_by", lamp_cell_text },
     { "SINCE", "set", lamp_cell_age },     { NULL, NULL, NULL },
 };
@@ -53,8 +22,10 @@ static const char *range(const json_t *row, const char *path, double now, char b
         return lamp_cell_text(row, "choices", now, buf);
     if (!type || !streq(type, "integer"))
         return "true|false";
-    snprintf(buf, LAMP_CELL, "%" PRId64 "..%" PRId64 " %.20s", lamp_number(row, "min"),
-             lamp_number(row, "max"), lamp_cell_text(row, "unit", now, unit));
+    const bool has_unit = json_is_string(lamp_at(row, "unit"));
+    snprintf(buf, LAMP_CELL, "%" PRId64 "..%" PRId64 "%s%.20s", lamp_number(row, "min"),
+             lamp_number(row, "max"), has_unit ? " " : "",
+             has_unit ? lamp_cell_text(row, "unit", now, unit) : "");
     return buf;
 }
 
@@ -69,25 +40,24 @@ static const struct lamp_column known_columns[] = {
 static int show(lamp_client *c, const struct options *o)
 {
     json_t *answer = NULL;
-    if (lamp_client_call(c, "GET", "/settings", NULL, &answer) != LAMP_OK)
-        return EXIT_FAILED;
+    if (o->json)
+        return lamp_cli_list(c, o, "/settings", "settings", set_columns);
+    const int result = lamp_cli_call(c, o, "GET", "/settings", &answer);
     const json_t *settings = json_object_get(answer, "settings");
-    if (o->json) {
-        lamp_cli_print_lines(settings);
-    } else {
-        if (json_array_size(settings) > 0) {
-            lamp_table_print(settings, set_columns, lamp_cli_now());
-            putchar('\n');
-        }
-        lamp_table_print(json_object_get(answer, "known"), known_columns, lamp_cli_now());
+    if (json_array_size(settings) > 0) {
+        lamp_table_print(settings, set_columns, lamp_cli_now());
+        putchar('\n');
     }
+    if (answer)
+        lamp_table_print(json_object_get(answer, "known"), known_columns, lamp_cli_now());
     json_decref(answer);
-    return EXIT_GOOD;
+    return result;
 }
 
 int lamp_cli_settings(lamp_client *c, const struct options *o, char **args, int n)
 {
     char path[512], name[200], site[200];
+    const char *where = o->site ? o->site : "all sites";
     if (n == 0)
         return show(c, o);
     const bool is_set = n == 3 && streq(args[0], "set");
@@ -98,8 +68,11 @@ int lamp_cli_settings(lamp_client *c, const struct options *o, char **args, int 
         return lamp_cli_usage("a name is too long");
     if (is_set) {
         snprintf(path, sizeof(path), "/settings/%s", name);
-        return set(c, o, path, args[1], args[2]);
+        json_t *body = json_pack("{s:s, s:s?}", "value", args[2], "site", o->site);
+        return lamp_cli_say(o, lamp_cli_send(c, o, "PUT", path, body, NULL), "%s is %s: %s",
+                            args[1], args[2], where);
     }
     snprintf(path, sizeof(path), "/settings/%s%s%s", name, *site ? "?site=" : "", site);
-    return unset(c, o, path, args[1]);
+    return lamp_cli_say(o, lamp_cli_call(c, o, "DELETE", path, NULL), "%s is no longer set: %s",
+                        args[1], where);
 }
