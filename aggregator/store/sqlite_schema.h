@@ -300,5 +300,5 @@ static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema_9,       lamp_schema_10,      lamp_schema_11,       lamp_schema_pools,
     lamp_schema_alerts,  lamp_schema_own,     lamp_schema_accounts, lamp_schema_policies,
     lamp_schema_history, lamp_schema_person,  lamp_schema_order,    lamp_schema_samples,
-    lamp_schema_fleet,   lamp_schema_imports, lamp_schema_parts,   lamp_schema_settings,
+    lamp_schema_fleet,   lamp_schema_imports, lamp_schema_parts,    lamp_schema_settings,
 };
