@@ -111,17 +111,23 @@ struct template
     bool is_options;
     uint32_t min_len; /* of a record */
     uint64_t seen_us;
-    struct template *next; /* of the domain, or of the free ones */
+    struct template *next; /* of the free ones */
     struct field fields[LAMP_NETFLOW_FIELDS];
+};
+
+struct exporter {
+    struct lamp_addr addr;
+    size_t n_domains, n_templates; /* no domains: a free place */
 };
 
 struct domain {
     struct lamp_netflow_sender from;
-    bool used, has_next;
+    struct exporter *exporter; /* NULL: a free place */
+    bool has_next;
     uint32_t next; /* sequence number that should come */
     uint64_t seen_us;
     uint64_t records, missing;
-    struct template *templates;
+    uint16_t templates[LAMP_NETFLOW_SHARE]; /* in the pool, by their ids */
     size_t n_templates;
     uint64_t boot_ms; /* when the exporter started, as an option said; 0: none came */
     uint32_t rate;    /* that of the newest option without a sampler's number; 0: none came */
@@ -135,6 +141,7 @@ struct lamp_netflow {
     lamp_netflow_fn *fn;
     void *arg;
     uint64_t n[LAMP_NETFLOW_COUNTS];
+    struct exporter exporters[LAMP_NETFLOW_DOMAINS];
     struct domain *domains; /* LAMP_NETFLOW_DOMAINS */
     struct domain *last;    /* that spoke; NULL: none */
     struct template *pool, *free;
@@ -186,7 +193,7 @@ const uint64_t *lamp_netflow_counts(const lamp_netflow *n)
 void lamp_netflow_senders(const lamp_netflow *n, lamp_netflow_sender_fn *fn, void *arg)
 {
     for (const struct domain *d = n->domains; d < n->domains + LAMP_NETFLOW_DOMAINS; d++)
-        if (d->used)
+        if (d->exporter)
             fn(&d->from, d->records, d->missing, arg);
 }
 
@@ -202,62 +209,110 @@ const char *lamp_netflow_count_text(enum lamp_netflow_count c)
 
 /* ---- exporters and their templates ---- */
 
-static void drop_templates(lamp_netflow *n, struct domain *d)
+static void drop_template(lamp_netflow *n, struct domain *d, size_t i)
 {
-    while (d->templates) {
-        struct template *t = d->templates;
-        d->templates = t->next;
-        t->next = n->free;
-        n->free = t;
-    }
-    d->n_templates = 0;
+    struct template *t = &n->pool[d->templates[i]];
+    d->n_templates--;
+    d->exporter->n_templates--;
+    memmove(d->templates + i, d->templates + i + 1, (d->n_templates - i) * sizeof(*d->templates));
+    t->next = n->free;
+    n->free = t;
 }
 
 static bool is_of(const struct domain *d, const struct lamp_netflow_sender *from)
 {
-    return d->used && d->from.domain == from->domain && d->from.version == from->version &&
+    return d->exporter && d->from.domain == from->domain && d->from.version == from->version &&
            lamp_addr_eq(&d->from.exporter, &from->exporter);
 }
 
-/* The state of a sender; of those that are silent for the life of a template one makes room. NULL: there is none. */
+/* The place of an exporter, or one for it: there are as many as domains. */
+static struct exporter *exporter_of(lamp_netflow *n, const struct lamp_addr *addr)
+{
+    struct exporter *place = NULL;
+    for (struct exporter *e = n->exporters; e < n->exporters + LAMP_NETFLOW_DOMAINS; e++) {
+        if (e->n_domains > 0 && lamp_addr_eq(&e->addr, addr))
+            return e;
+        if (!place && e->n_domains == 0)
+            place = e;
+    }
+    if (place)
+        *place = (struct exporter){ .addr = *addr };
+    return place;
+}
+
+static bool is_idle(const struct domain *d, uint64_t now_us)
+{
+    return d->exporter && now_us > d->seen_us + LAMP_NETFLOW_TEMPLATE_US;
+}
+
+static void free_domain(lamp_netflow *n, struct domain *d)
+{
+    while (d->n_templates > 0)
+        drop_template(n, d, d->n_templates - 1);
+    d->exporter->n_domains--;
+    d->exporter = NULL;
+}
+
+/* A place for a new sender; those that are silent for the life of a template make room. NULL: there is none, or its
+ * exporter has its part. */
+static struct domain *make_domain(lamp_netflow *n, const struct lamp_netflow_sender *from,
+                                  uint64_t now_us)
+{
+    struct domain *place = NULL;
+    for (struct domain *d = n->domains; d < n->domains + LAMP_NETFLOW_DOMAINS; d++) {
+        if (is_idle(d, now_us))
+            free_domain(n, d);
+        if (!place && !d->exporter)
+            place = d;
+    }
+    struct exporter *e = place ? exporter_of(n, &from->exporter) : NULL;
+    if (!e || e->n_domains == LAMP_NETFLOW_DOMAINS / LAMP_NETFLOW_PARTS)
+        return NULL;
+    e->n_domains++;
+    *place = (struct domain){ .from = *from, .exporter = e };
+    return place;
+}
+
+/* The state of a sender. NULL: there is no room for it. */
 static struct domain *domain_of(lamp_netflow *n, const struct lamp_netflow_sender *from,
                                 uint64_t now_us)
 {
-    struct domain *place = NULL;
     if (n->last && is_of(n->last, from))
         return n->last;
-    for (struct domain *d = n->domains; d < n->domains + LAMP_NETFLOW_DOMAINS; d++) {
+    for (struct domain *d = n->domains; d < n->domains + LAMP_NETFLOW_DOMAINS; d++)
         if (is_of(d, from))
             return n->last = d;
-        const bool idle = d->used && now_us > d->seen_us + LAMP_NETFLOW_TEMPLATE_US;
-        if (!place && (!d->used || idle))
-            place = d;
+    struct domain *d = make_domain(n, from, now_us);
+    n->n[LAMP_NETFLOW_EXPORTERS_REFUSED] += !d;
+    n->last = d ? d : n->last;
+    return d;
+}
+
+/* Where the template of that number is, or would be, among the domain's. */
+static size_t place_of(const lamp_netflow *n, const struct domain *d, uint16_t id)
+{
+    size_t low = 0, high = d->n_templates;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (n->pool[d->templates[middle]].id < id)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    if (!place) {
-        n->n[LAMP_NETFLOW_EXPORTERS_REFUSED]++;
-        return NULL;
-    }
-    drop_templates(n, place);
-    *place = (struct domain){ .from = *from, .used = true };
-    return n->last = place;
+    return low;
 }
 
 static struct template *find_template(lamp_netflow *n, struct domain *d, uint16_t id,
                                       uint64_t now_us)
 {
-    for (struct template **at = &d->templates; *at; at = &(*at)->next) {
-        struct template *t = *at;
-        if (t->id != id)
-            continue;
-        if (now_us <= t->seen_us + LAMP_NETFLOW_TEMPLATE_US)
-            return t;
-        n->n[LAMP_NETFLOW_EXPIRED]++;
-        *at = t->next;
-        t->next = n->free;
-        n->free = t;
-        d->n_templates--;
+    const size_t i = place_of(n, d, id);
+    struct template *t = i < d->n_templates ? &n->pool[d->templates[i]] : NULL;
+    if (!t || t->id != id)
         return NULL;
-    }
+    if (now_us <= t->seen_us + LAMP_NETFLOW_TEMPLATE_US)
+        return t;
+    n->n[LAMP_NETFLOW_EXPIRED]++;
+    drop_template(n, d, i);
     return NULL;
 }
 
@@ -268,14 +323,17 @@ static struct template *template_place(lamp_netflow *n, struct domain *d, uint16
     struct template *t = find_template(n, d, id, now_us);
     if (t)
         return t;
-    if (!n->free || d->n_templates == LAMP_NETFLOW_SHARE)
+    if (!n->free || d->n_templates == LAMP_NETFLOW_SHARE ||
+        d->exporter->n_templates == LAMP_NETFLOW_TEMPLATES_MAX / LAMP_NETFLOW_PARTS)
         return NULL;
+    const size_t i = place_of(n, d, id);
     t = n->free;
     n->free = t->next;
-    t->next = d->templates;
     t->id = id;
-    d->templates = t;
+    memmove(d->templates + i + 1, d->templates + i, (d->n_templates - i) * sizeof(*d->templates));
+    d->templates[i] = (uint16_t)(t - n->pool);
     d->n_templates++;
+    d->exporter->n_templates++;
     return t;
 }
 
@@ -348,7 +406,6 @@ static bool read_template(lamp_netflow *n, struct domain *d, struct lamp_cursor 
         return whole;
     }
     t.id = id;
-    t.next = place->next;
     *place = t;
     n->n[LAMP_NETFLOW_TEMPLATES]++;
     return true;
@@ -397,7 +454,7 @@ static void learn(struct domain *d, const uint64_t v[WHATS], const bool has[WHAT
 
 /* ---- records ---- */
 
-/* Multiplies what was sampled; false: no measurement. */
+/* Multiplies what was sampled, and has firewalls that tell no packets tell of one; false: no measurement. */
 static bool scale(struct lamp_record *r)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -407,14 +464,16 @@ static bool scale(struct lamp_record *r)
         r->bytes[i] *= r->sampling;
         r->packets[i] *= r->sampling;
     }
+    if (!lamp_record_is_plausible(r))
+        return false;
+    for (unsigned i = 0; i < 2; i++)
+        r->packets[i] += r->packets[i] == 0 && r->bytes[i] > 0 ? r->sampling : 0;
     return true;
 }
 
 static void emit(lamp_netflow *n, struct domain *d, const struct export *x, struct lamp_record *r)
 {
-    for (unsigned i = 0; i < 2; i++) /* of firewalls that tell no packets */
-        r->packets[i] += r->packets[i] == 0 && r->bytes[i] > 0;
-    if (r->packets[0] + r->packets[1] == 0 ||
+    if (!(r->packets[0] | r->packets[1] | r->bytes[0] | r->bytes[1]) ||
         (lamp_addr_eq(&r->src, &r->dst) && r->ip_proto == 0)) {
         n->n[LAMP_NETFLOW_NOT_FLOWS]++;
         return;
@@ -580,7 +639,12 @@ static void read_sets(lamp_netflow *n, struct domain *d, const struct export *x,
                       struct lamp_cursor c, uint32_t *out_records, bool *out_all)
 {
     const bool is_ipfix = d->from.version == 10;
-    while (lamp_cursor_left(&c) >= 4) {
+    for (unsigned sets = 0; lamp_cursor_left(&c) >= 4; sets++) {
+        if (sets == LAMP_NETFLOW_SETS) {
+            n->n[LAMP_NETFLOW_SETS_REFUSED]++;
+            *out_all = false;
+            return;
+        }
         const uint16_t id = lamp_cursor_be16(&c);
         const uint16_t len = lamp_cursor_be16(&c);
         const uint8_t *body = len >= 4 ? lamp_cursor_take(&c, len - 4U) : NULL;

@@ -14,7 +14,9 @@ typedef struct lamp_netflow lamp_netflow;
 enum {
     LAMP_NETFLOW_DOMAINS = 256,        /* exporters times domains at once */
     LAMP_NETFLOW_TEMPLATES_MAX = 2048, /* of all of them */
-    LAMP_NETFLOW_SHARE = 256,          /* of one domain */
+    LAMP_NETFLOW_PARTS = 4,            /* of both, an exporter has one part at most */
+    LAMP_NETFLOW_SHARE = 256,          /* templates of one domain */
+    LAMP_NETFLOW_SETS = 1024,          /* of one datagram; the rest of it is passed over */
     LAMP_NETFLOW_FIELDS = 96,          /* of one template */
     LAMP_NETFLOW_SAMPLERS = 8,         /* of one domain */
 };

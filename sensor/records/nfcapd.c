@@ -112,13 +112,11 @@ static bool read_record(struct lamp_cursor c, struct lamp_record *out)
         if (ext.bad)
             return false;
     }
-    for (unsigned i = 0; i < 2; i++)
-        if (r.bytes[i] > LAMP_RECORD_MAX || r.packets[i] > LAMP_RECORD_MAX)
-            return false;
     if (r.last_us < r.first_us)
         r.last_us = r.first_us;
     *out = r;
-    return has_addr && r.first_us > 0 && r.packets[0] + r.packets[1] > 0;
+    return has_addr && r.first_us > 0 && lamp_record_is_plausible(&r) &&
+           r.packets[0] + r.packets[1] > 0;
 }
 
 static bool read_block(struct lamp_cursor c, lamp_record_fn *fn, void *arg,

@@ -24,4 +24,20 @@ struct lamp_record {
     const char *name;  /* how the source of the records calls dst; borrowed; NULL: not said */
 };
 
+/* Whether it can be a measurement: no packet has more than IP's 65535 bytes, and where packets are not told no link
+ * carries more than 400 Gbit/s. */
+static inline bool lamp_record_is_plausible(const struct lamp_record *r)
+{
+    const uint64_t lasted_us = r->last_us > r->first_us ? r->last_us - r->first_us : 0;
+    const uint64_t bytes_a_second = UINT64_C(50000000000);
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t seconds = lamp_min(lasted_us / 1000000, 86400) + 1;
+        const uint64_t most = r->packets[i] ? lamp_min(r->packets[i], LAMP_RECORD_MAX) * 65535
+                                            : seconds * bytes_a_second;
+        if (r->packets[i] > LAMP_RECORD_MAX || r->bytes[i] > lamp_min(most, LAMP_RECORD_MAX))
+            return false;
+    }
+    return true;
+}
+
 typedef void lamp_record_fn(const struct lamp_record *r, void *arg);

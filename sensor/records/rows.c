@@ -167,9 +167,7 @@ bool lamp_row_record(const struct lamp_row *row, struct lamp_row_memory *m, stru
     for (unsigned i = 0; i < 2; i++) {
         r.bytes[i] = number_or_0(p[i ? LAMP_ROW_BYTES_BACK : LAMP_ROW_BYTES]);
         r.packets[i] = number_or_0(p[i ? LAMP_ROW_PACKETS_BACK : LAMP_ROW_PACKETS]);
-        if (r.bytes[i] > LAMP_RECORD_MAX || r.packets[i] > LAMP_RECORD_MAX)
-            return false;
     }
     *out = r;
-    return r.packets[0] + r.packets[1] > 0;
+    return lamp_record_is_plausible(&r) && r.packets[0] + r.packets[1] > 0;
 }

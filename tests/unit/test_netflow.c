@@ -6,7 +6,11 @@
 
 #include <ctype.h>
 
-enum { MAX_DATAGRAMS = 4, MAX_BYTES = 2048 };
+enum {
+    MAX_DATAGRAMS = 4,
+    MAX_BYTES = 2048,
+    PART = LAMP_NETFLOW_DOMAINS / LAMP_NETFLOW_PARTS,
+};
 #define NOW_S 1700000000 /* 0x6553f100 */
 
 /* The example of RFC 7011, appendix A: a template, then three records of it. */
@@ -159,6 +163,14 @@ static const struct {
                        "0101 0018 c0a80138 0a050c41 00000001 00ffffffffffffff " },
       "",
       { { LAMP_NETFLOW_NOT_FLOWS, 2 }, { LAMP_NETFLOW_IMPLAUSIBLE, 1 } } },
+    { "more bytes than the packets have; more than a link carries in the time, then as much as it "
+      "does",
+      { V9("00000000") RFC3954_TEMPLATE "0100 0018 c0a80138 0a050c41 c0a80101 00000002 0001ffff ",
+        V9("00000001") "0000 0014 0101 0003 0008 0004 000c 0004 0001 0008 "
+                       "0101 0014 c0a80138 0a050c41 0000000ba43b7401 ",
+        V9("00000002") "0101 0014 c0a80138 0a050c41 0000000ba43b7400 " },
+      "192.168.1.56:0 10.5.12.65:0 0 0/0 1/50000000000 0/0 0 0 1:1\n",
+      { { LAMP_NETFLOW_IMPLAUSIBLE, 2 }, { LAMP_NETFLOW_RECORDS, 1 } } },
     { "times of another year count as of now",
       { "0005 0001 00002710 00000000 00000000 00000000 00 00 0000 " V5_RECORD },
       "10.0.0.1:49152 203.0.113.9:3333 6 0/1a 10/1500 0/0 0 0 1:1\n",
@@ -213,15 +225,20 @@ static size_t unhex(const char *text, uint8_t out[MAX_BYTES])
     return len;
 }
 
-static void hear(lamp_netflow *n, const char *hex, uint64_t now_us)
+static void hear_of(lamp_netflow *n, uint8_t from, const char *hex, uint64_t now_us)
 {
     uint8_t bytes[MAX_BYTES];
-    const bool other = hex[0] == '@';
-    const size_t len = unhex(hex + other, bytes);
+    const size_t len = unhex(hex, bytes);
     uint8_t *copy = guarded_dup(bytes, len);
-    const struct lamp_addr exporter = { { [15] = (uint8_t)(1 + other) } };
+    const struct lamp_addr exporter = { { [15] = from } };
     lamp_netflow_datagram(n, &exporter, (struct lamp_bytes){ copy, len }, now_us);
     guarded_free(copy);
+}
+
+static void hear(lamp_netflow *n, const char *hex, uint64_t now_us)
+{
+    const bool other = hex[0] == '@';
+    hear_of(n, (uint8_t)(1 + other), hex + other, now_us);
 }
 
 static void test_datagrams(void **state)
@@ -289,27 +306,93 @@ static void test_limits(void **state)
     }
     assert_int_equal(counts[LAMP_NETFLOW_TEMPLATES], LAMP_NETFLOW_SHARE);
     assert_int_equal(counts[LAMP_NETFLOW_TEMPLATES_REFUSED], 10);
-    for (unsigned i = 0; i < LAMP_NETFLOW_DOMAINS + 10; i++) { /* domains; the first is there */
+    for (unsigned i = 0; i < PART + 10; i++) { /* domains of one exporter; the first is there */
         snprintf(hex, sizeof(hex), "0009 0000 00000000 6553f100 00000000 %08x", i);
         hear(n, hex, now_us);
     }
     assert_int_equal(counts[LAMP_NETFLOW_EXPORTERS_REFUSED], 10);
+    for (unsigned i = 0; i < LAMP_NETFLOW_DOMAINS - PART + 10; i++) { /* of all of them */
+        snprintf(hex, sizeof(hex), "0009 0000 00000000 6553f100 00000000 %08x", i);
+        hear_of(n, (uint8_t)(2 + i / PART), hex, now_us);
+    }
+    assert_int_equal(counts[LAMP_NETFLOW_EXPORTERS_REFUSED], 20);
 
     /* what is silent for long enough makes room, and its templates are no more */
     const uint64_t later_us = now_us + LAMP_NETFLOW_TEMPLATE_US + 1000000;
     hear(n, V9("00000200") RFC3954_DATA, later_us);
     assert_int_equal(counts[LAMP_NETFLOW_EXPIRED], 1);
     hear(n, "0009 0000 00000000 6553f100 00000000 00001000", later_us);
-    assert_int_equal(counts[LAMP_NETFLOW_EXPORTERS_REFUSED], 10);
+    assert_int_equal(counts[LAMP_NETFLOW_EXPORTERS_REFUSED], 20);
+    lamp_netflow_free(n);
+}
+
+/* Templates of one exporter in several domains, in any order: it gets its part, another one its own, and each is found
+ * again. */
+static void test_templates(void **state)
+{
+    (void)state;
+    const unsigned part = LAMP_NETFLOW_TEMPLATES_MAX / LAMP_NETFLOW_PARTS, domains = 8;
+    const uint64_t now_us = UINT64_C(1000000) * NOW_S;
+    struct heard h = { .len = 0 };
+    lamp_netflow *n;
+    char hex[256];
+    assert_int_equal(lamp_netflow_new(on_record, &h, &n), LAMP_OK);
+    const uint64_t *counts = lamp_netflow_counts(n);
+    for (unsigned i = 0; i < part + 10; i++) {
+        const unsigned id = 256 + i * 40503 % 65280;
+        snprintf(hex, sizeof(hex),
+                 "0009 0001 00002710 6553f100 00000000 %08x"
+                 "0000 0014 %04x 0003 0008 0004 000c 0004 0001 0004",
+                 i % domains, id);
+        hear(n, hex, now_us);
+    }
+    assert_int_equal(counts[LAMP_NETFLOW_TEMPLATES], part);
+    assert_int_equal(counts[LAMP_NETFLOW_TEMPLATES_REFUSED], 10);
+    hear(n, "@" V9("00000000") RFC3954_TEMPLATE, now_us);
+    assert_int_equal(counts[LAMP_NETFLOW_TEMPLATES], part + 1);
+    for (unsigned i = 0; i < part + 10; i++) {
+        const unsigned id = 256 + i * 40503 % 65280;
+        h.len = 0;
+        snprintf(hex, sizeof(hex),
+                 "0009 0001 00002710 6553f100 00000000 %08x"
+                 "%04x 0010 0a000001 0a000002 00000009",
+                 i % domains, id);
+        hear(n, hex, now_us);
+        assert_int_equal(h.len > 0, i < part);
+    }
+    assert_int_equal(counts[LAMP_NETFLOW_NO_TEMPLATE], 10);
+    lamp_netflow_free(n);
+}
+
+/* A datagram of nothing but heads of sets. */
+static void test_many_sets(void **state)
+{
+    (void)state;
+    static uint8_t bytes[20 + 4 * (LAMP_NETFLOW_SETS + 100)] = { 0, 9 };
+    const struct lamp_addr exporter = { { 1 } };
+    struct heard h = { .len = 0 };
+    lamp_netflow *n;
+    assert_int_equal(lamp_netflow_new(on_record, &h, &n), LAMP_OK);
+    for (size_t at = 20; at < sizeof(bytes); at += 4) {
+        bytes[at] = 1;
+        bytes[at + 3] = 4;
+    }
+    for (unsigned extra = 0; extra < 2; extra++) {
+        const size_t len = 20 + 4 * (LAMP_NETFLOW_SETS + (size_t)extra);
+        lamp_netflow_datagram(n, &exporter, (struct lamp_bytes){ bytes, len }, 0);
+        assert_int_equal(lamp_netflow_counts(n)[LAMP_NETFLOW_NO_TEMPLATE],
+                         LAMP_NETFLOW_SETS * (1 + extra));
+        assert_int_equal(lamp_netflow_counts(n)[LAMP_NETFLOW_SETS_REFUSED], extra);
+    }
     lamp_netflow_free(n);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_datagrams),
-        cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_datagrams), cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_limits),    cmocka_unit_test(test_templates),
+        cmocka_unit_test(test_many_sets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
