@@ -203,7 +203,7 @@ struct record_reader {
 static void on_record(const struct lamp_record *r, void *arg)
 {
     struct record_reader *reader = arg;
-    lamp_ledger_record(reader->ledger, r, reader->kind);
+    lamp_ledger_record(reader->ledger, r, r->last_us, reader->kind);
     if (r->last_us > reader->last_us)
         reader->last_us = r->last_us;
     if (++reader->done % PROGRESS_PACKETS == 0) {
@@ -237,9 +237,9 @@ static void read_records(struct analysis *a, const char *file, const char *kind)
     a->sum.pool_records += sums.pool_records;
     if (err)
         add_error(a, file, why);
-    else if (n.unusable > 0) {
+    else if (n.unusable + sums.refused > 0) {
         snprintf(why, sizeof(why), "%llu records could not be used",
-                 (unsigned long long)n.unusable);
+                 (unsigned long long)(n.unusable + sums.refused));
         add_error(a, file, why);
     }
     lamp_ledger_free(reader.ledger);

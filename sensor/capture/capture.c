@@ -30,6 +30,7 @@ enum {
     READS_PER_TURN = 16, /* of a replay, before anything else is looked at */
     TURN_US = 200 * 1000,
     LAST_TURNS = 64, /* of a lane that is told to end */
+    LAST_RECORD_TURNS = 256,
     LAST_TRIES = 50, /* to hand over what waits when told to end */
 };
 
@@ -194,8 +195,11 @@ static int make_lanes(struct capture *c, const struct lamp_rollup_cfg *rollup)
     randombytes_buf(cfg.summaries.cap_run, sizeof(cfg.summaries.cap_run));
     c->told_us = cfg.mono_us;
     int err = lamp_queue_new(&c->queue);
-    if (!err && c->conf->records.listen.n > 0)
+    if (!err && c->conf->records.listen.n > 0) {
         err = make_records(c, &cfg);
+        if (err)
+            return err; /* and it is said why */
+    }
     for (; !err && cfg.index < cfg.n; cfg.index++) {
         err = lamp_lane_new(&cfg, &c->lanes[cfg.index]);
         if (!err)
@@ -452,6 +456,7 @@ static void adjust(struct capture *c)
     for (size_t i = 0; i < c->n_lanes; i++)
         lamp_lane_adjust(c->lanes[i], (unsigned)c->n_lanes, !c->conf->capture.tunnels,
                          (size_t)c->conf->capture.traffic_rows);
+    lamp_record_lane_adjust(c->records, (size_t)c->conf->capture.traffic_rows);
     lamp_crew_resume(c->crew);
 }
 
@@ -534,7 +539,10 @@ static void finish_live(struct capture *c)
         lamp_log(LAMP_LOG_DEBUG, "capture", "thread=%zu packets=%llu flows=%llu", i,
                  (unsigned long long)counters.packets, (unsigned long long)counters.flows_new);
     }
-    (void)lamp_record_lane_read(c->records, lamp_clock_real_us());
+    for (unsigned turns = 0;
+         turns < LAST_RECORD_TURNS && lamp_record_lane_read(c->records, lamp_clock_real_us());
+         turns++)
+        ;
     lamp_record_lane_finish(c->records);
     tell_exporters(c);
     summarise(c, lamp_clock_real_us(), lamp_clock_mono_us());

@@ -15,6 +15,7 @@ enum { MEMINFO_DROPS = 8, MEMINFO_VALUES = 9 };
 enum {
     DATAGRAM_MAX = 65536,
     DATAGRAMS_PER_TURN = 256, /* of one socket, so that none starves the others */
+    BYTES_PER_TURN = 1 << 18, /* of all sockets, an equal part each: frames wait meanwhile */
     SOCKET_BYTES = 4 << 20,   /* datagrams that wait in the kernel */
     TALKS = 16384,
     ROLLUP_BYTES = 4 << 20,
@@ -36,6 +37,7 @@ struct lamp_record_lane {
     lamp_ledger *ledger;
     lamp_summarise *summarise;
     uint64_t minute, strangers;
+    uint64_t now_us; /* of the turn */
     uint8_t datagram[DATAGRAM_MAX];
 };
 
@@ -52,13 +54,14 @@ static void on_rollup(const struct lamp_rollup_sum *row, void *arg)
 static void on_record(const struct lamp_netflow_sender *from, const struct lamp_record *r,
                       void *arg)
 {
+    lamp_record_lane *l = arg;
     char ip[LAMP_ADDR_STRLEN], of[OF_TEXT];
     lamp_addr_str(&from->exporter, ip);
     if (from->version == 10)
         snprintf(of, sizeof(of), "IPFIX of %s", ip);
     else
         snprintf(of, sizeof(of), "NetFlow %u of %s", from->version, ip);
-    lamp_ledger_record(((lamp_record_lane *)arg)->ledger, r, of);
+    lamp_ledger_record(l->ledger, r, l->now_us, of);
 }
 
 /* ---- sockets ---- */
@@ -182,8 +185,8 @@ static bool may_send(const lamp_record_lane *l, const struct lamp_addr *a)
     return false;
 }
 
-/* Takes one datagram; false: there is none. */
-static bool take(lamp_record_lane *l, int fd, uint64_t now_us)
+/* Takes one datagram and adds its size to *io_bytes; false: there is none. */
+static bool take(lamp_record_lane *l, int fd, size_t *io_bytes)
 {
     struct sockaddr_storage sa = { 0 };
     socklen_t len = sizeof(sa);
@@ -191,10 +194,11 @@ static bool take(lamp_record_lane *l, int fd, uint64_t now_us)
         recvfrom(fd, l->datagram, sizeof(l->datagram), MSG_DONTWAIT, (struct sockaddr *)&sa, &len);
     if (n < 0)
         return errno == EINTR || errno == ECONNREFUSED; /* an ICMP message: nothing of ours */
+    *io_bytes += (size_t)n;
     const struct lamp_addr from = sender_of(&sa);
     if (may_send(l, &from))
         lamp_netflow_datagram(l->netflow, &from, (struct lamp_bytes){ l->datagram, (size_t)n },
-                              now_us);
+                              l->now_us);
     else
         l->strangers++;
     return true;
@@ -203,11 +207,16 @@ static bool take(lamp_record_lane *l, int fd, uint64_t now_us)
 bool lamp_record_lane_read(lamp_record_lane *l, uint64_t now_us)
 {
     bool more = false;
-    for (size_t i = 0; l && i < l->n_fds; i++) {
+    if (!l)
+        return false;
+    l->now_us = now_us;
+    for (size_t i = 0; i < l->n_fds; i++) {
+        size_t bytes = 0;
         unsigned n = 0;
-        while (n < DATAGRAMS_PER_TURN && take(l, l->fds[i], now_us))
-            n++;
-        more |= n == DATAGRAMS_PER_TURN;
+        bool has_more = true;
+        while (has_more && n++ < DATAGRAMS_PER_TURN && bytes < BYTES_PER_TURN / l->n_fds)
+            has_more = take(l, l->fds[i], &bytes);
+        more |= has_more;
     }
     return more;
 }
@@ -216,6 +225,12 @@ void lamp_record_lane_watch(lamp_record_lane *l, const lamp_watch *watch)
 {
     if (l)
         lamp_ledger_watch(l->ledger, watch);
+}
+
+void lamp_record_lane_adjust(lamp_record_lane *l, size_t traffic_rows)
+{
+    if (l)
+        lamp_ledger_limit(l->ledger, traffic_rows);
 }
 
 lamp_summarise *lamp_record_lane_collect(lamp_record_lane *l, uint64_t now_us)
@@ -266,6 +281,7 @@ void lamp_record_lane_count(lamp_record_lane *l, struct lamp_sensor_counters *io
         io->kernel_drops += dropped(l->fds[i]);
     memcpy(io->records, lamp_netflow_counts(l->netflow), LAMP_NETFLOW_COUNTS * sizeof(uint64_t));
     io->records[LAMP_NETFLOW_STRANGERS] = l->strangers;
+    io->records[LAMP_NETFLOW_IMPLAUSIBLE] += n.refused;
     io->n_records = LAMP_NETFLOW_COUNTS;
 }
 

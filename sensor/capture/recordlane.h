@@ -41,6 +41,9 @@ size_t lamp_record_lane_poll(const lamp_record_lane *l, struct pollfd out[LAMP_R
 /* The watch list from now on; borrowed until the next call, may be NULL. */
 void lamp_record_lane_watch(lamp_record_lane *l, const lamp_watch *watch);
 
+/* How many rows of other traffic a minute may have from now on. */
+void lamp_record_lane_adjust(lamp_record_lane *l, size_t traffic_rows);
+
 /* Ends what is over at now_us and hands the news of all connections and, once a minute, the rollups to the
  * summariser, which is borrowed. NULL for NULL. */
 lamp_summarise *lamp_record_lane_collect(lamp_record_lane *l, uint64_t now_us);

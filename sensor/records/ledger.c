@@ -41,7 +41,7 @@ struct talk {
     uint16_t client_port, server_port, vlan;
     uint8_t ip_proto, tcp_flags;
     bool is_conn;
-    uint64_t first_us, last_us;
+    uint64_t first_us, last_us, heard_us;    /* heard: by our clock */
     uint64_t bytes[2], packets[2];           /* of all records, by enum lamp_dir */
     uint64_t conn_bytes[2], conn_packets[2]; /* of those since it is a connection */
     uint32_t records, sampling;
@@ -487,18 +487,34 @@ static void add_to_rest(lamp_ledger *l, const struct view *v)
         lamp_rollup_add(l->rollup, &f);
 }
 
-void lamp_ledger_record(lamp_ledger *l, const struct lamp_record *r, const char *of)
+/* Adds to *io what both ways have; false: that would be too much. */
+static bool add_up(uint64_t *io, const uint64_t ways[2])
 {
+    const uint64_t left = LAMP_LEDGER_MAX - *io;
+    if (ways[0] > left || ways[1] > left - ways[0])
+        return false;
+    *io += ways[0] + ways[1];
+    return true;
+}
+
+void lamp_ledger_record(lamp_ledger *l, const struct lamp_record *r, uint64_t now_us,
+                        const char *of)
+{
+    struct lamp_ledger_counters n = l->n;
+    if (!add_up(&n.packets, r->packets) || !add_up(&n.bytes, r->bytes)) {
+        l->n.refused++;
+        return;
+    }
+    l->n = n;
     const struct view v = view_of(l, r);
     const bool has_ports = r->ip_proto == LAMP_IPPROTO_TCP || r->ip_proto == LAMP_IPPROTO_UDP;
     struct talk *t = NULL;
     l->n.records++;
-    l->n.packets += r->packets[0] + r->packets[1];
-    l->n.bytes += r->bytes[0] + r->bytes[1];
     l->n.pool_records += v.identity.mass.mining > 0;
     if (has_ports && (v.identity.mass.mining > 0 ||
                       (r->ip_proto == LAMP_IPPROTO_TCP && is_mining_port(l, v.server_port)))) {
         t = talk_of(l, &v);
+        t->heard_us = now_us;
         add_to_talk(l, t, &v, of);
     }
     if (!t || !t->is_conn)
@@ -510,9 +526,16 @@ void lamp_ledger_watch(lamp_ledger *l, const lamp_watch *watch)
     l->watch = watch;
 }
 
+void lamp_ledger_limit(lamp_ledger *l, size_t rows)
+{
+    if (l->rollup)
+        lamp_rollup_limit(l->rollup, rows);
+}
+
 void lamp_ledger_expire(lamp_ledger *l, uint64_t now_us)
 {
-    while (l->oldest && now_us > l->oldest->last_us && now_us - l->oldest->last_us > l->cfg.idle_us)
+    while (l->oldest && now_us > l->oldest->heard_us &&
+           now_us - l->oldest->heard_us > l->cfg.idle_us)
         end_talk(l, l->oldest);
 }
 

@@ -36,6 +36,7 @@ struct lamp_ledger_counters {
     uint64_t conns_live;
     uint64_t pool_records; /* with an end that was known as a pool's, then */
     uint64_t evicted;      /* conversations that made room for others */
+    uint64_t refused;      /* records past the most that sums may be */
     struct lamp_rollup_counters rollup;
 };
 
@@ -44,13 +45,21 @@ LAMP_CHECK int lamp_ledger_new(const struct lamp_ledger_cfg *cfg, lamp_ledger_fn
                                lamp_ledger **out);
 lamp_ledger *lamp_ledger_free(lamp_ledger *l);
 
-/* Takes a record; of: where it comes from, for a person: "NetFlow 9 of 192.0.2.1". */
-void lamp_ledger_record(lamp_ledger *l, const struct lamp_record *r, const char *of);
+/* What is taken in never adds up to more: sums travel as numbers below 2^63 (proto/shape.c). */
+#define LAMP_LEDGER_MAX (UINT64_C(1) << 62)
+
+/* Takes a record that is heard of at now_us, by a clock that need not be its exporter's; of: where it comes from, for
+ * a person: "NetFlow 9 of 192.0.2.1". */
+void lamp_ledger_record(lamp_ledger *l, const struct lamp_record *r, uint64_t now_us,
+                        const char *of);
 
 /* The watch list from now on; borrowed until the next call, may be NULL. */
 void lamp_ledger_watch(lamp_ledger *l, const lamp_watch *watch);
 
-/* Ends what is silent at now_us. */
+/* How many rows of the rest a minute may have from now on (lamp_rollup_cfg.top). */
+void lamp_ledger_limit(lamp_ledger *l, size_t rows);
+
+/* Ends what is silent at now_us, of the clock that records are heard by. */
 void lamp_ledger_expire(lamp_ledger *l, uint64_t now_us);
 
 /* Lends every live connection. */

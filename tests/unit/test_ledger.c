@@ -62,6 +62,10 @@ static const struct {
       { "10.0.0.1", POOL, 50000, 3333, 1, 3, 120, 80, 2, 2, .grows = 1 },
       LAMP_VERDICT_NONE,
       "" },
+    { "one SYN, answered by RST",
+      { "10.0.0.1", POOL, 50000, 3333, 1, 0, 60, 40, 1, 1, .both = true },
+      LAMP_VERDICT_NONE,
+      "" },
     { "after it was one",
       { "10.0.0.1", POOL, 50000, 4444, 1, 5, 900, 2000, 9, 8, .at_s = 86401 },
       LAMP_VERDICT_NONE,
@@ -151,14 +155,14 @@ static void tell(lamp_ledger *l, const struct talk *t)
             struct lamp_record whole = up;
             whole.bytes[1] = down.bytes[0];
             whole.packets[1] = down.packets[0];
-            lamp_ledger_record(l, &whole, "a test");
+            lamp_ledger_record(l, &whole, whole.last_us, "a test");
             continue;
         }
         if (down.packets[0] && i % 2) /* either may come first */
-            lamp_ledger_record(l, &down, "a test");
-        lamp_ledger_record(l, &up, "a test");
+            lamp_ledger_record(l, &down, down.last_us, "a test");
+        lamp_ledger_record(l, &up, up.last_us, "a test");
         if (down.packets[0] && i % 2 == 0)
-            lamp_ledger_record(l, &down, "a test");
+            lamp_ledger_record(l, &down, down.last_us, "a test");
     }
 }
 
@@ -237,6 +241,71 @@ static void test_room(void **state)
     lamp_ledger_free(l);
 }
 
+/* An exporter whose clock is an hour slow: its conversations end by when they were last heard of. */
+static void test_slow_clock(void **state)
+{
+    (void)state;
+    struct found f = { .conns = 0 };
+    lamp_ledger *l = make(16, &f);
+    struct lamp_record r = { .ip_proto = 6,
+                             .src_port = 50000,
+                             .dst_port = 3333,
+                             .sampling = 1,
+                             .bytes = { 900, 1500 },
+                             .packets = { 8, 8 } };
+    assert_int_equal(lamp_addr_parse("10.0.0.1", &r.src), LAMP_OK);
+    assert_int_equal(lamp_addr_parse(POOL, &r.dst), LAMP_OK);
+    uint64_t now_us = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        r.first_us = T0 + i * 60 * S;
+        r.last_us = r.first_us + 60 * S;
+        now_us = r.last_us + 3600 * S;
+        lamp_ledger_record(l, &r, now_us, "a test");
+        lamp_ledger_expire(l, now_us + S);
+        assert_int_equal(lamp_ledger_counters(l).conns_live, 1);
+    }
+    assert_int_equal(f.conns, 0);
+    lamp_ledger_expire(l, now_us + 2200 * S);
+    assert_int_equal(f.conns, 1);
+    assert_int_equal(f.conn.verdict,
+                     LAMP_VERDICT_PROBABLE); /* it grew old enough to have a shape */
+    add_up(l, &f, "a slow clock");
+    lamp_ledger_free(l);
+}
+
+/* Sums stay what can travel: the records past them are counted only. */
+static void test_sums(void **state)
+{
+    (void)state;
+    static const uint16_t ports[] = { 3333, 443 }; /* a connection, and the rest */
+    for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
+        struct found f = { .conns = 0 };
+        lamp_ledger *l = make(16, &f);
+        struct lamp_record r = { .ip_proto = 6,
+                                 .src_port = 50000,
+                                 .dst_port = ports[i],
+                                 .sampling = 1,
+                                 .first_us = T0,
+                                 .last_us = T0 + S,
+                                 .bytes = { UINT64_C(1) << 60, UINT64_C(1) << 60 },
+                                 .packets = { 1000, 1000 } };
+        assert_int_equal(lamp_addr_parse("10.0.0.1", &r.src), LAMP_OK);
+        assert_int_equal(lamp_addr_parse(POOL, &r.dst), LAMP_OK);
+        for (unsigned k = 0; k < 10; k++)
+            lamp_ledger_record(l, &r, T0, "a test");
+        r.bytes[0] = r.bytes[1] = 1;
+        r.packets[0] = LAMP_LEDGER_MAX;
+        r.packets[1] = UINT64_MAX;
+        lamp_ledger_record(l, &r, T0, "a test");
+        const struct lamp_ledger_counters n = lamp_ledger_counters(l);
+        assert_int_equal(n.records, 2);
+        assert_int_equal(n.refused, 9);
+        assert_int_equal(n.bytes, LAMP_LEDGER_MAX);
+        add_up(l, &f, "sums");
+        lamp_ledger_free(l);
+    }
+}
+
 static void test_endpoint_files(void **state)
 {
     (void)state;
@@ -291,8 +360,8 @@ static int unload(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_verdicts),       cmocka_unit_test(test_room),
+        cmocka_unit_test(test_slow_clock),     cmocka_unit_test(test_sums),
         cmocka_unit_test(test_endpoint_files),
     };
     return cmocka_run_group_tests(tests, load, unload);
