@@ -9,7 +9,14 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-enum { HEAD = 4096, COLUMNS = 96, NAME = 24 };
+enum {
+    HEAD = 4096,
+    COLUMNS = 96,
+    ETHERNET = 14,  /* bytes of its header, which Suricata counts, */
+    VLAN_TAG = 4,   /* and of a tag in it, */
+    TAGS = 2,       /* of which there may be so many */
+    IP_PACKET = 20, /* the smallest (RFC 791) */
+};
 
 /* nfdump's csv(1.7.1), and that of later ones. */
 static const struct lamp_row_name nfdump_names[] = {
@@ -83,9 +90,21 @@ struct reader {
     uint8_t columns[COLUMNS]; /* enum lamp_row_part of each; LAMP_ROW_PARTS: none of ours */
     size_t n_columns;
     char separator;
-    bool over; /* what follows are sums */
+    bool over;        /* what follows are sums */
+    const char *kind; /* of events that are flows: the first of this file; NULL: none came */
+    unsigned link;    /* bytes of a packet that are the link's, in the line at hand */
     struct lamp_jsonline json;
 };
+
+/* Leaves of all bytes those of IP. */
+static void take_link_off(struct lamp_record *io, unsigned link)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t least = lamp_min(io->bytes[i], io->packets[i] * IP_PACKET);
+        const uint64_t off = io->packets[i] * link;
+        io->bytes[i] = io->bytes[i] > least + off ? io->bytes[i] - off : least;
+    }
+}
 
 static void use(struct reader *r, const struct lamp_row *row)
 {
@@ -94,6 +113,7 @@ static void use(struct reader *r, const struct lamp_row *row)
         r->n->unusable++;
         return;
     }
+    take_link_off(&record, r->link);
     r->n->records++;
     r->fn(&record, r->arg);
 }
@@ -168,6 +188,21 @@ static void take_members(const struct lamp_jsonline *j, const struct lamp_jsonva
                 io->parts[n->part] = v->text;
 }
 
+/* The event's object that tells of a flow. Where a file has both kinds, they tell of the same traffic: the one that
+ * came first counts. NULL: none, or the other kind. */
+static const struct lamp_jsonvalue *flow_of(struct reader *r, const struct lamp_jsonvalue *event)
+{
+    const char *kind = lamp_bytes_eq(event->text, "flow")      ? "flow"
+                       : lamp_bytes_eq(event->text, "netflow") ? "netflow"
+                                                               : NULL;
+    const struct lamp_jsonvalue *flow =
+        kind ? lamp_jsonline_member(&r->json, r->json.v, kind) : NULL;
+    if (!flow || flow->type != LAMP_JSON_OBJECT || (r->kind && !streq(r->kind, kind)))
+        return NULL;
+    r->kind = kind;
+    return flow;
+}
+
 static void json_line(struct reader *r, struct lamp_bytes line)
 {
     struct lamp_row row = { .parts = { { NULL, 0 } } };
@@ -176,22 +211,23 @@ static void json_line(struct reader *r, struct lamp_bytes line)
         r->n->unusable++;
         return;
     }
+    r->link = 0;
     const struct lamp_jsonvalue *event = lamp_jsonline_member(j, j->v, "event_type");
     if (event) {
-        const struct lamp_jsonvalue *flow =
-            lamp_bytes_eq(event->text, "flow")      ? lamp_jsonline_member(j, j->v, "flow")
-            : lamp_bytes_eq(event->text, "netflow") ? lamp_jsonline_member(j, j->v, "netflow")
-                                                    : NULL;
-        if (!flow || flow->type != LAMP_JSON_OBJECT) {
+        const struct lamp_jsonvalue *flow = flow_of(r, event);
+        if (!flow) {
             r->n->other++;
             return;
         }
         take_members(j, j->v, eve_names, &row);
         take_members(j, flow, eve_flow_names, &row);
-        const struct lamp_jsonvalue *vlan =
-            lamp_jsonline_item(j, lamp_jsonline_member(j, j->v, "vlan"), 0);
+        const struct lamp_jsonvalue *vlans = lamp_jsonline_member(j, j->v, "vlan");
+        const struct lamp_jsonvalue *vlan = lamp_jsonline_item(j, vlans, 0);
         if (vlan)
             row.parts[LAMP_ROW_VLAN] = vlan->text;
+        r->link = ETHERNET;
+        for (size_t i = 0; i < TAGS && lamp_jsonline_item(j, vlans, i); i++)
+            r->link += VLAN_TAG;
     } else {
         take_members(j, j->v, zeek_names, &row);
     }
@@ -244,7 +280,9 @@ static FILE *open_file(const char *path, const struct form **out)
 {
     uint8_t head[HEAD];
     struct stat st;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    /* a pipe is not even opened: its writer waits for who reads it */
+    const bool is_file = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    const int fd = is_file ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
     const ssize_t n =
         fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? pread(fd, head, HEAD, 0) : -1;
     const struct form *form = n > 0 ? form_of((struct lamp_bytes){ head, (size_t)n }) : NULL;

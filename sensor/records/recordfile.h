@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* recordfile: flow records out of files: nfcapd's (nfdump 1.7, as they are; see nfcapd.c), what `nfdump -o csv` prints,
- * Zeek's conn.log (TSV and JSON) and Suricata's EVE (flow and netflow events). A line or record that cannot be used is
- * counted and passed over. Bounded memory; never logs, never reads a clock. */
+ * Zeek's conn.log (TSV and JSON) and Suricata's EVE (flow or netflow events; of a file that has both, the kind that
+ * comes first). EVE's bytes are of Ethernet frames: 14 a packet, and 4 a tag, are taken off. A line or record that
+ * cannot be used is counted and passed over. Bounded memory; never logs, never reads a clock. */
 #pragma once
 
 #include "common/err.h"

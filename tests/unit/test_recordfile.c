@@ -4,6 +4,10 @@
 #include "sensor/records/recordfile.h"
 #include "tests/support/test.h"
 
+#include <limits.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
 #define NFCAPD LAMP_TEST_DATA "/records/softflowd.nfcapd"
 #define NFDUMP_FLOWS 4
 #define NFDUMP_BYTES 22946
@@ -62,19 +66,46 @@ static const struct {
       { 1, 1, 0 } },
     { "Suricata",
       "{\"event_type\":\"flow\",\"src_ip\":\"10.1.0.25\",\"src_port\":49152,\"dest_ip\":"
-      "\"203.0.113.9\",\"dest_port\":3333,\"proto\":\"TCP\",\"vlan\":[7],\"flow\":{"
+      "\"203.0.113.9\",\"dest_port\":3333,\"proto\":\"TCP\",\"flow\":{"
       "\"pkts_toserver\":209,\"pkts_toclient\":207,\"bytes_toserver\":23916,\"bytes_toclient\":"
       "39327,"
       "\"start\":\"2026-11-27T15:34:01.000000+0100\",\"end\":\"2026-11-27T14:44:01.060000+0000\"}}"
       "\n"
       "{\"event_type\":\"dns\",\"src_ip\":\"10.1.0.25\"}\n"
+      "{\"event_type\":\"netflow\",\"src_ip\":\"10.1.0.25\",\"src_port\":49152,\"dest_ip\":"
+      "\"203.0.113.9\",\"dest_port\":3333,\"proto\":\"TCP\",\"netflow\":{\"pkts\":209,\"bytes\":"
+      "23916,"
+      "\"start\":\"2026-11-27T15:34:01.000000+0000\",\"end\":\"2026-11-27T15:34:02.000000+0000\"}}"
+      "\n"
+      "{\"event_type\":\"flow\",\"src_ip\":\"10.1.0.25\",\"src_port\":49153,\"dest_ip\":"
+      "\"203.0.113.9\",\"dest_port\":3333,\"proto\":\"TCP\",\"flow\":{\"pkts_toserver\":1,"
+      "\"pkts_toclient\":1,\"bytes_toserver\":74,\"bytes_toclient\":54,"
+      "\"start\":\"2026-11-27T15:34:01.000000+0000\",\"end\":\"2026-11-27T15:34:01.000000+0000\"}}"
+      "\n",
+      "Suricata EVE",
+      "10.1.0.25 49152 203.0.113.9 3333 6 209/20990 207/36429 600060 vlan 0\n"
+      "10.1.0.25 49153 203.0.113.9 3333 6 1/60 1/40 0 vlan 0\n",
+      { 2, 0, 2 } },
+    { "Suricata: netflow first, tags, and a packet of no more than a header",
       "{\"event_type\":\"netflow\",\"src_ip\":\"10.1.0.25\",\"src_port\":1,\"dest_ip\":"
-      "\"203.0.113.9\",\"dest_port\":2,\"proto\":\"UDP\",\"netflow\":{\"pkts\":2,\"bytes\":90,"
+      "\"203.0.113.9\",\"dest_port\":2,\"proto\":\"UDP\",\"vlan\":[7],\"netflow\":{\"pkts\":2,"
+      "\"bytes\":136,"
+      "\"start\":\"2026-11-27T15:34:01.000000+0000\",\"end\":\"2026-11-27T15:34:02.000000+0000\"}}"
+      "\n"
+      "{\"event_type\":\"flow\",\"src_ip\":\"10.1.0.25\",\"src_port\":1,\"dest_ip\":"
+      "\"203.0.113.9\",\"dest_port\":2,\"proto\":\"UDP\",\"vlan\":[7],\"flow\":{\"pkts_toserver\":"
+      "2,"
+      "\"bytes_toserver\":136,"
+      "\"start\":\"2026-11-27T15:34:01.000000+0000\",\"end\":\"2026-11-27T15:34:02.000000+0000\"}}"
+      "\n"
+      "{\"event_type\":\"netflow\",\"src_ip\":\"10.1.0.25\",\"src_port\":1,\"dest_ip\":"
+      "\"203.0.113.9\",\"dest_port\":2,\"proto\":\"UDP\",\"vlan\":[7,8],\"netflow\":{\"pkts\":2,"
+      "\"bytes\":60,"
       "\"start\":\"2026-11-27T15:34:01.000000+0000\",\"end\":\"2026-11-27T15:34:02.000000+0000\"}}"
       "\n",
       "Suricata EVE",
-      "10.1.0.25 49152 203.0.113.9 3333 6 209/23916 207/39327 600060 vlan 7\n"
-      "10.1.0.25 1 203.0.113.9 2 17 2/90 0/0 1000 vlan 0\n",
+      "10.1.0.25 1 203.0.113.9 2 17 2/100 0/0 1000 vlan 7\n"
+      "10.1.0.25 1 203.0.113.9 2 17 2/40 0/0 1000 vlan 7\n",
       { 2, 0, 1 } },
     { "a capture's head is no record file", "\xd4\xc3\xb2\xa1\x02", NULL, "", { 0, 0, 0 } },
     { "JSON of somebody else", "{\"a\":1}\n", NULL, "", { 0, 0, 0 } },
@@ -134,6 +165,24 @@ static void test_texts(void **state)
                      (unsigned long long)n.unusable, (unsigned long long)n.other, h.text,
                      cases[i].want);
     }
+}
+
+/* A named pipe is left alone: whoever opens it, even for a moment, lets its writer go on, or ends it. */
+static void test_pipe(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/lamp-records-XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof(path), "%s/pipe", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    const int notices = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    assert_true(notices >= 0 && inotify_add_watch(notices, path, IN_OPEN) >= 0);
+    assert_null(lamp_recordfile_kind(path));
+    char event[sizeof(struct inotify_event) + NAME_MAX + 1];
+    assert_int_equal(read(notices, event, sizeof(event)), -1); /* nobody opened it */
+    close(notices);
+    unlink(path);
+    rmdir(folder);
 }
 
 /* Lines that are longer than there is room for are passed over, wherever they begin. */
@@ -220,9 +269,8 @@ static void test_damaged_nfcapd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_nfcapd),
+        cmocka_unit_test(test_texts),          cmocka_unit_test(test_pipe),
+        cmocka_unit_test(test_long_lines),     cmocka_unit_test(test_nfcapd),
         cmocka_unit_test(test_damaged_nfcapd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
