@@ -28,7 +28,7 @@
 enum {
     TEXT = 400,
     CONNECT_MS = 3000,
-    HANDSHAKE_US = 5 * 1000 * 1000,
+    HANDSHAKE_MS = 20 * 1000,
     TURN_MS = 20,
 };
 
@@ -36,6 +36,7 @@ struct doctor {
     struct lamp_sensor_conf *conf;
     lamp_doctor_tell_fn *tell;
     void *arg;
+    unsigned handshake_ms;
 };
 
 static void say(struct doctor *d, enum lamp_health health, const char *what, const char *advice,
@@ -89,17 +90,21 @@ static uint64_t capabilities(void)
 
 static void look_at_privileges(struct doctor *d)
 {
-    static const struct {
+    const bool watches = d->conf->replay.files.n == 0 && d->conf->capture.interfaces.n > 0;
+    const bool blocks = d->conf->enforce.mode != LAMP_ENFORCE_OFF;
+    const struct {
         int number;
         const char *name, *use;
+        bool wanted;
     } needed[] = {
-        { CAP_NET_RAW, "CAP_NET_RAW", "open an interface" },
-        { CAP_NET_ADMIN, "CAP_NET_ADMIN", "make an interface promiscuous, and block" },
+        { CAP_NET_RAW, "CAP_NET_RAW", "open an interface", watches },
+        { CAP_NET_ADMIN, "CAP_NET_ADMIN", "make an interface promiscuous, and block",
+          blocks || (watches && d->conf->capture.promiscuous) },
     };
     const uint64_t have = capabilities();
     bool all = true;
     for (size_t i = 0; i < ARRAY_LEN(needed); i++) {
-        const bool has = have >> needed[i].number & 1;
+        const bool has = !needed[i].wanted || have >> needed[i].number & 1;
         all = all && has;
         if (!has)
             say(d, LAMP_HEALTH_FAULT, "privileges",
@@ -296,7 +301,7 @@ static void shake_hands(struct doctor *d, const struct lamp_key *key, const char
     if (!err)
         err = lamp_uplink_open(u);
     bool told = false;
-    const uint64_t until_us = lamp_clock_mono_us() + HANDSHAKE_US;
+    const uint64_t until_us = lamp_clock_mono_us() + d->handshake_ms * UINT64_C(1000);
     while (!err && !told && lamp_clock_mono_us() < until_us) {
         if (!lamp_uplink_next_event(u, &event)) {
             (void)poll(NULL, 0, TURN_MS);
@@ -350,14 +355,15 @@ static void look_at_link(struct doctor *d)
     lamp_keychain_wipe(&chain);
 }
 
-void lamp_doctor_examine(struct lamp_sensor_conf *conf, lamp_doctor_tell_fn *tell, void *arg)
+void lamp_doctor_examine(struct lamp_sensor_conf *conf, unsigned handshake_ms,
+                         lamp_doctor_tell_fn *tell, void *arg)
 {
     static void (*const looks[])(struct doctor *) = {
         look_at_configuration, look_at_users,    look_at_privileges,
         look_at_interfaces,    look_at_firewall, look_at_disk,
         look_at_memory,        look_at_clock,    look_at_link,
     };
-    struct doctor d = { .conf = conf, .tell = tell, .arg = arg };
+    struct doctor d = { .conf = conf, .tell = tell, .arg = arg, .handshake_ms = handshake_ms };
     for (size_t i = 0; i < ARRAY_LEN(looks); i++)
         looks[i](&d);
 }
@@ -379,6 +385,6 @@ static void print(void *arg, enum lamp_health health, const char *what, const ch
 int lamp_doctor_run(struct lamp_sensor_conf *conf)
 {
     int worst = LAMP_HEALTH_OK;
-    lamp_doctor_examine(conf, print, &worst);
+    lamp_doctor_examine(conf, HANDSHAKE_MS, print, &worst);
     return worst == LAMP_HEALTH_FAULT;
 }

@@ -12,8 +12,9 @@ enum lamp_health { LAMP_HEALTH_OK, LAMP_HEALTH_DOUBT, LAMP_HEALTH_FAULT };
 typedef void lamp_doctor_tell_fn(void *arg, enum lamp_health health, const char *what,
                                  const char *found, const char *advice);
 
-/* Looks at everything, in some seconds; tells each result. */
-void lamp_doctor_examine(struct lamp_sensor_conf *conf, lamp_doctor_tell_fn *tell, void *arg);
+/* Looks at everything, in some seconds; tells each result. handshake_ms: how long the aggregator may take to answer. */
+void lamp_doctor_examine(struct lamp_sensor_conf *conf, unsigned handshake_ms,
+                         lamp_doctor_tell_fn *tell, void *arg);
 
 /* What the kernel says of the clock (adjtimex(2)), as a look: of its return value and status. */
 enum lamp_health lamp_doctor_clock(int state, int status);

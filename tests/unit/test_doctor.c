@@ -18,7 +18,7 @@
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define LIST_KEY "--link-list-key=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-enum { ARGS = 12 };
+enum { ARGS = 12, PATIENT_MS = 60000, BRIEF_MS = 2000 };
 
 /* ---- an aggregator's port: open, in CURVE, with a key ---- */
 
@@ -178,7 +178,7 @@ static void test_planted(void **state)
         if (streq(cases[i].label, "no such user") && geteuid() != 0)
             continue;
         load(i, &conf);
-        lamp_doctor_examine(&conf, see, &s);
+        lamp_doctor_examine(&conf, cases[i].plant == SILENT ? BRIEF_MS : PATIENT_MS, see, &s);
         lamp_sensor_conf_free(&conf);
         if (!cases[i].what ? strstr(s.text, "privileges") == NULL && s.faults : !s.hits)
             fail_msg("%s: %d faults:\n%s", cases[i].label, s.faults, s.text);
@@ -196,14 +196,17 @@ static void test_privileges(void **state)
         const struct __user_cap_data_struct none[2] = { { 0 } };
         struct lamp_sensor_conf conf = { 0 };
         struct seen raw = { .want_what = "privileges", .want_found = "CAP_NET_RAW" };
+        struct seen records = { .want_what = "privileges", .want_found = "" };
         struct seen nft = { .want_what = "nftables", .want_found = "cannot be read" };
         if (syscall(SYS_capset, &head, none) < 0)
             _exit(2);
         load(0, &conf);
-        lamp_doctor_examine(&conf, see, &raw);
+        lamp_doctor_examine(&conf, PATIENT_MS, see, &raw);
+        conf.capture.interfaces.n = 0; /* as a sensor that takes flow records only */
+        lamp_doctor_examine(&conf, PATIENT_MS, see, &records);
         conf.enforce.mode = LAMP_ENFORCE_ON;
-        lamp_doctor_examine(&conf, see, &nft);
-        _exit(raw.hits == 1 && nft.hits == 1 ? 0 : 1);
+        lamp_doctor_examine(&conf, PATIENT_MS, see, &nft);
+        _exit(raw.hits == 1 && records.hits == 0 && nft.hits == 1 ? 0 : 1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
