@@ -61,6 +61,8 @@ static void write_store(FILE *out, const struct lamp_status_view *v,
     COUNTER("sensor_bytes", "Bytes of these packets.", v->bytes);
     COUNTER("mining_bytes", "Bytes of mining connections.", v->mining_bytes);
     GAUGE("database_bytes", "Size of the database.", v->database_bytes);
+    COUNTER("damaged_parts", "Parts of rows of traffic that the disk gave back damaged.",
+            v->damaged_parts);
     GAUGE("alerts_open", "Alerts that last.", alerts->open);
     GAUGE("alerts_unacknowledged", "Of these, those nobody has acknowledged.",
           alerts->unacknowledged);

@@ -113,6 +113,42 @@ static struct lamp_bytes get_addr(struct lamp_cursor *c)
     return a.len ? a : (struct lamp_bytes){ zero.b, sizeof(zero.b) };
 }
 
+struct row {
+    struct lamp_bytes inside, remote, application, name;
+    uint64_t ip_proto, service_port, counts[5];
+};
+
+/* False: there is none left, or c->bad: what is left is none. */
+static bool get_row(struct lamp_cursor *c, struct row *r)
+{
+    if (lamp_cursor_left(c) == 0)
+        return false;
+    r->inside = get_addr(c);
+    r->remote = get_addr(c);
+    r->ip_proto = get_number(c);
+    r->service_port = get_number(c);
+    r->application = get_bytes(c, TEXT_MAX);
+    r->name = get_bytes(c, TEXT_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(r->counts); i++)
+        r->counts[i] = get_number(c);
+    if (r->ip_proto > UINT8_MAX || r->service_port > UINT16_MAX)
+        c->bad = true;
+    return !c->bad;
+}
+
+/* ---- part_damaged() ---- */
+
+static void damaged(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const void *body = sqlite3_value_blob(argv[0]); /* before its length is asked for */
+    struct lamp_cursor c = lamp_cursor_of(body, (size_t)sqlite3_value_bytes(argv[0]));
+    struct row row;
+    (void)argc;
+    while (get_row(&c, &row))
+        ;
+    sqlite3_result_int(ctx, c.bad);
+}
+
 /* ---- part_rows(), an eponymous virtual table (sqlite.org/vtab.html#tabfunc2) ---- */
 
 enum {
@@ -133,10 +169,9 @@ struct rows {
     uint8_t *body;
     size_t len;
     struct lamp_cursor at;
-    bool over;
     sqlite3_int64 place;
-    struct lamp_bytes inside, remote, application, name;
-    uint64_t ip_proto, service_port, counts[COL_FLOWS - COL_BYTES_OUT + 1];
+    bool over;
+    struct row row;
 };
 
 static int rows_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
@@ -200,19 +235,9 @@ static int rows_close(sqlite3_vtab_cursor *cursor)
 static int rows_next(sqlite3_vtab_cursor *cursor)
 {
     struct rows *r = (struct rows *)cursor;
-    r->over = lamp_cursor_left(&r->at) == 0;
-    if (r->over)
-        return SQLITE_OK;
     r->place++;
-    r->inside = get_addr(&r->at);
-    r->remote = get_addr(&r->at);
-    r->ip_proto = get_number(&r->at);
-    r->service_port = get_number(&r->at);
-    r->application = get_bytes(&r->at, TEXT_MAX);
-    r->name = get_bytes(&r->at, TEXT_MAX);
-    for (size_t i = 0; i < ARRAY_LEN(r->counts); i++)
-        r->counts[i] = get_number(&r->at);
-    return r->at.bad ? SQLITE_CORRUPT_VTAB : SQLITE_OK;
+    r->over = !get_row(&r->at, &r->row);
+    return SQLITE_OK;
 }
 
 static int rows_filter(sqlite3_vtab_cursor *cursor, int idx, const char *idx_str, int argc,
@@ -257,29 +282,29 @@ static int rows_column(sqlite3_vtab_cursor *cursor, sqlite3_context *ctx, int co
         sqlite3_result_int64(ctx, r->place);
         break;
     case COL_INSIDE:
-        give_bytes(ctx, r->inside);
+        give_bytes(ctx, r->row.inside);
         break;
     case COL_REMOTE:
-        give_bytes(ctx, r->remote);
+        give_bytes(ctx, r->row.remote);
         break;
     case COL_PROTO:
-        sqlite3_result_int64(ctx, (sqlite3_int64)r->ip_proto);
+        sqlite3_result_int64(ctx, (sqlite3_int64)r->row.ip_proto);
         break;
     case COL_PORT:
-        sqlite3_result_int64(ctx, (sqlite3_int64)r->service_port);
+        sqlite3_result_int64(ctx, (sqlite3_int64)r->row.service_port);
         break;
     case COL_APPLICATION:
-        give_text(ctx, r->application);
+        give_text(ctx, r->row.application);
         break;
     case COL_NAME:
-        give_text(ctx, r->name);
+        give_text(ctx, r->row.name);
         break;
     case COL_BODY:
         sqlite3_result_blob64(ctx, r->body, r->len, SQLITE_TRANSIENT);
         break;
     default:
-        sqlite3_result_int64(ctx,
-                             (sqlite3_int64)lamp_min(r->counts[col - COL_BYTES_OUT], INT64_MAX));
+        sqlite3_result_int64(
+            ctx, (sqlite3_int64)lamp_min(r->row.counts[col - COL_BYTES_OUT], INT64_MAX));
     }
     return SQLITE_OK;
 }
@@ -304,7 +329,10 @@ int lamp_parts_register(sqlite3 *db)
         .xColumn = rows_column,
         .xRowid = rows_rowid,
     };
-    return sqlite3_create_module_v2(db, "part_rows", &module, NULL, NULL) == SQLITE_OK
-               ? LAMP_OK
-               : LAMP_ESTORE;
+    int rc = sqlite3_create_module_v2(db, "part_rows", &module, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_create_function_v2(db, "part_damaged", 1,
+                                        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+                                        damaged, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? LAMP_OK : LAMP_ESTORE;
 }

@@ -5,7 +5,8 @@
  *
  * The table-valued function part_rows(body) gives SQL the rows of a part: place, inside, remote (of IPv4 the 4
  * bytes alone), ip_proto, service_port, application, remote_name, bytes_out, bytes_in, packets_out, packets_in,
- * flows. A body that is damaged ends the query with SQLITE_CORRUPT.
+ * flows. A body that is damaged (it has no checksum: where its numbers make no sense) has the rows before that, so
+ * that one bad value keeps nothing else from being read; part_damaged(body) is 1 for such a body.
  *
  * A row is: length of inside (4, 16; 0: all zero) and its bytes, the same of remote, ip_proto, service_port,
  * length and bytes of application and of remote_name, bytes_out, bytes_in, packets_out, packets_in, flows; numbers
@@ -28,5 +29,5 @@ LAMP_CHECK int lamp_part_add(struct lamp_part *p, const struct lamp_rollup_row *
 /* Frees what the rows take. */
 void lamp_part_done(struct lamp_part *p);
 
-/* Makes part_rows() known to a handle, which every reader of the view rollup_minute has to. LAMP_ESTORE. */
+/* Makes both functions known to a handle, which every reader of the view rollup_minute has to. LAMP_ESTORE. */
 LAMP_CHECK int lamp_parts_register(sqlite3 *db);

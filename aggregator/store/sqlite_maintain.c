@@ -51,30 +51,53 @@ struct rollup {
     const char *first;   /* of the rows as they came */
     const char *into[3]; /* by enum lamp_step */
     const char *remove;
+    const char *damaged; /* counts values that cannot be read to their end; and the first minute */
 };
 
 static const struct rollup rollups[] = {
     { FIRST_ROWS("rollup_minute", "minute"),
       { TRAFFIC_INTO_MINUTE, TRAFFIC_INTO_HOUR, TRAFFIC_INTO_DAY },
-      "DELETE FROM rollup_part WHERE (minute, site) <= (?1, ?2)" },
+      "DELETE FROM rollup_part WHERE (minute, site) <= (?1, ?2)",
+      "SELECT count(*), min(minute) FROM rollup_part WHERE (minute, site) <= (?1, ?2)"
+      " AND part_damaged(body)" },
     { FIRST_ROWS("conn_minute", "minute"),
       { CONN_INTO_MINUTE, CONN_INTO_HOUR, CONN_INTO_DAY },
-      "DELETE FROM conn_minute WHERE (minute, site) <= (?1, ?2)" },
+      "DELETE FROM conn_minute WHERE (minute, site) <= (?1, ?2)",
+      NULL },
 };
+
+/* What is damaged goes with its slice; it is counted in the same transaction, so once. */
+static int count_damaged(struct lamp_sqlite *q, const char *sql, const struct slice *s,
+                         struct lamp_maintained *io)
+{
+    sqlite3_stmt *st = LAMP_QUERY(q, sql, lamp_int(s->time), lamp_int(s->site));
+    const int got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got ? got : LAMP_ESTORE;
+    io->damaged_parts = lamp_col_uint(st, 0);
+    io->damaged_from_us = lamp_col_uint(st, 1) * MINUTE_US;
+    sqlite3_reset(st);
+    return io->damaged_parts == 0 ? LAMP_OK
+                                  : LAMP_EXEC(q,
+                                              "INSERT INTO meta VALUES ('damaged_parts', ?1)"
+                                              " ON CONFLICT DO UPDATE SET value = value + ?1",
+                                              lamp_uint(io->damaged_parts));
+}
 
 /* Every row is in the table of rows as they came, or in those of minutes, hours and days: reads that add up one
  * of these with what is still as it came count it once. */
 static int add_up(struct lamp_sqlite *q, const struct rollup *r, uint64_t limit, uint32_t rows,
-                  const uint64_t floors[3], bool *io_more)
+                  const uint64_t floors[3], struct lamp_maintained *io)
 {
     struct slice s;
     int err = find_slice(q, r->first, limit, rows, &s);
-    if (err || !s.any)
-        return err;
     for (size_t i = 0; i < 3 && !err; i++)
         err = LAMP_EXEC(q, r->into[i], lamp_int(s.time), lamp_int(s.site),
                         lamp_uint(floors[i] * lamp_step_minutes((enum lamp_step)i)));
-    *io_more |= !s.all;
+    if (!err && r->damaged)
+        err = count_damaged(q, r->damaged, &s, io);
+    io->more |= !err && s.any && !s.all;
+    /* Without a row, too: there may be a part of which none can be read. */
     return err ? err : LAMP_EXEC(q, r->remove, lamp_int(s.time), lamp_int(s.site));
 }
 
@@ -250,29 +273,29 @@ static int give_back(struct lamp_sqlite *q, uint64_t *out_used, bool *io_more)
 }
 
 int lamp_sqlite_op_maintain(lamp_store *s, const struct lamp_store_policy *p, uint64_t now_us,
-                            bool *out_more)
+                            struct lamp_maintained *out)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     const uint32_t rows = p->slice_rows ? p->slice_rows : SLICE_ROWS;
     const uint64_t now = now_us / MINUTE_US;
     const uint64_t settled = now > p->settle_minutes ? now - p->settle_minutes : 0;
     uint64_t floors[3], used = 0;
-    bool more = false;
+    struct lamp_maintained done = { .more = false };
     int err = lamp_sqlite_floors(q, floors);
     for (size_t i = 0; i < ARRAY_LEN(rollups) && !err; i++)
-        err = add_up(q, &rollups[i], settled, rows, floors, &more);
+        err = add_up(q, &rollups[i], settled, rows, floors, &done);
     if (!err)
-        err = give_back(q, &used, &more);
+        err = give_back(q, &used, &done.more);
     if (!err && p->max_bytes && used > p->max_bytes) {
         const uint64_t before = floors[0] + floors[1] + floors[2];
         err = make_room(q, now_us, floors);
-        more |= floors[0] + floors[1] + floors[2] > before;
+        done.more |= floors[0] + floors[1] + floors[2] > before;
     }
     if (!err)
-        err = forget(q, p, now_us, rows, floors, &more);
+        err = forget(q, p, now_us, rows, floors, &done.more);
     if (!err)
         err = forget_conns(q, p, now_us, rows);
     if (!err)
-        *out_more = more;
+        *out = done;
     return err;
 }

@@ -644,7 +644,8 @@ int lamp_sqlite_op_status(lamp_store *s, uint64_t now_us, struct lamp_status_vie
         " (SELECT count(DISTINCT site) FROM sensor WHERE enrolled = 1),"
         " total(batches), total(rows), total(duplicates), total(lost_records),"
         " (SELECT total(packets) FROM capture_run), (SELECT total(bytes) FROM capture_run),"
-        " (SELECT count(*) FROM block WHERE removed_us = 0) FROM sensor",
+        " (SELECT count(*) FROM block WHERE removed_us = 0),"
+        " (SELECT value FROM meta WHERE key = 'damaged_parts') FROM sensor",
         lamp_uint(since_us));
     int got = lamp_sqlite_step(q, st);
     if (got <= 0)
@@ -659,6 +660,7 @@ int lamp_sqlite_op_status(lamp_store *s, uint64_t now_us, struct lamp_status_vie
     v.packets = lamp_col_uint(st, 7);
     v.bytes = lamp_col_uint(st, 8);
     v.blocks = (uint32_t)sqlite3_column_int64(st, 9);
+    v.damaged_parts = lamp_col_uint(st, 10);
     sqlite3_reset(st);
 
     st = LAMP_QUERY(q,

@@ -182,6 +182,7 @@ struct lamp_status_view {
     uint64_t packets, bytes, mining_bytes;
     uint64_t list_epoch, list_serial;
     uint64_t database_bytes;
+    uint64_t damaged_parts; /* since the database was made, see struct lamp_maintained */
 };
 
 /* ---- reading; each calls fn once a row, in the stated order; fn returns false to stop ---- */

@@ -40,12 +40,19 @@ struct lamp_store_policy {
     uint32_t slice_rows;     /* about so many rows are worked on at once; 0: 4096 */
 };
 
+struct lamp_maintained {
+    bool more; /* there is more to do */
+    /* Parts of rows that were damaged: the rows before the damage were added up, the others are lost. All that
+     * there ever were are lamp_status_view.damaged_parts. */
+    uint64_t damaged_parts, damaged_from_us; /* how many; the minute of the first */
+};
+
 /* One slice of what keeps a database small, inside the transaction at hand: rows of settled minutes are
  * added to their minutes, hours and days; what is older than the policy allows, or, oldest minutes first, than
- * max_bytes leaves room for, is deleted; room that nothing uses is given back to the disk. *out_more: there
- * is more to do. What is read is the same before and after, but for what was deleted. */
+ * max_bytes leaves room for, is deleted; room that nothing uses is given back to the disk. What is read is the same
+ * before and after, but for what was deleted. */
 LAMP_CHECK int lamp_store_maintain(lamp_store *s, const struct lamp_store_policy *p,
-                                   uint64_t now_us, bool *out_more);
+                                   uint64_t now_us, struct lamp_maintained *out);
 
 /* ---- sensors and their streams ---- */
 

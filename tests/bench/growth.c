@@ -127,9 +127,9 @@ static void take_minute(uint64_t minute)
 static void add_up(uint64_t minute)
 {
     const struct lamp_store_policy policy = { .settle_minutes = 1 };
-    for (bool more = true; more;) {
+    for (struct lamp_maintained done = { .more = true }; done.more;) {
         must(lamp_store_begin(s));
-        must(lamp_store_maintain(s, &policy, minute * MINUTE_US, &more));
+        must(lamp_store_maintain(s, &policy, minute * MINUTE_US, &done));
         must(lamp_store_commit(s));
     }
 }

@@ -168,11 +168,11 @@ static void ask(struct fixture *f, struct lamp_rng *rng, uint64_t start_us, uint
 
 static bool slice(struct fixture *f, const struct lamp_store_policy *p, uint64_t now_us)
 {
-    bool more = false;
+    struct lamp_maintained done = { .more = false };
     ok(f->s, lamp_store_begin(f->s));
-    ok(f->s, lamp_store_maintain(f->s, p, now_us, &more));
+    ok(f->s, lamp_store_maintain(f->s, p, now_us, &done));
     ok(f->s, lamp_store_commit(f->s));
-    return more;
+    return done.more;
 }
 
 /* Three days of rows, a third of them late, with maintenance in small slices in between. */

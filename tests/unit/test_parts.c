@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows in parts: SQL reads what was packed, a body cut or bent anywhere is refused and no more, and a database
- * whose rows stood for themselves is upgraded without one lost. */
+/* Rows in parts: SQL reads what was packed, a body cut or bent anywhere gives its rows before that and no more
+ * happens, upkeep goes on past it and counts it, and a database whose rows stood for themselves is upgraded without
+ * one lost. */
 #include "tests/support/aggregator.h"
 
 #include "aggregator/store/parts.h"
 #include "aggregator/store/sqlite_schema.h"
+#include "aggregator/writer/upkeep.h"
 #include "tests/support/rng.h"
 
 #include "tests/support/guarded.h"
@@ -105,19 +107,40 @@ static void test_what_was_packed(void **state)
     sqlite3_close(db);
 }
 
-/* Steps to the end; returns what it ended with. Every value is asked for. */
-static int read_all(sqlite3_stmt *st, const uint8_t *body, size_t len)
+/* Steps to the end, asks for every value and returns how many rows there were. */
+static size_t read_all(sqlite3_stmt *st, const uint8_t *body, size_t len)
 {
     uint8_t *copy = guarded_dup(body, len);
-    int rc;
+    size_t n = 0;
     sqlite3_reset(st);
     sqlite3_bind_blob64(st, 1, copy, len, SQLITE_STATIC);
-    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+    int rc;
+    for (; (rc = sqlite3_step(st)) == SQLITE_ROW; n++)
         for (int i = 0; i < sqlite3_column_count(st); i++)
             (void)sqlite3_column_text(st, i);
+    assert_int_equal(rc, SQLITE_DONE);
     sqlite3_reset(st);
     guarded_free(copy);
-    return rc;
+    return n;
+}
+
+static bool is_damaged(sqlite3_stmt *st, const uint8_t *body, size_t len)
+{
+    uint8_t *copy = guarded_dup(body, len);
+    sqlite3_reset(st);
+    sqlite3_bind_blob64(st, 1, copy, len, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    const int is = sqlite3_column_int(st, 0);
+    sqlite3_reset(st);
+    guarded_free(copy);
+    return is != 0;
+}
+
+static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *st = NULL;
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    return st;
 }
 
 static void test_damage(void **state)
@@ -126,30 +149,44 @@ static void test_damage(void **state)
     struct lamp_rng rng = { 2 };
     struct lamp_rollup_row rows[ROWS];
     struct lamp_part part = { 0 };
+    size_t ends[ROWS], whole = 0;
     sqlite3 *db = memory_db();
-    sqlite3_stmt *st = NULL;
-    unsigned refused = 0;
-    make_part(&rng, rows, &part);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT * FROM part_rows(?)", -1, &st, NULL),
-                     SQLITE_OK);
-    for (size_t len = 0; len < part.len; len++) {
-        const int rc = read_all(st, part.data, len);
-        assert_true(rc == SQLITE_DONE || (rc & 0xff) == SQLITE_CORRUPT);
-        refused += rc != SQLITE_DONE;
+    sqlite3_stmt *st = prepare(db, "SELECT * FROM part_rows(?)");
+    sqlite3_stmt *bad = prepare(db, "SELECT part_damaged(?)");
+    for (size_t i = 0; i < ROWS; i++) {
+        rows[i] = random_row(&rng);
+        ok(NULL, lamp_part_add(&part, &rows[i]));
+        ends[i] = part.len;
     }
-    assert_int_equal(refused, part.len - ROWS); /* a cut between two rows is not seen */
+    for (size_t len = 0; len < part.len; len++) {
+        whole += len == ends[whole];
+        assert_int_equal(read_all(st, part.data, len), whole);
+        /* A cut between two rows is not seen. */
+        assert_int_equal(is_damaged(bad, part.data, len),
+                         len && len != ends[whole ? whole - 1 : 0]);
+    }
     for (int i = 0; i < 2000; i++) {
-        uint8_t *at = &part.data[below(&rng, part.len)], was = *at;
+        const size_t where = below(&rng, part.len);
+        uint8_t *at = &part.data[where], was = *at;
+        size_t before = 0;
+        while (ends[before] <= where)
+            before++;
         *at ^= (uint8_t)(1 + below(&rng, 255));
-        const int rc = read_all(st, part.data, part.len);
-        assert_true(rc == SQLITE_DONE || (rc & 0xff) == SQLITE_CORRUPT);
+        assert_true(read_all(st, part.data, part.len) >= before);
+        (void)is_damaged(bad, part.data, part.len);
         *at = was;
     }
     static const uint8_t endless[] = { 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
                                        0x80, 0x80, 0x80, 0x80, 0x80, 1 };
-    assert_int_equal(read_all(st, endless, sizeof(endless)) & 0xff, SQLITE_CORRUPT);
-    assert_int_equal(read_all(st, part.data, part.len), SQLITE_DONE);
+    static const uint8_t high_port[] = { 0, 0, 6, 0xff, 0xff, 0x04, 0, 0, 1, 1, 1, 1, 1 };
+    assert_int_equal(read_all(st, endless, sizeof(endless)), 0);
+    assert_true(is_damaged(bad, endless, sizeof(endless)));
+    assert_int_equal(read_all(st, high_port, sizeof(high_port)), 0);
+    assert_true(is_damaged(bad, high_port, sizeof(high_port)));
+    assert_int_equal(read_all(st, part.data, part.len), ROWS);
+    assert_false(is_damaged(bad, part.data, part.len));
     sqlite3_finalize(st);
+    sqlite3_finalize(bad);
     lamp_part_done(&part);
     sqlite3_close(db);
 }
@@ -225,12 +262,114 @@ static void test_upgrade(void **state)
     free(folder);
 }
 
+/* ---- upkeep over a damaged part ---- */
+
+enum { MINUTES = 4 };
+
+/* Puts MINUTES parts of ROWS rows of one flow each into a new database. */
+static void fill(lamp_store *s)
+{
+    struct lamp_store_sensor sensor;
+    ok(s, lamp_store_begin(s));
+    ok(s, lamp_store_enroll(s, "s1", "north", TEST_NOW_US));
+    ok(s, lamp_store_sensor(s, "s1", &sensor));
+    for (uint64_t m = 0; m < MINUTES; m++)
+        for (uint32_t i = 0; i < ROWS; i++) {
+            const struct lamp_rollup_row r = { .minute = TEST_NOW_US / MINUTE_US + m,
+                                               .inside_addr = test_addr("10.1.2.3"),
+                                               .remote_addr = test_addr("198.18.0.1"),
+                                               .ip_proto = 6,
+                                               .service_port = (uint16_t)(i + 1),
+                                               .flows = 1 };
+            ok(s, lamp_store_rollup(s, sensor.site_ref, 1, m + 1, i, &r));
+        }
+    ok(s, lamp_store_commit(s));
+}
+
+static uint64_t flows_of(lamp_store *s, uint64_t minute, uint64_t n)
+{
+    const struct lamp_traffic_filter q = { .from_us = TEST_NOW_US + minute * MINUTE_US,
+                                           .to_us = TEST_NOW_US + (minute + n - 1) * MINUTE_US };
+    struct lamp_traffic_view sum;
+    ok(s, lamp_store_traffic_total(s, &q, &sum));
+    return sum.flows;
+}
+
+static uint64_t parts_left(sqlite3 *db)
+{
+    sqlite3_stmt *st = prepare(db, "SELECT count(*) FROM rollup_part");
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    const uint64_t n = (uint64_t)sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    return n;
+}
+
+static const struct {
+    const char *what, *damage; /* of the part of a minute */
+    uint64_t minute, flows;    /* what can still be read of it */
+} damages[] = {
+    /* The port of the third row: a row is 5 + 5 + 2 + 2 + 5 bytes. */
+    { "the oldest, in its third row",
+      "substr(body, 1, 2 * 19 + 11) || x'ffff7f' || substr(body, 2 * 19 + 13)", 0, 2 },
+    { "the oldest, wholly", "x'ff' || substr(body, 2)", 0, 0 },
+    { "one in between, its end", "substr(body, 1, length(body) - 1)", 2, ROWS - 1 },
+    { "the newest, wholly", "x'80808080'", MINUTES - 1, 0 },
+};
+
+static void test_upkeep_goes_on(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
+        char *folder = new_folder(), path[256], sql[512];
+        lamp_store *s = open_store("sqlite", folder, false);
+        const uint64_t later_us = TEST_NOW_US + 60 * MINUTE_US;
+        const uint64_t left = (MINUTES - 1) * ROWS + damages[i].flows;
+        struct lamp_upkeep u = { .policy = { .settle_minutes = 1, .slice_rows = ROWS } };
+        struct lamp_status_view status;
+        sqlite3 *db = NULL;
+        fill(s);
+        snprintf(path, sizeof(path), "%s/db", folder);
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        snprintf(sql, sizeof(sql),
+                 "UPDATE rollup_part SET body = CAST(%s AS BLOB) WHERE minute = %" PRIu64,
+                 damages[i].damage, TEST_NOW_US / MINUTE_US + damages[i].minute);
+        run_sql(db, sql);
+        assert_int_equal(flows_of(s, damages[i].minute, 1), damages[i].flows);
+        assert_int_equal(flows_of(s, 0, MINUTES), left);
+
+        for (int run = 0; run < MINUTES + 2; run++) {
+            u.due_us = 0;
+            lamp_upkeep_run(&u, s, false, later_us, 1);
+        }
+        if (parts_left(db) != 0)
+            fail_msg("%s: %" PRIu64 " parts are not added up", damages[i].what, parts_left(db));
+        assert_int_equal(flows_of(s, damages[i].minute, 1), damages[i].flows);
+        assert_int_equal(flows_of(s, 0, MINUTES), left);
+        ok(s, lamp_store_status(s, later_us, &status));
+        assert_int_equal(status.damaged_parts, 1);
+
+        /* And what is old goes. */
+        u.policy.days[LAMP_STEP_MINUTE] = u.policy.days[LAMP_STEP_HOUR] = 1;
+        u.policy.days[LAMP_STEP_DAY] = 1;
+        u.due_us = 0;
+        lamp_upkeep_run(&u, s, false, later_us + 3 * 1440 * MINUTE_US, 1);
+        assert_int_equal(flows_of(s, 0, MINUTES), 0);
+        ok(s, lamp_store_status(s, later_us, &status));
+        assert_int_equal(status.damaged_parts, 1);
+        sqlite3_close(db);
+        lamp_store_close(s);
+        remove_folder(folder);
+        free(folder);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_packed),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_upgrade),
+        cmocka_unit_test(test_upkeep_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

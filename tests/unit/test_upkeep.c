@@ -34,11 +34,11 @@ static void test_keeps_up_while_busy(void **state)
         /* While there is more: as long a pause as the slice took, and a little. */
         assert_true(run == MINUTES - 1 || u.due_us <= end_us + (end_us - from_us) + LITTLE_US);
     }
-    bool more = true;
+    struct lamp_maintained done = { .more = true };
     ok(s, lamp_store_begin(s));
-    ok(s, lamp_store_maintain(s, &u.policy, TEST_NOW_US + 60 * MINUTE_US, &more));
+    ok(s, lamp_store_maintain(s, &u.policy, TEST_NOW_US + 60 * MINUTE_US, &done));
     ok(s, lamp_store_commit(s));
-    assert_false(more);
+    assert_false(done.more);
     lamp_store_close(s);
     remove_folder(folder);
     free(folder);
