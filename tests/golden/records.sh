@@ -4,10 +4,15 @@
 # NetFlow 9 and IPFIX to a sensor that watches nothing else. Each miner is found, at its pool, as flow-only; the IP
 # bytes and packets in the aggregator's database are those that softflowd says it counted. Then files: what nfcapd
 # writes of it, as it is and as `nfdump -o csv` prints it, has the sums that nfdump prints, and the same miner. On
-# loopback; needs no privilege. Exit 77: no softflowd, or no nfdump.
+# loopback; needs no privilege, but where it may it has a network and processes of its own, which end with it. Exit 77:
+# no softflowd, or no nfdump.
 #
 # records.sh BIN POOLSIM
 set -u
+if [ -z "${LAMP_APART:-}" ] && unshare -npf --kill-child --mount-proc true 2>/dev/null; then
+    exec env LAMP_APART=yes unshare -npf --kill-child --mount-proc "$0" "$@"
+fi
+[ -z "${LAMP_APART:-}" ] || ip link set lo up || exit 1
 LAMP_BIN=$1 poolsim=$2
 LAMP_SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
 . "$LAMP_SOURCE/deploy/lib/namespaces.sh"
@@ -35,9 +40,10 @@ fail() {
 }
 
 LAMP_HQ_ADDRESS=127.0.0.1
-LAMP_LINK_PORT=$((20000 + $$ % 10000))
-http=127.0.0.1:$((LAMP_LINK_PORT + 10000))
-records=$((LAMP_LINK_PORT + 20000))
+LAMP_LINK_PORT=$((16000 + $$ % 4000)) # below what the kernel picks for others
+http=127.0.0.1:$((LAMP_LINK_PORT + 4000))
+records=$((LAMP_LINK_PORT + 8000))
+files=$((LAMP_LINK_PORT + 12000))
 
 api() {
     "$LAMP_BIN/davylamp" --url "http://$http" --token-file "$LAMP_RUN/aggregator/token" --json "$@" \
@@ -144,9 +150,8 @@ summary() {
 }
 listens_too() { [ -n "$(ss -Hlun "sport = :$files" 2>/dev/null)" ]; }
 has_file() { ls "$LAMP_RUN"/nfcapd.2* >/dev/null 2>&1; }
-files=$((records + 1))
 printf 'address,port,pool,coin,since,until\n203.0.113.9,3333,Example Pool,BTC,2020-01-01,\n' >"$LAMP_RUN/endpoints.csv"
-lamp_start nfcapd "" nfcapd -p "$files" -b 127.0.0.1 -w "$LAMP_RUN" -t 3600
+lamp_start nfcapd "" nfcapd -p "$files" -b 127.0.0.1 -w "$LAMP_RUN" -t 86400 # one file
 lamp_wait 20 listens_too || fail "nfcapd does not listen"
 for minute in 0 1 2 3 4; do
     "$softflowd" -r "$LAMP_RUN/9-$minute.pcap" -n "127.0.0.1:$files" -v 9 -a -d >/dev/null 2>&1
