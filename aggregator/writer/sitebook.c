@@ -17,10 +17,15 @@ static bool match_site(const struct lamp_site_view *v, void *arg)
     return !s->found;
 }
 
+struct others {
+    const struct lamp_site_setting *than; /* which takes the place of its like */
+    size_t n;
+};
+
 static bool count(const struct lamp_site_setting *x, void *arg)
 {
-    (void)x;
-    ++*(size_t *)arg;
+    struct others *o = arg;
+    o->n += !streq(x->name, o->than->name) || !streq(x->site, o->than->site);
     return true;
 }
 
@@ -28,7 +33,7 @@ static int set(lamp_store *s, const struct lamp_site_setting *x, char *why, size
 {
     char expected[LAMP_CONF_WHY];
     struct search search = { x->site, *x->site == '\0' };
-    size_t n = 0;
+    struct others others = { .than = x };
     const struct lamp_opt *o = lamp_setting_find(x->name);
     if (!o) {
         snprintf(why, size, "no setting of this name can be given to sensors");
@@ -40,12 +45,12 @@ static int set(lamp_store *s, const struct lamp_site_setting *x, char *why, size
     }
     int err = search.found ? LAMP_OK : lamp_store_sites(s, match_site, &search);
     if (!err)
-        err = lamp_store_settings(s, count, &n);
+        err = lamp_store_settings(s, count, &others);
     if (!err && !search.found) {
         snprintf(why, size, "there is no site of this name");
         return LAMP_ENOENT;
     }
-    if (!err && n >= LAMP_SITEBOOK_MAX) {
+    if (!err && others.n >= LAMP_SITEBOOK_MAX) {
         snprintf(why, size, "%d settings are the most there can be", LAMP_SITEBOOK_MAX);
         return LAMP_EFULL;
     }

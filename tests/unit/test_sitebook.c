@@ -114,11 +114,29 @@ static void test_set(void **state)
     assert_string_equal(set_of(f, "south"), "capture.tunnels=false");
 }
 
+/* Of as many as there can be each can be changed, and there can be no other. */
+static void test_full(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_site_setting x = { .name = "capture.interval", .value = "60", .set_by = "ann" };
+    for (unsigned i = 0; i < LAMP_SITEBOOK_MAX; i++) {
+        if (i > 0)
+            snprintf(x.site, sizeof(x.site), "%u", i);
+        ok(f->s, lamp_store_setting_put(f->s, &x));
+    }
+    assert_int_equal(command(f, "capture.interval", "", "30"), LAMP_OK);
+    assert_int_equal(command(f, "capture.interval", "north", "30"), LAMP_EFULL);
+    assert_int_equal(command(f, "log.level", "", "debug"), LAMP_EFULL);
+    assert_int_equal(command(f, "capture.interval", "", NULL), LAMP_OK);
+    assert_int_equal(command(f, "log.level", "", "debug"), LAMP_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
         cmocka_unit_test_setup_teardown(test_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
