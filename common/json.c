@@ -43,14 +43,13 @@ int lamp_json_error(const struct lamp_json *j)
 char *lamp_json_take(struct lamp_json *j, size_t *out_len)
 {
     assert(!j->fixed && j->depth == 0);
-    if (j->failed || !j->buf) {
-        lamp_json_done(j);
-        return NULL;
-    }
     char *text = j->buf;
     *out_len = j->len;
-    j->buf = NULL;
-    lamp_json_done(j);
+    if (j->failed) {
+        free(text);
+        text = NULL;
+    }
+    lamp_json_init(j, j->limit);
     return text;
 }
 

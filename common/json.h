@@ -30,7 +30,8 @@ void lamp_json_reset(struct lamp_json *j);
 /* LAMP_EFULL: the limit was passed or memory ran out. */
 LAMP_CHECK int lamp_json_error(const struct lamp_json *j);
 
-/* Takes the text out (free() it); NULL after an error. *out_len gets its length. */
+/* Takes the text out (free() it); NULL after an error. *out_len gets its length. The writer is then as
+ * lamp_json_init() leaves it. */
 char *lamp_json_take(struct lamp_json *j, size_t *out_len);
 
 /* Each writes one value; key is NULL inside an array and at the top. */

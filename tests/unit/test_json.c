@@ -33,6 +33,11 @@ static void test_structure(void **state)
                               "\"yes\":true,\"no\":false,\"nothing\":null,\"raw\":[1]}\n");
     assert_int_equal(len, strlen(text));
     free(text);
+    lamp_json_int(&j, NULL, 1); /* and what comes next */
+    text = lamp_json_take(&j, &len);
+    assert_string_equal(text, "1");
+    free(text);
+    assert_null(lamp_json_take(&j, &len));
 }
 
 static void test_strings(void **state)
