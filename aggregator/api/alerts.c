@@ -31,12 +31,43 @@ int lamp_api_write_alert(lamp_store *s, int64_t id, struct lamp_json *j)
     return err ? err : l.n ? LAMP_OK : LAMP_ENOENT;
 }
 
+static bool found_alert(const struct lamp_alert_view *v, void *arg)
+{
+    (void)v;
+    *(bool *)arg = true;
+    return false;
+}
+
+/* One page; LAMP_ENOENT: the row that it begins behind is gone, and the order is not by number. */
+static int read_alerts(lamp_store *s, const struct lamp_alert_filter *f, struct list *l)
+{
+    const struct lamp_alert_filter last = { .id = f->after_id };
+    struct lamp_alert_counts counts;
+    bool found = !f->after_id || f->sort.by == LAMP_ALERTS_BY_ID;
+    int err = found ? LAMP_OK : lamp_store_alerts(s, &last, found_alert, &found);
+    if (!err)
+        err = lamp_store_alert_counts(s, &counts);
+    if (err || !found)
+        return err ? err : LAMP_ENOENT;
+    lamp_json_object(l->j, NULL);
+    lamp_json_array(l->j, "alerts");
+    err = lamp_store_alerts(s, f, add_alert, l);
+    lamp_json_end(l->j);
+    if (l->n == f->limit)
+        lamp_json_int(l->j, "next", l->last);
+    else
+        lamp_json_null(l->j, "next");
+    lamp_json_uint(l->j, "open", counts.open);
+    lamp_json_uint(l->j, "unacknowledged", counts.unacknowledged);
+    lamp_json_uint(l->j, "refused", counts.refused);
+    lamp_json_end(l->j);
+    return err;
+}
+
 void lamp_api_get_alerts(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    struct lamp_json *j = &reply->json;
     struct lamp_alert_filter f = { 0 };
-    struct lamp_alert_counts counts;
-    struct list l = { .j = j };
+    struct list l = { .j = &reply->json };
     int64_t limit = LIMIT;
     const char *open = lamp_request_query(req, "open");
     if (!lamp_api_site_of(req, reply, &f.site) ||
@@ -51,21 +82,10 @@ void lamp_api_get_alerts(void *app, const struct lamp_request *req, struct lamp_
     f.open = open && *open == '1';
     f.limit = (uint32_t)limit;
     lamp_store *s = lamp_api_reader(app, req->who.scope);
-    int err = lamp_store_alert_counts(s, &counts);
-    lamp_json_object(j, NULL);
-    lamp_json_array(j, "alerts");
-    if (!err)
-        err = lamp_store_alerts(s, &f, add_alert, &l);
-    lamp_json_end(j);
-    if (l.n == f.limit)
-        lamp_json_int(j, "next", l.last);
-    else
-        lamp_json_null(j, "next");
-    lamp_json_uint(j, "open", counts.open);
-    lamp_json_uint(j, "unacknowledged", counts.unacknowledged);
-    lamp_json_uint(j, "refused", counts.refused);
-    lamp_json_end(j);
-    if (err)
+    const int err = read_alerts(s, &f, &l);
+    if (err == LAMP_ENOENT)
+        lamp_api_gone(reply);
+    else if (err)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);
 }

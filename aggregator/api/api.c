@@ -568,6 +568,7 @@ int lamp_api_start(const struct lamp_api_cfg *cfg, lamp_api **out, char why[LAMP
     api->wake_fd = api->stop_fd = -1;
     pthread_mutex_init(&api->readers_lock, NULL);
     pthread_mutex_init(&api->pulls_lock, NULL);
+    pthread_mutex_init(&api->lists_lock, NULL);
 
     sigset_t all, before;
     sigfillset(&all);
@@ -613,6 +614,7 @@ lamp_api *lamp_api_stop(lamp_api *api)
         close(api->stop_fd);
     pthread_mutex_destroy(&api->readers_lock);
     pthread_mutex_destroy(&api->pulls_lock);
+    pthread_mutex_destroy(&api->lists_lock);
     free(api);
     return NULL;
 }

@@ -24,6 +24,9 @@ struct lamp_api {
         bool busy;
     } readers[2][LAMP_API_THREADS];
 
+    /* An answer that is read again takes some twelve times its length: one at a time. */
+    pthread_mutex_t lists_lock;
+
     struct lamp_backup *backup;
 
     /* When bouncers last took the decision stream, by token. */
@@ -66,6 +69,9 @@ void lamp_api_finish(void *app, const struct lamp_request *req, struct lamp_repl
 
 /* Whether such a list is needed whole, since it is sorted afterwards. */
 bool lamp_api_whole(const struct lamp_request *req);
+
+/* Answers 410: the row that a page is to begin behind is gone, and with it its place in the order. */
+void lamp_api_gone(struct lamp_reply *reply);
 
 /* Of the catalogue. */
 lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,

@@ -132,10 +132,6 @@ void lamp_api_get_import_conns(void *app, const struct lamp_request *req, struct
         return;
     }
     f.limit = (uint32_t)limit;
-    if (lamp_api_whole(req)) {
-        f.limit = UINT32_MAX;
-        f.after_id = 0;
-    }
     lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(l.j, NULL);
     lamp_json_array(l.j, "connections");

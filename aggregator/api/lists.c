@@ -177,12 +177,15 @@ static int64_t id_of(const json_t *row)
     return json_integer_value(json_object_get(row, "id"));
 }
 
-/* Leaves the page of all rows that begins behind the one of number `after` (0: with the first). */
-static void cut_page(json_t *answer, json_t *rows, int64_t after, size_t limit)
+/* Leaves the page of all rows that begins behind the one of number `after` (0: with the first). LAMP_ENOENT: that
+ * row is gone. */
+static int cut_page(json_t *answer, json_t *rows, int64_t after, size_t limit)
 {
     size_t skip = 0;
     while (after && skip < json_array_size(rows) && id_of(json_array_get(rows, skip)) != after)
         skip++;
+    if (after && skip == json_array_size(rows))
+        return LAMP_ENOENT;
     for (skip += after != 0; skip > 0 && json_array_size(rows) > 0; skip--)
         json_array_remove(rows, 0);
     const bool more = json_array_size(rows) > limit;
@@ -190,6 +193,13 @@ static void cut_page(json_t *answer, json_t *rows, int64_t after, size_t limit)
         json_array_remove(rows, json_array_size(rows) - 1);
     json_object_set_new(answer, "next",
                         more ? json_integer(id_of(json_array_get(rows, limit - 1))) : json_null());
+    return LAMP_OK;
+}
+
+void lamp_api_gone(struct lamp_reply *reply)
+{
+    lamp_reply_error(reply, 410, "gone", "after",
+                     "The last row of the page before is gone: begin anew with the first page.");
 }
 
 bool lamp_api_whole(const struct lamp_request *req)
@@ -215,53 +225,57 @@ static bool may_be_formula(const char *s)
     return *s && strchr("=+-@", *s);
 }
 
-/* Texts are always quoted, so that no separator of another locale splits one. */
-static void put_text(FILE *f, const char *s)
+static void put_quoted(FILE *f, const char *s)
 {
-    fputs(may_be_formula(s) ? "\"'" : "\"", f);
     for (; *s; s++) {
         if (*s == '"')
             putc('"', f);
         putc(*s, f);
     }
+}
+
+/* Texts are always quoted, so that no separator of another locale splits one. */
+static void put_text(FILE *f, const char *s)
+{
+    fputs(may_be_formula(s) ? "\"'" : "\"", f);
+    put_quoted(f, s);
     putc('"', f);
 }
 
-/* Lists of texts or numbers as one text. */
+/* Lists of texts or numbers as one text, which begins as its first does. */
 static void put_list(FILE *f, const json_t *v)
 {
-    size_t len, i, size = 0;
+    size_t i;
     json_t *item;
-    char *text = NULL;
-    FILE *to = open_memstream(&text, &len);
-    if (!to)
-        return;
     json_array_foreach(v, i, item)
     {
-        fputs(size++ ? "; " : "", to);
-        if (json_is_string(item))
-            fputs(json_string_value(item), to);
+        const char *text = json_string_value(item);
+        const bool formula = text ? may_be_formula(text) : json_integer_value(item) < 0;
+        fputs(i ? "; " : formula ? "\"'" : "\"", f);
+        if (text)
+            put_quoted(f, text);
         else
-            fprintf(to, "%" JSON_INTEGER_FORMAT, json_integer_value(item));
+            fprintf(f, "%" JSON_INTEGER_FORMAT, json_integer_value(item));
     }
-    fclose(to);
-    if (size)
-        put_text(f, text);
-    free(text);
+    if (json_array_size(v) > 0)
+        putc('"', f);
 }
 
-static void put_value(FILE *f, const json_t *v)
+/* False where there was no memory. */
+static bool put_value(FILE *f, const json_t *v)
 {
     if (json_is_string(v))
         put_text(f, json_string_value(v));
     else if (json_is_array(v))
         put_list(f, v);
     else if (v && !json_is_null(v) && !json_is_object(v))
-        json_dumpf(v, f, JSON_ENCODE_ANY | JSON_REAL_PRECISION(16));
+        return json_dumpf(v, f, JSON_ENCODE_ANY | JSON_REAL_PRECISION(16)) == 0;
+    return true;
 }
 
-static void put_rows(FILE *f, const struct list *l, const json_t *rows)
+static bool put_rows(FILE *f, const struct list *l, const json_t *rows)
 {
+    bool ok = true;
     struct lamp_bytes c;
     size_t i;
     json_t *row;
@@ -274,31 +288,69 @@ static void put_rows(FILE *f, const struct list *l, const json_t *rows)
         for (const char *at = l->columns; next_column(&at, &c);) {
             if ((const char *)c.data != l->columns)
                 putc(',', f);
-            put_value(f, value_at(row, c));
+            ok &= put_value(f, value_at(row, c));
         }
         fputs("\r\n", f);
     }
+    return ok && !ferror(f);
 }
 
-static void answer_csv(const struct list *l, const struct lamp_request *req, const json_t *answer,
-                       struct lamp_reply *reply)
+/* The file, whole, and where the next page is. LAMP_ENOMEM. */
+static int answer_csv(const struct list *l, const struct lamp_request *req, const json_t *answer,
+                      struct lamp_reply *reply)
 {
     size_t len;
+    char *text = NULL, *link = NULL;
     const json_t *next = json_object_get(answer, "next");
-    FILE *f = open_memstream(&reply->text, &len);
-    if (!f)
-        return;
-    put_rows(f, l, json_object_get(answer, l->name));
-    fclose(f);
+    FILE *f = open_memstream(&text, &len);
+    bool ok = f && put_rows(f, l, json_object_get(answer, l->name));
+    if (f)
+        ok &= fclose(f) == 0;
+    if (ok && json_is_integer(next))
+        ok = (link = lamp_request_next(req, json_integer_value(next))) != NULL;
+    if (!ok) {
+        free(text);
+        return LAMP_ENOMEM;
+    }
+    reply->text = text;
+    reply->next = link;
     reply->type = "text/csv; charset=utf-8; header=present";
     reply->save_as = l->name;
-    if (json_is_integer(next))
-        reply->next = lamp_request_next(req, json_integer_value(next));
+    return LAMP_OK;
+}
+
+struct order {
+    const char *column; /* NULL: as it is */
+    bool down, csv;
+    int64_t after;
+    size_t limit;
+};
+
+/* The answer again, as is asked for. LAMP_ENOENT: the row that it is to begin behind is gone. LAMP_ENOMEM. */
+static int work_on(const struct list *l, const struct order *o, const struct lamp_request *req,
+                   struct lamp_reply *reply)
+{
+    size_t len;
+    char *text = lamp_json_take(&reply->json, &len);
+    json_t *answer = text ? json_loadb(text, len, 0, NULL) : NULL;
+    json_t *rows = json_object_get(answer, l->name);
+    free(text);
+    int err = rows ? LAMP_OK : LAMP_ENOMEM;
+    if (!err && o->column)
+        err = sort_rows(rows, o->column, o->down);
+    if (!err && o->column && l->page)
+        err = cut_page(answer, rows, o->after, o->limit);
+    if (!err && o->csv)
+        err = answer_csv(l, req, answer, reply);
+    else if (!err && !(reply->text = json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(16))))
+        err = LAMP_ENOMEM;
+    json_decref(answer);
+    return err;
 }
 
 void lamp_api_finish(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    (void)app;
+    lamp_api *api = app;
     const char *format = lamp_request_query(req, "format"), *sort = lamp_request_query(req, "sort");
     const struct list *l = format || sort ? find_list(req->route->path) : NULL;
     if (!l || lamp_json_error(&reply->json) != LAMP_OK)
@@ -317,21 +369,12 @@ void lamp_api_finish(void *app, const struct lamp_request *req, struct lamp_repl
     if ((!csv && !sorts) || !lamp_api_int(req, reply, "limit", 1, LAMP_API_PAGE_MAX, &limit) ||
         !lamp_api_int(req, reply, "after", 0, INT64_MAX, &after))
         return;
-    size_t len;
-    char *text = lamp_json_take(&reply->json, &len);
-    json_t *answer = text ? json_loadb(text, len, 0, NULL) : NULL;
-    json_t *rows = json_object_get(answer, l->name);
-    free(text);
-    int err = rows ? LAMP_OK : LAMP_ENOMEM;
-    if (!err && sorts)
-        err = sort_rows(rows, sort + down, down);
-    if (!err && sorts && l->page)
-        cut_page(answer, rows, after, (size_t)limit);
-    if (!err && csv)
-        answer_csv(l, req, answer, reply);
-    else if (!err)
-        reply->text = json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(16));
-    json_decref(answer);
-    if (!reply->text)
+    const struct order o = { sorts ? sort + down : NULL, down, csv, after, (size_t)limit };
+    pthread_mutex_lock(&api->lists_lock);
+    const int err = work_on(l, &o, req, reply);
+    pthread_mutex_unlock(&api->lists_lock);
+    if (err == LAMP_ENOENT)
+        lamp_api_gone(reply);
+    else if (err)
         lamp_reply_error(reply, 500, "internal", NULL, "Out of memory: try again.");
 }

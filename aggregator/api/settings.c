@@ -71,7 +71,9 @@ void lamp_api_delete_setting(void *app, const struct lamp_request *req, struct l
 {
     struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_SETTING);
     struct lamp_command_result result;
-    const char *site = lamp_request_query(req, "site");
+    const char *site;
+    if (!lamp_api_site_of(req, reply, &site))
+        return;
     snprintf(cmd.setting.name, sizeof(cmd.setting.name), "%s", req->name);
     snprintf(cmd.setting.site, sizeof(cmd.setting.site), "%s", site ? site : "");
     if (lamp_api_run(app, req, &cmd, reply, &result))

@@ -238,6 +238,29 @@ static bool add_miner(const struct lamp_miner_view *v, void *arg)
     return true;
 }
 
+static bool found_miner(const struct lamp_miner_view *v, void *arg)
+{
+    (void)v;
+    *(bool *)arg = true;
+    return false;
+}
+
+/* One page; LAMP_ENOENT: the row that it begins behind is gone. */
+static int read_miners(lamp_store *s, const struct lamp_miner_filter *f, uint64_t now_us,
+                       struct page *p)
+{
+    const struct lamp_miner_filter last = { .id = f->after_id, .limit = 1 };
+    bool found = !f->after_id;
+    int err = found ? LAMP_OK : lamp_store_miners(s, &last, now_us, found_miner, &found);
+    if (err || !found)
+        return err ? err : LAMP_ENOENT;
+    lamp_json_object(p->j, NULL);
+    lamp_json_array(p->j, "miners");
+    err = lamp_store_miners(s, f, now_us, add_miner, p);
+    end_page(p);
+    return err;
+}
+
 void lamp_api_get_miners(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     struct lamp_miner_filter f = { 0 };
@@ -251,11 +274,10 @@ void lamp_api_get_miners(void *app, const struct lamp_request *req, struct lamp_
 
     lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct page p = { .j = &reply->json, .power = lamp_api_power_of(app), .left = (size_t)limit };
-    lamp_json_object(p.j, NULL);
-    lamp_json_array(p.j, "miners");
-    const int err = lamp_store_miners(s, &f, req->now_us, add_miner, &p);
-    end_page(&p);
-    if (err)
+    const int err = read_miners(s, &f, req->now_us, &p);
+    if (err == LAMP_ENOENT)
+        lamp_api_gone(reply);
+    else if (err)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);
 }
@@ -409,6 +431,29 @@ void lamp_api_mark_miner(void *app, const struct lamp_request *req, struct lamp_
 
 /* ---- connections ---- */
 
+static bool found_connection(const struct lamp_conn_view *v, void *arg)
+{
+    (void)v;
+    *(bool *)arg = true;
+    return false;
+}
+
+/* One page; LAMP_ENOENT: the row that it begins behind is gone, and the order is not by number. */
+static int read_connections(lamp_store *s, const struct lamp_conn_filter *f, uint64_t now_us,
+                            struct page *p)
+{
+    const struct lamp_conn_filter last = { .id = f->after_id, .limit = 1 };
+    bool found = !f->after_id || f->sort.by == LAMP_CONNS_BY_ID;
+    int err = found ? LAMP_OK : lamp_store_conns(s, &last, now_us, found_connection, &found);
+    if (err || !found)
+        return err ? err : LAMP_ENOENT;
+    lamp_json_object(p->j, NULL);
+    lamp_json_array(p->j, "connections");
+    err = lamp_store_conns(s, f, now_us, add_connection, p);
+    end_page(p);
+    return err;
+}
+
 void lamp_api_get_connections(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     struct lamp_conn_filter f = { 0 };
@@ -423,11 +468,10 @@ void lamp_api_get_connections(void *app, const struct lamp_request *req, struct 
 
     lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct page p = { .j = &reply->json, .left = (size_t)limit };
-    lamp_json_object(p.j, NULL);
-    lamp_json_array(p.j, "connections");
-    const int err = lamp_store_conns(s, &f, req->now_us, add_connection, &p);
-    end_page(&p);
-    if (err)
+    const int err = read_connections(s, &f, req->now_us, &p);
+    if (err == LAMP_ENOENT)
+        lamp_api_gone(reply);
+    else if (err)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);
 }

@@ -317,8 +317,11 @@ char *lamp_request_next(const struct lamp_request *req, int64_t after)
     fprintf(f, "<%s?", req->route->path);
     MHD_get_connection_values(req->conn, MHD_GET_ARGUMENT_KIND, put_parameter, f);
     fprintf(f, "after=%" PRId64 ">; rel=\"next\"", after);
-    fclose(f);
-    return text;
+    const bool whole = !ferror(f);
+    if (fclose(f) == 0 && whole)
+        return text;
+    free(text);
+    return NULL;
 }
 
 /* Whether the path is the route's; {id} stands for a positive number, and something may follow; {name}

@@ -223,7 +223,7 @@ int lamp_store_conns(lamp_store *s, const struct lamp_conn_filter *f, uint64_t n
                      lamp_conn_view_fn *fn, void *arg)
 {
     (void)s, (void)now_us;
-    if ((f->miner_id && f->miner_id != 3) || f->after_id)
+    if ((f->miner_id && f->miner_id != 3) || (f->id && f->id != 11) || f->after_id)
         return LAMP_OK;
     struct lamp_evidence evidence = { .kind = lamp_bytes_of("share"),
                                       .detail = lamp_bytes_of("4 shares \xff"),

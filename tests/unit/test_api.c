@@ -560,6 +560,38 @@ static void test_pages(void **state)
     done(&a);
 }
 
+/* A page does not end silently where nothing tells any more where it begins. */
+static void test_pages_behind_what_is_gone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        bool gone;
+    } cases[] = {
+        { "/api/v1/miners?after=987654", true },
+        { "/api/v1/miners?sort=site&after=987654", true },
+        { "/api/v1/miners?sort=site&after=2", false },
+        { "/api/v1/connections?sort=-bytes&after=987654", true },
+        { "/api/v1/connections?sort=-bytes&after=11&format=csv", false },
+        { "/api/v1/connections?sort=-bytes&after=987654&format=csv", true },
+        { "/api/v1/connections?after=987654", false },
+        { "/api/v1/alerts?sort=last&after=987654", true },
+        { "/api/v1/alerts?after=987654", false },
+        { "/api/v1/samples?sort=state&after=987654", true },
+        { "/api/v1/samples?after=987654", false },
+        { "/api/v1/pools?sort=name&after=987654&format=csv", true },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct answer a;
+        call("GET", cases[i].path, NULL, NULL, &a);
+        if (a.status != (cases[i].gone ? 410 : 200))
+            fail_msg("%s: %ld", cases[i].path, a.status);
+        if (cases[i].gone)
+            want_error(&a, 410, "gone", "after");
+        done(&a);
+    }
+}
+
 static const struct {
     const char *path, *field;
 } bad_queries[] = {
@@ -1291,6 +1323,7 @@ int main(void)
         cmocka_unit_test(test_hostile_text_is_data),
         cmocka_unit_test(test_miner_detail),
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_pages_behind_what_is_gone),
         cmocka_unit_test(test_bad_queries_name_the_parameter),
         cmocka_unit_test(test_bad_blocks_name_the_field),
         cmocka_unit_test(test_mark),
