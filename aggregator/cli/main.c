@@ -402,5 +402,9 @@ int main(int argc, char **argv)
         return EXIT_FAILED;
     result = cmd->run(client, &o, argv + optind + 1, n);
     lamp_client_close(client);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fputs("davylamp: standard output cannot be written\n", stderr);
+        return EXIT_FAILED;
+    }
     return result;
 }
