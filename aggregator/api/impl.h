@@ -82,7 +82,7 @@ lamp_route_fn lamp_api_get_catalogue, lamp_api_get_pools, lamp_api_get_pool,
 lamp_route_fn lamp_api_get_alerts, lamp_api_acknowledge, lamp_api_get_own, lamp_api_add_own,
     lamp_api_remove_own, lamp_api_get_settings, lamp_api_put_setting, lamp_api_delete_setting,
     lamp_api_get_policies, lamp_api_get_dry_run, lamp_api_add_policy, lamp_api_change_policy,
-    lamp_api_remove_policy;
+    lamp_api_edit_policy, lamp_api_remove_policy;
 
 lamp_route_fn lamp_api_get_backup, lamp_api_make_backup, lamp_api_delete_backup,
     lamp_api_read_backup, lamp_api_get_metrics;

@@ -71,6 +71,7 @@ void lamp_api_json_policy(struct lamp_json *j, const struct lamp_policy *p)
     lamp_json_int(j, "id", p->id);
     lamp_json_str(j, "name", p->name);
     lamp_json_str(j, "mode", lamp_policy_mode_name(p->mode));
+    lamp_json_uint(j, "place", p->place);
     lamp_json_str(j, "verdict", lamp_verdict_name(p->verdict));
     lamp_json_str(j, "coin", p->coin);
     lamp_json_str(j, "pool", p->pool);
@@ -78,6 +79,7 @@ void lamp_api_json_policy(struct lamp_json *j, const struct lamp_policy *p)
     lamp_json_bool(j, "sanctioned", p->sanctioned);
     write_hours(j, p);
     lamp_json_bool(j, "alert", p->alert);
+    lamp_json_uint(j, "sample", p->sample);
     lamp_json_str(j, "block", lamp_policy_block_name(p->block));
     lamp_json_bool(j, "everywhere", p->everywhere);
     lamp_json_uint(j, "lease", p->lease_s);

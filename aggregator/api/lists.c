@@ -57,8 +57,8 @@ static const struct list lists[] = {
       "reason "
       "created_by created expires" },
     { "/api/v1/policies", "policies", true, 0,
-      "id name mode verdict coin pool site sanctioned hours days alert block everywhere lease "
-      "longest grace created_by created mode_by mode_since" },
+      "id name mode place verdict coin pool site sanctioned hours days alert sample block "
+      "everywhere lease longest grace created_by created mode_by mode_since" },
     { "/api/v1/imports", "imports", true, 100,
       "id name source site state answer error created_by created started ended size files "
       "files_done files_failed packets bytes connections verdicts.confirmed verdicts.probable "

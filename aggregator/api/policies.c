@@ -158,52 +158,74 @@ static void answer_policy(lamp_api *api, const struct lamp_request *req, int64_t
     lamp_api_reader_done(api, s);
 }
 
-void lamp_api_add_policy(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+/* The terms of a new policy, or the new ones of another. */
+static void read_terms(struct lamp_body *b, struct lamp_policy *p)
 {
     static const char *const names[] = { "name",  "verdict", "coin",       "pool",  "site",
                                          "days",  "hours",   "sanctioned", "alert", "block",
-                                         "lease", "longest", "everywhere", "grace" };
+                                         "lease", "longest", "everywhere", "grace", "sample" };
+    lamp_body_known(b, names, ARRAY_LEN(names));
+    read_text(b, "name", true, p->name, sizeof(p->name));
+    read_text(b, "coin", false, p->coin, sizeof(p->coin));
+    read_text(b, "pool", false, p->pool, sizeof(p->pool));
+    read_text(b, "site", false, p->site, sizeof(p->site));
+    read_verdict(b, p);
+    read_action(b, p);
+    read_times(b, p);
+    p->sanctioned = read_flag(b, "sanctioned", false);
+    p->everywhere = read_flag(b, "everywhere", false);
+    p->sample = (uint32_t)lamp_body_int(b, "sample", 0, LAMP_POLICY_SAMPLE_MAX, 0);
+    p->alert = read_flag(b, "alert", p->block == LAMP_POLICY_NOTHING && p->sample == 0);
+    p->lease_s = (uint32_t)lamp_body_int(b, "lease", 60, TTL_MAX_S, LEASE_S);
+    p->longest_s = (uint32_t)lamp_body_int(b, "longest", 60, TTL_MAX_S,
+                                           p->lease_s > LONGEST_S ? p->lease_s : LONGEST_S);
+    p->grace_s = (uint32_t)lamp_body_int(b, "grace", 0, TTL_MAX_S, GRACE_S);
+}
+
+static void put_policy(void *app, const struct lamp_request *req, struct lamp_reply *reply,
+                       bool add)
+{
     struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_POLICY);
     struct lamp_command_result result;
     struct lamp_body b = { req->body, reply, false };
-    struct lamp_policy *p = &cmd.policy;
-    cmd.policy_change = LAMP_POLICY_ADD;
-    lamp_body_known(&b, names, ARRAY_LEN(names));
-    read_text(&b, "name", true, p->name, sizeof(p->name));
-    read_text(&b, "coin", false, p->coin, sizeof(p->coin));
-    read_text(&b, "pool", false, p->pool, sizeof(p->pool));
-    read_text(&b, "site", false, p->site, sizeof(p->site));
-    read_verdict(&b, p);
-    read_action(&b, p);
-    read_times(&b, p);
-    p->sanctioned = read_flag(&b, "sanctioned", false);
-    p->everywhere = read_flag(&b, "everywhere", false);
-    p->alert = read_flag(&b, "alert", p->block == LAMP_POLICY_NOTHING);
-    p->lease_s = (uint32_t)lamp_body_int(&b, "lease", 60, TTL_MAX_S, LEASE_S);
-    p->longest_s = (uint32_t)lamp_body_int(&b, "longest", 60, TTL_MAX_S,
-                                           p->lease_s > LONGEST_S ? p->lease_s : LONGEST_S);
-    p->grace_s = (uint32_t)lamp_body_int(&b, "grace", 0, TTL_MAX_S, GRACE_S);
+    cmd.policy_change = add ? LAMP_POLICY_ADD : LAMP_POLICY_EDIT;
+    read_terms(&b, &cmd.policy);
+    cmd.policy.id = add ? 0 : req->id;
     if (b.failed || !lamp_api_run(app, req, &cmd, reply, &result))
         return;
-    reply->status = 201;
+    if (add)
+        reply->status = 201;
     answer_policy(app, req, result.key_id, reply);
+}
+
+void lamp_api_add_policy(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    put_policy(app, req, reply, true);
+}
+
+void lamp_api_edit_policy(void *app, const struct lamp_request *req, struct lamp_reply *reply)
+{
+    put_policy(app, req, reply, false);
 }
 
 void lamp_api_change_policy(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    static const char *const names[] = { "mode" };
+    static const char *const names[] = { "mode", "place" };
     struct lamp_command cmd = lamp_api_command(req, LAMP_CMD_POLICY);
     struct lamp_command_result result;
     struct lamp_body b = { req->body, reply, false };
-    cmd.policy_change = LAMP_POLICY_MODE;
     cmd.policy.id = req->id;
     lamp_body_known(&b, names, ARRAY_LEN(names));
-    const char *mode = lamp_body_str(&b, "mode", 16, true);
+    const char *mode = lamp_body_str(&b, "mode", 16, false);
+    cmd.policy.place = (uint32_t)lamp_body_int(&b, "place", 1, LAMP_POLICIES_MAX, 0);
+    cmd.policy_change = mode ? LAMP_POLICY_MODE : LAMP_POLICY_PLACE;
     while (mode && cmd.policy.mode < LAMP_POLICY_MODES &&
            !streq(mode, lamp_policy_mode_name(cmd.policy.mode)))
         cmd.policy.mode++;
     if (cmd.policy.mode == LAMP_POLICY_MODES)
         fail(&b, "mode", "This must be off, dry-run or on.");
+    if (!mode == !cmd.policy.place)
+        fail(&b, NULL, "Either a mode or a place is needed.");
     if (!b.failed && lamp_api_run(app, req, &cmd, reply, &result))
         answer_policy(app, req, req->id, reply);
 }

@@ -28,37 +28,102 @@ static json_t *rule_value(const char *name, const char *text)
     return json_string(text);
 }
 
-static int add_policy(lamp_client *c, const struct options *o, char **args, int n)
+/* Puts "NAME=VALUE" texts into terms. LAMP_EFORMAT: said. */
+static int take_terms(json_t *terms, char **args, int n)
 {
-    json_t *answer = NULL, *body = json_pack("{s:s}", "name", args[0]);
-    for (int i = 1; i < n && body; i++) {
+    for (int i = 0; i < n; i++) {
         char name[32];
         const size_t len = strcspn(args[i], "=");
         if (!args[i][len] || len >= sizeof(name)) {
-            json_decref(body);
-            return lamp_cli_usage("'%.40s' is not NAME=VALUE", args[i]);
+            (void)lamp_cli_usage("'%.40s' is not NAME=VALUE", args[i]);
+            return LAMP_EFORMAT;
         }
         snprintf(name, sizeof(name), "%.*s", (int)len, args[i]);
-        if (json_object_set_new(body, name, rule_value(name, args[i] + len + 1)) != 0) {
-            json_decref(body);
-            body = NULL;
+        if (json_object_set_new(terms, name, rule_value(name, args[i] + len + 1)) != 0) {
+            (void)lamp_cli_usage("the policy is not UTF-8");
+            return LAMP_EFORMAT;
         }
     }
-    if (!body)
-        return lamp_cli_usage("the policy is not UTF-8");
-    const int err = lamp_client_call(c, "POST", "/policies", body, &answer);
+    return LAMP_OK;
+}
+
+/* Takes body. */
+static int send_policy(lamp_client *c, const struct options *o, const char *method,
+                       const char *path, json_t *body, const char *what)
+{
+    json_t *answer = NULL;
+    const int err = lamp_client_call(c, method, path, body, &answer);
     json_decref(body);
     if (err)
         return EXIT_FAILED;
     const int64_t id = json_integer_value(json_object_get(answer, "id"));
-    if (o->json)
+    if (o->json && answer)
         lamp_cli_print(answer);
-    else
+    else if (!o->json && what)
+        printf("policy %" PRId64 " %s\n", id, what);
+    else if (!o->json)
         printf("policy %" PRId64 " is in dry run; 'davylamp policies %" PRId64
                "' shows what it would do\n",
                id, id);
     json_decref(answer);
     return EXIT_GOOD;
+}
+
+static int add_policy(lamp_client *c, const struct options *o, char **args, int n)
+{
+    json_t *body = json_pack("{s:s}", "name", args[0]);
+    if (!body)
+        return lamp_cli_usage("the policy is not UTF-8");
+    if (take_terms(body, args + 1, n - 1) != LAMP_OK) {
+        json_decref(body);
+        return EXIT_USAGE;
+    }
+    return send_policy(c, o, "POST", "/policies", body, NULL);
+}
+
+/* The terms of a policy as they stand; NULL: said. */
+static json_t *terms_of(lamp_client *c, int64_t id)
+{
+    static const char *const others[] = { "id",      "mode",    "place",     "created_by",
+                                          "created", "mode_by", "mode_since" };
+    json_t *answer = NULL, *p, *found = NULL;
+    size_t i;
+    if (lamp_client_call(c, "GET", "/policies", NULL, &answer) != LAMP_OK)
+        return NULL;
+    json_array_foreach(json_object_get(answer, "policies"), i,
+                       p) if (json_integer_value(json_object_get(p, "id")) == id) found =
+        json_incref(p);
+    json_decref(answer);
+    if (!found)
+        fprintf(stderr, "davylamp: no policy has number %" PRId64 "\n", id);
+    for (i = 0; found && i < ARRAY_LEN(others); i++)
+        json_object_del(found, others[i]);
+    return found;
+}
+
+static int change_policy(lamp_client *c, const struct options *o, int64_t id, char **args, int n)
+{
+    char path[64];
+    json_t *terms = terms_of(c, id);
+    if (!terms)
+        return EXIT_FAILED;
+    if (take_terms(terms, args, n) != LAMP_OK) {
+        json_decref(terms);
+        return EXIT_USAGE;
+    }
+    snprintf(path, sizeof(path), "/policies/%" PRId64, id);
+    return send_policy(c, o, "PUT", path, terms, NULL);
+}
+
+static int move_policy(lamp_client *c, const struct options *o, int64_t id, const char *to)
+{
+    char path[64];
+    int64_t place;
+    if (lamp_text_int(to, 1, INT32_MAX, &place) != LAMP_OK)
+        return lamp_cli_usage("'policies move' needs a place, 1 for the first");
+    snprintf(path, sizeof(path), "/policies/%" PRId64, id);
+    return send_policy(c, o, "PATCH", path, json_pack("{s:I}", "place", (json_int_t)place),
+                       "is moved");
 }
 
 static const struct lamp_column hit_columns[] = {
@@ -98,6 +163,7 @@ static const char *lease(const json_t *row, const char *path, double now, char b
 
 static const struct lamp_column policy_columns[] = {
     { "ID", "id", lamp_cell_number },
+    { "PLACE", "place", lamp_cell_number },
     { "NAME", "name", lamp_cell_text },
     { "MODE", "mode", lamp_cell_text },
     { "SINCE", "mode_since", lamp_cell_age },
@@ -107,6 +173,7 @@ static const struct lamp_column policy_columns[] = {
     { "SITE", "site", lamp_cell_all },
     { "HOURS", "hours", lamp_cell_text },
     { "ALERT", "alert", lamp_cell_yes },
+    { "SAMPLE", "sample", lamp_cell_number },
     { "BLOCK", "block", lamp_cell_text },
     { "LEASE S", "lease", lease },
     { NULL, NULL, NULL },
@@ -123,11 +190,16 @@ int lamp_cli_policies(lamp_client *c, const struct options *o, char **args, int 
         return show_hits(c, o, id);
     if (n > 1 && streq(args[0], "add"))
         return add_policy(c, o, args + 1, n - 1);
+    if (n > 2 && streq(args[0], "change") && lamp_text_int(args[1], 1, INT64_MAX, &id) == LAMP_OK)
+        return change_policy(c, o, id, args + 2, n - 2);
+    if (n == 3 && streq(args[0], "move") && lamp_text_int(args[1], 1, INT64_MAX, &id) == LAMP_OK)
+        return move_policy(c, o, id, args[2]);
     const bool remove = streq(args[0], "remove");
     const bool mode = streq(args[0], "on") || streq(args[0], "off") || streq(args[0], "dry-run");
     if (n != 2 || (!remove && !mode) || lamp_text_int(args[1], 1, INT64_MAX, &id) != LAMP_OK)
         return lamp_cli_usage(
-            "'policies' takes: ID, add NAME [KEY=VALUE]..., on|dry-run|off|remove ID");
+            "'policies' takes: ID, add NAME [KEY=VALUE]..., change ID KEY=VALUE..., move ID PLACE,"
+            " on|dry-run|off|remove ID");
     snprintf(path, sizeof(path), "/policies/%" PRId64, id);
     if (mode)
         body = json_pack("{s:s}", "mode", args[0]);

@@ -82,7 +82,13 @@ struct lamp_command {
     /* MARK */
     int64_t miner_id;
     enum lamp_mark mark;
-    enum { LAMP_POLICY_ADD, LAMP_POLICY_MODE, LAMP_POLICY_REMOVE } policy_change; /* POLICY */
+    enum {
+        LAMP_POLICY_ADD,
+        LAMP_POLICY_EDIT,
+        LAMP_POLICY_MODE,
+        LAMP_POLICY_PLACE,
+        LAMP_POLICY_REMOVE
+    } policy_change; /* POLICY */
 
     int64_t alert_id;                 /* ACK */
     struct lamp_own own;              /* OWN */

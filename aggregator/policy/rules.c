@@ -3,6 +3,7 @@
 
 #include "aggregator/policy/match.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -62,8 +63,10 @@ const char *lamp_rule_problem(const struct lamp_policy *p)
     if (p->days == 0 || p->days > 0x7f || p->from_minute >= DAY_MINUTES ||
         p->to_minute >= DAY_MINUTES)
         return "Days are some of the week, hours from 00:00 to 23:59.";
-    if (!p->alert && p->block == LAMP_POLICY_NOTHING)
-        return "A policy raises an alert, blocks, or both.";
+    if (p->sample > LAMP_POLICY_SAMPLE_MAX)
+        return "A sample has 10,000 packets of a connection at most.";
+    if (!p->alert && p->sample == 0 && p->block == LAMP_POLICY_NOTHING)
+        return "A policy raises an alert, takes a sample of packets, or blocks.";
     if (p->everywhere && p->block != LAMP_POLICY_SERVER)
         return "Only servers can be blocked everywhere: a host is inside one site.";
     if (p->block != LAMP_POLICY_NOTHING &&
@@ -187,6 +190,36 @@ static int block(lamp_rules *r, const struct lamp_policy *p, const struct lamp_r
     return enter(r, &b, lease_s, h);
 }
 
+/* Says more of what came of it. */
+__attribute__((format(printf, 2, 3))) static void tell(struct lamp_policy_hit *h, const char *fmt,
+                                                       ...)
+{
+    const size_t n = strlen(h->outcome);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(h->outcome + n, sizeof(h->outcome) - n, fmt, ap);
+    va_end(ap);
+}
+
+static int sample(lamp_rules *r, const struct lamp_policy *p, const struct lamp_rules_news *n,
+                  struct lamp_policy_hit *h)
+{
+    const char *sep = *h->outcome ? "; " : "";
+    char why[160] = "this aggregator takes no samples";
+    int64_t id = 0;
+    if (h->dry_run) {
+        tell(h, "%swould have %u packets of a connection kept", sep, p->sample);
+        return LAMP_OK;
+    }
+    const int err =
+        r->cfg.sample ? r->cfg.sample(p, n, &id, why, sizeof(why), r->cfg.arg) : LAMP_OK;
+    if (err == LAMP_OK && id)
+        tell(h, "%ssample %lld ordered", sep, (long long)id);
+    else if (err == LAMP_OK)
+        tell(h, "%sno sample: %.100s", sep, why);
+    return err;
+}
+
 static int raise_alert(lamp_rules *r, const struct lamp_policy *p, const struct lamp_rules_news *n,
                        const struct lamp_policy_hit *h)
 {
@@ -217,9 +250,12 @@ static int act(lamp_rules *r, const struct lamp_policy *p, const struct lamp_rul
     int err = LAMP_OK;
     snprintf(h.site, sizeof(h.site), "%s", n->site);
     snprintf(h.why, sizeof(h.why), "%s", why);
-    snprintf(h.outcome, sizeof(h.outcome), h.dry_run ? "would raise an alert" : "raised an alert");
     if (p->block != LAMP_POLICY_NOTHING)
         err = block(r, p, n, &h);
+    else if (p->alert)
+        tell(&h, h.dry_run ? "would raise an alert" : "raised an alert");
+    if (err == LAMP_OK && p->sample)
+        err = sample(r, p, n, &h);
     if (err == LAMP_OK && p->alert && !h.dry_run)
         err = raise_alert(r, p, n, &h);
     return err == LAMP_OK ? lamp_store_policy_hit(r->cfg.store, &h) : err;

@@ -12,14 +12,6 @@
 
 typedef struct lamp_rules lamp_rules;
 
-struct lamp_rules_cfg {
-    lamp_store *store; /* all borrowed */
-    lamp_alarms *alarms;
-    lamp_blocklist *blocks;
-    void (*blocked)(int64_t block_id, void *arg); /* a block was entered */
-    void *arg;
-};
-
 /* A connection that mines, as it stands. */
 struct lamp_rules_news {
     const char *site;
@@ -27,6 +19,18 @@ struct lamp_rules_news {
     enum lamp_mark mark; /* of its pair */
     uint64_t now_us;
     unsigned weekday, minute; /* at the aggregator: 0 Monday; of the day */
+};
+
+struct lamp_rules_cfg {
+    lamp_store *store; /* all borrowed */
+    lamp_alarms *alarms;
+    lamp_blocklist *blocks;
+    void (*blocked)(int64_t block_id, void *arg); /* a block was entered */
+    void *arg;                                    /* of both */
+
+    /* Orders a packet sample, as lamp_policybook_sample(). NULL: none are taken. */
+    int (*sample)(const struct lamp_policy *p, const struct lamp_rules_news *n, int64_t *out_id,
+                  char *why, size_t size, void *arg);
 };
 
 /* Reads the policies. LAMP_ESTORE, LAMP_ENOMEM. */

@@ -9,6 +9,7 @@ enum {
     LAMP_POLICIES_MAX = 64,
     LAMP_POLICY_HITS_MAX = 1000, /* of a policy; the oldest make room */
     LAMP_POLICY_NAME = 49,       /* with NUL */
+    LAMP_POLICY_SAMPLE_MAX = 10000,
 };
 
 enum lamp_policy_mode { LAMP_POLICY_OFF, LAMP_POLICY_DRY_RUN, LAMP_POLICY_ON, LAMP_POLICY_MODES };
@@ -25,6 +26,7 @@ struct lamp_policy {
     int64_t id; /* 0: not in the store yet */
     char name[LAMP_POLICY_NAME];
     enum lamp_policy_mode mode;
+    uint32_t place; /* in their order, from 1 on: where several fit, the first one acts first */
 
     /* Which connections; what is "" or not set says nothing. */
     enum lamp_verdict verdict; /* at least */
@@ -36,6 +38,7 @@ struct lamp_policy {
 
     /* What is done. */
     bool alert;
+    uint32_t sample; /* packets of each of the miner's connections to keep; 0: none */
     enum lamp_policy_block block;
     bool everywhere;    /* a server at every site, not only where it was seen */
     uint32_t lease_s;   /* of the first block; each further one of a target lasts twice as long */

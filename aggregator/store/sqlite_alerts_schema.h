@@ -39,3 +39,12 @@ static const char lamp_schema_policies[] =
     "CREATE INDEX policy_hit_newest ON policy_hit (policy, last_us);"
     "CREATE INDEX block_of_target ON block (addr, created_us);"
     "CREATE INDEX pair_wanted ON pair (server, server_port) WHERE mark = 1;";
+
+/* The order of policies, and how many packets of a connection one has kept; and by what the servers of
+ * suspected connections are found, and others that mine there. */
+static const char lamp_schema_policies_2[] =
+    "ALTER TABLE policy ADD COLUMN place INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE policy SET place = (SELECT count(*) FROM policy q WHERE q.id <= policy.id);"
+    "ALTER TABLE policy ADD COLUMN sample INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX conn_suspected ON conn (last_us) WHERE verdict = 2;"
+    "CREATE INDEX pair_confirmed ON pair (server, server_port) WHERE verdict = 4;";

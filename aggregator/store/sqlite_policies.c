@@ -11,7 +11,7 @@ int lamp_sqlite_op_policies(lamp_store *s, lamp_policy_fn *fn, void *arg)
         q,
         "SELECT id, name, mode, verdict, coin, site, pool, sanctioned, days, from_minute,"
         " to_minute, alert, block, everywhere, lease_s, longest_s, grace_s, created_by, mode_by,"
-        " created_us, mode_us FROM policy ORDER BY id",
+        " created_us, mode_us, place, sample FROM policy ORDER BY place, id",
         NULL, 0);
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
@@ -31,6 +31,8 @@ int lamp_sqlite_op_policies(lamp_store *s, lamp_policy_fn *fn, void *arg)
             .grace_s = (uint32_t)sqlite3_column_int64(st, 16),
             .created_us = lamp_col_uint(st, 19),
             .mode_us = lamp_col_uint(st, 20),
+            .place = (uint32_t)sqlite3_column_int64(st, 21),
+            .sample = (uint32_t)sqlite3_column_int64(st, 22),
         };
         lamp_col_copy(st, 1, p.name, sizeof(p.name));
         lamp_col_copy(st, 4, p.coin, sizeof(p.coin));
@@ -53,17 +55,74 @@ int lamp_sqlite_op_policy_add(lamp_store *s, struct lamp_policy *p)
         q,
         "INSERT INTO policy (name, mode, verdict, coin, site, pool, sanctioned, days, from_minute,"
         " to_minute, alert, block, everywhere, lease_s, longest_s, grace_s, created_by, mode_by,"
-        " created_us, mode_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
+        " created_us, mode_us, sample, place) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "?,"
+        " ?, ?, ?, ?, ?, 1 + count(*) FROM policy WHERE true ON CONFLICT DO NOTHING",
         lamp_str(p->name), lamp_int((int64_t)p->mode), lamp_int((int64_t)p->verdict),
         lamp_str(p->coin), lamp_str(p->site), lamp_str(p->pool), lamp_int(p->sanctioned),
         lamp_int(p->days), lamp_int(p->from_minute), lamp_int(p->to_minute), lamp_int(p->alert),
         lamp_int((int64_t)p->block), lamp_int(p->everywhere), lamp_int(p->lease_s),
         lamp_int(p->longest_s), lamp_int(p->grace_s), lamp_str(p->created_by), lamp_str(p->mode_by),
-        lamp_uint(p->created_us), lamp_uint(p->mode_us));
+        lamp_uint(p->created_us), lamp_uint(p->mode_us), lamp_int(p->sample));
     if (err == LAMP_OK && sqlite3_changes(q->db) == 0)
         return LAMP_EEXIST;
     p->id = sqlite3_last_insert_rowid(q->db);
+    return err;
+}
+
+/* *out: a whole number that a query finds. LAMP_ENOENT: it finds none. */
+static int one(struct lamp_sqlite *q, sqlite3_stmt *st, int64_t *out)
+{
+    const int got = lamp_sqlite_step(q, st);
+    if (got <= 0)
+        return got ? got : LAMP_ENOENT;
+    *out = sqlite3_column_int64(st, 0);
+    sqlite3_reset(st);
+    return LAMP_OK;
+}
+
+int lamp_sqlite_op_policy_edit(lamp_store *s, const struct lamp_policy *p)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    int64_t other;
+    int err = one(q,
+                  LAMP_QUERY(q, "SELECT id FROM policy WHERE name = ? AND id <> ?",
+                             lamp_str(p->name), lamp_int(p->id)),
+                  &other);
+    if (err != LAMP_ENOENT)
+        return err ? err : LAMP_EEXIST;
+    err = LAMP_EXEC(
+        q,
+        "UPDATE policy SET name = ?2, mode = ?3, verdict = ?4, coin = ?5, site = ?6, pool = ?7,"
+        " sanctioned = ?8, days = ?9, from_minute = ?10, to_minute = ?11, alert = ?12, block = ?13,"
+        " everywhere = ?14, lease_s = ?15, longest_s = ?16, grace_s = ?17, mode_by = ?18,"
+        " mode_us = ?19, sample = ?20 WHERE id = ?1",
+        lamp_int(p->id), lamp_str(p->name), lamp_int((int64_t)p->mode),
+        lamp_int((int64_t)p->verdict), lamp_str(p->coin), lamp_str(p->site), lamp_str(p->pool),
+        lamp_int(p->sanctioned), lamp_int(p->days), lamp_int(p->from_minute),
+        lamp_int(p->to_minute), lamp_int(p->alert), lamp_int((int64_t)p->block),
+        lamp_int(p->everywhere), lamp_int(p->lease_s), lamp_int(p->longest_s), lamp_int(p->grace_s),
+        lamp_str(p->mode_by), lamp_uint(p->mode_us), lamp_int(p->sample));
+    if (err == LAMP_OK && sqlite3_changes(q->db) == 0)
+        return LAMP_ENOENT;
+    return err ? err : LAMP_EXEC(q, "DELETE FROM policy_hit WHERE policy = ?", lamp_int(p->id));
+}
+
+int lamp_sqlite_op_policy_place(lamp_store *s, int64_t id, uint32_t place)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    int64_t old = 0;
+    int err = one(q, LAMP_QUERY(q, "SELECT place FROM policy WHERE id = ?", lamp_int(id)), &old);
+    if (err == LAMP_OK)
+        err = LAMP_EXEC(q,
+                        "UPDATE policy SET place = min(?2, (SELECT count(*) FROM policy))"
+                        " WHERE id = ?1",
+                        lamp_int(id), lamp_int(place));
+    if (err == LAMP_OK)
+        err = LAMP_EXEC(q,
+                        "UPDATE policy SET place = place - (place > ?2) + (place - (place > ?2) >="
+                        " (SELECT place FROM policy WHERE id = ?1)) WHERE id <> ?1",
+                        lamp_int(id), lamp_int(old));
     return err;
 }
 
@@ -82,8 +141,8 @@ int lamp_sqlite_op_policy_remove(lamp_store *s, int64_t id)
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     int err = LAMP_EXEC(q, "DELETE FROM policy_hit WHERE policy = ?", lamp_int(id));
     if (err == LAMP_OK)
-        err = LAMP_EXEC(q, "DELETE FROM policy WHERE id = ?", lamp_int(id));
-    return err == LAMP_OK && sqlite3_changes(q->db) == 0 ? LAMP_ENOENT : err;
+        err = lamp_sqlite_op_policy_place(s, id, LAMP_POLICIES_MAX); /* the others close up */
+    return err ? err : LAMP_EXEC(q, "DELETE FROM policy WHERE id = ?", lamp_int(id));
 }
 
 /* A row is written when it is new, when something else came of it, and once a minute. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 24 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 25 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
@@ -13,7 +13,7 @@
 #include "aggregator/store/sqlite_samples_schema.h"
 #include "aggregator/store/sqlite_settings_schema.h"
 
-#define LAMP_SCHEMA_LATEST 24
+#define LAMP_SCHEMA_LATEST 25
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
@@ -295,10 +295,29 @@ static const char lamp_schema_order[] =
 
 /* What leads from each version to the next. */
 static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
-    lamp_schema,         lamp_schema_2,       lamp_schema_3,        lamp_schema_4,
-    lamp_schema_5,       lamp_schema_6,       lamp_schema_7,        lamp_schema_8,
-    lamp_schema_9,       lamp_schema_10,      lamp_schema_11,       lamp_schema_pools,
-    lamp_schema_alerts,  lamp_schema_own,     lamp_schema_accounts, lamp_schema_policies,
-    lamp_schema_history, lamp_schema_person,  lamp_schema_order,    lamp_schema_samples,
-    lamp_schema_fleet,   lamp_schema_imports, lamp_schema_parts,    lamp_schema_settings,
+    lamp_schema,
+    lamp_schema_2,
+    lamp_schema_3,
+    lamp_schema_4,
+    lamp_schema_5,
+    lamp_schema_6,
+    lamp_schema_7,
+    lamp_schema_8,
+    lamp_schema_9,
+    lamp_schema_10,
+    lamp_schema_11,
+    lamp_schema_pools,
+    lamp_schema_alerts,
+    lamp_schema_own,
+    lamp_schema_accounts,
+    lamp_schema_policies,
+    lamp_schema_history,
+    lamp_schema_person,
+    lamp_schema_order,
+    lamp_schema_samples,
+    lamp_schema_fleet,
+    lamp_schema_imports,
+    lamp_schema_parts,
+    lamp_schema_settings,
+    lamp_schema_policies_2,
 };

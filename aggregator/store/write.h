@@ -493,12 +493,16 @@ LAMP_CHECK int lamp_store_alerts_quiet(lamp_store *s, uint64_t before_us, lamp_a
 LAMP_CHECK int lamp_store_own_add(lamp_store *s, struct lamp_own *o);
 LAMP_CHECK int lamp_store_own_remove(lamp_store *s, int64_t id);
 
-/* Policies. add sets id; LAMP_EEXIST: one has this name. mode, remove: LAMP_ENOENT. */
 /* Sets, or sets anew; takes back (LAMP_ENOENT: there is none). */
 LAMP_CHECK int lamp_store_setting_put(lamp_store *s, const struct lamp_site_setting *x);
 LAMP_CHECK int lamp_store_setting_remove(lamp_store *s, const char *name, const char *site);
 
+/* Policies. add, which comes last, sets id and place; edit takes new terms, and what came of the old ones is
+ * gone; LAMP_EEXIST: another one has this name. place moves one there, or to the end. edit, mode, place,
+ * remove: LAMP_ENOENT. */
 LAMP_CHECK int lamp_store_policy_add(lamp_store *s, struct lamp_policy *p);
+LAMP_CHECK int lamp_store_policy_edit(lamp_store *s, const struct lamp_policy *p);
+LAMP_CHECK int lamp_store_policy_place(lamp_store *s, int64_t id, uint32_t place);
 LAMP_CHECK int lamp_store_policy_mode(lamp_store *s, int64_t id, enum lamp_policy_mode mode,
                                       const char *by, uint64_t now_us);
 LAMP_CHECK int lamp_store_policy_remove(lamp_store *s, int64_t id);

@@ -5,6 +5,7 @@
 #include "aggregator/writer/accounts.h"
 #include "aggregator/writer/importbook.h"
 #include "aggregator/writer/merge.h"
+#include "aggregator/writer/policybook.h"
 #include "aggregator/writer/poolbook.h"
 #include "aggregator/writer/sitebook.h"
 #include "common/clock.h"
@@ -172,6 +173,13 @@ static void on_policy_block(int64_t block_id, void *arg)
     lamp_touched_add(w->touched, LAMP_EVENT_BLOCK, block_id, "");
 }
 
+static int on_policy_sample(const struct lamp_policy *p, const struct lamp_rules_news *n,
+                            int64_t *out_id, char *why, size_t size, void *arg)
+{
+    lamp_writer *w = arg;
+    return lamp_policybook_sample(w->store, w->samples, &w->answers, p, n, out_id, why, size);
+}
+
 static int open_guard(lamp_writer *w)
 {
     struct lamp_guard_cfg guard = { .store = w->store };
@@ -184,7 +192,8 @@ static int open_guard(lamp_writer *w)
     rigs.alarms = guard.alarms = w->alarms;
     if (err == LAMP_OK)
         err = lamp_rigs_new(&rigs, &w->rigs);
-    const struct lamp_rules_cfg rules = { w->store, w->alarms, w->blocks, on_policy_block, w };
+    const struct lamp_rules_cfg rules = { w->store,        w->alarms, w->blocks,
+                                          on_policy_block, w,         on_policy_sample };
     if (err == LAMP_OK)
         err = lamp_rules_new(&rules, &w->rules);
     guard.rigs = w->rigs;
@@ -483,46 +492,6 @@ static int on_mark(lamp_writer *w, const struct lamp_command *c, uint64_t now_us
                                  &(struct lamp_step_view){ state, c->actor, c->reason, now_us });
 }
 
-static bool count_policy(const struct lamp_policy *p, void *arg)
-{
-    (void)p;
-    ++*(size_t *)arg;
-    return true;
-}
-
-/* A new policy starts in dry run, whatever is asked for. */
-static int on_policy(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
-                     struct lamp_command_result *r)
-{
-    struct lamp_policy p = c->policy;
-    size_t n = 0;
-    int err = lamp_store_policies(w->store, count_policy, &n);
-    r->key_id = p.id;
-    if (err == LAMP_OK && c->policy_change == LAMP_POLICY_ADD) {
-        const char *problem = lamp_rule_problem(&p);
-        p.mode = LAMP_POLICY_DRY_RUN;
-        p.created_us = p.mode_us = now_us;
-        snprintf(p.created_by, sizeof(p.created_by), "%s", c->actor);
-        snprintf(p.mode_by, sizeof(p.mode_by), "%s", c->actor);
-        err = problem                  ? LAMP_EINVAL
-              : n >= LAMP_POLICIES_MAX ? LAMP_EFULL
-                                       : lamp_store_policy_add(w->store, &p);
-        r->key_id = p.id;
-        snprintf(r->why, sizeof(r->why), "%s",
-                 problem              ? problem
-                 : err == LAMP_EEXIST ? "a policy has this name already"
-                 : err == LAMP_EFULL  ? "there are 64 policies, which is the most there can be"
-                                      : "");
-    } else if (err == LAMP_OK) {
-        err = c->policy_change == LAMP_POLICY_REMOVE
-                  ? lamp_store_policy_remove(w->store, p.id)
-                  : lamp_store_policy_mode(w->store, p.id, p.mode, c->actor, now_us);
-        if (err == LAMP_ENOENT)
-            snprintf(r->why, sizeof(r->why), "no policy has number %lld", (long long)p.id);
-    }
-    return err == LAMP_OK ? lamp_rules_reload(w->rules) : err;
-}
-
 /* Adds to the owner's lists, or takes off. */
 static int on_own(lamp_writer *w, const struct lamp_command *c, uint64_t now_us,
                   struct lamp_command_result *r)
@@ -576,7 +545,8 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
     case LAMP_CMD_IMPORT:
         return lamp_importbook_command(w->store, c, now_us, r);
     case LAMP_CMD_POLICY:
-        return on_policy(w, c, now_us, r);
+        err = lamp_policybook_command(w->store, c, now_us, r);
+        return err == LAMP_OK ? lamp_rules_reload(w->rules) : err;
     case LAMP_CMD_OWN:
         return on_own(w, c, now_us, r);
     case LAMP_CMD_SETTING:
@@ -591,6 +561,23 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
     default:
         return on_key_command(w, c, now_us, r);
     }
+}
+
+static const char *policy_change_name(const struct lamp_command *c)
+{
+    switch (c->policy_change) {
+    case LAMP_POLICY_ADD:
+        return c->policy.name;
+    case LAMP_POLICY_EDIT:
+        return "changed";
+    case LAMP_POLICY_PLACE:
+        return "moved";
+    case LAMP_POLICY_REMOVE:
+        return "removed";
+    case LAMP_POLICY_MODE:
+        break;
+    }
+    return lamp_policy_mode_name(c->policy.mode);
 }
 
 /* Who did what to what. */
@@ -632,12 +619,8 @@ static int audit(lamp_writer *w, const struct lamp_command *c, const struct lamp
                  c->kind == LAMP_CMD_MARK                    ? c->reason
                  : c->kind == LAMP_CMD_OWN                   ? c->own.value
                  : c->kind == LAMP_CMD_SETTING && c->approve ? c->setting.value
-                 : c->kind == LAMP_CMD_POLICY
-                     ? (c->policy_change == LAMP_POLICY_ADD ? c->policy.name
-                        : c->policy_change == LAMP_POLICY_REMOVE
-                            ? "removed"
-                            : lamp_policy_mode_name(c->policy.mode))
-                     : "");
+                 : c->kind == LAMP_CMD_POLICY                ? policy_change_name(c)
+                                                             : "");
     return lamp_store_audit(w->store, c->actor, action, object, detail, now_us);
 }
 

@@ -57,6 +57,7 @@ ROUTES = [
     ("GET", "/decisions/stream", None, "viewer", {"/decisions/stream?startup=true": 200}),
     ("GET", "/policies", None, "viewer", {}),
     ("POST", "/policies", {}, "operator", {"/policies": 403}),
+    ("PUT", "/policies/999", {}, "operator", {"/policies/999": 403}),
     ("PATCH", "/policies/999", {}, "operator", {"/policies/999": 403}),
     ("DELETE", "/policies/999", None, "operator", {"/policies/999": 403}),
     ("GET", "/policies/999/dry-run", None, "viewer", {"/policies/999/dry-run": 404}),

@@ -106,7 +106,8 @@ static inline void merging_open_lists(struct merging *g)
                                         .silence_us = 600 * UINT64_C(1000000),
                                         .drop = 0.3 };
     ok(g->store, lamp_rigs_new(&rigs, &g->rigs));
-    const struct lamp_rules_cfg rules = { g->store, g->alarms, g->blocks, merging_blocked, NULL };
+    const struct lamp_rules_cfg rules = { g->store,        g->alarms, g->blocks,
+                                          merging_blocked, NULL,      NULL };
     ok(g->store, lamp_rules_new(&rules, &g->rules));
     const struct lamp_guard_cfg guard = { g->store, g->alarms, .rigs = g->rigs, .rules = g->rules };
     ok(g->store, lamp_guard_new(&guard, &g->guard));

@@ -124,7 +124,8 @@ struct fixture {
     lamp_rules *r;
     struct lamp_prefix never;
     int64_t blocked; /* the newest block */
-    unsigned n_blocked;
+    unsigned n_blocked, n_sampled;
+    const char *no_sample; /* why there is none; NULL: there is */
     uint64_t now_us;
 };
 
@@ -138,6 +139,18 @@ static void on_blocked(int64_t id, void *arg)
     struct fixture *f = arg;
     f->blocked = id;
     f->n_blocked++;
+}
+
+static int on_sample(const struct lamp_policy *p, const struct lamp_rules_news *n, int64_t *out_id,
+                     char *why, size_t size, void *arg)
+{
+    struct fixture *f = arg;
+    assert_int_equal(p->sample, 20);
+    assert_string_equal(n->site, "north");
+    f->n_sampled++;
+    *out_id = f->no_sample ? 0 : 12;
+    snprintf(why, size, "%s", f->no_sample ? f->no_sample : "");
+    return LAMP_OK;
 }
 
 static int setup(void **state)
@@ -158,7 +171,8 @@ static int setup(void **state)
     ok(f->s, lamp_blocklist_site(f->l, "north"));
     ok(f->s, lamp_blocklist_site(f->l, "south"));
     ok(f->s, lamp_alarms_new(&(struct lamp_alarms_cfg){ .store = f->s }, &f->a));
-    ok(f->s, lamp_rules_new(&(struct lamp_rules_cfg){ f->s, f->a, f->l, on_blocked, f }, &f->r));
+    ok(f->s, lamp_rules_new(&(struct lamp_rules_cfg){ f->s, f->a, f->l, on_blocked, f, on_sample },
+                            &f->r));
     *state = f;
     return 0;
 }
@@ -427,6 +441,90 @@ static void test_alert_alone(void **state)
     assert_int_equal(hit_of(f, &p).count, 0);
 }
 
+static void test_sample(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_policy q = any;
+    q.block = LAMP_POLICY_NOTHING;
+    q.sample = 20;
+    const struct lamp_policy p = add(f, &q, "keep");
+    set_mode(f, &p, LAMP_POLICY_DRY_RUN);
+    mine_as(f, "10.0.0.7", "203.0.113.9");
+    assert_string_equal(hit_of(f, &p).outcome, "would have 20 packets of a connection kept");
+    assert_int_equal(f->n_sampled, 0);
+    set_mode(f, &p, LAMP_POLICY_ON);
+    mine_as(f, "10.0.0.7", "203.0.113.9");
+    assert_string_equal(hit_of(f, &p).outcome, "sample 12 ordered");
+    f->now_us += 120 * S;
+    f->no_sample = "sample 12 is less than a day old";
+    mine_as(f, "10.0.0.7", "203.0.113.9");
+    assert_string_equal(hit_of(f, &p).outcome, "no sample: sample 12 is less than a day old");
+    q.block = LAMP_POLICY_HOST;
+    const struct lamp_policy both = add(f, &q, "both");
+    mine_as(f, "10.0.0.8", "203.0.113.9");
+    assert_string_equal(hit_of(f, &both).outcome,
+                        "blocked for 600 s; no sample: sample 12 is less than a day old");
+    q.sample = LAMP_POLICY_SAMPLE_MAX + 1;
+    assert_non_null(lamp_rule_problem(&q));
+}
+
+struct names {
+    char text[64];
+};
+
+static bool add_name(const struct lamp_policy *p, void *arg)
+{
+    struct names *x = arg;
+    const size_t n = strlen(x->text);
+    snprintf(x->text + n, sizeof(x->text) - n, "%s%u ", p->name, p->place);
+    return true;
+}
+
+/* The order of policies, and what an edit leaves. */
+static void test_order(void **state)
+{
+    static const struct {
+        unsigned which, place;
+        const char *want;
+    } moves[] = {
+        { 2, 1, "c1 a2 b3 d4 " },  { 2, 3, "a1 b2 c3 d4 " }, { 0, 4, "b1 c2 d3 a4 " },
+        { 1, 60, "c1 d2 a3 b4 " }, { 3, 2, "c1 d2 a3 b4 " },
+    };
+    struct fixture *f = *state;
+    struct lamp_policy p[4];
+    for (size_t i = 0; i < ARRAY_LEN(p); i++)
+        p[i] = add(f, &any, (const char *[]){ "a", "b", "c", "d" }[i]);
+    for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
+        struct names x = { "" };
+        ok(f->s, lamp_store_policy_place(f->s, p[moves[i].which].id, moves[i].place));
+        ok(f->s, lamp_store_policies(f->s, add_name, &x));
+        assert_string_equal(x.text, moves[i].want);
+    }
+    assert_int_equal(lamp_store_policy_place(f->s, 99, 1), LAMP_ENOENT);
+
+    /* The first of those that fit acts: the others find it blocked. */
+    ok(f->s, lamp_rules_reload(f->r));
+    mine_as(f, "10.0.0.7", "203.0.113.9");
+    assert_int_equal(f->n_blocked, 1);
+    assert_string_equal(block_of(f, f->blocked).created_by, "policy c");
+    assert_int_equal(hit_of(f, &p[0]).count, 0);
+
+    p[2].lease_s = 900;
+    snprintf(p[2].name, sizeof(p[2].name), "%s", "a");
+    assert_int_equal(lamp_store_policy_edit(f->s, &p[2]), LAMP_EEXIST);
+    assert_int_equal(hit_of(f, &p[2]).count, 1);
+    snprintf(p[2].name, sizeof(p[2].name), "%s", "e");
+    ok(f->s, lamp_store_policy_edit(f->s, &p[2]));
+    assert_int_equal(hit_of(f, &p[2]).count, 0);
+    p[2].id = 99;
+    snprintf(p[2].name, sizeof(p[2].name), "%s", "f");
+    assert_int_equal(lamp_store_policy_edit(f->s, &p[2]), LAMP_ENOENT);
+    ok(f->s, lamp_store_policy_remove(f->s, p[3].id));
+    struct names x = { "" };
+    ok(f->s, lamp_store_policies(f->s, add_name, &x));
+    assert_string_equal(x.text, "e1 a2 b3 ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +535,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_servers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alert_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sample, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

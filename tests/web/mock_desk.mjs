@@ -21,15 +21,15 @@ export function deskWorld(hostile) {
     alert(1, { kind: 'policy', severity: 'warning', about: 'a policy fits', text: hostile.long, raised: now() - 90000, resolved: now() - 4000 }),
   ];
   const policy = {
-    id: 1, name: 'Nightly <b>XMR</b>', mode: 'dry-run', verdict: 'confirmed', coin: 'XMR', pool: null, site: 'Porto', sanctioned: false,
-    hours: '22:00-06:00', days: ['mon', 'tue', 'wed', 'thu', 'fri'], alert: true, block: 'server', everywhere: false, lease: 3600, longest: 604800,
+    id: 1, name: 'Nightly <b>XMR</b>', mode: 'dry-run', place: 1, verdict: 'confirmed', coin: 'XMR', pool: null, site: 'Porto', sanctioned: false,
+    hours: '22:00-06:00', days: ['mon', 'tue', 'wed', 'thu', 'fri'], alert: true, sample: 0, block: 'server', everywhere: false, lease: 3600, longest: 604800,
     grace: 86400, created_by: 'eve', created: now() - 90000, mode_by: 'eve', mode_since: now() - 90000,
   };
   const hits = [['10.1.0.77', 'would block 198.51.100.20 port 3333 for 3600 s'], ['10.1.0.78', `not blocked: ${hostile.markup}`]].map(([host, outcome], i) => ({
     dry_run: true, site: 'Porto', host, vlan: 0, server: '198.51.100.20', port: 3333, transport: 'tcp', miner: 2, connection: 40 + i, block: null,
     why: `confirmed, XMR at ${hostile.bidi}`, outcome, first: now() - 4000, last: now() - 60 * i, count: 40 }));
   return {
-    alerts, hits, policies: [policy, { ...policy, id: 2, name: 'Any miner in the labs', mode: 'on', coin: null, hours: null, days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], block: 'nothing', site: null, verdict: 'probable' }],
+    alerts, hits, policies: [policy, { ...policy, id: 2, place: 2, name: 'Any miner in the labs', mode: 'on', coin: null, hours: null, days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'], block: 'nothing', site: null, verdict: 'probable' }],
     own: [{ id: 1, kind: 'wallet', value: 'bc1qxy2kgdygjrsqtzq2n0yrf2493p83kkfjhx0wlh', site: null, note: hostile.markup, added_by: 'eve', added: now() - 9000 },
       { id: 2, kind: 'worker', value: 's19.*', site: 'Porto', note: null, added_by: 'eve', added: now() - 9000 }],
     audit: Array.from({ length: 120 }, (_, i) => ({ no: 120 - i, at: now() - 600 * i, actor: i % 3 ? 'eve' : 'admin', action: ['block', 'hold', 'login', 'policy'][i % 4], object: hostile.markup, detail: `${hostile.bidi} ${120 - i}` })),
@@ -87,11 +87,19 @@ export function desk(d, { what, path, query, body, send, refuse, push }) {
   else if (what === 'POST /policies') {
     if (d.policies.some((p) => p.name === body.name)) refuse(409, 'conflict', 'There is a policy of that name.', 'name');
     else if (body.hours && !/^\d\d:\d\d-\d\d:\d\d$/.test(body.hours)) refuse(400, 'invalid', 'This must be HH:MM-HH:MM.', 'hours');
-    else add(d.policies, { ...body, mode: 'dry-run', created_by: 'admin', created: now(), mode_by: 'admin', mode_since: now() });
+    else add(d.policies, { ...body, mode: 'dry-run', place: d.policies.length + 1, created_by: 'admin', created: now(), mode_by: 'admin', mode_since: now() });
   } else if (/^PATCH \/policies\/\d+$/.test(what)) {
     const of = d.policies.find((p) => p.id === id);
-    Object.assign(of, { mode: body.mode, mode_by: 'admin', mode_since: now() });
+    if (body.mode) Object.assign(of, { mode: body.mode, mode_by: 'admin', mode_since: now() });
+    if (body.place) {
+      d.policies.splice(d.policies.indexOf(of), 1);
+      d.policies.splice(body.place - 1, 0, of);
+      d.policies.forEach((p, i) => { p.place = i + 1; });
+    }
     send(200, of);
+  } else if (/^PUT \/policies\/\d+$/.test(what)) {
+    const of = d.policies.find((p) => p.id === id);
+    send(200, Object.assign(of, body, { mode: 'dry-run', mode_by: 'admin', mode_since: now() }));
   } else if (/^DELETE \/policies\/\d+$/.test(what)) drop(d.policies, (p) => p.id === id);
   else if (/^GET \/policies\/\d+\/dry-run$/.test(what)) send(200, { policy: d.policies.filter((p) => p.id === id), hits: id === 1 ? d.hits : [] });
   else if (what === 'GET /own') send(200, { own: d.own });

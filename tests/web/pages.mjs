@@ -322,7 +322,7 @@ async function policies({ page }) {
   await dialog.getByLabel('Raise an alert').uncheck();
   await dialog.getByRole('button', { name: 'Add in dry run' }).click();
   await dialog.getByText('Hours look like').waitFor();
-  await dialog.getByText('A policy raises an alert, blocks, or both.').waitFor();
+  await dialog.getByText('A policy raises an alert, keeps packets, or blocks.').waitFor();
   await dialog.getByLabel('Hours').fill('08:00 – 18:00');
   await dialog.getByLabel('The server, at its port').check();
   assert.deepEqual(await axe(page), []);
@@ -336,6 +336,10 @@ async function policies({ page }) {
   await dialog.getByLabel('Coin').fill('BTC');
   await dialog.getByRole('button', { name: 'Change it' }).click();
   await item('Office hours').getByText('mining of BTC').waitFor();
+  assert.equal(mock.desk.policies.at(-1).name, 'Office hours', 'a policy that is changed keeps its place');
+  await page.getByRole('button', { name: 'Move Office hours up' }).click();
+  await page.getByRole('button', { name: 'Move Office hours down', disabled: false }).waitFor();
+  assert.deepEqual([mock.desk.policies[1].name, mock.desk.policies[1].place], ['Office hours', 2]);
   assert.deepEqual(mock.desk.policies.map((p) => p.name).sort(), ['Any miner in the labs', 'Nightly <b>XMR</b>', 'Office hours']);
 }
 

@@ -125,6 +125,8 @@ export const api = {
     call<{ messages: number }>('POST', `/notify/${encodeURIComponent(name)}/retry`, {}),
   policies: () => call<{ policies: Policy[] }>('GET', '/policies'),
   addPolicy: (terms: PolicyTerms) => call<Policy>('POST', '/policies', terms),
+  editPolicy: (id: number, terms: PolicyTerms) => call<Policy>('PUT', `/policies/${id}`, terms),
+  movePolicy: (id: number, place: number) => call<Policy>('PATCH', `/policies/${id}`, { place }),
   setPolicy: (id: number, mode: PolicyMode) => call<Policy>('PATCH', `/policies/${id}`, { mode }),
   deletePolicy: (id: number) => call<void>('DELETE', `/policies/${id}`),
   dryRun: (id: number) => call<{ policy: Policy[]; hits: PolicyHit[] }>('GET', `/policies/${id}/dry-run`),

@@ -527,6 +527,8 @@ export interface Policy {
   id: number;
   name: string;
   mode: PolicyMode;
+  /** In their order, from 1 on. */
+  place: number;
   verdict: 'probable' | 'confirmed';
   coin: string | null;
   pool: string | null;
@@ -535,6 +537,8 @@ export interface Policy {
   hours: string | null;
   days: Weekday[];
   alert: boolean;
+  /** Packets of a connection to keep; 0 none. */
+  sample: number;
   block: 'nothing' | 'host' | 'server';
   everywhere: boolean;
   lease: number;
@@ -547,7 +551,7 @@ export interface Policy {
 }
 
 /** What a new policy is made of. */
-export type PolicyTerms = Omit<Policy, 'id' | 'mode' | 'created_by' | 'created' | 'mode_by' | 'mode_since'>;
+export type PolicyTerms = Omit<Policy, 'id' | 'mode' | 'place' | 'created_by' | 'created' | 'mode_by' | 'mode_since'>;
 
 export interface PolicyHit {
   dry_run: boolean;

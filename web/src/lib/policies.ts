@@ -11,13 +11,13 @@ export const HOURS = /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/;
 
 export const FRESH: PolicyTerms = {
   name: '', verdict: 'confirmed', coin: null, pool: null, site: null, sanctioned: false, hours: null,
-  days: WEEK.map((w) => w.day), alert: true, block: 'nothing', everywhere: false, lease: 3600, longest: 604_800, grace: 86_400,
+  days: WEEK.map((w) => w.day), alert: true, sample: 0, block: 'nothing', everywhere: false, lease: 3600, longest: 604_800, grace: 86_400,
 };
 
 /** The part of a policy that makes another one like it. */
 export function termsOf(p: Policy): PolicyTerms {
-  const { name, verdict, coin, pool, site, sanctioned, hours, days, alert, block, everywhere, lease, longest, grace } = p;
-  return { name, verdict, coin, pool, site, sanctioned, hours, days, alert, block, everywhere, lease, longest, grace };
+  const { name, verdict, coin, pool, site, sanctioned, hours, days, alert, sample, block, everywhere, lease, longest, grace } = p;
+  return { name, verdict, coin, pool, site, sanctioned, hours, days, alert, sample, block, everywhere, lease, longest, grace };
 }
 
 /** "Confirmed mining of XMR at Porto, Mon to Fri, 22:00-06:00" */
@@ -35,12 +35,13 @@ export function when(p: PolicyTerms): string {
 /** "raises an alert and blocks the server where it is seen for 1 h" */
 export function then(p: PolicyTerms): string {
   const parts = p.alert ? ['raises an alert'] : [];
+  if (p.sample > 0) parts.push(`has ${p.sample} packets of a connection kept`);
   if (p.block !== 'nothing') {
     const whom = p.block === 'host' ? 'the host' : `the server ${p.everywhere ? 'at every site' : 'where it is seen'}`;
     const longer = p.longest > p.lease ? `, twice as long each time up to ${duration(p.longest)}` : '';
     parts.push(`blocks ${whom} for ${duration(p.lease)}${longer}`);
   }
-  return parts.join(' and ');
+  return parts.length > 2 ? `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}` : parts.join(' and ');
 }
 
 function days(list: Weekday[]): string {
