@@ -21,6 +21,10 @@ enum lamp_conn_flag {
     LAMP_CONN_ENDED = 4,     /* no further rows of this connection follow */
     LAMP_CONN_RECALLED = 8,  /* the verdict is that of an earlier connection of client and server */
     LAMP_CONN_IP_BYTES = 16, /* of flow records: bytes are those of IP packets, not of frames */
+    LAMP_CONN_SAID = 0xffff, /* what a sensor may say; those above are the aggregator's */
+
+    LAMP_CONN_PROBED = 1 << 16, /* its server answered as a pool does when it was asked */
+    LAMP_CONN_FLEET = 1 << 17, /* another client in the fleet was confirmed to mine at its server */
 };
 
 /* Who sent what a piece of evidence rests on. The numbers are on the wire. */

@@ -260,6 +260,21 @@ void lamp_api_json_step(struct lamp_json *j, const struct lamp_step_view *v)
     lamp_json_end(j);
 }
 
+/* What the aggregator itself knows. */
+static void own_evidence(struct lamp_json *j, const char *kind, const char *detail)
+{
+    lamp_json_object(j, NULL);
+    lamp_json_str(j, "kind", kind);
+    lamp_json_str(j, "detail", detail);
+    lamp_json_null(j, "from");
+    lamp_json_str(j, "seen_in", "addresses and port");
+    lamp_json_null(j, "time");
+    lamp_json_str(j, "strength", "strong");
+    lamp_json_str(j, "refuted_by",
+                  "another service that has taken over the server's address and port");
+    lamp_json_end(j);
+}
+
 static void evidence(struct lamp_json *j, const struct lamp_conn_row *r)
 {
     bool sensor_recalled = false;
@@ -277,18 +292,14 @@ static void evidence(struct lamp_json *j, const struct lamp_conn_row *r)
         lamp_json_bytes(j, "refuted_by", e->refute);
         lamp_json_end(j);
     }
-    if (r->flags & LAMP_CONN_RECALLED && !sensor_recalled) { /* the aggregator's own memory */
-        lamp_json_object(j, NULL);
-        lamp_json_str(j, "kind", "known-pair");
-        lamp_json_str(j, "detail", "the same client had this verdict at this server within a day");
-        lamp_json_null(j, "from");
-        lamp_json_str(j, "seen_in", "addresses and port");
-        lamp_json_null(j, "time");
-        lamp_json_str(j, "strength", "strong");
-        lamp_json_str(j, "refuted_by",
-                      "another service that has taken over the server's address and port");
-        lamp_json_end(j);
-    }
+    if (r->flags & LAMP_CONN_RECALLED && !sensor_recalled)
+        own_evidence(j, "known-pair",
+                     "the same client had this verdict at this server within a day");
+    if (r->flags & LAMP_CONN_PROBED)
+        own_evidence(j, "probe", "asked, the server answers as a pool does");
+    if (r->flags & LAMP_CONN_FLEET)
+        own_evidence(j, "fleet",
+                     "another client was confirmed to mine at this server within a day");
     lamp_json_end(j);
 }
 

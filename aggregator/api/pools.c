@@ -456,6 +456,7 @@ static void write_rounds(struct lamp_json *j, lamp_probes *probes)
     lamp_json_uint(j, "too_soon", s.too_soon);
     lamp_json_uint(j, "crowded", s.crowded);
     lamp_json_uint(j, "waiting", s.waiting);
+    lamp_json_uint(j, "suspects", s.suspects);
     lamp_json_end(j);
     lamp_json_bool(j, "offline", s.offline);
     lamp_json_uint(j, "dropped", s.dropped);

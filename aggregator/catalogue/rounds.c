@@ -13,14 +13,18 @@
 #include <strings.h>
 
 #define SECOND_US UINT64_C(1000000)
-#define SWITCH_US (5 * SECOND_US)  /* how often the switches are looked at */
-#define RELOAD_US (60 * SECOND_US) /* and what there is to do */
+#define SWITCH_US (5 * SECOND_US)       /* how often the switches are looked at */
+#define RELOAD_US (60 * SECOND_US)      /* and what there is to do */
+#define SUSPECTS_US (10 * SECOND_US)    /* and who is suspected */
+#define SUSPECTED_US (3600 * SECOND_US) /* of late */
 
 enum {
     NAMES_AT_ONCE = 16,
     NAMES_A_TICK = 2, /* with TICK_MS: at most 8 a second */
     TICK_MS = 250,
     ORDERS_AT_ONCE = 8,
+    SUSPECTS = 256,
+    PORT_MAIL = 25, /* where strangers that connect are taken for senders of spam */
     RETRY_MS = 20,
 };
 /* Tags of look-ups and probes: above are orders. */
@@ -58,6 +62,9 @@ struct lamp_rounds {
     size_t n_names, names_room, next_name;
     struct job *jobs;
     size_t n_jobs, jobs_room, next_job;
+    struct lamp_probe_target suspects[SUSPECTS];
+    size_t n_suspects, next_suspect;
+    uint64_t suspects_us; /* monotonic: when they are looked for next */
     int64_t refresh_pool; /* whose names and endpoints are due now; 0: none */
     struct order orders[ORDERS_AT_ONCE];
     bool held; /* a probe could not begin for want of room or a token */
@@ -301,6 +308,45 @@ static void probe_some(lamp_rounds *r, uint64_t now_us)
     }
 }
 
+/* A server that is suspected is asked once: what it was found to be counts for days. */
+static bool load_suspect(const struct lamp_suspect *v, void *arg)
+{
+    lamp_rounds *r = arg;
+    const uint64_t now_us = lamp_clock_real_us();
+    const uint64_t fresh_us = v->state == LAMP_POOL_UP ? LAMP_POOL_YES_US : LAMP_POOL_NO_US;
+    if ((v->probed_us && now_us < v->probed_us + fresh_us) || v->port == PORT_MAIL ||
+        is_never_name(r, v->name) || refuse(&v->addr, r))
+        return true;
+    struct lamp_probe_target *t = &r->suspects[r->n_suspects++];
+    *t = (struct lamp_probe_target){ .addr = v->addr,
+                                     .port = v->port,
+                                     .tls = v->tls ? LAMP_POOL_TLS_YES : LAMP_POOL_TLS_UNKNOWN };
+    snprintf(t->name, sizeof(t->name), "%s", v->name);
+    return r->n_suspects < SUSPECTS;
+}
+
+/* Half of the room is theirs, and never more than one connection to a destination in ten minutes. */
+static void probe_suspects(lamp_rounds *r, uint64_t now_us, uint64_t mono_us)
+{
+    if (mono_us >= r->suspects_us) {
+        r->suspects_us = mono_us + SUSPECTS_US;
+        r->n_suspects = r->next_suspect = 0;
+        if (lamp_store_suspects(r->store, now_us > SUSPECTED_US ? now_us - SUSPECTED_US : 0,
+                                4 * SUSPECTS, load_suspect, r))
+            r->n_suspects = 0;
+    }
+    for (; r->next_suspect < r->n_suspects; r->next_suspect++) {
+        const char *why;
+        const int err =
+            lamp_prober_busy(r->prober) < LAMP_PROBES / 2
+                ? lamp_prober_start(r->prober, &r->suspects[r->next_suspect], mono_us, &why)
+                : LAMP_EAGAIN;
+        if (err == LAMP_EAGAIN)
+            return;
+        r->status.suspects += err == LAMP_OK;
+    }
+}
+
 static struct order *free_order(lamp_rounds *r)
 {
     for (size_t i = 0; i < ORDERS_AT_ONCE; i++)
@@ -376,8 +422,10 @@ static void *run(void *arg)
             resolve_some(r, now_us);
             tick_us = mono_us + TICK_MS * 1000;
         }
-        if (r->status.probing)
+        if (r->status.probing) {
+            probe_suspects(r, now_us, mono_us);
             probe_some(r, now_us);
+        }
         wait_and_run(r);
     }
     return NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rounds: the thread that keeps the catalogue up to date: looks each server's name up every
  * LAMP_ROUND_RESOLVE_US, probes each entry at each address every LAMP_ROUND_PROBE_US, both spread over
- * the time, and carries out what operators order. What it finds goes to the writer (findings.h). It
+ * the time, asks the servers of connections that sensors suspect at once, and carries out what operators
+ * order. What it finds goes to the writer (findings.h). It
  * reads through a store handle of its own. Probing is off until somebody turns it on. */
 #pragma once
 

@@ -26,6 +26,7 @@ struct lamp_probes_status {
     bool resolve_default, probe_default; /* what the configuration says */
     bool offline;                        /* neither is possible: the traffic is made up */
     uint64_t names_asked, names_failed;
+    uint64_t suspects; /* probes of servers that were suspected */
     uint64_t probes, connections, refused, too_soon, crowded;
     uint64_t dropped; /* findings that the writer did not take in time */
     uint64_t waiting; /* probes under way */

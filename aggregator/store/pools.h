@@ -32,6 +32,10 @@ enum {
     LAMP_POOL_RESOLVED = 32,      /* addresses of one answer */
 };
 
+/* For how long a suspected server that was found to be a pool, or none, counts as that and is left alone. */
+#define LAMP_POOL_YES_US (7 * UINT64_C(86400) * 1000000)
+#define LAMP_POOL_NO_US (UINT64_C(86400) * 1000000)
+
 /* An address that was not seen for longer has left its name. */
 #define LAMP_POOL_ADDRESS_US (UINT64_C(3) * 3600 * 1000000)
 
@@ -294,6 +298,21 @@ LAMP_CHECK int lamp_store_pool_port(lamp_store *s, uint16_t port, uint32_t limit
                                     lamp_pool_port_fn *fn, void *arg);
 
 /* ---- for the thread that resolves and probes ---- */
+
+/* The server of a connection that is suspected to mine. */
+struct lamp_suspect {
+    struct lamp_addr addr;
+    uint16_t port;
+    bool tls;
+    const char *name;           /* that its clients ask for; "" none known */
+    enum lamp_pool_state state; /* of the newest probe, at: */
+    uint64_t probed_us;         /* 0: never */
+};
+typedef bool lamp_suspect_fn(const struct lamp_suspect *v, void *arg);
+
+/* Those heard of since from_us, newest first: TCP, not in a tunnel, and no operator has marked its pair. */
+LAMP_CHECK int lamp_store_suspects(lamp_store *s, uint64_t from_us, uint32_t limit,
+                                   lamp_suspect_fn *fn, void *arg);
 
 /* What may be probed: an active entry at an address that was seen since from_us. */
 struct lamp_pool_target {

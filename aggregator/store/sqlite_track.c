@@ -623,10 +623,13 @@ int lamp_sqlite_op_proofs(lamp_store *s, uint64_t from_us, lamp_proof_fn *fn, vo
         q,
         "SELECT t.name, c.server, c.server_port, c.ip_proto, c.verdict, c.last_us, c.coin, c.pool,"
         " c.tunnel_kind FROM conn c JOIN site t ON t.no = c.site"
-        " WHERE c.verdict >= ?1 AND c.last_us > ?2 AND (c.verdict > ?1 OR NOT EXISTS"
+        /* What is memory, or the fleet's word, is no proof of its own. */
+        " WHERE c.verdict >= ?1 AND c.last_us > ?2 AND c.flags & ?3 = 0 AND (c.verdict > ?1 OR"
+        " c.flags & ?4 OR NOT EXISTS"
         " (SELECT 1 FROM evidence e WHERE e.conn = c.id AND e.kind = 'address'))"
         " ORDER BY c.last_us",
-        lamp_int(LAMP_VERDICT_PROBABLE), lamp_uint(from_us));
+        lamp_int(LAMP_VERDICT_PROBABLE), lamp_uint(from_us),
+        lamp_int(LAMP_CONN_RECALLED | LAMP_CONN_FLEET), lamp_int(LAMP_CONN_PROBED));
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         const struct lamp_conn_row row = {

@@ -5,6 +5,7 @@
  * back; lamp_store_why() says what the database refused. Not thread-safe. */
 #pragma once
 
+#include "aggregator/store/pools.h"
 #include "aggregator/store/store.h"
 
 enum {
@@ -273,6 +274,18 @@ LAMP_CHECK int lamp_store_pair_find(lamp_store *s, struct lamp_track_pair *p);
 
 /* Inserts or replaces; a mark stays. Forgets unmarked pairs of more than LAMP_PAIR_US before. */
 LAMP_CHECK int lamp_store_pair_save(lamp_store *s, const struct lamp_track_pair *p);
+
+/* What the aggregator knows of a server besides what this client's sensor says: whether another client was
+ * confirmed to mine there since from_us, and at which site, and what the newest probe found. */
+struct lamp_server_known {
+    bool mined;
+    char site[65]; /* of that other client */
+    enum lamp_pool_state state;
+    uint64_t probed_us; /* 0: never */
+    char reason[LAMP_POOL_REASON], family[LAMP_POOL_WORD];
+};
+LAMP_CHECK int lamp_store_server_known(lamp_store *s, const struct lamp_track_pair *of,
+                                       uint64_t from_us, struct lamp_server_known *out);
 
 /* What operators said of a pair (its key is looked at), and whether one of its client's is wanted. */
 struct lamp_pair_mark {

@@ -295,9 +295,21 @@ static void miner_touched(int64_t id, void *arg)
     lamp_touched_add(((const struct tracking *)arg)->m->touched, LAMP_EVENT_MINER, id, "");
 }
 
+/* A server that answered as a pool does is one at every site. */
+static void note_probed(const struct tracking *t, const struct lamp_track_conn *c)
+{
+    struct lamp_conn_row row = c->row;
+    row.coin = lamp_bytes_of(c->text[LAMP_TEXT_COIN]);
+    row.pool = lamp_bytes_of(c->text[LAMP_TEXT_POOL]);
+    row.n_evidence = 0;
+    *t->m->watch_changed |= lamp_watchlist_note(t->m->watch, t->k->sensor.site, &row);
+}
+
 static int mined(const struct lamp_track_conn *c, const struct lamp_conn_row *delta, void *arg)
 {
     const struct tracking *t = arg;
+    if (c->row.flags & LAMP_CONN_PROBED)
+        note_probed(t, c);
     const struct lamp_guard_news news = { .site = t->k->sensor.site,
                                           .sensor = t->k->sensor.id,
                                           .conn = c,

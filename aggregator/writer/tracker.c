@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/writer/tracker.h"
 
+#include "aggregator/writer/lift.h"
 #include "common/text.h"
 
 #include <stdio.h>
@@ -240,7 +241,7 @@ static void take_numbers(struct lamp_track_conn *c, const struct lamp_conn_row *
         c->row.difficulty = row->difficulty;
     if (row->self_rate > 0 && is_newer(c, LAMP_SAID_SELF_RATE, seen_us))
         c->row.self_rate = row->self_rate;
-    c->row.flags |= row->flags & ~(uint32_t)LAMP_CONN_RECALLED;
+    c->row.flags |= row->flags & LAMP_CONN_SAID & ~(uint32_t)LAMP_CONN_RECALLED;
     if (row->devices > 0 && is_newer(c, LAMP_SAID_DEVICES, seen_us))
         c->row.devices = row->devices;
     if (row->work_method != LAMP_RATE_NONE && is_newer(c, LAMP_SAID_WORK, seen_us)) {
@@ -471,7 +472,8 @@ static int recall(const struct lamp_tracker *t, struct lamp_track_conn *c,
     const enum lamp_verdict own =
         row->flags & LAMP_CONN_RECALLED ? LAMP_VERDICT_NONE : row->verdict;
     if (r->verdict > own) {
-        r->flags |= LAMP_CONN_RECALLED;
+        if (!(r->flags & (LAMP_CONN_PROBED | LAMP_CONN_FLEET)))
+            r->flags |= LAMP_CONN_RECALLED;
         return LAMP_OK;
     }
     r->flags &= ~(uint32_t)LAMP_CONN_RECALLED;
@@ -479,6 +481,50 @@ static int recall(const struct lamp_tracker *t, struct lamp_track_conn *c,
     p.confidence = r->confidence;
     p.last_us = r->last_us > p.last_us ? r->last_us : p.last_us;
     return lamp_store_pair_save(t->store, &p);
+}
+
+/* What the aggregator alone knows of the server holds too: looked up for as long as the connection is but
+ * suspected, since a probe takes its time. */
+static int lift(const struct lamp_tracker *t, struct lamp_track_conn *c,
+                const struct lamp_conn_row *row, uint64_t now_us, struct lamp_lift *out)
+{
+    struct lamp_conn_row *r = &c->row;
+    *out = (struct lamp_lift){ .n_evidence = 0 };
+    if (r->verdict != LAMP_VERDICT_SUSPECTED || row->verdict != LAMP_VERDICT_SUSPECTED ||
+        *c->text[LAMP_TEXT_TUNNEL_KIND])
+        return LAMP_OK;
+    const struct lamp_track_pair of = {
+        .site_ref = c->site_ref,
+        .client = r->client_addr,
+        .server = r->server_addr,
+        .vlan = r->vlan,
+        .server_port = r->server_port,
+        .ip_proto = r->ip_proto,
+    };
+    struct lamp_server_known known;
+    const int err = lamp_store_server_known(
+        t->store, &of, now_us > LAMP_PAIR_US ? now_us - LAMP_PAIR_US : 0, &known);
+    if (err != LAMP_OK)
+        return err;
+    lamp_lift_weigh(c, row->confidence, &known, now_us, out);
+    if (out->n_evidence) {
+        r->verdict = out->verdict;
+        r->confidence = out->confidence;
+        r->flags |= out->flags;
+    }
+    return LAMP_OK;
+}
+
+/* Tells a miner what its connection was lifted or lowered by. */
+static int note_lift(const struct lamp_tracker *t, const struct lamp_track_conn *c,
+                     const struct lamp_lift *l, uint64_t at_us)
+{
+    int err = LAMP_OK;
+    for (size_t i = 0; i < l->n_evidence && err == LAMP_OK; i++)
+        err = lamp_store_sighting(t->store, c->miner_id, 0, &l->evidence[i], at_us, at_us);
+    return err == LAMP_OK && l->verdict > LAMP_VERDICT_SUSPECTED
+               ? lamp_store_level(t->store, c->miner_id, 0, l->verdict, at_us)
+               : err;
 }
 
 static int note_reason(const struct lamp_tracker *t, const struct lamp_record *rec,
@@ -606,7 +652,10 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
     at_us = at_most(at_most(at_us, b->t_to_us), latest_us);
     add_recent(c->recent, at_us / MINUTE_US, row);
 
+    struct lamp_lift lifted = { .n_evidence = 0 };
     err = recall(t, c, &before, row);
+    if (err == LAMP_OK)
+        err = lift(t, c, row, rec->now_us, &lifted);
     news.at_us = at_us;
     news.reasons = new_evidence || c->miner_id == 0;
     news.level = news.reasons || row->verdict != before.verdict;
@@ -614,6 +663,10 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
         err = merge_miner(t, rec, c, row, last_us);
     if (err == LAMP_OK && c->miner_id && (news.reasons || news.level || news.late))
         err = note(t, rec, c, row, &news);
+    if (err == LAMP_OK && c->miner_id &&
+        (news.reasons || c->row.verdict != before.verdict ||
+         c->row.confidence != before.confidence))
+        err = note_lift(t, c, &lifted, at_us);
     if (err == LAMP_OK && c->miner_id &&
         (news.reasons || c->row.last_us / PAIR_RENEW_US != before.last_us / PAIR_RENEW_US))
         err = correlate(t, c, at_us);

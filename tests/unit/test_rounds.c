@@ -187,6 +187,40 @@ static void test_round(void **state)
     lamp_rounds_stop(r);
 }
 
+/* A server that is in no catalogue is asked because a sensor suspects who talks to it; once. */
+static void test_suspect(void **state)
+{
+    (void)state;
+    unsigned lost = 0;
+    char why[160];
+    int64_t id;
+    bool changed;
+    struct lamp_store_sensor sensor;
+    const struct lamp_pool_edit gone = { .action = LAMP_POOL_DELETE, .id = 1 };
+    struct lamp_track_conn c = { .miner_id = 1 };
+    ok(t.store, lamp_store_begin(t.store));
+    ok(t.store,
+       lamp_store_pool_edit(t.store, &gone, "ann", TEST_NOW_US, why, sizeof(why), &id, &changed));
+    ok(t.store, lamp_store_enroll(t.store, "s1", "north", TEST_NOW_US));
+    ok(t.store, lamp_store_sensor(t.store, "s1", &sensor));
+    c.sensor_ref = sensor.ref;
+    c.site_ref = sensor.site_ref;
+    c.row = test_row(1, lamp_clock_real_us(), lamp_clock_real_us());
+    c.row.server_addr = test_addr("127.0.0.1");
+    c.row.server_port = t.port;
+    c.row.verdict = LAMP_VERDICT_SUSPECTED;
+    ok(t.store, lamp_store_conn_save(t.store, &c, false));
+    ok(t.store, lamp_store_commit(t.store));
+    lamp_rounds *r = start(true, false);
+    WAIT_FOR(write_findings(&lost) + 1 && is_up() && lamp_probes_status(t.probes).suspects == 1);
+    lamp_rounds_stop(r);
+    assert_int_equal(atomic_load(&t.connections), 1);
+    r = start(true, false); /* it does not forget */
+    WAIT_FOR(lamp_probes_status(t.probes).names_asked > 1);
+    lamp_rounds_stop(r);
+    assert_int_equal(atomic_load(&t.connections), 1);
+}
+
 /* Off until it is turned on, and then within seconds. */
 static void test_switch(void **state)
 {
@@ -227,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_suspect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_switch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_offline, set_up, tear_down),
     };

@@ -212,7 +212,7 @@ function poolWorld() {
     catalogue: {
       pools: 1, servers: 1, addresses: 1, entries: 2, muted: 0, endpoints: 1, up: 1, listen: 0, down: 0, refused: 0,
       resolve: { on: true, names: 1, failed: 0 },
-      probe: { on: false, probes: 1, connections: 1, refused: 0, too_soon: 0, crowded: 0, waiting: 0 }, offline: false, dropped: 0,
+      probe: { on: false, probes: 1, connections: 1, refused: 0, too_soon: 0, crowded: 0, waiting: 0, suspects: 0 }, offline: false, dropped: 0,
     },
   };
 }

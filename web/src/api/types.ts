@@ -666,7 +666,7 @@ export interface Catalogue {
   resolve: { on: boolean; names: number; failed: number };
   probe: {
     on: boolean; probes: number; connections: number; refused: number; too_soon: number;
-    crowded: number; waiting: number;
+    crowded: number; waiting: number; suspects: number;
   };
   offline: boolean;
   dropped: number;
