@@ -170,6 +170,13 @@ static int read_places(struct aggregator *g)
     return 0;
 }
 
+static uint32_t asn_of(const struct lamp_addr *a, void *arg)
+{
+    struct lamp_place place;
+    lamp_geo_find(arg, a, &place);
+    return place.asn;
+}
+
 /* Without its geo files the aggregator is as good as ever, but for the map. */
 static void open_geo(struct aggregator *g)
 {
@@ -547,6 +554,8 @@ static int start_threads(struct aggregator *g)
         { .rejected = g->conf.rejected / 100,
           .silence_us = (uint64_t)g->conf.no_shares_s * 1000000,
           .drop = g->conf.rate_drop / 100 },
+        asn_of,
+        g->geo,
         { .settle_minutes = (uint32_t)g->conf.settle_minutes,
           .days = { (uint32_t)g->conf.minute_days, (uint32_t)g->conf.hour_days,
                     (uint32_t)g->conf.day_days },

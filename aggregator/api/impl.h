@@ -96,6 +96,11 @@ lamp_route_fn lamp_api_get_notify, lamp_api_test_notify, lamp_api_retry_notify, 
 lamp_route_fn lamp_api_get_imports, lamp_api_add_import, lamp_api_get_import,
     lamp_api_get_import_conns, lamp_api_put_import, lamp_api_cancel_import, lamp_api_delete_import;
 
+/* Of baselines. */
+lamp_route_fn lamp_api_get_baselines, lamp_api_add_baseline, lamp_api_get_baseline,
+    lamp_api_delete_baseline, lamp_api_get_baseline_series, lamp_api_export_baseline,
+    lamp_api_accept_baseline, lamp_api_copy_baseline, lamp_api_say_baseline;
+
 /* The session cookie and who is logged in, as the answer of a login. */
 void lamp_api_session_answer(const lamp_api *api, const char *session,
                              const struct lamp_identity *who, struct lamp_reply *reply);

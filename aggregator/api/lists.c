@@ -52,6 +52,8 @@ static const struct list lists[] = {
     { "/api/v1/alerts", "alerts", false, 200,
       "id kind severity about subject site text miner technique count first raised last resolved "
       "acknowledged acknowledged_by" },
+    { "/api/v1/baselines", "baselines", true, 0,
+      "id site host miner state version learn_to by_asn unexpected left_out created created_by" },
     { "/api/v1/samples", "samples", true, 100,
       "id what state site sensor miner packets packets_per_connection duration bytes snaplen "
       "reason "

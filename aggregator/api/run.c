@@ -132,6 +132,21 @@ static int import_in_scope(lamp_store *s, int64_t id)
     return err ? err : any ? LAMP_OK : LAMP_ENOENT;
 }
 
+static bool found_baseline(const struct lamp_baseline *b, void *arg)
+{
+    (void)b;
+    *(bool *)arg = true;
+    return false;
+}
+
+static int baseline_in_scope(lamp_store *s, int64_t id)
+{
+    bool any = false;
+    const int err =
+        lamp_store_baselines(s, &(struct lamp_baseline_filter){ .id = id }, found_baseline, &any);
+    return err ? err : any ? LAMP_OK : LAMP_ENOENT;
+}
+
 static int key_in_scope(lamp_store *s, int64_t id)
 {
     struct lamp_sensor_key k;
@@ -170,6 +185,11 @@ int lamp_api_in_scope(lamp_api *api, const struct lamp_request *req, const struc
         break;
     case LAMP_CMD_SETTING:
         err = site_in_scope(req, cmd->setting.site);
+        break;
+    case LAMP_CMD_BASELINE:
+        err = cmd->baseline.change <= LAMP_BASELINE_IMPORT
+                  ? site_in_scope(req, cmd->baseline.at.site)
+                  : baseline_in_scope(s, cmd->baseline.at.id);
         break;
     case LAMP_CMD_BLOCK:
     case LAMP_CMD_HOLD:
@@ -224,6 +244,7 @@ bool lamp_api_run(lamp_api *api, const struct lamp_request *req, const struct la
     int err = lamp_api_in_scope(api, req, cmd);
     if (err) {
         free(cmd->edits); /* the queue would have */
+        free(cmd->baseline.body);
         out_of_scope(err, reply);
         return false;
     }

@@ -208,3 +208,22 @@ int lamp_cli_list(lamp_client *c, const struct options *o, const char *path, con
     json_decref(answer);
     return EXIT_GOOD;
 }
+
+int lamp_cli_values(json_t *body, char **args, int n)
+{
+    for (int i = 0; i < n; i++) {
+        char name[32];
+        int64_t v;
+        const size_t len = strcspn(args[i], "=");
+        if (!args[i][len] || len >= sizeof(name))
+            return lamp_cli_usage("'%.40s' is not NAME=VALUE", args[i]);
+        snprintf(name, sizeof(name), "%.*s", (int)len, args[i]);
+        const char *text = args[i] + len + 1;
+        json_t *value = lamp_text_int(text, 0, INT64_MAX, &v) == LAMP_OK ? json_integer(v)
+                        : streq(text, "yes")                             ? json_true()
+                                                                         : json_string(text);
+        if (json_object_set_new(body, name, value) != 0)
+            return lamp_cli_usage("'%.40s' is not UTF-8", args[i]);
+    }
+    return EXIT_GOOD;
+}

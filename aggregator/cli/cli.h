@@ -52,6 +52,9 @@ int lamp_cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 double lamp_cli_now(void);
 
+/* "packets=200" into the body of a call: a number, true for "yes", else text. An exit status. */
+int lamp_cli_values(json_t *body, char **args, int n);
+
 /* One object on one line of ASCII; and each of a list. */
 void lamp_cli_print(const json_t *value);
 void lamp_cli_print_lines(const json_t *list);
@@ -117,6 +120,9 @@ lamp_cli_fn lamp_cli_policies, lamp_cli_notify, lamp_cli_export;
 
 /* Packet samples (samples.c), captures handed in (imports.c). */
 lamp_cli_fn lamp_cli_sample, lamp_cli_import, lamp_cli_imports;
+
+/* What is usual with rigs (baselines.c). */
+lamp_cli_fn lamp_cli_baseline;
 
 /* Who may use the API, and what they did (users.c). */
 lamp_cli_fn lamp_cli_users, lamp_cli_tokens, lamp_cli_sessions, lamp_cli_audit;

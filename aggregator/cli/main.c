@@ -59,6 +59,19 @@ static void print_help(void)
         "  own                 wallets, pools and workers of your own rigs\n"
         "  own add KIND VALUE  one more: wallet, pool or worker; --site SITE: there alone\n"
         "  own remove ID       one less\n"
+        "  baseline [list|ID]  what is usual with rigs; one of them, with what was unexpected\n"
+        "  baseline learn WHOSE [KEY=VALUE]...\n"
+        "                      a draft; WHOSE: miner ID, or HOST with --site; keys: window "
+        "(seconds)\n"
+        "                      begin (before or now) by_asn (yes)\n"
+        "  baseline accept ID [N|version=N]\n"
+        "                      the draft, an unexpected destination, or an older version again\n"
+        "  baseline watch|block ID N\n"
+        "                      what an unexpected destination is\n"
+        "  baseline copy ID WHOSE\n"
+        "  baseline export ID [FILE]\n"
+        "  baseline import FILE WHOSE\n"
+        "  baseline delete ID\n"
         "  sample [list|ID]    packet samples that were ordered; one of them, sensor by sensor\n"
         "  sample add WHAT [KEY=VALUE]...\n"
         "                      order one; WHAT: everything, host ADDRESS, remote ADDRESS[:PORT],\n"
@@ -128,7 +141,7 @@ static void print_help(void)
         "                      users, tokens: may see this site alone (more than once: these)\n"
         "  --host              block: the target is an inside host; needs --site\n"
         "  --ttl SECONDS       how long (default: block 86400, enroll 900, tokens without end)\n"
-        "  --reason TEXT       block, mark, sample: why, for whoever reads the list\n"
+        "  --reason TEXT       block, mark, sample, baseline: why, for whoever reads the list\n"
         "  --at TIME           lookup: the time asked about, YYYY-MM-DD[THH:MM] in UTC\n"
         "  --name NAME         enroll, approve: what the sensor is called; without it enroll\n"
         "                      lets a new sensor choose, approve takes what it asks for\n"
@@ -173,6 +186,7 @@ static const struct command commands[] = {
     { "notify", 0, 2, 0, lamp_cli_notify },
     { "export", 1, 2, 0, lamp_cli_export },
     { "own", 0, 3, TAKES_SITE | TAKES_REASON | TAKES_LIST, lamp_cli_own },
+    { "baseline", 0, 20, TAKES_SITE | TAKES_REASON | TAKES_LIST, lamp_cli_baseline },
     { "sample", 0, 20, TAKES_SITE | TAKES_REASON | TAKES_LIST, lamp_cli_sample },
     { "miners", 0, 1, TAKES_LIST, lamp_cli_miners },
     { "traffic", 0, 0, TAKES_CSV, lamp_cli_traffic },

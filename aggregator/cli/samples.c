@@ -8,25 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* "packets=200" into the body: a number, else text. */
-static int add_values(json_t *body, char **args, int n)
-{
-    for (int i = 0; i < n; i++) {
-        char name[32];
-        int64_t v;
-        const size_t len = strcspn(args[i], "=");
-        if (!args[i][len] || len >= sizeof(name))
-            return lamp_cli_usage("'%.40s' is not NAME=VALUE", args[i]);
-        snprintf(name, sizeof(name), "%.*s", (int)len, args[i]);
-        const char *text = args[i] + len + 1;
-        json_t *value =
-            lamp_text_int(text, 0, INT64_MAX, &v) == LAMP_OK ? json_integer(v) : json_string(text);
-        if (json_object_set_new(body, name, value) != 0)
-            return lamp_cli_usage("'%.40s' is not UTF-8", args[i]);
-    }
-    return EXIT_GOOD;
-}
-
 /* Whatever WHAT needs beside it: the arguments that follow it. */
 static int add_what(json_t *body, char **args, int n, int *out_used)
 {
@@ -66,7 +47,7 @@ static int add_sample(lamp_client *c, const struct options *o, char **args, int 
     int used = 0;
     int result = body ? add_what(body, args, n, &used) : EXIT_GOOD;
     if (body && result == EXIT_GOOD)
-        result = add_values(body, args + used, n - used);
+        result = lamp_cli_values(body, args + used, n - used);
     if (result != EXIT_GOOD) {
         json_decref(body);
         return result;

@@ -52,6 +52,7 @@ static struct request *line_pop(struct line *l)
 static void request_free(struct request *r)
 {
     free(r->cmd.edits);
+    free(r->cmd.baseline.body);
     free(r);
 }
 
@@ -121,6 +122,7 @@ int lamp_commands_run(lamp_commands *q, const struct lamp_command *cmd, int time
     struct request *r = calloc(1, sizeof(*r));
     if (!r) {
         free(cmd->edits);
+        free(cmd->baseline.body);
         return LAMP_ENOMEM;
     }
     r->cmd = *cmd;

@@ -3,6 +3,7 @@
  * queue (256): the caller waits for the answer. Thread-safe. */
 #pragma once
 
+#include "aggregator/store/baselines.h"
 #include "aggregator/store/pools.h"
 #include "aggregator/store/samples.h"
 #include "aggregator/store/store.h"
@@ -31,6 +32,7 @@ enum lamp_command_kind {
     LAMP_CMD_IMPORT,   /* import_change of import */
     LAMP_CMD_SWITCH,   /* turns resolving or probing on or off: pool_switch, approve */
     LAMP_CMD_SAMPLE,   /* sample_change of sample */
+    LAMP_CMD_BASELINE, /* baseline.change */
 
     /* Who may use the API (writer/accounts.h); those before are about the fleet. */
     LAMP_CMD_USER_ADD,    /* account */
@@ -58,6 +60,25 @@ enum lamp_import_change {
     LAMP_IMPORT_CANCEL, /* id */
     LAMP_IMPORT_DELETE, /* id, with what was found */
     LAMP_IMPORT_EXPIRE, /* those that ended before import.ended_us, or are more than import.files */
+};
+
+/* What becomes of a baseline. */
+enum lamp_baseline_change {
+    LAMP_BASELINE_LEARN,  /* a draft, over the window of at */
+    LAMP_BASELINE_IMPORT, /* the body is a draft */
+    LAMP_BASELINE_ACCEPT, /* a version comes into force again, 0: the draft does */
+    LAMP_BASELINE_SAY,    /* accept, or say, to news_id */
+    LAMP_BASELINE_DELETE,
+};
+
+struct lamp_baseline_command {
+    enum lamp_baseline_change change;
+    struct lamp_baseline at; /* LEARN, IMPORT: site and host; of the others the id */
+    uint32_t version;
+    int64_t news_id;
+    bool accept, by_asn; /* by_asn: all of the destination's network is accepted */
+    enum lamp_baseline_say say;
+    struct lamp_baseline_body *body; /* of malloc(); the queue takes it in any case */
 };
 
 struct lamp_command {
@@ -118,6 +139,8 @@ struct lamp_command {
     struct lamp_import import;
     const struct lamp_import_rows *import_rows;
 
+    struct lamp_baseline_command baseline; /* BASELINE */
+
     /* who may use the API */
     unsigned change; /* bits of enum lamp_account_change */
     struct lamp_account account;
@@ -128,7 +151,8 @@ struct lamp_command_result {
     int err;       /* LAMP_OK, LAMP_EPROTECTED, LAMP_EEXIST, LAMP_ENOENT, ... */
     char why[256]; /* a sentence for the caller; "" on success */
     int64_t block_id;
-    int64_t key_id; /* of the key or token, of either kind; of a policy, a sample, an import */
+    int64_t
+        key_id; /* of the key or token, of either kind; of a policy, a sample, an import, a baseline */
     char site[65], name[65]; /* of its sensor */
     uint64_t expires_us;     /* of the token */
     int64_t pool_entry;      /* the last one changed */

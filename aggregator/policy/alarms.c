@@ -242,7 +242,7 @@ static void look_at_disk(struct look *l)
 static bool add_quiet(const struct lamp_alert_view *v, void *arg)
 {
     struct lamp_alert alert = { .kind = v->kind };
-    if (v->kind == LAMP_ALERT_NO_SHARES)
+    if (v->kind == LAMP_ALERT_NO_SHARES || v->kind == LAMP_ALERT_BASELINE_SILENT)
         return true; /* that it is quiet is what it is about */
     snprintf(alert.subject, sizeof(alert.subject), "%s", v->subject);
     conclude(arg, NULL, false, alert);

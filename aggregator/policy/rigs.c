@@ -53,6 +53,7 @@ struct rig {
     struct step steps[STEPS];
     struct foreign foreign[LAMP_OWN_KINDS];
     bool silent, rejecting, slow; /* alerts that last, as far as is known */
+    bool hushed;                  /* it is silent, and an alert of its baseline says so */
     bool known;                   /* whether that is */
     double base;                  /* of the alert about its rate: hashes per second */
 };
@@ -133,7 +134,8 @@ static bool is_worker(const struct lamp_own *o, const char *worker)
 
 enum judgement { NO_WORD, GOOD, FOREIGN };
 
-/* What a list says of a connection: nothing where it is empty for the site or nothing is known. */
+/* What a list says of a connection, or where there is none for the site the baseline of the rig: nothing where
+ * nothing is known. */
 static enum judgement judge(const lamp_rigs *r, enum lamp_own_kind kind, const char *site,
                             const struct lamp_track_conn *c)
 {
@@ -151,7 +153,16 @@ static enum judgement judge(const lamp_rigs *r, enum lamp_own_kind kind, const c
                                       : is_worker(o, text))
             return GOOD;
     }
-    return j;
+    if (j != NO_WORD || kind != LAMP_OWN_WALLET || !r->cfg.habits)
+        return j;
+    switch (lamp_habits_wallet(r->cfg.habits, site, &c->row.client_addr, text)) {
+    case LAMP_HABITS_KNOWN:
+        return GOOD;
+    case LAMP_HABITS_FOREIGN:
+        return FOREIGN;
+    default:
+        return NO_WORD;
+    }
 }
 
 /* ---- alerts ---- */
@@ -421,13 +432,19 @@ static int look_at_silence(lamp_rigs *r, struct rig *g, uint64_t now_us)
     if (!g->mined)
         return LAMP_OK;
     const bool back = now_us < g->accepted_us + STEP_US;
+    if (r->cfg.habits && lamp_habits_silent(r->cfg.habits, g->site, &g->host)) {
+        g->hushed = true;
+    } else if (g->hushed && back) {
+        g->hushed = false;
+        forget(g, now_us);
+    }
     if (back && (g->silent || settles(g, now_us))) {
         if (g->silent)
             forget(g, now_us);
         g->silent = false;
         return set(r, g, LAMP_ALERT_NO_SHARES, false, now_us, "%s", "");
     }
-    if (g->silent || g->rejecting || !is_silent(r, g, now_us))
+    if (g->silent || g->rejecting || g->hushed || !is_silent(r, g, now_us))
         return LAMP_OK;
     g->silent = true;
     return set(r, g, LAMP_ALERT_NO_SHARES, true, now_us,
@@ -473,7 +490,7 @@ static int look_at_rate(lamp_rigs *r, struct rig *g, uint64_t now_us)
     }
     /* One that may well be off is for look_at_silence(). */
     const struct sum before = hour_before(g, g->share_us);
-    if (g->slow || g->silent || g->rejecting ||
+    if (g->slow || g->silent || g->hushed || g->rejecting ||
         missing(g, &before, now_us, g->share_us) >= UNLIKELY ||
         !is_slow(r, g, now_us, &base, &rate))
         return LAMP_OK;

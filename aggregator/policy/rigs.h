@@ -12,6 +12,7 @@
 #pragma once
 
 #include "aggregator/policy/alarms.h"
+#include "aggregator/policy/habits.h"
 
 typedef struct lamp_rigs lamp_rigs;
 
@@ -23,6 +24,7 @@ struct lamp_rigs_cfg {
     double rejected;     /* 0 to 1: more of the shares rejected is an alert */
     uint64_t silence_us; /* without an accepted share for so long is an alert */
     double drop;         /* 0 to 1: a hash rate lower by more is an alert */
+    lamp_habits *habits; /* whose wallets are a rig's where no list says so; may be NULL */
 };
 
 /* Reads the owner's lists. LAMP_ESTORE, LAMP_ENOMEM. */

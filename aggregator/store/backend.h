@@ -3,6 +3,7 @@
  * and NAME on a line of store.def. See docs/ADD_A_STORE.md. */
 #pragma once
 
+#include "aggregator/store/baselines.h"
 #include "aggregator/store/pools.h"
 #include "aggregator/store/safety.h"
 #include "aggregator/store/samples.h"

@@ -13,6 +13,8 @@
 
 #define IMPORT "import IN (SELECT id FROM main.import WHERE in_scope(site))"
 
+#define BASELINE "baseline IN (SELECT id FROM main.baseline WHERE in_scope(site))"
+
 #define MINER "EXISTS (SELECT 1 FROM main.miner m WHERE m.id = miner AND m.site IN (" SITES "))"
 
 static const struct {
@@ -58,6 +60,10 @@ static const struct {
     { "setting", "site = '' OR in_scope(site)" },
     { "sample", "site = '' OR in_scope(site)" },
     { "sample_file", "sensor IN (" SENSORS ")" },
+    { "baseline", "in_scope(site)" },
+    { "baseline_version", BASELINE },
+    { "baseline_entry", BASELINE },
+    { "baseline_news", BASELINE },
     { "pool", "1" }, /* the catalogue is about nobody's site */
     { "pool_server", "1" },
     { "pool_address", "1" },

@@ -316,7 +316,14 @@ static int mined(const struct lamp_track_conn *c, const struct lamp_conn_row *de
                                           .delta = delta,
                                           .at_us = t->b->t_to_us,
                                           .now_us = t->k->letter->at_us };
-    return lamp_guard_mined(t->m->guard, &news);
+    const struct lamp_habits_news habits = { .site = news.site,
+                                             .sensor = news.sensor,
+                                             .conn = c,
+                                             .delta = delta,
+                                             .from_us = t->b->t_from_us,
+                                             .to_us = t->b->t_to_us };
+    const int err = t->b->recorded ? LAMP_OK : lamp_habits_mined(t->m->habits, &habits);
+    return err ? err : lamp_guard_mined(t->m->guard, &news);
 }
 
 /* The first record of a stream: since the last interval of the streams before nobody watched. */
@@ -355,6 +362,8 @@ static int merge_record(const struct lamp_merge *m, struct work *k, struct lamp_
     err = s->seq == 1 ? note_pause(m, k, st, b) : LAMP_OK;
     if (err == LAMP_OK)
         err = lamp_tracker_merge(&tracker, &rec, b);
+    if (err == LAMP_OK && !b->recorded)
+        err = lamp_habits_batch(m->habits, k->sensor.site, k->sensor.id, b);
     if (err == LAMP_OK && !b->recorded)
         err = lamp_rigs_interval(m->rigs, k->sensor.id, b->t_from_us, b->t_to_us);
     for (size_t i = 0; i < b->n_conns && err == LAMP_OK; i++)

@@ -26,6 +26,7 @@ struct lamp_merge {
     lamp_alarms *alarms;
     lamp_rigs *rigs;
     lamp_guard *guard;
+    lamp_habits *habits;
     lamp_samplebook *samples; /* NULL: none are taken */
     struct lamp_answers *answers;
     uint64_t epoch;                                /* of the database */

@@ -42,6 +42,8 @@ struct lamp_writer {
     lamp_rigs *rigs;
     lamp_rules *rules;
     lamp_guard *guard;
+    lamp_habits *habits;
+    struct lamp_baselinebook baselines;
     lamp_samplebook *samples; /* NULL: none are taken */
     uint64_t
         watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
@@ -159,6 +161,7 @@ static void close_lists(lamp_writer *w)
 {
     w->guard = lamp_guard_free(w->guard);
     w->rigs = lamp_rigs_free(w->rigs);
+    w->habits = lamp_habits_free(w->habits);
     w->rules = lamp_rules_free(w->rules);
     w->alarms = lamp_alarms_free(w->alarms);
     w->sets = lamp_sets_close(w->sets);
@@ -188,8 +191,14 @@ static int open_guard(lamp_writer *w)
     alarms.touched = w->touched;
     struct lamp_rigs_cfg rigs = w->cfg.rigs;
     int err = lamp_alarms_new(&alarms, &w->alarms);
+    if (err == LAMP_OK)
+        err = lamp_habits_new(
+            &(struct lamp_habits_cfg){ w->store, w->alarms, w->cfg.asn, w->cfg.asn_arg },
+            &w->habits);
+    w->baselines = (struct lamp_baselinebook){ w->store, w->habits, w->cfg.asn, w->cfg.asn_arg, 0 };
     rigs.store = w->store;
     rigs.alarms = guard.alarms = w->alarms;
+    rigs.habits = w->habits;
     if (err == LAMP_OK)
         err = lamp_rigs_new(&rigs, &w->rigs);
     const struct lamp_rules_cfg rules = { w->store,        w->alarms, w->blocks,
@@ -394,6 +403,11 @@ static void finish(lamp_writer *w, int err)
         if (err == LAMP_OK)
             err = lamp_samplebook_tick(w->samples, &w->answers, now_us);
     }
+    if (err == LAMP_OK && w->baselines.due_us <= now_us) {
+        err = begin(w);
+        if (err == LAMP_OK)
+            err = lamp_baselinebook_tick(&w->baselines, now_us);
+    }
     if (err == LAMP_OK && w->blocks_changed)
         err = begin(w);
     if (err == LAMP_OK && w->blocks_changed)
@@ -544,6 +558,8 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
                           : LAMP_EUNSUPPORTED;
     case LAMP_CMD_IMPORT:
         return lamp_importbook_command(w->store, c, now_us, r);
+    case LAMP_CMD_BASELINE:
+        return lamp_baselinebook_command(&w->baselines, c, now_us, r);
     case LAMP_CMD_POLICY:
         err = lamp_policybook_command(w->store, c, now_us, r);
         return err == LAMP_OK ? lamp_rules_reload(w->rules) : err;
@@ -679,6 +695,7 @@ static int take_letters(lamp_writer *w)
                                       .alarms = w->alarms,
                                       .rigs = w->rigs,
                                       .guard = w->guard,
+                                      .habits = w->habits,
                                       .samples = w->samples,
                                       .touched = w->touched,
                                       .answers = &w->answers,
@@ -741,6 +758,7 @@ static int wait_ms(const lamp_writer *w)
     const uint64_t watch = left_us(watch_due_us(w), mono_us);
     const uint64_t keys = left_us(lamp_keyring_due_us(w->keyring), now_us);
     const uint64_t alarms = left_us(lamp_alarms_due_us(w->alarms), now_us);
+    const uint64_t baselines = left_us(w->baselines.due_us, now_us);
     const uint64_t samples =
         w->samples ? left_us(lamp_samplebook_due_us(w->samples), now_us) : UINT64_MAX;
     const uint64_t first = lists < events ? lists : events;
@@ -749,6 +767,7 @@ static int wait_ms(const lamp_writer *w)
     second = alarms < second ? alarms : second;
     second = upkeep < second ? upkeep : second;
     second = samples < second ? samples : second;
+    second = baselines < second ? baselines : second;
     return lamp_clock_poll_ms(first < second ? first : second);
 }
 

@@ -12,6 +12,7 @@
 #include "aggregator/handover/findings.h"
 #include "aggregator/handover/mailbox.h"
 #include "aggregator/policy/rigs.h"
+#include "aggregator/writer/baselinebook.h"
 #include "aggregator/writer/keyring.h"
 #include "aggregator/writer/samplebook.h"
 #include "aggregator/writer/upkeep.h"
@@ -38,9 +39,11 @@ struct lamp_writer_cfg {
     uint32_t overlap_s;              /* how long a sensor's old key holds beside its new one */
     struct lamp_server_key next_server_key; /* serial 0: none is announced */
     struct lamp_alarms_cfg alarms;          /* store, touched and started_us are the writer's */
-    struct lamp_rigs_cfg rigs;              /* store and alarms are */
-    struct lamp_store_policy policy;        /* how long what is kept */
-    struct lamp_samplebook_cfg samples;     /* store is the writer's; folder NULL: none are taken */
+    struct lamp_rigs_cfg rigs;              /* store, alarms and habits are */
+    lamp_asn_fn *asn;                       /* whose network an address is in; may be NULL */
+    void *asn_arg;
+    struct lamp_store_policy policy;    /* how long what is kept */
+    struct lamp_samplebook_cfg samples; /* store is the writer's; folder NULL: none are taken */
 
     /* Called on the writer's thread once a change of accounts or tokens is committed, before its
      * command is answered; may read from the store. NULL: nobody wants to know. */

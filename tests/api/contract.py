@@ -24,6 +24,15 @@ FAULTS = []  # all are told at the end
 GONE = 987654321  # the number of nothing
 PASSWORD = "correct horse battery"
 
+# A baseline as it is exported.
+SPREAD = {"mean": 32000, "sd": 4000, "most": 41000, "carry": 0}
+BASELINE = {"format": "davylamp-baseline", "format_version": 1, "from": 1790000000, "to": 1790001800, "minutes": 30,
+            "mining": SPREAD, "other": SPREAD, "packets": SPREAD, "wallets": ["4wallet"], "destinations": [
+                {"remote": "203.0.113.7", "port": 3333, "protocol": 6, "asn": 64500, "name": "p.example", "pool": "p",
+                 "application": "stratum", "mining": True, "by": "pool", "bytes": 960000, "packets": 5400, "minutes": 30,
+                 "period": 120, "jitter": 3},
+                {"remote": "198.51.100.80", "port": 443, "protocol": 6, "by": "address"}]}
+
 # What answers well, in an order in which it does: status, method, path, body, and (in angle brackets in later paths)
 # what the number of the answer is called. {name} in a path is the file's, as are {id} and the names of parameters.
 CALLS = [
@@ -103,6 +112,21 @@ CALLS = [
     (200, "GET", "/samples?miner=1&limit=1"),
     (200, "GET", "/samples/<sample>"),
     (204, "DELETE", "/samples/<sample>"),
+    (404, "POST", "/baselines", {"miner": GONE}),
+    (201, "POST", "/baselines", {"miner": 1, "window": 600, "begin": "now", "by_asn": True}),
+    (409, "POST", "/baselines", {"site": "berlin", "host": "10.1.0.99"}),
+    (201, "POST", "/baselines", {"site": "berlin", "host": "10.1.0.23", "document": BASELINE}),
+    (200, "POST", "/baselines/1/accept", {"note": "n"}),
+    (200, "POST", "/baselines/1/accept", {"version": 1}),
+    (200, "PATCH", "/miners/2", {"mark": "sanctioned"}),
+    (201, "POST", "/baselines/1/copy", {"miner": 2}),
+    (204, "DELETE", "/baselines/2"),
+    (201, "POST", "/baselines/1/copy", {"site": "porto", "host": "10.2.0.42"}),
+    (200, "GET", "/baselines?site=berlin"),
+    (200, "GET", "/baselines/1"),
+    (200, "GET", "/baselines/3"),
+    (200, "GET", "/baselines/1/series"),
+    (200, "GET", "/baselines/1/export?version=1"),
     (201, "POST", "/imports", {"files": [{"name": "a.pcap", "size": 4}], "site": "berlin", "name": "n"}, "import"),
     (200, "PUT", "/imports/<import>/data?offset=0", b"xx"),
     (200, "POST", "/imports/<import>/cancel", None),
@@ -144,7 +168,7 @@ NOT_MET = {
 }
 
 # Where answers differ one from the other: they say when they were asked for, or count the asking.
-MOVING = ("/status", "/pools/1/history", f"/pools/{GONE}/history", "/lookup", "/export/stix", "/tokens")
+MOVING = ("/status", "/baselines/1/series", "/pools/1/history", f"/pools/{GONE}/history", "/lookup", "/export/stix", "/tokens")
 
 
 def fault_unless(ok, what):
@@ -192,6 +216,26 @@ def sample_file(w):
     (w.folder / f"samples/{number}-{sensor}.blocks").write_bytes(b"\0" * 100)
     w.start()
     w.want(200, "GET", f"{V1}/samples/{number}/sensor-berlin.pcapng")
+
+
+def unexpected(w):
+    """What is said to destinations that a baseline does not know, put where the writer would."""
+    now = time.time_ns() // 1000
+    with sqlite3.connect(w.folder / "davylamp.db", timeout=PATIENCE_S) as db:
+        for last in (1, 2):
+            db.execute("INSERT INTO baseline_news VALUES (?, 1, ?, 6, 22, 64501, 0, 'n.example', '', 'ssh', 0, ?, ?, 400, 8, '')",
+                       (last, bytes(10) + b"\xff\xff" + bytes((192, 0, 2, last)), now - 10**6, now))
+    db.close()
+    new = w.want(200, "GET", V1 + "/baselines/1")["unexpected"]
+    check({(n["remote"], n["state"]) for n in new} == {("192.0.2.1", "new"), ("192.0.2.2", "new")}, new)
+    says = [{"action": "watch"}, {"action": "unwatch"}, {"action": "block", "ttl": 60, "reason": "r"}, {"action": "accept", "by_asn": True}]
+    for more, state in zip(says, ("watched", "new", "blocked", None)):
+        told = w.want(200, "POST", V1 + "/baselines/1/destinations", {"destination": 1 if state else 2, **more})["unexpected"]
+        check({n["id"]: n["state"] for n in told}.get(1 if state else 2) == state, told)
+    blocks = w.want(200, "GET", V1 + "/blocks")["blocks"]
+    check([b["port"] for b in blocks if b["target"].startswith("192.0.2.1")] == [22], blocks)
+    places = w.want(200, "GET", V1 + "/baselines/1/export")["destinations"]
+    check(("192.0.2.2", "asn") in [(p["remote"], p["by"]) for p in places], places)
 
 
 def sessions(w):
@@ -256,6 +300,7 @@ def bodies_of(contract, method, path):
     return [call[3] for call in CALLS if len(call) > 3 and isinstance(call[3], dict) and call[1] == method
             and contract.path_of(V1 + re.sub("<.*?>", "1", call[2])) == path] or (
         [{"action": "reject"}] if path == "/pending/{id}" else
+        [{"destination": 1, "action": "watch"}] if path == "/baselines/{id}/destinations" else
         [{"user": "nobody", "password": "x"}] if path == "/session" and method == "POST" else
         [{"old": PASSWORD, "new": "y" * 12}] if path == "/session/password" else [])
 
@@ -458,6 +503,7 @@ def command_line(w, _):
     fault_unless(column("host", "miners", "--sort", "-host") == ["10.2.0.42", "10.1.0.23"], "and the other way")
     told = [json.loads(line)["id"] for line in out("blocks", "--sort", "id", "--json").splitlines()]
     fault_unless(told == sorted(told) and len(told) > 2, f"blocks by number: {told}")
+    fault_unless(column("host", "baseline", "list", "--sort", "-host") == ["10.2.0.42", "10.1.0.23"], "baselines by host")
     fault_unless(column("name", "users", "list") == ["admin"] and column("name", "tokens")[0], "accounts")
     fault_unless("sensor-porto" in out("sensors", "--sort", "-id"), "a table")
     alerts(w, 1001, "many")
@@ -489,7 +535,7 @@ CONFIG = 'notify: { receivers = ( "hook http://127.0.0.1:9/" ); };\npools: { res
 
 if __name__ == "__main__":
     with World(CONFIG) as world:
-        steps = [lambda: alerts(world, 3), lambda: good_calls(world), lambda: sessions(world), lambda: sample_file(world)]
+        steps = [lambda: alerts(world, 3), lambda: good_calls(world), lambda: unexpected(world), lambda: sessions(world), lambda: sample_file(world)]
         steps += [lambda f=f: f(world, world.contract) for f in (lists, parameters, bodies, strangers_and_methods, tags, command_line)]
         for step in steps:
             began = time.monotonic()

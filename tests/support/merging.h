@@ -22,6 +22,7 @@ struct merging {
     lamp_rigs *rigs;
     lamp_rules *rules;
     lamp_guard *guard;
+    lamp_habits *habits;
     struct lamp_answers answers;
     struct lamp_keys keys;
     struct lamp_server_key next_key;
@@ -51,6 +52,7 @@ static inline void merging_close_lists(struct merging *g)
     g->guard = lamp_guard_free(g->guard);
     g->rules = lamp_rules_free(g->rules);
     g->rigs = lamp_rigs_free(g->rigs);
+    g->habits = lamp_habits_free(g->habits);
     g->alarms = lamp_alarms_free(g->alarms);
     g->sets = lamp_sets_close(g->sets);
     g->watch = lamp_watchlist_close(g->watch);
@@ -100,11 +102,14 @@ static inline void merging_open_lists(struct merging *g)
     ok(g->store, lamp_blocklist_open(&blocks, &g->blocks));
     ok(g->store, lamp_watchlist_open(g->store, NULL, TEST_NOW_US, &g->watch));
     ok(g->store, lamp_alarms_new(&alarms, &g->alarms));
+    ok(g->store,
+       lamp_habits_new(&(struct lamp_habits_cfg){ g->store, g->alarms, NULL, NULL }, &g->habits));
     const struct lamp_rigs_cfg rigs = { .store = g->store,
                                         .alarms = g->alarms,
                                         .rejected = 0.05,
                                         .silence_us = 600 * UINT64_C(1000000),
-                                        .drop = 0.3 };
+                                        .drop = 0.3,
+                                        .habits = g->habits };
     ok(g->store, lamp_rigs_new(&rigs, &g->rigs));
     const struct lamp_rules_cfg rules = { g->store,        g->alarms, g->blocks,
                                           merging_blocked, NULL,      NULL };
@@ -130,6 +135,7 @@ static inline void merging_open_lists(struct merging *g)
     g->m.alarms = g->alarms;
     g->m.rigs = g->rigs;
     g->m.guard = g->guard;
+    g->m.habits = g->habits;
     g->m.sets = g->sets;
 }
 

@@ -30,7 +30,7 @@ static void open_alarms(struct fixture *f, double disk_free)
     lamp_rigs_free(f->r);
     lamp_rules_free(f->rules);
     ok(f->s, lamp_alarms_new(&cfg, &f->a));
-    ok(f->s, lamp_rigs_new(&(struct lamp_rigs_cfg){ f->s, f->a, 0.1, 300 * S, 0.5 }, &f->r));
+    ok(f->s, lamp_rigs_new(&(struct lamp_rigs_cfg){ f->s, f->a, 0.1, 300 * S, 0.5, NULL }, &f->r));
     ok(f->s, lamp_rules_new(&(struct lamp_rules_cfg){ .store = f->s }, &f->rules));
     ok(f->s, lamp_guard_new(&(struct lamp_guard_cfg){ f->s, f->a, f->r, f->rules }, &f->g));
 }

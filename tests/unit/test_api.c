@@ -144,7 +144,7 @@ static void *play_writer(void *arg)
             lamp_prefix_str(&cmd.prefix, target);
             if (cmd.kind >= LAMP_CMD_TOKEN) {
                 t.last = cmd;
-                r.key_id = cmd.kind == LAMP_CMD_REVOKE ? 2 : 1;
+                r.key_id = cmd.kind == LAMP_CMD_REVOKE || cmd.kind == LAMP_CMD_BASELINE ? 2 : 1;
                 r.expires_us = FAKE_FAR_US;
                 snprintf(r.site, sizeof(r.site), "%s", cmd.site);
                 if (streq(cmd.site, "nowhere"))
@@ -933,6 +933,23 @@ static const struct {
     { "own remove 99", 1, "no entry" },
     { "own remove x", 2, "not the number of an entry" },
     { "own lose 1", 2, "add KIND VALUE" },
+    { "baseline", 0, "10.0.0.7" },
+    { "baseline 2", 0, "no chance yet" },
+    { "--json baseline 2", 0, "\"state\":\"draft\"" },
+    { "baseline 3", 1, "There is no baseline 3" },
+    { "baseline learn 10.0.0.7", 2, "HOST with --site" },
+    { "baseline learn x --site berlin", 1, "host: This must be an address" },
+    { "baseline learn 10.0.0.7 --site berlin window=5", 1, "window: " },
+    { "baseline learn 10.0.0.7 --site berlin window=3600 by_asn=yes", 0, "baseline 2 has a draft" },
+    { "baseline accept 2", 0, "baseline 2 has a new version" },
+    { "baseline block 2 5", 0, "notes the block" },
+    { "baseline copy 2 10.0.0.8 --site berlin", 0, "baseline 2 has a draft" },
+    { "baseline delete 2", 0, "taken out" },
+    { "baseline accept 2 x", 2, "number of an unexpected destination" },
+    { "baseline block 2 9", 1, "no unexpected destination" },
+    { "baseline export 2", 0, "\"format\":\"davylamp-baseline\"" },
+    { "baseline import /dev/null 10.0.0.8 --site berlin", 1, "/dev/null" },
+    { "baseline delete x", 2, "not the number of a baseline" },
     { "sample", 0, "remote" },
     { "sample 2", 0, "refused" },
     { "--json sample 2", 0, "\"remote_port\":3333" },

@@ -2,6 +2,7 @@
 /* Rigs whose mining is wanted, simulated through the tracker on a clock of the test's own: what goes wrong
  * raises one alert within two minutes, and a day of chance none. */
 #include "tests/support/aggregator.h"
+#include "tests/support/alerts_found.h"
 
 #include "aggregator/policy/guard.h"
 #include "aggregator/writer/tracker.h"
@@ -41,7 +42,7 @@ static int setup(void **state)
     ok(f->s, lamp_store_enroll(f->s, "s1", "north", TEST_NOW_US));
     ok(f->s, lamp_store_sensor(f->s, "s1", &f->sensor));
     ok(f->s, lamp_alarms_new(&(struct lamp_alarms_cfg){ .store = f->s }, &f->a));
-    ok(f->s, lamp_rigs_new(&(struct lamp_rigs_cfg){ f->s, f->a, 0.1, 300 * S, 0.5 }, &f->r));
+    ok(f->s, lamp_rigs_new(&(struct lamp_rigs_cfg){ f->s, f->a, 0.1, 300 * S, 0.5, NULL }, &f->r));
     ok(f->s, lamp_rules_new(&(struct lamp_rules_cfg){ .store = f->s }, &f->rules));
     ok(f->s, lamp_guard_new(&(struct lamp_guard_cfg){ f->s, f->a, f->r, f->rules }, &f->g));
     *state = f;
@@ -163,39 +164,6 @@ static void start_rig(struct fixture *f)
     interval(f);
 }
 
-struct found {
-    size_t n, open;
-    int64_t after;
-    enum lamp_alert_kind kind; /* of the newest */
-    char text[LAMP_ALERT_TEXT];
-};
-
-static bool add_found(const struct lamp_alert_view *v, void *arg)
-{
-    struct found *x = arg;
-    if (v->id <= x->after)
-        return true;
-    if (x->n++ == 0) {
-        x->kind = v->kind;
-        snprintf(x->text, sizeof(x->text), "%s", v->text);
-    }
-    x->open += v->resolved_us == 0;
-    return true;
-}
-
-static struct found alerts(struct fixture *f, int64_t after)
-{
-    struct found x = { .after = after };
-    ok(f->s, lamp_store_alerts(f->s, &(struct lamp_alert_filter){ .limit = 1000 }, add_found, &x));
-    return x;
-}
-
-static bool newest(const struct lamp_alert_view *v, void *arg)
-{
-    *(int64_t *)arg = v->id;
-    return false;
-}
-
 static void swap_wallet(struct fixture *f)
 {
     f->wallet = "4theirs"; /* which is the owner's elsewhere */
@@ -254,22 +222,20 @@ static void test_causes(void **state)
     struct fixture *f = *state;
     start_rig(f);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        int64_t before = 0;
         good_rig(f);
         intervals(f, 45 * 60); /* well again, and something to compare with */
-        ok(f->s,
-           lamp_store_alerts(f->s, &(struct lamp_alert_filter){ .limit = 1 }, newest, &before));
-        if (alerts(f, 0).open)
-            fail_msg("%s: before, %s", cases[i].label, alerts(f, 0).text);
+        const int64_t before = newest_alert(f->s);
+        if (alerts_found(f->s, 0).open)
+            fail_msg("%s: before, %s", cases[i].label, alerts_found(f->s, 0).text);
         cases[i].cause(f);
         const uint64_t since_us = f->now_us;
-        while (alerts(f, before).n == 0) {
+        while (alerts_found(f->s, before).n == 0) {
             if (f->now_us > since_us + cases[i].within_s * S)
                 fail_msg("%s: no alert within %u s", cases[i].label, (unsigned)cases[i].within_s);
             interval(f);
         }
         intervals(f, 20 * 60);
-        const struct found x = alerts(f, before);
+        const struct found x = alerts_found(f->s, before);
         if (x.n != 1 || x.open != 1 || x.kind != cases[i].want || !strstr(x.text, cases[i].text))
             fail_msg("%s: %zu alerts, %zu last, the newest %s: %s", cases[i].label, x.n, x.open,
                      lamp_alert_name(x.kind), x.text);
@@ -294,7 +260,7 @@ static void test_a_day_of_chance(void **state)
         if (hour % 5 == 2)
             f->now_us += 900 * S; /* nobody watches */
         intervals(f, 1800);
-        const struct found x = alerts(f, 0);
+        const struct found x = alerts_found(f->s, 0);
         if (x.n > 1 || (x.n == 1 && x.kind != LAMP_ALERT_MINER_CONFIRMED))
             fail_msg("hour %u: %s", hour, x.text);
     }

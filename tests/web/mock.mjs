@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { desk, deskWorld } from './mock_desk.mjs';
+import { baselines, baselinesWorld } from './mock_baselines.mjs';
 import { imports, importsWorld } from './mock_imports.mjs';
 
 export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -253,6 +254,7 @@ export async function startMock(dist, port = 0) {
   const pools = poolWorld();
   const d = deskWorld(HOSTILE);
   const captures = importsWorld(HOSTILE);
+  const usual = baselinesWorld(HOSTILE);
   const streams = new Set();
   const lookups = new Map();
   const calls = [];
@@ -307,7 +309,7 @@ export async function startMock(dist, port = 0) {
     }
     const id = Number(/^\/\w+\/(\d+)$/.exec(path)?.[1]);
     const mine = { what, path, query, body, size: sent.length, push, send: (code, object) => send(response, code, object), refuse: (...why) => refuse(response, ...why) };
-    if (desk(d, mine) || imports(captures, mine)) return;
+    if (desk(d, mine) || imports(captures, mine) || baselines(usual, mine)) return;
     if (what === 'GET /session') send(response, 200, session);
     else if (what === 'DELETE /session') send(response, 204, null, { 'Set-Cookie': 'davylamp_session=; Max-Age=0; Path=/' });
     else if (what === 'GET /status') send(response, 200, status(w));
@@ -399,7 +401,7 @@ export async function startMock(dist, port = 0) {
   await new Promise((done) => { server.listen(port, '127.0.0.1', done); });
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    world: w, desk: d, captures, calls, streams, push, status: () => status(w),
+    world: w, desk: d, captures, usual, calls, streams, push, status: () => status(w),
     cut: () => { for (const s of streams) s.destroy(); },
     close: () => { server.closeAllConnections(); server.close(); },
   };

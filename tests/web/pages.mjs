@@ -21,6 +21,8 @@ const PAGES = [
   ['sensors', '/sensors', 'Sensors'],
   ['alerts', '/alerts?state=all', 'Alerts'],
   ['policies', '/policies?policy=1', 'Policies'],
+  ['baselines', '/baselines', 'Baselines'],
+  ['baseline', '/baselines/1', 'Baseline of 10.1.0.1'],
   ['samples', '/samples', 'Samples'],
   ['audit', '/audit', 'Audit'],
   ['settings', '/settings', 'Settings'],
@@ -341,6 +343,53 @@ async function policies({ page }) {
   await page.getByRole('button', { name: 'Move Office hours down', disabled: false }).waitFor();
   assert.deepEqual([mock.desk.policies[1].name, mock.desk.policies[1].place], ['Office hours', 2]);
   assert.deepEqual(mock.desk.policies.map((p) => p.name).sort(), ['Any miner in the labs', 'Nightly <b>XMR</b>', 'Office hours']);
+}
+
+/* What the page shows equals what the API says, and what is said to a destination shows without loading anew. */
+async function usual({ page }) {
+  await page.goto(`${mock.url}/baselines`);
+  await live(page);
+  const table = page.getByRole('table', { name: 'Baselines' });
+  await table.getByRole('row').filter({ hasText: '10.1.0.2' }).getByText('learning').waitFor();
+  await page.getByRole('button', { name: 'Learn a baseline…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Host').fill('10.9.9.9');
+  await dialog.getByLabel('Site').selectOption('Porto');
+  await dialog.getByRole('button', { name: 'Learn it' }).click();
+  await dialog.getByText('no mining of this host is sanctioned').waitFor();
+  assert.deepEqual(await axe(page), []);
+  await shot(page, 'baseline-dialog', false);
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await table.getByRole('link', { name: '10.1.0.1' }).click();
+
+  const [one] = mock.usual.details;
+  await page.getByText('at Porto, version 2 in force').waitFor();
+  await page.getByText('1 minute differs').waitFor();
+  const known = page.getByRole('table', { name: 'Destinations of the baseline' });
+  const news = page.getByRole('table', { name: 'Unexpected destinations' });
+  await known.getByText('203.0.113.10:3333').waitFor();
+  assert.equal(await known.getByRole('row').count(), 1 + one.current.destinations.length);
+  assert.equal(await news.getByRole('row').count(), 1 + one.unexpected.length);
+  await page.getByRole('button', { name: 'Accept 203.0.113.99:22' }).click();
+  await known.getByText('203.0.113.99:22').waitFor();
+  await page.getByText('at Porto, version 3 in force').waitFor();
+  assert.equal(await news.getByText('203.0.113.99:22').count(), 0);
+  assert.equal(one.current.destinations.length, 4);
+  await page.getByRole('button', { name: 'Watch [2001:db8::99]:8080' }).click();
+  await news.locator('.badge').filter({ hasText: 'watched' }).waitFor();
+  await page.getByRole('button', { name: 'Block [2001:db8::99]:8080' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Block', exact: true }).click();
+  await news.locator('.badge').filter({ hasText: 'blocked' }).waitFor();
+  assert.deepEqual(mock.usual.blocks, ['2001:db8::99']);
+  await page.getByRole('button', { name: 'Accept the draft' }).click();
+  await page.getByText('at Porto, version 4 in force').waitFor();
+  await page.getByRole('heading', { name: 'Draft' }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Use again version 1' }).click();
+  await page.getByText('at Porto, version 5 in force').waitFor();
+  assert.deepEqual(await axe(page), []);
+  await page.goto(`${mock.url}/miners/1`);
+  await page.getByRole('link', { name: 'Baseline', exact: true }).click();
+  await page.getByText('at Porto, version 5 in force').waitFor();
 }
 
 async function samples({ page }) {
@@ -718,7 +767,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, pools, captures, alerts, policies, samples, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
+  minerArrives, blockByKeyboard, blockForm, pools, captures, alerts, policies, usual, samples, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
   killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;

@@ -5,6 +5,7 @@ import type {
   Address, Alert, AlertPage, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Estimates, Gap, Geo,
   Miner, MinerDetail, NeverEntry, OpenSession, Own, PendingKey, Policy, PolicyHit, PolicyMode, PolicyTerms, Receiver, Role,
   Sample, SampleRequest, Sensor, SensorKey, Session, Site, Status, Timeline, Token, TrafficRow, User,
+  Baseline, BaselineAction, BaselineDetail, BaselineMinute,
   Import, ImportConnection, ImportFile, ImportMinute,
   Catalogue, Lookup, Pool, PoolDetail, PoolEntry, PoolEntryRequest, PoolHistory, Probe,
 } from './types';
@@ -133,6 +134,19 @@ export const api = {
   samples: (miner?: number) => call<{ samples: Sample[]; next: number | null }>('GET', `/samples${query({ miner })}`),
   orderSample: (order: SampleRequest) => call<Sample>('POST', '/samples', order),
   cancelSample: (id: number) => call<void>('DELETE', `/samples/${id}`),
+  baselines: () => call<{ baselines: Baseline[] }>('GET', '/baselines'),
+  baseline: (id: number) => call<BaselineDetail>('GET', `/baselines/${id}`),
+  baselineSeries: (id: number, from: number) =>
+    call<{ from: number; to: number; minutes: BaselineMinute[] }>('GET', `/baselines/${id}/series${query({ from })}`),
+  learnBaseline: (request: { miner?: number; site?: string; host?: string; window?: number; begin?: 'before' | 'now'; by_asn?: boolean; document?: unknown }) =>
+    call<BaselineDetail>('POST', '/baselines', request),
+  acceptBaseline: (id: number, version?: number) =>
+    call<BaselineDetail>('POST', `/baselines/${id}/accept`, version === undefined ? {} : { version }),
+  copyBaseline: (id: number, to: { site: string; host: string }) =>
+    call<BaselineDetail>('POST', `/baselines/${id}/copy`, to),
+  sayBaseline: (id: number, destination: number, action: BaselineAction) =>
+    call<BaselineDetail>('POST', `/baselines/${id}/destinations`, { destination, action }),
+  deleteBaseline: (id: number) => call<void>('DELETE', `/baselines/${id}`),
   own: () => call<{ own: Own[] }>('GET', '/own'),
   addOwn: (entry: { kind: Own['kind']; value: string; site: string | null; note: string | null }) =>
     call<Own>('POST', '/own', entry),

@@ -879,6 +879,110 @@ export interface SampleRequest {
   duration: number;
 }
 
+/** What is usual with a host whose mining is wanted. */
+export type BaselineState = 'learning' | 'draft' | 'too-little' | 'in-force' | 'empty';
+
+export interface Baseline {
+  id: number;
+  site: string;
+  host: string;
+  miner: number | null;
+  state: BaselineState;
+  version: number;
+  learn_to: number | null;
+  by_asn: boolean;
+  unexpected: number;
+  left_out: number;
+  created: number;
+  created_by: string;
+}
+
+export interface BaselineSpread {
+  mean: number;
+  sd: number;
+  most: number;
+  carry: number;
+  low: number;
+  high: number | null;
+}
+
+export interface BaselinePlace {
+  remote: string;
+  port: number;
+  protocol: number;
+  asn: number | null;
+  name: string | null;
+  pool: string | null;
+  application: string | null;
+  mining: boolean;
+  by: 'address' | 'name' | 'pool' | 'asn';
+  bytes: number;
+  packets: number;
+  minutes: number;
+  period: number | null;
+  jitter: number | null;
+}
+
+export interface BaselineBody {
+  from: number;
+  to: number;
+  minutes: number;
+  mining: BaselineSpread;
+  other: BaselineSpread;
+  packets: BaselineSpread;
+  quiet: number | null;
+  wallets: string[];
+  destinations: BaselinePlace[];
+  left_out: number;
+}
+
+export interface BaselineVersion {
+  version: number;
+  at: number;
+  by: string;
+  note: string;
+  from: number;
+  to: number;
+  minutes: number;
+  destinations: number;
+}
+
+export interface BaselineNews {
+  id: number;
+  remote: string;
+  port: number;
+  protocol: number;
+  asn: number | null;
+  name: string | null;
+  pool: string | null;
+  application: string | null;
+  mining: boolean;
+  state: 'new' | 'watched' | 'blocked';
+  said_by: string | null;
+  first: number;
+  last: number;
+  bytes: number;
+  packets: number;
+}
+
+export interface BaselineMinute {
+  time: number;
+  mining: number;
+  other: number;
+  unexpected: number;
+  packets: number;
+}
+
+export interface BaselineDetail {
+  baseline: Baseline[];
+  current: BaselineBody | null;
+  draft: BaselineBody | null;
+  versions: BaselineVersion[];
+  unexpected: BaselineNews[];
+}
+
+export type BaselineAction = 'accept' | 'watch' | 'block' | 'unwatch';
+
 /** Captures that somebody handed in, and what was found in them. */
 export type ImportState = 'uploading' | 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
 
