@@ -19,11 +19,12 @@ enum {
     /* What following a session may cost, so that lines made to be read slowly (brackets in brackets, a hundred
      * in a packet) cost the machine no more than noise: a line is WORK_LINE and one for each of its values. A
      * session begins with WORK_FIRST and earns WORK_SECOND a second of its time, but has never more than
-     * WORK_MOST: some 60 lines at once, then 200 a second; pools set the difficulty for a share in seconds. */
+     * WORK_MOST: some 900 lines at once, then as many a second. A miner says a line in seconds, a proxy that
+     * a thousand workers meet at once no more than that. */
     WORK_LINE = 8,
-    WORK_FIRST = 1024,
-    WORK_SECOND = 4096,
-    WORK_MOST = 16384,
+    WORK_FIRST = 16384,
+    WORK_SECOND = 16384,
+    WORK_MOST = 65536,
     WORK_AWAY_US = 10 * 1000 * 1000, /* no time off earns more than WORK_MOST */
 };
 

@@ -270,9 +270,9 @@ static void test_budget(void **state)
         unsigned n, least, most; /* lines, and how many of them are read */
     } cases[] = {
         { "busy proxy", "", 10000, 2000, 2000, 2000 },
-        { "a burst after a silence", "", 1, 50, 50, 50 },
-        { "a flood of shares", "", 1, 2000, 50, 100 },
-        { "brackets", ",\"x\":[[[[1,2,3,4,5,6,7,8,9],[1,2,3,4,5,6,7,8,9]]]]", 1, 2000, 20, 40 },
+        { "a burst after a silence", "", 1, 800, 800, 800 },
+        { "a flood of shares", "", 1, 3000, 800, 1200 },
+        { "brackets", ",\"x\":[[[[1,2,3,4,5,6,7,8,9],[1,2,3,4,5,6,7,8,9]]]]", 1, 3000, 300, 640 },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         lamp_classify *c = make(1);
