@@ -55,7 +55,7 @@ static void ask_status(json_t *all, const json_t *status)
         find(all, "warning", "fleet", "davylamp enroll --site SITE, and the token on the sensor",
              "no sensor is enrolled");
     if (json_is_true(lamp_at(status, "sample_mode")))
-        find(all, "notice", "aggregator", "start it without --sample on a fleet of your own",
+        find(all, "notice", "aggregator", "sample_mode = false, on a fleet of your own",
              "it shows sample traffic");
 }
 
