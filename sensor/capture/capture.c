@@ -554,7 +554,8 @@ static int serve_live(struct capture *c)
     uint64_t due_us = lamp_clock_mono_us() + interval_us(c);
     int err = LAMP_OK;
     while (!err && !lamp_child_stopping()) {
-        const bool more = read_lane(c, 0) | lamp_record_lane_read(c->records, lamp_clock_real_us());
+        const bool frames = read_lane(c, 0);
+        const bool more = lamp_record_lane_read(c->records, lamp_clock_real_us()) || frames;
         err = lane_error(c);
         if (!err && lamp_clock_mono_us() >= due_us) {
             close_interval(c);
