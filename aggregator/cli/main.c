@@ -12,7 +12,7 @@
 struct command {
     const char *name;
     int min_args, max_args;
-    unsigned takes; /* bits of enum option_bit */
+    unsigned takes; /* bits of enum lamp_cli_option */
     lamp_cli_fn *run;
 };
 

@@ -51,10 +51,11 @@ static int run_probe(lamp_client *c, bool json, json_t *body)
 
 int lamp_cli_probe(lamp_client *c, const struct options *o, char **args, int n)
 {
+    enum { HOST = 254 }; /* the longest name of DNS (RFC 1035 2.3.4), with its end */
     const char *what = args[0];
-    (void)n;
-    char host[254];
+    char host[HOST];
     int64_t number;
+    (void)n;
     if (lamp_text_int(what, 1, INT64_MAX, &number) == LAMP_OK)
         return run_probe(c, o->json, json_pack("{s:I}", "pool", (json_int_t)number));
     const char *colon = strrchr(what, ':');
