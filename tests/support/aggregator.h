@@ -110,10 +110,10 @@ static inline struct lamp_batch test_batch(struct lamp_conn_row *rows, size_t n,
     return b;
 }
 
-/* Waits until cond is true, at most 10 s. */
+/* Waits until cond is true, at most 60 s. */
 #define WAIT_FOR(cond)                                                                             \
     do {                                                                                           \
-        const uint64_t until_ = lamp_clock_mono_us() + 10 * 1000000U;                              \
+        const uint64_t until_ = lamp_clock_mono_us() + 60 * 1000000U;                              \
         while (!(cond)) {                                                                          \
             if (lamp_clock_mono_us() > until_)                                                     \
                 fail_msg("waited in vain for " #cond);                                             \

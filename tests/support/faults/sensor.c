@@ -28,6 +28,10 @@ static bool is_link; /* not the child */
 
 /* ---- what is written down ---- */
 
+int __real_lamp_spool_open(const char *dir, uint64_t quota_bytes, uint64_t now_us, lamp_spool **out,
+                           char damaged[PATH_MAX], char why[256]);
+int __wrap_lamp_spool_open(const char *dir, uint64_t quota_bytes, uint64_t now_us, lamp_spool **out,
+                           char damaged[PATH_MAX], char why[256]);
 int __real_lamp_spool_append(lamp_spool *s, const struct lamp_summary *const *m, size_t n,
                              uint64_t *out_last);
 int __wrap_lamp_spool_append(lamp_spool *s, const struct lamp_summary *const *m, size_t n,
@@ -42,6 +46,20 @@ uint64_t __real_lamp_clock_real_us(void);
 int __real_zmq_setsockopt(void *socket, int option, const void *value, size_t len);
 int __wrap_zmq_setsockopt(void *socket, int option, const void *value, size_t len);
 uint64_t __wrap_lamp_clock_real_us(void);
+
+/* What the spool was told just before a kill is durable, but may not be written down yet. */
+int __wrap_lamp_spool_open(const char *dir, uint64_t quota_bytes, uint64_t now_us, lamp_spool **out,
+                           char damaged[PATH_MAX], char why[256])
+{
+    struct lamp_spool_stream streams[LAMP_WIRE_STREAMS_MAX];
+    size_t n = 0;
+    int err = __real_lamp_spool_open(dir, quota_bytes, now_us, out, damaged, why);
+    if (err == LAMP_OK)
+        err = lamp_spool_streams(*out, streams, ARRAY_LEN(streams), &n);
+    for (size_t i = 0; i < n; i++)
+        trace_add(control, TRACE_ACKED, &streams[i].id, streams[i].next_seq, 0);
+    return err;
+}
 
 int __wrap_lamp_spool_append(lamp_spool *s, const struct lamp_summary *const *m, size_t n,
                              uint64_t *out_last)
