@@ -2,14 +2,11 @@
 #include "sensor/link/link.h"
 
 #include "common/clock.h"
-#include "common/fingerprint.h"
 #include "common/io.h"
 #include "common/log.h"
-#include "common/text.h"
 #include "common/version.h"
-#include "sensor/link/ask.h"
+#include "sensor/link/credentials.h"
 #include "sensor/link/delivery.h"
-#include "sensor/link/keychain.h"
 #include "sensor/link/redial.h"
 #include "sensor/link/samples.h"
 #include "sensor/link/setsync.h"
@@ -21,7 +18,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <sodium.h>
 #include <stdio.h>
 
 enum {
@@ -46,14 +42,7 @@ struct link {
     bool draining; /* capture has ended for good: we end when all is delivered */
     uint64_t dropped_said;
 
-    struct lamp_keychain chain;
-    char chain_path[PATH_MAX];
-    bool with_other, with_next;       /* of the keychain, in this attempt to connect */
-    unsigned refused;                 /* attempts in a row that the aggregator refused */
-    lamp_ask *ask;                    /* to be let in; NULL: there is no need */
-    enum lamp_enroll_state ask_state; /* the last answer to it */
-    bool rotate_due;                  /* tell the aggregator which key comes next */
-
+    lamp_credentials *credentials;
     lamp_setsync *sets;
     struct lamp_settings settings; /* `conf` with what the aggregator set for the site */
     uint8_t *buf;                  /* LAMP_CHANNEL_MAX */
@@ -87,8 +76,8 @@ static void connect_if_due(struct link *l, struct lamp_now now)
 {
     if (lamp_uplink_is_open(l->uplink) || now.mono_us < l->redial.at_us)
         return;
-    lamp_uplink_set_keys(l->uplink, l->with_other ? &l->chain.other : &l->chain.own,
-                         l->with_next ? l->chain.next_server : l->chain.server);
+    lamp_uplink_set_keys(l->uplink, lamp_credentials_key(l->credentials),
+                         lamp_credentials_server(l->credentials));
     const int err = lamp_uplink_open(l->uplink);
     if (err) {
         lamp_log_limited(LAMP_LOG_ERROR, "link", "link.endpoint: cannot connect to %s: %s",
@@ -192,173 +181,21 @@ static void on_settings(struct link *l, const struct lamp_msg *m)
 
 /* ---- keys ---- */
 
-static void save_chain(struct link *l)
-{
-    const int err = lamp_keychain_save(l->chain_path, &l->chain);
-    if (err)
-        lamp_log_limited(LAMP_LOG_ERROR, "link", "cannot write %s: %s", l->chain_path,
-                         lamp_strerror(err));
-}
-
-static void stop_asking(struct link *l)
-{
-    l->ask = lamp_ask_free(l->ask);
-    l->ask_state = LAMP_ENROLL_NONE;
-}
-
-/* The session stands: what it was made with is in use from now on. */
-static void on_session(struct link *l)
-{
-    l->refused = 0;
-    stop_asking(l);
-    if (lamp_keychain_proven(&l->chain, l->with_other, l->with_next)) {
-        char print[LAMP_FINGERPRINT];
-        save_chain(l);
-        lamp_log(
-            LAMP_LOG_INFO, "link", "new key in use of=%s fingerprint=%s",
-            l->with_next ? "aggregator" : "sensor",
-            lamp_fingerprint_z85(l->with_next ? l->chain.server : l->chain.own.public_z85, print));
-    }
-    l->with_other = l->with_next = false;
-    l->rotate_due = l->chain.is_next;
-}
-
-static void send_rotation(struct link *l)
-{
-    struct lamp_msg m = { .type = LAMP_MSG_KEY_ROTATE };
-    LAMP_AUTO_FREE uint8_t *data = NULL;
-    size_t len;
-    if (lamp_z85_key(l->chain.other.public_z85, m.u.key_rotate.public_key) == LAMP_OK &&
-        lamp_msg_pack(&m, &data, &len) == LAMP_OK && send_up(data, len, l) == LAMP_OK)
-        l->rotate_due = false;
-}
-
-/* The next key is on disk before the aggregator hears of it, so that none is ever let in that
- * nobody has. */
-static void make_next_key(struct link *l)
-{
-    const struct lamp_keychain before = l->chain;
-    int err = lamp_keychain_make_next(&l->chain);
-    if (!err)
-        err = lamp_keychain_save(l->chain_path, &l->chain);
-    if (err) {
-        l->chain = before;
-        lamp_log_limited(LAMP_LOG_ERROR, "link", "no new key was made: %s: %s", l->chain_path,
-                         lamp_strerror(err));
-    }
-    l->rotate_due = !err;
-}
-
-static void on_key_state(struct link *l, const struct lamp_key_state *k, struct lamp_now now)
-{
-    uint8_t next[LAMP_WIRE_KEY_LEN];
-    if (k->order == LAMP_KEY_ORDER_REPLACE) {
-        make_next_key(l);
-        return;
-    }
-    if (!l->chain.is_next || lamp_z85_key(l->chain.other.public_z85, next) != LAMP_OK ||
-        memcmp(next, k->public_key, sizeof(next)) != 0)
-        return;
-    if (k->order == LAMP_KEY_ORDER_ACCEPTED) {
-        l->with_other = true;
-        disconnect(l, 0, now);
-        l->redial.at_us = now.mono_us;
-    } else {
-        lamp_log_limited(LAMP_LOG_WARN, "link", "the aggregator did not take our next key");
-        sodium_memzero(&l->chain.other, sizeof(l->chain.other));
-        l->chain.is_next = false;
-        save_chain(l);
-    }
-}
-
-static void on_server_key(struct link *l, const struct lamp_server_key *k)
-{
-    char print[LAMP_FINGERPRINT];
-    const int err = lamp_keychain_announced(&l->chain, k, l->conf->list_key_bytes);
-    if (err == LAMP_ESERIAL)
-        return;
-    if (err) {
-        lamp_log_limited(LAMP_LOG_WARN, "link",
-                         "a next key of the aggregator was announced, ignoring it: %s",
-                         lamp_strerror(err));
-        return;
-    }
-    save_chain(l);
-    lamp_delivery_server_key(l->delivery, l->chain.server_serial);
-    lamp_log(LAMP_LOG_INFO, "link", "the aggregator will have another key soon fingerprint=%s",
-             lamp_fingerprint(k->public_key, print));
-}
-
 /* Whether the message is about keys. */
 static bool on_key_message(struct link *l, const struct lamp_msg *m, struct lamp_now now)
 {
-    if (m->type == LAMP_MSG_KEY_STATE)
-        on_key_state(l, &m->u.key_state, now);
-    else if (m->type == LAMP_MSG_SERVER_KEY)
-        on_server_key(l, &m->u.server_key);
-    else
+    if (m->type == LAMP_MSG_KEY_STATE) {
+        if (lamp_credentials_state(l->credentials, &m->u.key_state)) {
+            disconnect(l, 0, now);
+            l->redial.at_us = now.mono_us;
+        }
+    } else if (m->type == LAMP_MSG_SERVER_KEY) {
+        lamp_credentials_announced(l->credentials, &m->u.server_key);
+        lamp_delivery_server_key(l->delivery, lamp_credentials_server_serial(l->credentials));
+    } else {
         return false;
-    return true;
-}
-
-/* ---- being let in ---- */
-
-static void begin_asking(struct link *l)
-{
-    char endpoint[256];
-    const char *where = l->conf->link.enroll;
-    if (l->ask || streq(where, "off"))
-        return;
-    if (!*where &&
-        lamp_enroll_endpoint(l->conf->link.endpoint, endpoint, sizeof(endpoint)) == LAMP_OK)
-        where = endpoint;
-    const struct lamp_ask_cfg cfg = { .key = &l->chain.own,
-                                      .endpoint = where,
-                                      .server_key = l->chain.server,
-                                      .name = l->conf->name,
-                                      .site = l->conf->site,
-                                      .build = LAMP_VERSION };
-    if (*where && lamp_ask_new(&cfg, &l->ask) != LAMP_OK)
-        l->ask = NULL; /* the next refusal tries again */
-}
-
-static void check_enrollment(const struct link *l, const struct lamp_enroll_answer *a)
-{
-    char site[LAMP_WIRE_SITE_MAX + 1];
-    lamp_text_safe(a->site.data, a->site.len, site, sizeof(site));
-    if (!streq(site, l->conf->site))
-        lamp_log(LAMP_LOG_ERROR, "link",
-                 "sensor.site: this sensor is enrolled for another site, whose lists it will "
-                 "refuse: enrolled=%s configured=%s",
-                 site, l->conf->site);
-    if (memcmp(a->list_key, l->conf->list_key_bytes, sizeof(a->list_key)) != 0)
-        lamp_log(LAMP_LOG_ERROR, "link",
-                 "link.list_key is not the key that the aggregator signs its lists with");
-}
-
-static void ask_to_be_let_in(struct link *l, struct lamp_now now)
-{
-    struct lamp_enroll_answer a = { .state = LAMP_ENROLL_NONE };
-    char print[LAMP_FINGERPRINT];
-    if (!l->ask || lamp_ask_turn(l->ask, now.mono_us, &a) != LAMP_OK || a.state == l->ask_state)
-        return;
-    l->ask_state = a.state;
-    lamp_fingerprint_z85(l->chain.own.public_z85, print);
-    if (a.state == LAMP_ENROLL_ACCEPTED) {
-        lamp_log(LAMP_LOG_INFO, "link", "the aggregator lets this sensor in fingerprint=%s", print);
-        check_enrollment(l, &a);
-        stop_asking(l);
-        lamp_redial_reset(&l->redial);
-    } else if (a.state == LAMP_ENROLL_PENDING) {
-        lamp_log(LAMP_LOG_WARN, "link",
-                 "waiting to be approved at the aggregator (davylamp sensors keys) fingerprint=%s",
-                 print);
-    } else if (a.state == LAMP_ENROLL_REFUSED) {
-        lamp_log(LAMP_LOG_ERROR, "link",
-                 "the aggregator keeps this key out: make another (remove link.key_file, then "
-                 "davylamp-sensor enroll) fingerprint=%s",
-                 print);
     }
+    return true;
 }
 
 /* ---- packet samples ---- */
@@ -407,7 +244,7 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
     } else if (!l->session_up && lamp_delivery_state(l->delivery) == LAMP_DELIVERY_STREAMING) {
         lamp_log_limited(LAMP_LOG_INFO, "link", "session with the aggregator endpoint=%s",
                          l->conf->link.endpoint);
-        on_session(l);
+        lamp_credentials_session(l->credentials);
         l->session_up = true;
         lamp_samples_session(l->samples);
         lamp_setsync_session(l->sets);
@@ -428,36 +265,6 @@ static void read_uplink(struct link *l)
     }
 }
 
-/* The other key of ours may be the one that holds: the aggregator's database may be older, or newer,
- * than our file. Where both are refused somebody must let us in. */
-static void on_refused(struct link *l)
-{
-    char print[LAMP_FINGERPRINT];
-    const bool has_other = *l->chain.other.public_z85;
-    l->with_other = has_other && !l->with_other;
-    if (++l->refused <= has_other)
-        return;
-    lamp_log_limited(LAMP_LOG_ERROR, "link",
-                     "the aggregator refused this sensor's key: it is not enrolled there "
-                     "endpoint=%s fingerprint=%s",
-                     l->conf->link.endpoint, lamp_fingerprint_z85(l->chain.own.public_z85, print));
-    begin_asking(l);
-}
-
-static void on_no_handshake(struct link *l)
-{
-    const bool has_next = *l->chain.next_server;
-    const bool tried_next = l->with_next;
-    l->with_next = has_next && !l->with_next;
-    if (has_next && !tried_next)
-        return; /* it may have changed its key, as it said it would */
-    lamp_log_limited(LAMP_LOG_ERROR, "link",
-                     "no secure connection: the aggregator at %s does not have the key that this "
-                     "sensor knows. If its key was changed while this sensor was away, set "
-                     "link.server_key to what `davylamp-aggregator keys` says, or enroll again",
-                     l->conf->link.endpoint);
-}
-
 static void on_event(struct link *l, enum lamp_uplink_event event)
 {
     switch (event) {
@@ -470,10 +277,10 @@ static void on_event(struct link *l, enum lamp_uplink_event event)
                              l->conf->link.endpoint);
         return;
     case LAMP_UPLINK_REFUSED:
-        on_refused(l);
+        lamp_credentials_refused(l->credentials);
         break;
     case LAMP_UPLINK_NO_HANDSHAKE:
-        on_no_handshake(l);
+        lamp_credentials_no_handshake(l->credentials);
         break;
     }
     disconnect(l, 0, read_clock()); /* libzmq itself does not try again after these */
@@ -639,9 +446,10 @@ static void turn(struct link *l)
     if (l->session_up)
         lamp_setsync_turn(l->sets, now.mono_us);
     pump_samples(l, now);
-    if (l->session_up && l->rotate_due)
-        send_rotation(l);
-    ask_to_be_let_in(l, now);
+    if (l->session_up)
+        lamp_credentials_tell_next(l->credentials);
+    if (lamp_credentials_ask(l->credentials, now.mono_us))
+        lamp_redial_reset(&l->redial);
     if (lamp_spool_dropped(l->spool) != l->dropped_said) {
         l->dropped_said = lamp_spool_dropped(l->spool);
         lamp_log_limited(LAMP_LOG_WARN, "link",
@@ -726,19 +534,6 @@ static void boot_id(char out[37])
     free(text);
 }
 
-static int load_chain(struct link *l, const struct lamp_key *key)
-{
-    int err = lamp_keychain_path(l->conf->state_dir, l->chain_path, sizeof(l->chain_path));
-    if (!err)
-        err = lamp_keychain_load(l->chain_path, key, l->conf->server_key_z85, &l->chain);
-    if (err == LAMP_EFORMAT) {
-        lamp_log(LAMP_LOG_ERROR, "link", "%s makes no sense, going on with link.key_file alone",
-                 l->chain_path);
-        err = lamp_keychain_load("/dev/null", key, l->conf->server_key_z85, &l->chain);
-    }
-    return err;
-}
-
 static int open_samples(struct link *l, const char *folder)
 {
     const struct lamp_samples_cfg cfg = {
@@ -758,20 +553,11 @@ static int open_samples(struct link *l, const char *folder)
 
 static int start(struct link *l)
 {
-    struct lamp_key key;
-    int err = lamp_key_load(l->conf->key_path, &key);
-    if (err) {
-        lamp_log(LAMP_LOG_ERROR, "link", "link.key_file: %s: %s", l->conf->key_path,
-                 err == LAMP_EAUTH ? "others may read it: chmod 600"
-                 : err == -ENOENT  ? "no key yet: run davylamp-sensor key"
-                                   : lamp_strerror(err));
+    int err = lamp_credentials_open(l->conf, send_up, l, &l->credentials);
+    if (err)
         return err;
-    }
-    err = load_chain(l, &key);
-    if (!err)
-        err = lamp_uplink_new(&l->chain.own, l->conf->link.endpoint, l->chain.server, NULL,
-                              &l->uplink);
-    sodium_memzero(&key, sizeof(key));
+    err = lamp_uplink_new(lamp_credentials_key(l->credentials), l->conf->link.endpoint,
+                          lamp_credentials_server(l->credentials), NULL, &l->uplink);
     if (err) {
         lamp_log(LAMP_LOG_ERROR, "link", "cannot make a socket: %s", lamp_strerror(err));
         return err;
@@ -804,7 +590,7 @@ static int start(struct link *l)
     if (!err)
         err = lamp_setsync_new(&sets, &l->sets);
     if (!err)
-        lamp_delivery_server_key(l->delivery, l->chain.server_serial);
+        lamp_delivery_server_key(l->delivery, lamp_credentials_server_serial(l->credentials));
     return err ? err : open_samples(l, folder);
 }
 
@@ -845,8 +631,7 @@ int lamp_link_run(const struct lamp_sensor_conf *conf, int capture_fd, int enfor
     lamp_delivery_free(l.delivery);
     lamp_samples_close(l.samples);
     lamp_uplink_free(l.uplink);
-    lamp_ask_free(l.ask);
-    lamp_keychain_wipe(&l.chain);
+    lamp_credentials_close(l.credentials);
     lamp_spool_close(l.spool);
     lamp_setsync_free(l.sets);
     lamp_settings_done(&l.settings);
