@@ -21,6 +21,7 @@
 
 enum {
     MESSAGE_MAX = 1024,
+    ANSWERS_MAX = 32,   /* under way on a connection; a ROUTER drops what is more */
     ADMITTED_MAX = 256, /* connections between two renewals */
     RENEW_S = 60,
     SOURCES = 256,
@@ -236,7 +237,7 @@ static bool handle(zmq_msg_t *routing, zmq_msg_t *payload, void *arg)
 static int bind_router(lamp_door *d)
 {
     static const struct lamp_router_opt opts[] = {
-        { ZMQ_SNDHWM, 4 },           { ZMQ_RCVHWM, 4 },        { ZMQ_LINGER, 0 },
+        { ZMQ_SNDHWM, ANSWERS_MAX }, { ZMQ_RCVHWM, 4 },        { ZMQ_LINGER, 0 },
         { ZMQ_BACKLOG, 64 },         { ZMQ_HEARTBEAT_IVL, 0 }, { ZMQ_ROUTER_MANDATORY, 0 },
         { ZMQ_HANDSHAKE_IVL, 3000 },
     };
