@@ -81,6 +81,9 @@ void make_batches(struct world *w, uint64_t pause_us, uint64_t left);
 uint64_t now_ms(void);
 void wait_ms(struct world *w, uint64_t ms);
 
+/* Waits for the aggregator's port and tells how long that took, in ms. */
+uint64_t wait_until_listening(struct world *w, uint64_t limit_ms);
+
 /* Records that the sensors spooled and were not acknowledged. */
 uint64_t unacknowledged(struct world *w);
 

@@ -314,6 +314,23 @@ struct check_result check_invariant(struct world *w, const char *when)
     return r;
 }
 
+uint64_t wait_until_listening(struct world *w, uint64_t limit_ms)
+{
+    const struct sockaddr_in to = { .sin_family = AF_INET,
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                    .sin_port = htons(w->port) };
+    const uint64_t from_ms = now_ms();
+    for (;;) {
+        LAMP_AUTO_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
+            return now_ms() - from_ms;
+        if (now_ms() - from_ms > limit_ms)
+            world_fail(w, "the aggregator does not listen after %llu ms",
+                       (unsigned long long)limit_ms);
+        wait_ms(w, 20);
+    }
+}
+
 /* ---- the beginning ---- */
 
 static uint16_t free_port(void)
