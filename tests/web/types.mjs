@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The interfaces of web/src/api/types.ts name exactly the fields that docs/api/openapi.yaml
+// The interfaces of web/src/api/types name exactly the fields that docs/api/openapi.yaml
 // requires of the schemas of the same name.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 
 const root = new URL('../../', import.meta.url);
 const yaml = readFileSync(new URL('docs/api/openapi.yaml', root), 'utf8');
-const types = readFileSync(new URL('web/src/api/types.ts', root), 'utf8');
+const folder = new URL('web/src/api/types/', root);
+const types = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8')).join('\n');
 
 const schemas = new Map();
 let name = '';
@@ -21,7 +22,7 @@ for (const [, type, body] of types.matchAll(/^export interface (\w+)[^{]*\{\n(.*
   const required = schemas.get(type);
   if (!required || type === 'BlockRequest') continue;
   const fields = [...body.matchAll(/^ {2}(\w+)\??:/gm)].map((m) => m[1]).sort();
-  assert.deepEqual(fields, required, `${type}: types.ts against openapi.yaml`);
+  assert.deepEqual(fields, required, `${type}: web/src/api/types against openapi.yaml`);
   compared += 1;
 }
 for (const must of ['Session', 'Status', 'Sensor', 'Miner', 'Minute', 'Connection', 'Block', 'Rate', 'Shares']) {
