@@ -79,7 +79,7 @@ function sensor(id, site, overrides = {}) {
     batches: 910, duplicates: 0, lost: 0, packets: 48211902, bytes: 31822019384, drops: 0,
     flows: 4120, evicted: 12, memory_bytes: 13400000, cpu_seconds: 41.2, uplink_bytes: 18204000, shared_key: null, server_key_serial: 0,
     enforcement: { mode: 'enforce', state: 'confirmed', epoch: 7, serial: 41, at: now() - 50, error: null, elements: 12, repairs: 0, flows_cut: 3, about: null },
-    sets: [],
+    sets: [{ kind: 'policy', state: 'confirmed', epoch: 7, serial: 4, at: now() - 50, error: null }],
     ...overrides,
   };
 }
@@ -102,7 +102,7 @@ function world() {
   ];
   const sensors = [
     sensor('rotterdam-1', 'Rotterdam'),
-    sensor('porto-1', 'Porto', { drops: 1204, enforcement: { mode: 'dry-run', state: 'applied', epoch: 7, serial: 41, at: now() - 50, error: null, elements: 12, repairs: 0, flows_cut: 3, about: null } }),
+    sensor('porto-1', 'Porto', { drops: 1204, sets: [{ kind: 'policy', state: 'confirmed', epoch: 7, serial: 4, at: now() - 50, error: 'not taken: capture.interval: set on this sensor' }], enforcement: { mode: 'dry-run', state: 'applied', epoch: 7, serial: 41, at: now() - 50, error: null, elements: 12, repairs: 0, flows_cut: 3, about: null } }),
     sensor('gdansk-1', 'Gda\u0144sk', { online: false, last_seen: now() - 912, lost: 3,
       enforcement: { mode: 'enforce', state: 'refused', epoch: 7, serial: 39, at: now() - 700, error: 'nft: entry 12 is on the never list (gateway 10.3.0.1)', elements: 12, repairs: 0, flows_cut: 3, about: { epoch: 7, serial: 41 } } }),
     sensor(HOSTILE.long.slice(0, 60), HOSTILE.markup, { version: null }),

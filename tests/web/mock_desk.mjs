@@ -48,6 +48,11 @@ export function deskWorld(hostile) {
       packets: 100, packets_per_connection: 5, duration: 60, bytes: 1048576, snaplen: 65535, reason: hostile.markup, created_by: 'eve', created: now() - 900 * i,
       expires: now() + 3600, sensors: [{ sensor: 'porto-1', site: 'Porto', state, words: state === 'refused' ? `the disk has 3 KiB free ${hostile.bidi}` : null,
         packets: i ? 5 : 2, bytes: 900, landed: i === 1 ? 900 : 0, file: i === 1, changed: now() - 60 }] })),
+    known: [
+      { name: 'capture.interval', type: 'integer', min: 1, max: 300, choices: null, unit: 's', default: '10', help: 'Time between summaries.' },
+      { name: 'capture.tunnels', type: 'boolean', min: 0, max: 0, choices: null, unit: null, default: 'true', help: 'Look into tunnels.' },
+      { name: 'log.level', type: 'choice', min: 0, max: 0, choices: 'error|warn|info|debug', unit: null, default: 'info', help: 'Least urgent line that a sensor logs.' }],
+    settings: [{ name: 'capture.interval', site: null, value: '30', set_by: 'eve', set: now() - 9000 }, { name: 'capture.interval', site: hostile.markup, value: '5', set_by: 'eve', set: now() - 900 }],
     whole: true, password: 'correct horse', next: 100,
   };
 }
@@ -102,7 +107,18 @@ export function desk(d, { what, path, query, body, send, refuse, push }) {
     send(200, Object.assign(of, body, { mode: 'dry-run', mode_by: 'admin', mode_since: now() }));
   } else if (/^DELETE \/policies\/\d+$/.test(what)) drop(d.policies, (p) => p.id === id);
   else if (/^GET \/policies\/\d+\/dry-run$/.test(what)) send(200, { policy: d.policies.filter((p) => p.id === id), hits: id === 1 ? d.hits : [] });
-  else if (what === 'GET /own') send(200, { own: d.own });
+  else if (what === 'GET /settings') send(200, { known: d.known, settings: d.settings });
+  else if (path.startsWith('/settings/')) {
+    const name = decodeURIComponent(path.slice(10));
+    const site = (what.startsWith('PUT') ? body.site : query.get('site')) ?? null;
+    const at = d.settings.findIndex((s) => s.name === name && s.site === site);
+    if (what.startsWith('DELETE')) drop(d.settings, (s) => s === d.settings[at]);
+    else {
+      if (at >= 0) d.settings.splice(at, 1);
+      d.settings.push({ name, site, value: body.value, set_by: 'admin', set: now() });
+      send(200, d.settings.at(-1));
+    }
+  } else if (what === 'GET /own') send(200, { own: d.own });
   else if (what === 'POST /own') {
     if (d.own.some((o) => o.kind === body.kind && o.value === body.value)) refuse(409, 'conflict', 'It is on the list already.', 'value');
     else add(d.own, { site: null, note: null, ...body, added_by: 'admin', added: now() });

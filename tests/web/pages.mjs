@@ -30,6 +30,7 @@ const PAGES = [
   ['settings-accounts', '/settings?part=accounts', 'Settings'],
   ['settings-tokens', '/settings?part=tokens', 'Settings'],
   ['settings-notifications', '/settings?part=notifications', 'Settings'],
+  ['settings-sensors', '/settings?part=sensors', 'Settings'],
   ['settings-places', '/settings?part=places', 'Settings'],
   ['imports', '/imports', 'Imports'],
   ['import', '/imports/1', 'branch-17.pcapng'],
@@ -528,6 +529,35 @@ async function settings({ page }) {
   await page.getByRole('button', { name: 'Try again: post' }).click();
   await page.getByText('5 messages are tried again.').waitFor();
   await page.getByRole('button', { name: 'Try again: post' }).waitFor({ state: 'detached' });
+
+  await part('Settings of sensors');
+  const states = page.getByRole('table', { name: 'Settings at each sensor' });
+  await states.getByRole('row').filter({ hasText: 'porto-1' }).getByText('set on this sensor').waitFor();
+  await states.getByRole('row').filter({ hasText: 'rotterdam-1' }).getByText('capture.interval 30').waitFor();
+  await states.getByRole('row').filter({ hasText: HOSTILE.markup }).getByText('capture.interval 5').waitFor();
+  await page.getByLabel('Site', { exact: true }).last().selectOption('Porto');
+  await page.getByLabel('Value, s').fill('301');
+  await page.getByRole('button', { name: 'Set', exact: true }).click();
+  await page.getByText('This must be a whole number from 1 to 300.').waitFor();
+  assert.equal(await page.getByLabel('Value, s').getAttribute('aria-invalid'), 'true');
+  await page.getByLabel('Value, s').fill('7');
+  await page.getByRole('button', { name: 'Set', exact: true }).click();
+  await states.getByRole('row').filter({ hasText: 'porto-1' }).getByText('capture.interval 7').waitFor();
+  const kept = () => mock.desk.settings.filter((s) => s.site === 'Porto').map((s) => [s.name, s.value]);
+  assert.deepEqual(kept(), [['capture.interval', '7']]);
+  await page.getByRole('button', { name: 'Remove capture.interval for Porto' }).click();
+  await states.getByRole('row').filter({ hasText: 'porto-1' }).getByText('capture.interval 30').waitFor();
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+  await states.getByRole('row').filter({ hasText: 'porto-1' }).getByText('capture.interval 7').waitFor();
+  await page.getByRole('button', { name: 'Change capture.interval for every site' }).click();
+  assert.equal(await page.getByLabel('Value, s').inputValue(), '30');
+  await page.getByLabel('Setting', { exact: true }).selectOption('log.level');
+  await page.getByLabel('Value', { exact: true }).selectOption('debug');
+  await page.getByRole('button', { name: 'Set', exact: true }).click();
+  await page.getByRole('button', { name: 'Remove log.level for every site' }).waitFor();
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+  await page.getByRole('button', { name: 'Remove log.level for every site' }).waitFor({ state: 'detached' });
+  assert.deepEqual(kept(), [['capture.interval', '7']]);
 
   await part('Sites and places');
   const row = page.getByRole('row').filter({ hasText: 'Porto' });

@@ -4,7 +4,7 @@
 import type {
   Address, Alert, AlertPage, Audit, Block, BlockRequest, CoinBy, CoinPoint, CoinShare, Enrollment, Estimates, Gap, Geo,
   Miner, MinerDetail, NeverEntry, OpenSession, Own, PendingKey, Policy, PolicyHit, PolicyMode, PolicyTerms, Receiver, Role,
-  Sample, SampleRequest, Sensor, SensorKey, Session, Site, Status, Timeline, Token, TrafficRow, User,
+  Sample, SampleRequest, Sensor, SensorKey, Session, Setting, SettingKnown, Site, Status, Timeline, Token, TrafficRow, User,
   Baseline, BaselineAction, BaselineDetail, BaselineMinute,
   Import, ImportConnection, ImportFile, ImportMinute,
   Catalogue, Lookup, Pool, PoolDetail, PoolEntry, PoolEntryRequest, PoolHistory, Probe,
@@ -147,6 +147,11 @@ export const api = {
   sayBaseline: (id: number, destination: number, action: BaselineAction) =>
     call<BaselineDetail>('POST', `/baselines/${id}/destinations`, { destination, action }),
   deleteBaseline: (id: number) => call<void>('DELETE', `/baselines/${id}`),
+  settings: () => call<{ known: SettingKnown[]; settings: Setting[] }>('GET', '/settings'),
+  putSetting: (name: string, value: string, site: string | null) =>
+    call<Setting>('PUT', `/settings/${encodeURIComponent(name)}`, { value, site }),
+  deleteSetting: (name: string, site: string | null) =>
+    call<void>('DELETE', `/settings/${encodeURIComponent(name)}${query({ site: site ?? undefined })}`),
   own: () => call<{ own: Own[] }>('GET', '/own'),
   addOwn: (entry: { kind: Own['kind']; value: string; site: string | null; note: string | null }) =>
     call<Own>('POST', '/own', entry),

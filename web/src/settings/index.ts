@@ -6,6 +6,7 @@ import Configuration from './Configuration.svelte';
 import Notifications from './Notifications.svelte';
 import Own from './Own.svelte';
 import Places from './Places.svelte';
+import SensorSettings from './SensorSettings.svelte';
 import Tokens from './Tokens.svelte';
 import You from './You.svelte';
 
@@ -24,6 +25,7 @@ export const PARTS: Part[] = [
   { key: 'accounts', title: 'Accounts', component: Accounts, admin: true },
   { key: 'tokens', title: 'Tokens', component: Tokens, admin: true },
   { key: 'notifications', title: 'Notifications', component: Notifications, admin: true },
+  { key: 'sensors', title: 'Settings of sensors', component: SensorSettings },
   { key: 'places', title: 'Sites and places', component: Places },
   { key: 'configuration', title: 'Configuration file', component: Configuration },
 ];

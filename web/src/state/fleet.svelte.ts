@@ -35,6 +35,8 @@ class Fleet {
   miners = new Collection<Miner>((m) => m.id);
   blocks = new Collection<Block>((b) => b.id);
   alerts = new Collection<Alert>((a) => a.id);
+  /** The sites that have sensors. */
+  readonly sites = $derived([...new Set(this.sensors.list.map((s) => s.site))].sort());
   /** Alerts that last and that nobody knows of. */
   readonly unread = $derived(this.alerts.list.filter((a) => a.resolved === null && a.acknowledged === null).length);
   /** Where the older alerts begin that were not asked for yet; null: there are none. */

@@ -7,3 +7,4 @@ export type * from './fleet';
 export type * from './miners';
 export type * from './pools';
 export type * from './session';
+export type * from './settings';

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options of sensors that are set from the aggregator. */
+
+export interface SettingKnown {
+  name: string;
+  type: 'boolean' | 'integer' | 'choice';
+  min: number;
+  max: number;
+  /** Words with "|" between them. */
+  choices: string | null;
+  unit: string | null;
+  default: string;
+  help: string;
+}
+
+export interface Setting {
+  name: string;
+  /** null: every site. */
+  site: string | null;
+  value: string;
+  set_by: string;
+  set: number;
+}
