@@ -22,7 +22,7 @@ await page.getByText(`${ROWS.toLocaleString('en')} miners`).waitFor({ timeout: 6
 const sorts = [];
 for (let i = 0; i < 10; i += 1) {
   sorts.push(await page.evaluate((title) => new Promise((done) => {
-    const first = () => document.querySelector('tbody tr:not(.spacer) td').textContent;
+    const first = () => document.querySelector('tbody td').textContent;
     const before = first();
     const button = [...document.querySelectorAll('th button')].find((b) => b.textContent.includes(title));
     const began = performance.now();

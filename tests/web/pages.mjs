@@ -597,6 +597,16 @@ async function overviewAlerts({ page }) {
   await page.getByRole('heading', { level: 1, name: 'Alerts' }).waitFor();
 }
 
+/* The rows are in the document as the table tells them, and each at its place. */
+async function inOrder(page) {
+  await page.waitForFunction(() => {
+    const rows = [...document.querySelectorAll('[aria-label="Miners"] tbody tr')].map((tr) => ({
+      at: Number(tr.ariaRowIndex) - 2, top: parseFloat(tr.style.top), host: tr.querySelector('td').textContent.trim() }));
+    const ip = (i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`;
+    return rows.length > 0 && rows.every((r, i) => r.at === rows[0].at + i && r.top === 40 * r.at && r.host === ip(r.at));
+  });
+}
+
 async function manyMiners({ page }) {
   await page.goto(`${mock.url}/miners`);
   await live(page);
@@ -606,8 +616,29 @@ async function manyMiners({ page }) {
   await page.getByText('30,000 miners').waitFor();
   assert.ok(await page.locator('tbody tr').count() < 60, 'only rows in sight are drawn');
   await page.getByRole('button', { name: 'Host' }).click();
-  await page.getByRole('region', { name: 'Miners' }).last().evaluate((e) => { e.scrollTop = e.scrollHeight; });
+  const region = page.getByRole('region', { name: 'Miners: rows' });
+  await region.evaluate((e) => { e.scrollTop = e.scrollHeight; });
   await page.getByText('10.0.117.47', { exact: true }).waitFor();
+  await inOrder(page);
+  /* By small steps elements of rows that leave are used again: each shows what belongs at its place. */
+  await region.evaluate((e) => new Promise((done) => {
+    let left = 60;
+    const step = () => {
+      e.scrollTop -= 130;
+      left -= 1;
+      if (left > 0) requestAnimationFrame(step);
+      else done();
+    };
+    step();
+  }));
+  await inOrder(page);
+  /* A row that has the focus keeps its element, wherever the table is moved. */
+  const link = page.locator('tbody tr').nth(20).getByRole('link').first();
+  const text = await link.innerText();
+  await link.focus();
+  for (const by of [130, 130, -390]) await region.evaluate((e, d) => { e.scrollTop += d; }, by);
+  await inOrder(page);
+  assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()), text);
   mock.world.miners = before;
 }
 
