@@ -32,6 +32,11 @@ static const struct lamp_opt options[] = {
         .help = "Serve plain HTTP on an address that is not loopback."),
     OPT("http.behind_tls", BOOL, http_behind_tls, .def = "false",
         .help = "A TLS proxy is in front: mark cookies Secure."),
+    OPT("http.certificate", STR, http_certificate, .def = "",
+        .help = "PEM file to serve TLS with, the chain of certificates; with http.key. Read at the "
+                "start."),
+    OPT("http.key", STR, http_key, .def = "",
+        .help = "PEM file with its key, which others may not read."),
     OPT("http.metrics_open", BOOL, metrics_open, .def = "false",
         .help =
             "Serve /metrics to everybody who can connect; else it needs the token of an account "

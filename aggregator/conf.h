@@ -6,9 +6,10 @@
 #include "common/conf.h"
 
 struct lamp_aggregator_conf {
-    char *listen_sensors; /* ZeroMQ endpoint */
-    char *listen_enroll;  /* likewise; "" or "off" */
-    char *listen_http;    /* address:port */
+    char *listen_sensors;              /* ZeroMQ endpoint */
+    char *listen_enroll;               /* likewise; "" or "off" */
+    char *listen_http;                 /* address:port */
+    char *http_certificate, *http_key; /* PEM files; both or none */
     bool crowdsec_widen, http_plain_ok, http_behind_tls, metrics_open;
     bool names_reverse, pools_resolve, pools_probe, approvals, sample_mode;
     char *state_dir;                  /* database, keys, token */

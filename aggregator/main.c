@@ -20,12 +20,16 @@
 #include "common/text.h"
 #include "common/version.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+
+#define DAY_US INT64_C(86400000000)
+#define EXPIRES_SOON_US UINT64_C(1209600000000) /* 14 days */
 
 enum {
     WHY = 600,
@@ -54,6 +58,7 @@ struct aggregator {
     lamp_cdn *cdn;             /* NULL: every address counts for what it is */
     lamp_names *names;
     struct lamp_prices prices;
+    struct lamp_http_tls tls;
     lamp_mailbox *inbox, *outbox;
     lamp_commands *commands;
     lamp_pending *pending;
@@ -328,6 +333,23 @@ static int check_notify(const struct aggregator *g)
     return err == LAMP_ENOMEM ? 1 : 2;
 }
 
+static int open_tls(struct aggregator *g)
+{
+    char why[WHY];
+    if (!*g->conf.http_certificate && !*g->conf.http_key)
+        return 0;
+    if (!*g->conf.http_certificate || !*g->conf.http_key)
+        return complain("http.certificate and http.key belong together: give both");
+    if (lamp_http_tls_load(g->conf.http_certificate, g->conf.http_key, &g->tls, why, sizeof(why)) !=
+        LAMP_OK)
+        return complain(why);
+    if (g->tls.expires_us < lamp_clock_real_us() + EXPIRES_SOON_US)
+        lamp_log(LAMP_LOG_WARN, "main",
+                 "http.certificate ends in %" PRId64 " days: renew it, then restart",
+                 (int64_t)(g->tls.expires_us - lamp_clock_real_us()) / DAY_US);
+    return 0;
+}
+
 static int open_files(struct aggregator *g)
 {
     char why[WHY];
@@ -341,6 +363,8 @@ static int open_files(struct aggregator *g)
         return complain(err == LAMP_EFULL ? "geo.files names more than 8 files"
                                           : lamp_strerror(err));
     int code = check_notify(g);
+    if (!code)
+        code = open_tls(g);
     if (!code)
         code = read_places(g);
     if (code)
@@ -585,7 +609,8 @@ static int start_threads(struct aggregator *g)
         .listen = g->conf.listen_http,
         .plain_ok = g->conf.http_plain_ok,
         .widen_decisions = g->conf.crowdsec_widen,
-        .cookie_secure = g->conf.http_behind_tls,
+        .behind_tls = g->conf.http_behind_tls,
+        .tls = g->tls.certificate ? &g->tls : NULL,
         .web_folder = g->conf.web,
         .backend = g->conf.store_backend,
         .database = g->database,
@@ -662,6 +687,7 @@ static void stop(struct aggregator *g)
     lamp_ingest_stop(g->ingest);
     lamp_names_free(g->names);
     lamp_prices_free(&g->prices);
+    lamp_http_tls_wipe(&g->tls);
     lamp_devices_free(g->devices);
     lamp_catalogue_free(g->catalogue);
     lamp_cdn_free(g->cdn);

@@ -407,7 +407,7 @@ static void set_cookie(const lamp_api *api, struct lamp_reply *reply, const char
 {
     snprintf(reply->cookie, sizeof(reply->cookie),
              "davylamp_session=%s; Path=/; HttpOnly; SameSite=Strict%s%s", session,
-             *session ? "" : "; Max-Age=0", api->cfg.cookie_secure ? "; Secure" : "");
+             *session ? "" : "; Max-Age=0", api->cfg.behind_tls || api->cfg.tls ? "; Secure" : "");
 }
 
 void lamp_api_session_answer(const lamp_api *api, const char *session,
@@ -588,7 +588,9 @@ static int open_parts(lamp_api *api, char why[LAMP_STORE_WHY])
     const struct lamp_http_cfg http = {
         .listen = cfg->listen,
         .plain_ok = cfg->plain_ok,
-        .cookie_secure = cfg->cookie_secure,
+        .behind_proxy = cfg->behind_tls,
+        .certificate = cfg->tls ? cfg->tls->certificate : NULL,
+        .key = cfg->tls ? cfg->tls->key : NULL,
         .threads = LAMP_API_THREADS,
         .routes = routes,
         .n_routes = ARRAY_LEN(routes),

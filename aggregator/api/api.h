@@ -12,6 +12,7 @@
 #include "aggregator/handover/probes.h"
 #include "aggregator/http/auth.h"
 #include "aggregator/http/http.h"
+#include "aggregator/http/tls.h"
 #include "aggregator/imports/imports.h"
 #include "aggregator/notify/notify.h"
 #include "aggregator/places/geo.h"
@@ -24,14 +25,15 @@
 typedef struct lamp_api lamp_api;
 
 struct lamp_api_cfg {
-    const char *listen;             /* "127.0.0.1:8080" */
-    bool plain_ok;                  /* plain HTTP may leave the machine */
-    bool widen_decisions;           /* CrowdSec gets blocks of one port as blocks of the address */
-    bool cookie_secure;             /* set Secure on the cookie: a TLS proxy is in front */
-    const char *web_folder;         /* the built dashboard; need not exist */
-    const char *backend, *database; /* as for lamp_store_open(); the writer's is open */
-    bool sample_mode;               /* the traffic is made up: the dashboard says so */
-    const char *samples;            /* folder of packet samples, borrowed */
+    const char *listen;              /* "127.0.0.1:8080" */
+    bool plain_ok;                   /* plain HTTP may leave the machine */
+    bool widen_decisions;            /* CrowdSec gets blocks of one port as blocks of the address */
+    bool behind_tls;                 /* a TLS proxy is in front */
+    const struct lamp_http_tls *tls; /* borrowed; NULL: plain HTTP */
+    const char *web_folder;          /* the built dashboard; need not exist */
+    const char *backend, *database;  /* as for lamp_store_open(); the writer's is open */
+    bool sample_mode;                /* the traffic is made up: the dashboard says so */
+    const char *samples;             /* folder of packet samples, borrowed */
     uint64_t started_us;
     lamp_geo *geo;               /* borrowed, as all below; NULL: nothing is known of places */
     lamp_names *names;           /* NULL: host names are not asked for */

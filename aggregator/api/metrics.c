@@ -125,6 +125,10 @@ static void write_process(FILE *out, const lamp_api *api)
                     (double)pages * (double)sysconf(_SC_PAGESIZE));
     lamp_metric_one(out, LAMP_METRIC_GAUGE, "process_open_fds", "Open descriptors.",
                     open_descriptors());
+    if (api->cfg.tls)
+        lamp_metric_one(out, LAMP_METRIC_GAUGE, "davylamp_http_certificate_end_time_seconds",
+                        "When the certificate of the web server ends, in seconds since 1970.",
+                        (double)api->cfg.tls->expires_us / 1e6);
 }
 
 /* Figures of every site: not for whoever may see some alone. */

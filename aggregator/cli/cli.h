@@ -34,6 +34,7 @@ enum {
 
 struct options {
     const char *url, *token_file;
+    const char *ca; /* file of certificates to trust; NULL: the system's */
     bool json, csv, host, verify;
     const char *sort;                      /* NULL: as the API has it */
     int64_t port, ttl_s;                   /* 0: not given */

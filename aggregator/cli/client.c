@@ -19,7 +19,7 @@ enum {
 struct lamp_client {
     CURL *curl;
     struct curl_slist *headers;
-    const char *url, *token_file;
+    const char *url, *token_file, *ca;
 };
 
 struct answer {
@@ -68,7 +68,7 @@ static int add_token(lamp_client *c)
     return LAMP_OK;
 }
 
-int lamp_client_open(const char *url, const char *token_file, lamp_client **out)
+int lamp_client_open(const char *url, const char *token_file, const char *ca, lamp_client **out)
 {
     assert(url && token_file && out);
     lamp_client *c = calloc(1, sizeof(*c));
@@ -76,6 +76,7 @@ int lamp_client_open(const char *url, const char *token_file, lamp_client **out)
         return LAMP_ENOMEM;
     int err = LAMP_ENOMEM;
     c->url = url;
+    c->ca = ca;
     c->token_file = token_file;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         goto fail;
@@ -145,6 +146,8 @@ static void prepare(lamp_client *c, const char *method, const char *url, struct 
     curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, error);
     curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    if (c->ca)
+        curl_easy_setopt(c->curl, CURLOPT_CAINFO, c->ca);
     curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
 }
 

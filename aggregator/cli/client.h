@@ -10,9 +10,11 @@
 
 typedef struct lamp_client lamp_client;
 
-/* Readies calls to the API at url ("http://127.0.0.1:8080"), with the token of token_file. Says on
+/* Readies calls to the API at url ("http://127.0.0.1:8080"), with the token of token_file;
+ * ca: a file of certificates to trust instead of the system's, or NULL. Says on
  * stderr what is wrong. LAMP_EAUTH: the file cannot be read. LAMP_ENOMEM. */
-LAMP_CHECK int lamp_client_open(const char *url, const char *token_file, lamp_client **out);
+LAMP_CHECK int lamp_client_open(const char *url, const char *token_file, const char *ca,
+                                lamp_client **out);
 lamp_client *lamp_client_close(lamp_client *c);
 
 /* Calls method path ("/status") with a body (NULL: none). *out_body is the answer, json_decref()

@@ -161,6 +161,9 @@ static void print_help(void)
         "                      environment: DAVYLAMP_URL)\n"
         "  --token-file FILE   the API token (default " DEFAULT_TOKEN_FILE ";\n"
         "                      environment: DAVYLAMP_TOKEN_FILE)\n"
+        "  --ca FILE           certificates to trust instead of the system's, where the "
+        "aggregator\n"
+        "                      speaks TLS with one of your own (environment: DAVYLAMP_CA)\n"
         "  --json              one JSON object a line instead of tables\n"
         "  -h, --help          this text\n"
         "  -V, --version       the version\n"
@@ -221,6 +224,7 @@ static const struct command *find_command(const char *name)
 enum {
     OPT_URL = 256,
     OPT_TOKEN_FILE,
+    OPT_CA,
     OPT_JSON,
     OPT_PORT,
     OPT_SITE,
@@ -242,6 +246,7 @@ static const struct option long_options[] = {
     { "version", no_argument, NULL, 'V' },
     { "url", required_argument, NULL, OPT_URL },
     { "token-file", required_argument, NULL, OPT_TOKEN_FILE },
+    { "ca", required_argument, NULL, OPT_CA },
     { "json", no_argument, NULL, OPT_JSON },
     { "port", required_argument, NULL, OPT_PORT },
     { "site", required_argument, NULL, OPT_SITE },
@@ -333,6 +338,9 @@ static int read_options(int argc, char **argv, struct options *o)
         case OPT_TOKEN_FILE:
             o->token_file = optarg;
             break;
+        case OPT_CA:
+            o->ca = optarg;
+            break;
         case OPT_JSON:
             o->json = true;
             break;
@@ -392,8 +400,10 @@ static int read_options(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
     const char *url = getenv("DAVYLAMP_URL"), *token_file = getenv("DAVYLAMP_TOKEN_FILE");
+    const char *ca = getenv("DAVYLAMP_CA");
     struct options o = { .url = url ? url : DEFAULT_URL,
-                         .token_file = token_file ? token_file : DEFAULT_TOKEN_FILE };
+                         .token_file = token_file ? token_file : DEFAULT_TOKEN_FILE,
+                         .ca = ca && *ca ? ca : NULL };
     int result = read_options(argc, argv, &o);
     if (result >= 0)
         return result;
@@ -416,7 +426,7 @@ int main(int argc, char **argv)
     if (!cmd->run)
         return print_completion();
     lamp_client *client = NULL;
-    if (lamp_client_open(o.url, o.token_file, &client) != LAMP_OK)
+    if (lamp_client_open(o.url, o.token_file, o.ca, &client) != LAMP_OK)
         return EXIT_FAILED;
     result = cmd->run(client, &o, argv + optind + 1, n);
     lamp_client_close(client);

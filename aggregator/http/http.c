@@ -61,6 +61,9 @@ struct exchange {
     bool no_room;  /* for a piece: it is dropped */
 };
 
+/* What browsers and tools of the last ten years speak (RFC 9325 section 3.1). */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
 static const struct {
     const char *name, *value;
 } security_headers[] = {
@@ -714,18 +717,28 @@ int lamp_http_start(const struct lamp_http_cfg *cfg, lamp_http **out, char why[L
     h->cfg = *cfg;
     pthread_mutex_init(&h->lock, NULL);
     int fd = -1;
-    int err = lamp_http_listen(cfg->listen, cfg->plain_ok, &fd, &h->port, why, LAMP_HTTP_WHY);
+    int err = lamp_http_listen(cfg->listen, cfg->plain_ok || cfg->certificate, &fd, &h->port, why,
+                               LAMP_HTTP_WHY);
     if (err) {
         lamp_http_stop(h);
         return err;
     }
+    const struct MHD_OptionItem tls[] = {
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)cfg->certificate },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)cfg->key },
+        { MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
+        { MHD_OPTION_END, 0, NULL },
+    };
+    static const struct MHD_OptionItem none[] = { { MHD_OPTION_END, 0, NULL } };
     *out = h; /* before the first request, which may ask for it */
     h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, h, MHD_OPTION_EXTERNAL_LOGGER, log_debug, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            (cfg->certificate ? MHD_USE_TLS : 0),
+        0, NULL, NULL, on_request, h, MHD_OPTION_ARRAY, cfg->certificate ? tls : none,
+        MHD_OPTION_EXTERNAL_LOGGER, log_debug, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_THREAD_POOL_SIZE, cfg->threads, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)(cfg->cookie_secure ? CONNECTIONS_MAX : PER_ADDRESS_MAX),
+        (unsigned)(cfg->behind_proxy ? CONNECTIONS_MAX : PER_ADDRESS_MAX),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);

@@ -78,7 +78,8 @@ typedef void lamp_finish_fn(void *app, const struct lamp_request *req, struct la
 struct lamp_http_cfg {
     const char *listen;              /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
     bool plain_ok;                   /* serve plain HTTP on an address that is not loopback */
-    bool cookie_secure;              /* a TLS proxy stands in front */
+    bool behind_proxy;               /* all come from one address: a TLS proxy's */
+    const char *certificate, *key;   /* PEM, to serve TLS; NULL: plain HTTP */
     unsigned threads;                /* 1 to 16 */
     const struct lamp_route *routes; /* borrowed while the server runs, as all below */
     size_t n_routes;

@@ -44,8 +44,8 @@ int lamp_http_listen(const char *listen_at, bool plain_ok, int *out_fd, uint16_t
     const bool loopback = v4 ? a.b[12] == 127 : memcmp(a.b, v6_loopback, 16) == 0;
     if (!loopback && !plain_ok) {
         snprintf(why, size,
-                 "%.64s would carry passwords in clear text: listen on "
-                 "loopback behind a TLS proxy, or allow plain HTTP",
+                 "%.64s would carry passwords in clear text: give http.certificate and http.key, "
+                 "or listen on loopback behind a TLS proxy",
                  listen_at);
         return LAMP_EINVAL;
     }
