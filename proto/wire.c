@@ -544,6 +544,7 @@ static const struct message messages[] = {
     MESSAGE(ORDER_STATUS, order_status),
     MESSAGE(SAMPLE_CHUNK, sample_chunk),
     MESSAGE(SAMPLE_ACK, sample_ack),
+    MESSAGE(TRACK, order),
     MESSAGE(LOCAL_SAMPLE, local_sample),
 };
 

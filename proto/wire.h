@@ -48,6 +48,8 @@ enum {
     LAMP_WIRE_TOKEN_LEN = 16,
     LAMP_WIRE_NAME_MAX = 64, /* of a sensor */
     LAMP_WIRE_MATCHES_MAX = 16,
+    LAMP_WIRE_TRACK_ROWS_MAX = 1024,
+    LAMP_WIRE_TRACK_STEP_S = 10,
     LAMP_WIRE_CHUNK_MAX = 64 * 1024,         /* of a sample on its way to the aggregator */
     LAMP_WIRE_LOCAL_SAMPLE_MAX = 128 * 1024, /* of one on its way to link */
 };
@@ -422,6 +424,7 @@ enum lamp_msg_type {
     LAMP_MSG_ORDER_STATUS,
     LAMP_MSG_SAMPLE_CHUNK,
     LAMP_MSG_SAMPLE_ACK,
+    LAMP_MSG_TRACK, /* u.order: of SAMPLE what is left of duration_s counts, and the matches */
     LAMP_MSG_LOCAL_STATE = 60,
     LAMP_MSG_LOCAL_REPLY,
     LAMP_MSG_LOCAL_ANSWER,
@@ -549,6 +552,13 @@ struct lamp_name_row {
     uint64_t seen_us;
 };
 
+/* What was seen of something tracked within LAMP_WIRE_TRACK_STEP_S; out is from the host. */
+struct lamp_track_row {
+    uint64_t order_id; /* of the TRACK */
+    uint64_t step;     /* LAMP_WIRE_TRACK_STEP_S since 1970 */
+    uint64_t bytes_out, bytes_in, packets_out, packets_in;
+};
+
 struct lamp_batch {
     uint8_t cap_run[16];
     uint64_t t_from_us, t_to_us, mono_from_us, mono_to_us;
@@ -560,6 +570,8 @@ struct lamp_batch {
     size_t n_rollups;
     struct lamp_name_row *names;
     size_t n_names;
+    struct lamp_track_row *tracks;
+    size_t n_tracks;
 };
 
 /* Packs a Batch; the strings of all rows share one table, which hashes with cap_run as its

@@ -222,6 +222,23 @@ static const struct table name_table = {
     LAMP_WIRE_NAME_ROWS_MAX,
 };
 
+#define LAMP_OURS struct lamp_track_row
+#define LAMP_THEIRS Davylamp__V1__TrackRows
+static const struct column track_columns[] = {
+    INT(order_id, INT64_MAX), INT(step, LAMP_WIRE_COUNT_MAX),
+    COUNT(bytes_out),         COUNT(bytes_in),
+    COUNT(packets_out),       COUNT(packets_in),
+};
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+static const struct table track_table = {
+    &davylamp__v1__track_rows__descriptor,
+    track_columns,
+    ARRAY_LEN(track_columns),
+    sizeof(struct lamp_track_row),
+    LAMP_WIRE_TRACK_ROWS_MAX,
+};
+
 /* ---- packing ---- */
 
 enum { SLOTS = 2 * LAMP_WIRE_STRINGS_MAX }; /* a power of two, at most half full */
@@ -400,12 +417,16 @@ static int batch_to_pb(struct packer *p, const struct lamp_batch *b, Davylamp__V
         rc = table_to_pb(p, &rollup_table, b->rollups, b->n_rollups, &pb->rollups);
     if (!rc)
         rc = table_to_pb(p, &name_table, b->names, b->n_names, &pb->names);
+    if (!rc)
+        rc = table_to_pb(p, &track_table, b->tracks, b->n_tracks, &pb->tracks);
     if (rc)
         return rc;
     if (pb->rollups)
         pb->rollups->n = (uint32_t)b->n_rollups;
     if (pb->names)
         pb->names->n = (uint32_t)b->n_names;
+    if (pb->tracks)
+        pb->tracks->n = (uint32_t)b->n_tracks;
     pb->strings = p->strings;
     pb->n_strings = p->n_strings;
     *out = pb;
@@ -603,6 +624,10 @@ static int batch_from_pb(const struct unpacker *u, struct lamp_batch *b)
     if (!rc && pb->names) {
         rc = table_from_pb(u, &name_table, &pb->names->base, pb->names->n, &b->names);
         b->n_names = rc ? 0 : pb->names->n;
+    }
+    if (!rc && pb->tracks) {
+        rc = table_from_pb(u, &track_table, &pb->tracks->base, pb->tracks->n, &b->tracks);
+        b->n_tracks = rc ? 0 : pb->tracks->n;
     }
     return rc;
 }

@@ -260,6 +260,9 @@ static void put_right(struct lamp_batch *b, int64_t error_us)
     }
     for (size_t i = 0; i < b->n_rollups; i++)
         b->rollups[i].minute = moved(b->rollups[i].minute, error_us / MINUTE_US);
+    for (size_t i = 0; i < b->n_tracks; i++)
+        b->tracks[i].step =
+            moved(b->tracks[i].step, error_us / (LAMP_WIRE_TRACK_STEP_S * SECOND_US));
 }
 
 /* ---- records ---- */

@@ -10,6 +10,8 @@
 #include "sensor/capture/queue.h"
 #include "sensor/capture/recordlane.h"
 #include "sensor/capture/sampler.h"
+#include "sensor/capture/tracks.h"
+#include "sensor/process/channel.h"
 #include "sensor/process/child.h"
 #include "sensor/source/replay.h"
 
@@ -50,7 +52,8 @@ struct capture {
     lamp_queue *queue;
     lamp_inbox *inbox;
     lamp_sampler *sampler;
-    bool tapped;     /* the lanes give it their packets */
+    lamp_tracks *tracks;
+    bool tapped[2];  /* the lanes give their packets to: the sampler; tracks */
     bool summarised; /* since the link was last talked to */
     lamp_lane *lanes[LAMP_LANES_MAX];
     size_t n_lanes;
@@ -107,12 +110,14 @@ static void summarise(struct capture *c, uint64_t now_us, uint64_t mono_us)
 {
     struct lamp_sensor_counters counters;
     lamp_summarise *all[LAMP_LANES_MAX + 1];
-    size_t n = c->n_lanes;
+    size_t n = c->n_lanes, n_tracks;
     for (size_t i = 0; i < c->n_lanes; i++)
         all[i] = lamp_lane_collect(c->lanes[i], now_us);
     if (c->records)
         all[n++] = lamp_record_lane_collect(c->records, now_us);
     fill_counters(c, &counters);
+    struct lamp_track_row *tracks = lamp_tracks_take(c->tracks, lamp_clock_mono_us(), &n_tracks);
+    lamp_summarise_tracks(all[0], tracks, n_tracks);
     lamp_summarise_flush(all, n, &counters, now_us, mono_us);
     c->summarised = true;
 }
@@ -141,12 +146,33 @@ static void on_answer(const char *name, const struct lamp_addr *addr,
 }
 
 /* One that is not taken gives an empty sample: the link has looked at it before. */
-static void on_order(const struct lamp_order *o, void *arg)
+static void on_sample_order(struct capture *c, const struct lamp_order *o)
 {
-    const int err = lamp_sampler_order(((struct capture *)arg)->sampler, o, lamp_clock_mono_us());
+    const int err = lamp_sampler_order(c->sampler, o, lamp_clock_mono_us());
     if (err)
         lamp_log_limited(LAMP_LOG_WARN, "capture", "a sample was not begun: %s",
                          lamp_strerror(err));
+}
+
+/* An answer for which there is no room is not missed: the aggregator says again what it wants. */
+static void on_track(struct capture *c, const struct lamp_order *o)
+{
+    struct lamp_msg m = { .type = LAMP_MSG_ORDER_STATUS };
+    LAMP_AUTO_FREE uint8_t *packed = NULL;
+    size_t len;
+    lamp_crew_halt(c->crew);
+    lamp_tracks_order(c->tracks, o, lamp_clock_mono_us(), &m.u.order_status);
+    lamp_crew_resume(c->crew);
+    if (lamp_msg_pack(&m, &packed, &len) == LAMP_OK)
+        (void)!lamp_channel_send(c->fd, packed, len);
+}
+
+static void on_order(enum lamp_msg_type type, const struct lamp_order *o, void *arg)
+{
+    if (type == LAMP_MSG_TRACK)
+        on_track(arg, o);
+    else
+        on_sample_order(arg, o);
 }
 
 /* Opens what routers send flow records to. */
@@ -218,6 +244,8 @@ static int open_lanes(struct capture *c)
     int err = lamp_inbox_new(c->fd, &c->inbox);
     if (!err)
         err = lamp_sampler_new(&c->sampler);
+    if (!err)
+        err = lamp_tracks_new(&c->tracks);
     if (err)
         return err;
     lamp_inbox_on_order(c->inbox, on_order, c);
@@ -397,6 +425,7 @@ static void stop(struct capture *c)
     lamp_inbox_free(c->inbox);
     lamp_settings_done(&c->settings);
     lamp_sampler_free(c->sampler);
+    lamp_tracks_free(c->tracks);
     lamp_catalogue_free(c->catalogue);
     if (c->statm_fd >= 0)
         close(c->statm_fd);
@@ -433,17 +462,28 @@ static int lane_error(const struct capture *c)
     return LAMP_OK;
 }
 
-/* Has the lanes give their packets away while an order wants some. */
+static void on_packet(const struct lamp_frame *f, const struct lamp_pkt *pkt, void *arg)
+{
+    struct capture *c = arg;
+    if (c->tapped[0])
+        lamp_sampler_packet(f, pkt, c->sampler);
+    if (c->tapped[1])
+        lamp_tracks_packet(f, pkt, c->tracks);
+}
+
+/* Has the lanes give their packets away while an order wants some, or something is tracked. */
 static void tap(struct capture *c)
 {
-    const bool wanted = lamp_sampler_is_running(c->sampler, lamp_clock_mono_us());
-    if (wanted == c->tapped)
+    const uint64_t mono_us = lamp_clock_mono_us();
+    const bool wanted[2] = { lamp_sampler_is_running(c->sampler, mono_us),
+                             lamp_tracks_is_running(c->tracks, mono_us) };
+    if (memcmp(wanted, c->tapped, sizeof(wanted)) == 0)
         return;
     lamp_crew_halt(c->crew);
+    memcpy(c->tapped, wanted, sizeof(wanted));
     for (size_t i = 0; i < c->n_lanes; i++)
-        lamp_lane_tap(c->lanes[i], wanted ? lamp_sampler_packet : NULL, c->sampler);
+        lamp_lane_tap(c->lanes[i], wanted[0] || wanted[1] ? on_packet : NULL, c);
     lamp_crew_resume(c->crew);
-    c->tapped = wanted;
 }
 
 /* The aggregator set something for this site, or does no longer. */

@@ -262,8 +262,8 @@ void lamp_inbox_take(lamp_inbox *b, struct lamp_bytes packed)
         return;
     if (m->type == LAMP_MSG_LOCAL_NAMES)
         on_names(b, &m->u.local_names);
-    else if (m->type == LAMP_MSG_ORDER && b->on_order)
-        b->on_order(&m->u.order, b->on_order_arg);
+    else if ((m->type == LAMP_MSG_ORDER || m->type == LAMP_MSG_TRACK) && b->on_order)
+        b->on_order(m->type, &m->u.order, b->on_order_arg);
     else if (m->type == LAMP_MSG_SET_BEGIN || m->type == LAMP_MSG_SET_CHUNK ||
              m->type == LAMP_MSG_SET_END)
         on_set_part(b, m);

@@ -23,8 +23,8 @@ lamp_inbox *lamp_inbox_free(lamp_inbox *b);
 /* Reads what waits. LAMP_ECLOSED: the link is gone. */
 LAMP_CHECK int lamp_inbox_read(lamp_inbox *b);
 
-/* Has fn told of every order of a packet sample, which is lent. */
-typedef void lamp_inbox_order_fn(const struct lamp_order *o, void *arg);
+/* Has fn told of every order of a packet sample, and of what is to be tracked, which is lent. */
+typedef void lamp_inbox_order_fn(enum lamp_msg_type type, const struct lamp_order *o, void *arg);
 void lamp_inbox_on_order(lamp_inbox *b, lamp_inbox_order_fn *fn, void *arg);
 
 /* Has the settings that the aggregator has for the site kept there; borrowed. */

@@ -142,20 +142,27 @@ static bool is_end(const struct lamp_addr *want, uint16_t want_port, const struc
            (want_port == 0 || want_port == port);
 }
 
-bool lamp_sampler_wants(const struct lamp_order_match *matches, size_t n,
-                        const struct lamp_pkt *pkt)
+enum lamp_sampler_side lamp_sampler_side(const struct lamp_order_match *matches, size_t n,
+                                         const struct lamp_pkt *pkt)
 {
     for (size_t i = 0; i < n; i++) {
         const struct lamp_order_match *m = &matches[i];
         if (m->ip_proto && m->ip_proto != pkt->ip_proto)
             continue;
-        if ((is_end(&m->host, m->host_port, &pkt->src, pkt->src_port) &&
-             is_end(&m->remote, m->remote_port, &pkt->dst, pkt->dst_port)) ||
-            (is_end(&m->host, m->host_port, &pkt->dst, pkt->dst_port) &&
-             is_end(&m->remote, m->remote_port, &pkt->src, pkt->src_port)))
-            return true;
+        if (is_end(&m->host, m->host_port, &pkt->src, pkt->src_port) &&
+            is_end(&m->remote, m->remote_port, &pkt->dst, pkt->dst_port))
+            return LAMP_SOURCE_IS_HOST;
+        if (is_end(&m->host, m->host_port, &pkt->dst, pkt->dst_port) &&
+            is_end(&m->remote, m->remote_port, &pkt->src, pkt->src_port))
+            return LAMP_DESTINATION_IS_HOST;
     }
-    return n == 0;
+    return n == 0 ? LAMP_SOURCE_IS_HOST : LAMP_SIDE_OF_NONE;
+}
+
+bool lamp_sampler_wants(const struct lamp_order_match *matches, size_t n,
+                        const struct lamp_pkt *pkt)
+{
+    return lamp_sampler_side(matches, n, pkt) != LAMP_SIDE_OF_NONE;
 }
 
 static struct ends ends_of(const struct lamp_pkt *pkt)

@@ -38,6 +38,11 @@ void lamp_sampler_packet(const struct lamp_frame *f, const struct lamp_pkt *pkt,
 bool lamp_sampler_wants(const struct lamp_order_match *matches, size_t n,
                         const struct lamp_pkt *pkt);
 
+/* Which side of a packet is the host of the first of n matches that it fits; with none, any fits. */
+enum lamp_sampler_side { LAMP_SIDE_OF_NONE, LAMP_SOURCE_IS_HOST, LAMP_DESTINATION_IS_HOST };
+enum lamp_sampler_side lamp_sampler_side(const struct lamp_order_match *matches, size_t n,
+                                         const struct lamp_pkt *pkt);
+
 /* Sends what waits to the channel, as much as it takes, and forgets the orders of which all is sent.
  * LAMP_ECLOSED: nobody reads it any more. */
 LAMP_CHECK int lamp_sampler_send(lamp_sampler *s, int channel_fd);

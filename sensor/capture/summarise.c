@@ -47,6 +47,8 @@ struct lamp_summarise {
     struct held_rollup *rollups;
     struct lamp_rollup_row *rollup_rows; /* scratch, as rows */
     size_t n_rollups;
+    struct lamp_track_row *tracks; /* lent */
+    size_t n_tracks;
     uint64_t from_us, from_mono_us;
     struct lamp_sensor_counters last;
     struct lamp_summarise_counters count;
@@ -146,8 +148,14 @@ static void erase(lamp_summarise *s, struct reported *r)
 struct rows {
     struct lamp_conn_row *conns;
     struct lamp_rollup_row *rollups;
-    size_t n_conns, n_rollups;
+    struct lamp_track_row *tracks;
+    size_t n_conns, n_rollups, n_tracks;
 };
+
+static size_t number_of(const struct rows *r)
+{
+    return r->n_conns + r->n_rollups + r->n_tracks;
+}
 
 static uint64_t bytes_of(const struct rows *r)
 {
@@ -173,6 +181,8 @@ static int pack(const lamp_summarise *s, const struct rows *r, uint64_t to_us, u
         .n_conns = r->n_conns,
         .rollups = r->rollups,
         .n_rollups = r->n_rollups,
+        .tracks = r->tracks,
+        .n_tracks = r->n_tracks,
     };
     memcpy(batch.cap_run, s->cfg.cap_run, sizeof(batch.cap_run));
     LAMP_AUTO_FREE uint8_t *packed = NULL;
@@ -183,7 +193,7 @@ static int pack(const lamp_summarise *s, const struct rows *r, uint64_t to_us, u
     const struct lamp_msg m = { .type = LAMP_MSG_SUMMARY,
                                 .u.summary = { .t_from_us = s->from_us,
                                                .t_to_us = to_us,
-                                               .n_rows = r->n_conns + r->n_rollups,
+                                               .n_rows = number_of(r),
                                                .n_bytes = bytes_of(r),
                                                .batch = { packed, packed_len } } };
     uint8_t *record = NULL;
@@ -200,19 +210,43 @@ static int pack(const lamp_summarise *s, const struct rows *r, uint64_t to_us, u
     return LAMP_OK;
 }
 
+/* By kind first, then each kind in halves. */
+static void split(const struct rows *r, struct rows *front, struct rows *back)
+{
+    const unsigned kinds = (r->n_conns ? 1U : 0) + (r->n_rollups ? 1U : 0) + (r->n_tracks ? 1U : 0);
+    *front = *back = *r;
+    if (kinds > 1) {
+        front->n_rollups = front->n_tracks = back->n_conns = 0;
+        if (r->n_conns == 0) {
+            front->n_rollups = r->n_rollups;
+            back->n_rollups = 0;
+        }
+        return;
+    }
+    front->n_conns /= 2;
+    front->n_rollups /= 2;
+    front->n_tracks /= 2;
+    back->n_conns -= front->n_conns;
+    back->n_rollups -= front->n_rollups;
+    back->n_tracks -= front->n_tracks;
+    if (r->n_conns)
+        back->conns += front->n_conns;
+    if (r->n_rollups)
+        back->rollups += front->n_rollups;
+    if (r->n_tracks)
+        back->tracks += front->n_tracks;
+}
+
 /* Emits rows as one record, or in parts where they are too long for one. */
 static void emit_rows(lamp_summarise *s, const struct rows *r, uint64_t to_us, uint64_t to_mono_us)
 {
     LAMP_AUTO_FREE uint8_t *record = NULL;
     size_t record_len = 0;
-    const size_t n = r->n_conns + r->n_rollups;
+    const size_t n = number_of(r);
     const int err = pack(s, r, to_us, to_mono_us, &record, &record_len);
     if (err && err != LAMP_ENOMEM && n > 1) { /* one bad row must not take the others along */
-        /* by kind first, then each kind in halves */
-        const bool both = r->n_conns > 0 && r->n_rollups > 0;
-        const size_t c = both ? r->n_conns : r->n_conns / 2, p = both ? 0 : r->n_rollups / 2;
-        const struct rows front = { r->conns, r->rollups, c, p };
-        const struct rows back = { r->conns + c, r->rollups + p, r->n_conns - c, r->n_rollups - p };
+        struct rows front, back;
+        split(r, &front, &back);
         emit_rows(s, &front, to_us, to_mono_us);
         emit_rows(s, &back, to_us, to_mono_us);
         return;
@@ -231,7 +265,10 @@ static void emit_rows(lamp_summarise *s, const struct rows *r, uint64_t to_us, u
 static void emit_held(lamp_summarise *const *all, size_t n, uint64_t to_us, uint64_t to_mono_us)
 {
     lamp_summarise *first = all[0];
-    struct rows r = { first->rows, first->rollup_rows, 0, 0 };
+    struct rows r = { .conns = first->rows,
+                      .rollups = first->rollup_rows,
+                      .tracks = first->tracks,
+                      .n_tracks = first->n_tracks };
     for (size_t k = 0; k < n; k++) {
         for (size_t i = 0; i < all[k]->n_held; i++)
             r.conns[r.n_conns++] = all[k]->held[i].row;
@@ -241,6 +278,7 @@ static void emit_held(lamp_summarise *const *all, size_t n, uint64_t to_us, uint
     emit_rows(first, &r, to_us, to_mono_us);
     for (size_t k = 0; k < n; k++)
         all[k]->n_held = all[k]->n_rollups = 0;
+    first->n_tracks = 0;
 }
 
 /* Makes room: what is held leaves with the counters of the last interval; times are the frames'. */
@@ -439,6 +477,12 @@ void lamp_summarise_rollup(lamp_summarise *s, const struct lamp_rollup_sum *sum)
         .packets_in = sum->packets_in,
         .flows = sum->flows,
     };
+}
+
+void lamp_summarise_tracks(lamp_summarise *s, struct lamp_track_row *rows, size_t n)
+{
+    s->tracks = rows;
+    s->n_tracks = n;
 }
 
 void lamp_summarise_begin(lamp_summarise *s, uint64_t now_us, uint64_t mono_us)

@@ -42,6 +42,10 @@ void lamp_summarise_conn(lamp_summarise *s, const struct lamp_conn *conn);
 /* Takes a rollup row. */
 void lamp_summarise_rollup(lamp_summarise *s, const struct lamp_rollup_sum *sum);
 
+/* Rows of what is tracked, which the next lamp_summarise_flush() sends; lent until then. At most
+ * LAMP_WIRE_TRACK_ROWS_MAX. */
+void lamp_summarise_tracks(lamp_summarise *s, struct lamp_track_row *rows, size_t n);
+
 /* Begins an interval at now_us, where the time that the frames bear has stepped. */
 void lamp_summarise_begin(lamp_summarise *s, uint64_t now_us, uint64_t mono_us);
 

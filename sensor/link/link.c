@@ -220,6 +220,24 @@ static void pump_samples(struct link *l, struct lamp_now now)
     lamp_delivery_used(l->delivery, lamp_samples_pump(l->samples, room, now.real_us, now.mono_us));
 }
 
+/* ---- what is tracked: capture knows of it alone ---- */
+
+/* Where capture is behind, or there is none: the aggregator says it again. */
+static bool on_track(struct link *l, const struct lamp_msg *m, struct lamp_bytes packed)
+{
+    if (m->type == LAMP_MSG_TRACK)
+        (void)!send_to_capture(packed.data, packed.len, l);
+    return m->type == LAMP_MSG_TRACK;
+}
+
+/* An answer of capture's, where it may go now. */
+static void answer_track(struct link *l, size_t len)
+{
+    if (l->session_up && lamp_delivery_room(l->delivery) >= len &&
+        send_up(l->buf, len, l) == LAMP_OK)
+        lamp_delivery_used(l->delivery, len);
+}
+
 /* ---- what arrives ---- */
 
 static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_now now)
@@ -233,7 +251,8 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
     }
     enum lamp_bye_reason bye = LAMP_BYE_UNSPECIFIED;
     uint64_t pause_us = 0;
-    if (!on_key_message(l, m, now) && !lamp_setsync_take(l->sets, m, packed))
+    if (!on_key_message(l, m, now) && !lamp_setsync_take(l->sets, m, packed) &&
+        !on_track(l, m, packed))
         on_sample_message(l, m, now);
     err = lamp_delivery_message(l->delivery, m, now, &bye, &pause_us);
     lamp_msg_free(m);
@@ -342,6 +361,8 @@ static void fill_group(struct link *l)
             pass_down(l->buf, len, l);
         else if (m->type == LAMP_MSG_LOCAL_SAMPLE)
             lamp_samples_take(l->samples, &m->u.local_sample);
+        else if (m->type == LAMP_MSG_ORDER_STATUS)
+            answer_track(l, len);
         if (m->type == LAMP_MSG_LOCAL_REPLY && m->u.local_reply.head.kind == LAMP_SET_POLICY)
             tell_settings(l);
         lamp_msg_free(m);

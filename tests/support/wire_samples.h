@@ -12,14 +12,14 @@ static inline void wire_fill(void *p, size_t len, uint8_t seed)
 }
 
 static const enum lamp_msg_type wire_sample_types[] = {
-    LAMP_MSG_HELLO,       LAMP_MSG_WELCOME,      LAMP_MSG_SUMMARY,       LAMP_MSG_LOSS,
-    LAMP_MSG_CLOSE,       LAMP_MSG_ACK,          LAMP_MSG_BYE,           LAMP_MSG_PING,
-    LAMP_MSG_PONG,        LAMP_MSG_SET_NOTIFY,   LAMP_MSG_SET_QUERY,     LAMP_MSG_SET_BEGIN,
-    LAMP_MSG_SET_CHUNK,   LAMP_MSG_SET_END,      LAMP_MSG_SET_RESET,     LAMP_MSG_SET_STATUS,
-    LAMP_MSG_ENROLL,      LAMP_MSG_KEY_ROTATE,   LAMP_MSG_ENROLL_ANSWER, LAMP_MSG_KEY_STATE,
-    LAMP_MSG_SERVER_KEY,  LAMP_MSG_LOCAL_STATE,  LAMP_MSG_LOCAL_REPLY,   LAMP_MSG_LOCAL_ANSWER,
-    LAMP_MSG_LOCAL_NAMES, LAMP_MSG_ORDER,        LAMP_MSG_ORDER_STATUS,  LAMP_MSG_SAMPLE_CHUNK,
-    LAMP_MSG_SAMPLE_ACK,  LAMP_MSG_LOCAL_SAMPLE,
+    LAMP_MSG_HELLO,       LAMP_MSG_WELCOME,     LAMP_MSG_SUMMARY,       LAMP_MSG_LOSS,
+    LAMP_MSG_CLOSE,       LAMP_MSG_ACK,         LAMP_MSG_BYE,           LAMP_MSG_PING,
+    LAMP_MSG_PONG,        LAMP_MSG_SET_NOTIFY,  LAMP_MSG_SET_QUERY,     LAMP_MSG_SET_BEGIN,
+    LAMP_MSG_SET_CHUNK,   LAMP_MSG_SET_END,     LAMP_MSG_SET_RESET,     LAMP_MSG_SET_STATUS,
+    LAMP_MSG_ENROLL,      LAMP_MSG_KEY_ROTATE,  LAMP_MSG_ENROLL_ANSWER, LAMP_MSG_KEY_STATE,
+    LAMP_MSG_SERVER_KEY,  LAMP_MSG_LOCAL_STATE, LAMP_MSG_LOCAL_REPLY,   LAMP_MSG_LOCAL_ANSWER,
+    LAMP_MSG_LOCAL_NAMES, LAMP_MSG_ORDER,       LAMP_MSG_ORDER_STATUS,  LAMP_MSG_SAMPLE_CHUNK,
+    LAMP_MSG_SAMPLE_ACK,  LAMP_MSG_TRACK,       LAMP_MSG_LOCAL_SAMPLE,
 };
 
 static inline size_t wire_sample_count(void)
@@ -228,6 +228,7 @@ static inline void wire_sample_order(struct lamp_msg *m)
     matches[1] = (struct lamp_order_match){ .remote_port = 3333 };
     switch (m->type) {
     case LAMP_MSG_ORDER:
+    case LAMP_MSG_TRACK:
         m->u.order = (struct lamp_order){ INT64_MAX, LAMP_ORDER_SAMPLE, 5,       100, 60,
                                           65535,     1 << 20,           matches, 2 };
         break;

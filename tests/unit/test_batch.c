@@ -19,6 +19,7 @@ static struct lamp_batch sample(void)
     static struct lamp_conn_row conns[3];
     static struct lamp_rollup_row rollups[2];
     static struct lamp_name_row names[1];
+    static struct lamp_track_row tracks[2];
     static struct lamp_evidence evidence[LAMP_WIRE_EVIDENCE_MAX], port;
     memset(conns, 0, sizeof(conns));
     memset(long_text, 'x', sizeof(long_text));
@@ -99,6 +100,9 @@ static struct lamp_batch sample(void)
                                        .seen_us = 999 };
     names[0].addr.b[0] = 0x20;
 
+    tracks[0] = (struct lamp_track_row){ INT64_MAX, 179000000, 1, 2, 3, LAMP_WIRE_COUNT_MAX };
+    tracks[1] = (struct lamp_track_row){ 1, 0, 0, 0, 0, 0 };
+
     struct lamp_batch b = { .t_from_us = 1000,
                             .t_to_us = 2000,
                             .mono_from_us = 3,
@@ -108,7 +112,9 @@ static struct lamp_batch sample(void)
                             .rollups = rollups,
                             .n_rollups = ARRAY_LEN(rollups),
                             .names = names,
-                            .n_names = ARRAY_LEN(names) };
+                            .n_names = ARRAY_LEN(names),
+                            .tracks = tracks,
+                            .n_tracks = ARRAY_LEN(tracks) };
     memset(b.cap_run, 0xab, sizeof(b.cap_run));
     b.counters = (struct lamp_sensor_counters){
         .packets = 1, .decode = { 5, 0, 7 }, .n_decode = 3, .cpu_us = 12
@@ -220,6 +226,8 @@ static void test_round_trip(void **state)
     assert_int_equal(got->n_names, 1);
     assert_int_equal(got->names[0].seen_us, 999);
     assert_true(lamp_bytes_eq(got->names[0].name, "pool.example"));
+    assert_int_equal(got->n_tracks, b.n_tracks);
+    assert_memory_equal(got->tracks, b.tracks, b.n_tracks * sizeof(*b.tracks));
 
     pack(got, &again, &again_len);
     assert_int_equal(again_len, len);
@@ -459,6 +467,9 @@ static void test_unpack_refuses_counts(void **state)
     Davylamp__V1__ConnectionRows conns = DAVYLAMP__V1__CONNECTION_ROWS__INIT;
     Davylamp__V1__RollupRows rollups = DAVYLAMP__V1__ROLLUP_ROWS__INIT;
     Davylamp__V1__NameRows names = DAVYLAMP__V1__NAME_ROWS__INIT;
+    Davylamp__V1__TrackRows tracks = DAVYLAMP__V1__TRACK_ROWS__INIT;
+    tracks.n = LAMP_WIRE_TRACK_ROWS_MAX;
+    b.tracks = &tracks;
     conns.n = LAMP_WIRE_CONN_ROWS_MAX;
     rollups.n = LAMP_WIRE_ROLLUP_ROWS_MAX;
     names.n = LAMP_WIRE_NAME_ROWS_MAX;
@@ -475,6 +486,9 @@ static void test_unpack_refuses_counts(void **state)
     names.n++;
     assert_int_equal(unpack_pb(&b), LAMP_EFULL);
     names.n = 0;
+    tracks.n++;
+    assert_int_equal(unpack_pb(&b), LAMP_EFULL);
+    tracks.n = 0;
 
     b.strings = strings;
     b.n_strings = LAMP_WIRE_STRINGS_MAX;

@@ -17,7 +17,8 @@ struct sums {
 struct sink {
     struct sums sums[CONNS + 1];
     size_t records, rows;
-    uint64_t n_bytes, from_us, rows_dropped; /* the last two of the newest record */
+    uint64_t tracked[LAMP_WIRE_TRACK_ROWS_MAX]; /* bytes by step */
+    uint64_t n_bytes, from_us, rows_dropped;    /* the last two of the newest record */
 };
 
 static void on_record(const uint8_t *data, size_t len, size_t n_rows, uint64_t n_bytes, void *arg)
@@ -31,7 +32,9 @@ static void on_record(const uint8_t *data, size_t len, size_t n_rows, uint64_t n
     assert_int_equal(m->u.summary.n_rows, n_rows);
     assert_int_equal(m->u.summary.n_bytes, n_bytes);
     assert_int_equal(lamp_batch_unpack(m->u.summary.batch, &b), LAMP_OK);
-    assert_int_equal(b->n_conns, n_rows);
+    assert_int_equal(b->n_conns + b->n_tracks, n_rows);
+    for (size_t i = 0; i < b->n_tracks; i++)
+        k->tracked[b->tracks[i].step] += b->tracks[i].bytes_out;
     k->records++;
     k->from_us = b->t_from_us;
     k->rows_dropped = b->counters.summary_rows_dropped;
@@ -229,6 +232,44 @@ static void test_one_bad_row(void **state)
     lamp_summarise_free(s);
 }
 
+/* Rows of what is tracked go along, are split from the others where a record is too long, and one that cannot
+ * be packed is lost alone. */
+static void test_tracks(void **state)
+{
+    (void)state;
+    static struct sink k;
+    static struct lamp_track_row rows[LAMP_WIRE_TRACK_ROWS_MAX];
+    enum { SEEN = 256 }; /* connections, each with a text of its own */
+    memset(&k, 0, sizeof(k));
+    lamp_summarise *s = NULL;
+    const struct lamp_summarise_cfg cfg = {
+        .max_conns = SEEN, .max_record_bytes = 64 * 1024, .emit = on_record, .arg = &k
+    };
+    assert_int_equal(lamp_summarise_new(&cfg, 1000, 1, &s), LAMP_OK);
+    const struct lamp_sensor_counters counters = { .packets = 1 };
+    for (size_t i = 1; i <= SEEN; i++) {
+        struct lamp_conn c = { .id = i,
+                               .family = "stratum-v1",
+                               .packets = { 1, 1 },
+                               .workers = { .v = { "rig1" }, .n = 1 } };
+        snprintf(c.agent, LAMP_CONN_TEXT, "agent/%zu-%0120zu", i, i);
+        lamp_summarise_conn(s, &c);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        rows[i] = (struct lamp_track_row){ i == 7 ? UINT64_MAX : 1, i, UINT64_C(1) << 47, i, 1, 1 };
+    lamp_summarise_tracks(s, rows, ARRAY_LEN(rows));
+    lamp_summarise_flush(&s, 1, &counters, 2000, 2);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_int_equal(k.tracked[i], i == 7 ? 0 : UINT64_C(1) << 47);
+    assert_true(k.records > 2);
+    assert_int_equal(k.rows, SEEN + ARRAY_LEN(rows) - 1);
+    assert_int_equal(k.n_bytes, 0); /* their packets are in the other rows, too */
+    assert_int_equal(lamp_summarise_counters(s).lost_rows, 1);
+    lamp_summarise_flush(&s, 1, &counters, 3000, 3);
+    assert_int_equal(k.rows, SEEN + ARRAY_LEN(rows) - 1); /* once */
+    lamp_summarise_free(s);
+}
+
 /* What several have taken leaves as one record, with what each of them lost in its counters. */
 static void test_together(void **state)
 {
@@ -271,7 +312,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums),        cmocka_unit_test(test_sums_with_small_table),
         cmocka_unit_test(test_quiet),       cmocka_unit_test(test_change_of_mind),
-        cmocka_unit_test(test_one_bad_row), cmocka_unit_test(test_together),
+        cmocka_unit_test(test_one_bad_row), cmocka_unit_test(test_tracks),
+        cmocka_unit_test(test_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

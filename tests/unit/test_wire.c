@@ -199,6 +199,7 @@ static void test_pack_refuses_past_maximum(void **state)
     };
     const struct lamp_msg many[] = {
         MSG(ORDER, order, .matches = matches, .n_matches = ARRAY_LEN(matches)),
+        MSG(TRACK, order, .matches = matches, .n_matches = ARRAY_LEN(matches)),
         MSG(ORDER_STATUS, order_status, .detail = { big, LAMP_WIRE_DETAIL_MAX + 1 }),
         MSG(SAMPLE_CHUNK, sample_chunk, .data = { big, LAMP_WIRE_CHUNK_MAX + 1 }),
         MSG(LOCAL_SAMPLE, local_sample, .data = { big, LAMP_WIRE_LOCAL_SAMPLE_MAX + 1 }),
@@ -206,6 +207,7 @@ static void test_pack_refuses_past_maximum(void **state)
     const struct lamp_msg wrong[] = {
         MSG(ORDER, order, .kind = LAMP_ORDER_CANCEL + 1),
         MSG(ORDER, order, .id = UINT64_MAX),
+        MSG(TRACK, order, .kind = LAMP_ORDER_CANCEL + 1),
         MSG(ORDER_STATUS, order_status, .state = LAMP_ORDER_FAILED + 1),
         MSG(HELLO, hello, .t_real_us = UINT64_MAX),
         MSG(BYE, bye, .reason = LAMP_BYE_PROTOCOL + 1),
@@ -214,7 +216,7 @@ static void test_pack_refuses_past_maximum(void **state)
         MSG(SET_BEGIN, set_begin, .kind = LAMP_SET_POLICY + 1),
         MSG(SET_STATUS, set_status, .mode = LAMP_ENFORCE_ON + 1),
         { .type = LAMP_MSG_OTHER },
-        { .type = (enum lamp_msg_type)44 },
+        { .type = (enum lamp_msg_type)45 },
     };
 #undef MSG
     uint8_t *out = NULL;
