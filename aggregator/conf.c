@@ -134,6 +134,8 @@ static const struct lamp_opt options[] = {
         .help = "Space for packet samples, in samples below state_dir; the oldest make room."),
     OPT("samples.days", INT, samples_days, .max = 36500, .def = "30", .unit = "days",
         .help = "Packet samples are kept so long; 0: for ever."),
+    OPT("trackings.days", INT, tracking_days, .max = 36500, .def = "30", .unit = "days",
+        .help = "What was tracked is kept so long after its end; 0: for ever."),
     OPT("retention.disk", INT, disk_mib, .max = INT32_MAX, .def = "0", .unit = "MiB",
         .help = "Size of the database at which the oldest minutes, then hours, then days go before "
                 "their time; 0: no limit."),

@@ -36,6 +36,7 @@ struct lamp_aggregator_conf {
     int64_t settle_minutes;                              /* rows stay as they came for so long */
     int64_t minute_days, hour_days, day_days, conn_days; /* kept so long; 0: for ever */
     int64_t samples_mib, samples_days;                   /* of packet samples */
+    int64_t tracking_days;                               /* of what was tracked */
     /* Imports of captures. */
     char *imports_folder, *imports_root, *imports_analyzer;
     int64_t imports_mib, imports_quota_mib, imports_waiting, imports_files, imports_silent_s;

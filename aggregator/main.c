@@ -588,6 +588,7 @@ static int start_threads(struct aggregator *g)
         { .folder = g->samples,
           .quota_bytes = (uint64_t)g->conf.samples_mib << 20,
           .keep_days = (uint32_t)g->conf.samples_days },
+        (uint32_t)g->conf.tracking_days,
         take_accounts,
         g,
     };

@@ -89,6 +89,9 @@ lamp_route_fn lamp_api_get_backup, lamp_api_make_backup, lamp_api_delete_backup,
 lamp_route_fn lamp_api_get_samples, lamp_api_get_sample, lamp_api_add_sample,
     lamp_api_cancel_sample, lamp_api_get_sample_file;
 
+lamp_route_fn lamp_api_get_trackings, lamp_api_get_tracking, lamp_api_get_tracking_steps,
+    lamp_api_add_tracking, lamp_api_end_tracking, lamp_api_remove_tracking;
+
 lamp_route_fn lamp_api_get_notify, lamp_api_test_notify, lamp_api_retry_notify, lamp_api_get_stix,
     lamp_api_get_misp, lamp_api_get_decisions;
 
@@ -171,3 +174,16 @@ const char *lamp_body_str(struct lamp_body *b, const char *name, size_t max, boo
 int64_t lamp_body_int(struct lamp_body *b, const char *name, int64_t min, int64_t max, int64_t def);
 bool lamp_body_bool(struct lamp_body *b, const char *name);
 void lamp_body_fail(struct lamp_body *b, const char *field, const char *message);
+
+/* ---- what samples and trackings are of (samples.c) ---- */
+
+/* Reads what, host, remote, transport, miner, site, sensor and reason into an empty *v. */
+void lamp_api_read_target(struct lamp_body *b, struct lamp_sample *v);
+
+/* Finds the site of a sensor or miner, and what a miner is. What the scope does not show is not there. False after
+ * answering. */
+bool lamp_api_resolve_target(lamp_api *api, const struct lamp_request *req,
+                             struct lamp_reply *reply, struct lamp_sample *v);
+
+/* Its fields, of the object at hand. */
+void lamp_api_write_target(struct lamp_json *j, const struct lamp_sample *v);

@@ -55,9 +55,13 @@ static const struct list lists[] = {
     { "/api/v1/baselines", "baselines", true, 0,
       "id site host miner state version learn_to by_asn unexpected left_out created created_by" },
     { "/api/v1/samples", "samples", true, 100,
-      "id what state site sensor miner packets packets_per_connection duration bytes snaplen "
+      "id what state site sensor miner tracking packets packets_per_connection duration bytes "
+      "snaplen "
       "reason "
       "created_by created expires" },
+    { "/api/v1/trackings", "trackings", true, 100,
+      "id what site sensor miner state ring duration reason created_by created until ended "
+      "ended_by rows rows_refused" },
     { "/api/v1/policies", "policies", true, 0,
       "id name mode place verdict coin pool site sanctioned hours days alert sample block "
       "everywhere lease longest grace created_by created mode_by mode_since" },

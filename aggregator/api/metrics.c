@@ -41,7 +41,8 @@ void lamp_metric_one(FILE *out, enum lamp_metric_type type, const char *name, co
     lamp_metric_one(out, LAMP_METRIC_COUNTER, "davylamp_" name "_total", help, (double)(value))
 
 static void write_store(FILE *out, const struct lamp_status_view *v,
-                        const struct lamp_alert_counts *alerts)
+                        const struct lamp_alert_counts *alerts,
+                        const struct lamp_tracking_totals *trackings)
 {
     static const char miners[] = "davylamp_miners";
     GAUGE("sensors", "Sensors that are enrolled.", v->sensors);
@@ -67,6 +68,11 @@ static void write_store(FILE *out, const struct lamp_status_view *v,
     GAUGE("alerts_unacknowledged", "Of these, those nobody has acknowledged.",
           alerts->unacknowledged);
     COUNTER("alerts_refused", "Alerts there was no room for.", alerts->refused);
+    GAUGE("trackings_open", "Trackings that go on.", trackings->open);
+    COUNTER("trackings_refused", "Trackings there was no room for.", trackings->refused);
+    COUNTER("tracking_rows_refused",
+            "Rows of trackings that found no room, or that nobody asked for.",
+            trackings->rows_refused);
 }
 
 static void write_queues(FILE *out, lamp_api *api)
@@ -149,16 +155,19 @@ static int write_all(lamp_api *api, FILE *out, const struct lamp_request *req,
 {
     struct lamp_status_view status;
     struct lamp_alert_counts alerts;
+    struct lamp_tracking_totals trackings;
     lamp_store *s = lamp_api_reader(api, "");
     int err = lamp_store_status(s, req->now_us, &status);
     if (!err)
         err = lamp_store_alert_counts(s, &alerts);
+    if (!err)
+        err = lamp_store_tracking_totals(s, "", &trackings);
     if (err)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(api, s);
     if (err)
         return err;
-    write_store(out, &status, &alerts);
+    write_store(out, &status, &alerts, &trackings);
     write_queues(out, api);
     write_process(out, api);
     if (api->cfg.more_metrics)

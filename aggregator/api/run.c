@@ -117,6 +117,19 @@ static int sample_in_scope(lamp_store *s, const struct lamp_request *req,
     return cmd->sample_change == LAMP_SAMPLE_DOWNLOAD ? LAMP_OK : site_in_scope(req, f.site);
 }
 
+static bool found_tracking(const struct lamp_tracking *v, void *arg)
+{
+    return found_sample(&v->order, arg);
+}
+
+static int tracking_in_scope(lamp_store *s, const struct lamp_request *req, int64_t id)
+{
+    const struct lamp_tracking_filter filter = { .id = id, .limit = 1 };
+    struct found f = { .any = false };
+    const int err = lamp_store_trackings(s, &filter, found_tracking, &f);
+    return err ? err : f.any ? site_in_scope(req, f.site) : LAMP_ENOENT;
+}
+
 static bool found_import(const struct lamp_import *i, void *arg)
 {
     (void)i;
@@ -178,6 +191,11 @@ int lamp_api_in_scope(lamp_api *api, const struct lamp_request *req, const struc
     case LAMP_CMD_SAMPLE:
         err = cmd->sample_change == LAMP_SAMPLE_ORDER ? site_in_scope(req, cmd->sample.site)
                                                       : sample_in_scope(s, req, cmd);
+        break;
+    case LAMP_CMD_TRACKING:
+        err = cmd->tracking_change == LAMP_TRACKING_START
+                  ? site_in_scope(req, cmd->tracking.order.site)
+                  : tracking_in_scope(s, req, cmd->tracking.id);
         break;
     case LAMP_CMD_IMPORT:
         err = cmd->import_change == LAMP_IMPORT_ADD ? site_in_scope(req, cmd->import.site)

@@ -54,6 +54,21 @@ static void write_match(struct lamp_json *j, const struct lamp_order_match *m)
     lamp_json_end(j);
 }
 
+void lamp_api_write_target(struct lamp_json *j, const struct lamp_sample *v)
+{
+    lamp_json_str(j, "what", lamp_sample_what_name(v->what));
+    lamp_json_str(j, "site", v->site);
+    lamp_json_str(j, "sensor", v->sensor);
+    if (v->miner_id)
+        lamp_json_int(j, "miner", v->miner_id);
+    else
+        lamp_json_null(j, "miner");
+    lamp_json_array(j, "matches");
+    for (size_t i = 0; i < v->n_matches; i++)
+        write_match(j, &v->matches[i]);
+    lamp_json_end(j);
+}
+
 struct list {
     lamp_store *s;
     struct lamp_json *j;
@@ -95,17 +110,11 @@ static bool write_sample(const struct lamp_sample *v, void *arg)
     l->state = LAMP_SAMPLE_ORDERED;
     lamp_json_object(j, NULL);
     lamp_json_int(j, "id", v->id);
-    lamp_json_str(j, "what", lamp_sample_what_name(v->what));
-    lamp_json_str(j, "site", v->site);
-    lamp_json_str(j, "sensor", v->sensor);
-    if (v->miner_id)
-        lamp_json_int(j, "miner", v->miner_id);
+    lamp_api_write_target(j, v);
+    if (v->tracking_id)
+        lamp_json_int(j, "tracking", v->tracking_id);
     else
-        lamp_json_null(j, "miner");
-    lamp_json_array(j, "matches");
-    for (size_t i = 0; i < v->n_matches; i++)
-        write_match(j, &v->matches[i]);
-    lamp_json_end(j);
+        lamp_json_null(j, "tracking");
     lamp_json_uint(j, "packets", v->packets);
     lamp_json_uint(j, "packets_per_connection", v->packets_per_connection);
     lamp_json_uint(j, "duration", v->duration_s);
@@ -142,7 +151,8 @@ void lamp_api_get_samples(void *app, const struct lamp_request *req, struct lamp
     int64_t limit = LIMIT;
     if (!lamp_api_int(req, reply, "limit", 1, LIMIT_MAX, &limit) ||
         !lamp_api_int(req, reply, "after", 1, INT64_MAX, &f.after_id) ||
-        !lamp_api_int(req, reply, "miner", 1, INT64_MAX, &f.miner_id))
+        !lamp_api_int(req, reply, "miner", 1, INT64_MAX, &f.miner_id) ||
+        !lamp_api_int(req, reply, "tracking", 1, INT64_MAX, &f.tracking_id))
         return;
     f.limit = (uint32_t)limit;
     if (lamp_api_whole(req)) {
@@ -235,6 +245,21 @@ static void read_what(struct lamp_body *b, struct lamp_sample *v)
         lamp_body_fail(b, "miner", "The number of the miner is missing.");
 }
 
+void lamp_api_read_target(struct lamp_body *b, struct lamp_sample *v)
+{
+    read_what(b, v);
+    const char *site = lamp_body_str(b, "site", sizeof(v->site) - 1, false);
+    const char *sensor = lamp_body_str(b, "sensor", sizeof(v->sensor) - 1, false);
+    const char *reason = lamp_body_str(b, "reason", sizeof(v->reason) - 1, false);
+    snprintf(v->site, sizeof(v->site), "%s", site ? site : "");
+    snprintf(v->sensor, sizeof(v->sensor), "%s", sensor ? sensor : "");
+    snprintf(v->reason, sizeof(v->reason), "%s", reason ? reason : "");
+    if (!b->failed && (v->what == LAMP_SAMPLE_HOST || v->what == LAMP_SAMPLE_CONNECTION) &&
+        !*v->site && !*v->sensor)
+        lamp_body_fail(b, "site",
+                       "An inside host needs its site, since sites may share addresses.");
+}
+
 static void read_sample(const struct lamp_request *req, struct lamp_reply *reply,
                         struct lamp_sample *v, bool *out_good)
 {
@@ -244,13 +269,7 @@ static void read_sample(const struct lamp_request *req, struct lamp_reply *reply
                                          "reason",   "snaplen" };
     struct lamp_body b = { req->body, reply, false };
     lamp_body_known(&b, names, ARRAY_LEN(names));
-    read_what(&b, v);
-    const char *site = lamp_body_str(&b, "site", sizeof(v->site) - 1, false);
-    const char *sensor = lamp_body_str(&b, "sensor", sizeof(v->sensor) - 1, false);
-    const char *reason = lamp_body_str(&b, "reason", sizeof(v->reason) - 1, false);
-    snprintf(v->site, sizeof(v->site), "%s", site ? site : "");
-    snprintf(v->sensor, sizeof(v->sensor), "%s", sensor ? sensor : "");
-    snprintf(v->reason, sizeof(v->reason), "%s", reason ? reason : "");
+    lamp_api_read_target(&b, v);
     v->packets = (uint32_t)lamp_body_int(&b, "packets", 1, PACKETS_MAX, 100);
     v->packets_per_connection =
         (uint32_t)lamp_body_int(&b, "packets_per_connection", 1, PACKETS_MAX, 5);
@@ -259,10 +278,6 @@ static void read_sample(const struct lamp_request *req, struct lamp_reply *reply
     v->snaplen = (uint32_t)lamp_body_int(&b, "snaplen", SNAPLEN_MIN, SNAPLEN_MAX, SNAPLEN_MAX);
     v->expires_us =
         (uint64_t)lamp_body_int(&b, "wait", WAIT_MIN_S, WAIT_MAX_S, 3600) * UINT64_C(1000000);
-    if (!b.failed && (v->what == LAMP_SAMPLE_HOST || v->what == LAMP_SAMPLE_CONNECTION) &&
-        !*v->site && !*v->sensor)
-        lamp_body_fail(&b, "site",
-                       "An inside host needs its site, since sites may share addresses.");
     *out_good = !b.failed;
 }
 
@@ -326,9 +341,8 @@ static bool take_sensor(const struct lamp_sensor_view *n, void *arg)
     return false;
 }
 
-/* What the scope does not show is not there. False after answering. */
-static bool resolve(lamp_api *api, const struct lamp_request *req, struct lamp_reply *reply,
-                    struct lamp_sample *v)
+bool lamp_api_resolve_target(lamp_api *api, const struct lamp_request *req,
+                             struct lamp_reply *reply, struct lamp_sample *v)
 {
     lamp_store *s = lamp_api_reader(api, req->who.scope);
     int err = LAMP_OK;
@@ -354,7 +368,7 @@ void lamp_api_add_sample(void *app, const struct lamp_request *req, struct lamp_
     bool good;
     cmd.sample_change = LAMP_SAMPLE_ORDER;
     read_sample(req, reply, &cmd.sample, &good);
-    if (!good || !resolve(app, req, reply, &cmd.sample) ||
+    if (!good || !lamp_api_resolve_target(app, req, reply, &cmd.sample) ||
         !lamp_api_run(app, req, &cmd, reply, &result))
         return;
     answer(app, req, result.key_id, reply);

@@ -122,6 +122,17 @@ lamp_cli_fn lamp_cli_policies, lamp_cli_notify, lamp_cli_export;
 /* Packet samples (samples.c), captures handed in (imports.c). */
 lamp_cli_fn lamp_cli_sample, lamp_cli_import, lamp_cli_imports;
 
+/* What samples and trackings are of (samples.c): a word of `args` and what it needs, into the body of a call. *out_used:
+ * how many of n these were. An exit status. */
+int lamp_cli_target(json_t *body, const char *command, char **args, int n, int *out_used);
+
+/* Cells: the same of a row, "remote 203.0.113.11:10300"; how many things a list has. */
+const char *lamp_cell_target(const json_t *row, const char *path, double now, char buf[LAMP_CELL]);
+const char *lamp_cell_count(const json_t *row, const char *path, double now, char buf[LAMP_CELL]);
+
+/* What is tracked (trackings.c). */
+lamp_cli_fn lamp_cli_track;
+
 /* What is usual with rigs (baselines.c). */
 lamp_cli_fn lamp_cli_baseline;
 

@@ -81,6 +81,15 @@ static void print_help(void)
         "  sample get ID SENSOR [FILE]\n"
         "                      its packets as a pcapng file\n"
         "  sample cancel ID    end it; take one that is over out\n"
+        "  track [list]        what is tracked finely\n"
+        "  track start WHAT [KEY=VALUE]...\n"
+        "                      WHAT as for samples, but everything; keys: sensor duration "
+        "(seconds)\n"
+        "                      ring (samples kept; 0: none) transport\n"
+        "  track show ID       sensor by sensor\n"
+        "  track history ID    its last hour, in steps of 10 seconds\n"
+        "  track stop ID       end it; its history stays\n"
+        "  track remove ID     take it out, with its history and samples\n"
         "  traffic             what else the hosts do, the last hour, largest first\n"
         "  lookup WHAT...      of addresses: where they are, whose, and what they are called;\n"
         "                      of these, of host names, ports and ADDRESS:PORT: is it mining,\n"
@@ -134,14 +143,14 @@ static void print_help(void)
         "\n"
         "Options of commands:\n"
         "  --port N            block: only this port of the target\n"
-        "  --site SITE         block, sample, settings: only at this site; enroll, sensors: where "
-        "the sensor "
-        "belongs;\n"
+        "  --site SITE         block, sample, track, settings: only at this site;\n"
+        "                      enroll, sensors: where the sensor belongs;\n"
         "                      import: what it is of;\n"
         "                      users, tokens: may see this site alone (more than once: these)\n"
         "  --host              block: the target is an inside host; needs --site\n"
         "  --ttl SECONDS       how long (default: block 86400, enroll 900, tokens without end)\n"
-        "  --reason TEXT       block, mark, sample, baseline: why, for whoever reads the list\n"
+        "  --reason TEXT       block, mark, sample, track, baseline: why, for whoever reads the "
+        "list\n"
         "  --at TIME           lookup: the time asked about, YYYY-MM-DD[THH:MM] in UTC\n"
         "  --name NAME         enroll, approve: what the sensor is called; without it enroll\n"
         "                      lets a new sensor choose, approve takes what it asks for\n"
@@ -191,6 +200,7 @@ static const struct command commands[] = {
     { "own", 0, 3, TAKES_SITE | TAKES_REASON | TAKES_LIST, lamp_cli_own },
     { "baseline", 0, 20, TAKES_SITE | TAKES_REASON | TAKES_LIST, lamp_cli_baseline },
     { "sample", 0, 20, TAKES_SITE | TAKES_REASON | TAKES_LIST, lamp_cli_sample },
+    { "track", 0, 20, TAKES_SITE | TAKES_REASON | TAKES_LIST, lamp_cli_track },
     { "miners", 0, 1, TAKES_LIST, lamp_cli_miners },
     { "traffic", 0, 0, TAKES_CSV, lamp_cli_traffic },
     { "lookup", 1, LAMP_CLI_LOOKUPS, TAKES_AT, lamp_cli_lookup },

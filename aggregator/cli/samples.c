@@ -8,8 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Whatever WHAT needs beside it: the arguments that follow it. */
-static int add_what(json_t *body, char **args, int n, int *out_used)
+int lamp_cli_target(json_t *body, const char *command, char **args, int n, int *out_used)
 {
     static const struct {
         const char *what, *fields[2];
@@ -23,11 +22,11 @@ static int add_what(json_t *body, char **args, int n, int *out_used)
     while (k < ARRAY_LEN(kinds) && !streq(kinds[k].what, args[0]))
         k++;
     if (k == ARRAY_LEN(kinds))
-        return lamp_cli_usage("what to sample is everything, host, remote, connection or miner, "
+        return lamp_cli_usage("'%s' is about everything, a host, remote, connection or miner, "
                               "not '%.40s'",
-                              args[0]);
+                              command, args[0]);
     if (n < 1 + kinds[k].n)
-        return lamp_cli_usage("'sample add %s' needs %s", args[0],
+        return lamp_cli_usage("'%s %s' needs %s", command, args[0],
                               kinds[k].n == 2 ? "two ADDRESS:PORT" : "what it is about");
     *out_used = 1 + kinds[k].n;
     int err = json_object_set_new(body, "what", json_string(args[0]));
@@ -45,7 +44,7 @@ static int add_sample(lamp_client *c, const struct options *o, char **args, int 
 {
     json_t *answer, *body = json_pack("{s:s*, s:s*}", "site", o->site, "reason", o->reason);
     int used = 0;
-    int result = body ? add_what(body, args, n, &used) : EXIT_GOOD;
+    int result = body ? lamp_cli_target(body, "sample add", args, n, &used) : EXIT_GOOD;
     if (body && result == EXIT_GOOD)
         result = lamp_cli_values(body, args + used, n - used);
     if (result != EXIT_GOOD) {
@@ -117,8 +116,7 @@ static int cancel(lamp_client *c, const struct options *o, int64_t id)
                         "sample %" PRId64 " is cancelled, or taken out if it was over", id);
 }
 
-/* "remote 203.0.113.11:10300". */
-static const char *what_of(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+const char *lamp_cell_target(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
 {
     char what[LAMP_CELL], host[LAMP_CELL], remote[LAMP_CELL];
     const json_t *m = json_array_get(lamp_at(row, "matches"), 0);
@@ -134,7 +132,7 @@ static const char *what_of(const json_t *row, const char *path, double now, char
     return buf;
 }
 
-static const char *count(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+const char *lamp_cell_count(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
 {
     (void)now;
     snprintf(buf, LAMP_CELL, "%zu", json_array_size(lamp_at(row, path)));
@@ -144,9 +142,9 @@ static const char *count(const json_t *row, const char *path, double now, char b
 static const struct lamp_column sample_columns[] = {
     { "ID", "id", lamp_cell_number },
     { "AGE", "created", lamp_cell_age },
-    { "WHAT", "what", what_of },
+    { "WHAT", "what", lamp_cell_target },
     { "SITE", "site", lamp_cell_all },
-    { "SENSORS", "sensors", count },
+    { "SENSORS", "sensors", lamp_cell_count },
     { "STATE", "state", lamp_cell_text },
     { "BY", "created_by", lamp_cell_text },
     { "REASON", "reason", lamp_cell_text },

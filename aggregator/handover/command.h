@@ -7,6 +7,7 @@
 #include "aggregator/store/pools.h"
 #include "aggregator/store/samples.h"
 #include "aggregator/store/store.h"
+#include "aggregator/store/trackings.h"
 
 typedef struct lamp_commands lamp_commands;
 
@@ -33,6 +34,7 @@ enum lamp_command_kind {
     LAMP_CMD_SWITCH,   /* turns resolving or probing on or off: pool_switch, approve */
     LAMP_CMD_SAMPLE,   /* sample_change of sample */
     LAMP_CMD_BASELINE, /* baseline.change */
+    LAMP_CMD_TRACKING, /* tracking_change of tracking */
 
     /* Who may use the API (writer/accounts.h); those before are about the fleet. */
     LAMP_CMD_USER_ADD,    /* account */
@@ -134,6 +136,11 @@ struct lamp_command {
     enum { LAMP_SAMPLE_ORDER, LAMP_SAMPLE_CANCEL, LAMP_SAMPLE_DOWNLOAD } sample_change;
     struct lamp_sample sample;
 
+    /* TRACKING: START: what an order has, with expires_us counted from then, and the ring; of the others the id. REMOVE
+     * ends one that goes on, too. */
+    enum { LAMP_TRACKING_START, LAMP_TRACKING_END, LAMP_TRACKING_REMOVE } tracking_change;
+    struct lamp_tracking tracking;
+
     /* IMPORT; the rows are borrowed: whoever gives some waits for the answer without end */
     enum lamp_import_change import_change;
     struct lamp_import import;
@@ -152,7 +159,7 @@ struct lamp_command_result {
     char why[256]; /* a sentence for the caller; "" on success */
     int64_t block_id;
     int64_t
-        key_id; /* of the key or token, of either kind; of a policy, a sample, an import, a baseline */
+        key_id; /* of the key or token, of either kind; of a policy, a sample, an import, a baseline, a tracking */
     char site[65], name[65]; /* of its sensor */
     uint64_t expires_us;     /* of the token */
     int64_t pool_entry;      /* the last one changed */

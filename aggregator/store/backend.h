@@ -7,6 +7,7 @@
 #include "aggregator/store/pools.h"
 #include "aggregator/store/safety.h"
 #include "aggregator/store/samples.h"
+#include "aggregator/store/trackings.h"
 #include "aggregator/store/write.h"
 
 struct lamp_store_ops {

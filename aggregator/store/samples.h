@@ -41,6 +41,7 @@ struct lamp_sample {
     enum lamp_sample_what what;
     char site[65], sensor[65]; /* "": every site; every sensor there */
     int64_t miner_id;          /* 0: none */
+    int64_t tracking_id;       /* of whose ring it is; 0: none */
     uint32_t packets_per_connection, packets, duration_s, snaplen;
     uint64_t bytes_max;
     struct lamp_order_match matches[LAMP_WIRE_MATCHES_MAX];
@@ -64,10 +65,11 @@ struct lamp_sample_file {
 typedef bool lamp_sample_file_fn(const struct lamp_sample_file *v, void *arg);
 
 struct lamp_sample_filter {
-    int64_t id;       /* 0: any */
-    int64_t after_id; /* 0: from the newest on; else those before this one */
-    int64_t miner_id; /* 0: any */
-    uint32_t limit;   /* 0: 100 */
+    int64_t id;          /* 0: any */
+    int64_t after_id;    /* 0: from the newest on; else those before this one */
+    int64_t miner_id;    /* 0: any */
+    int64_t tracking_id; /* 0: any */
+    uint32_t limit;      /* 0: 100 */
 };
 
 /* Which files; the oldest first, by when they changed. */

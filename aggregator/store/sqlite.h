@@ -167,6 +167,10 @@ static inline struct lamp_addr lamp_col_addr(sqlite3_stmt *st, int i)
     return a;
 }
 
+/* The limits and matches of a sample, from column i, a packed ORDER. LAMP_ESTORE: what is written there is none. */
+LAMP_CHECK int lamp_sqlite_read_order(struct lamp_sqlite *q, sqlite3_stmt *st, int i,
+                                      struct lamp_sample *out);
+
 /* Whether readers for some sites alone have a rule for a table (else it seems empty to them). */
 bool lamp_sqlite_has_scope_rule(const char *table);
 

@@ -8,13 +8,12 @@ enum { LIST_MAX = 100 };
 
 #define SAMPLE_COLUMNS                                                                             \
     "s.id, s.wire, s.what, s.site, s.sensor, s.miner, s.order_, s.reason, s.created_by,"           \
-    " s.created_us, s.expires_us"
+    " s.created_us, s.expires_us, s.tracking"
 #define FILE_COLUMNS                                                                               \
     "f.sample, f.sensor, n.id, t.name, f.state, f.words, f.packets, f.bytes, f.landed,"            \
     " f.changed_us, f.removed"
 
-/* LAMP_ESTORE: what is written there is no order. */
-static int read_order(struct lamp_sqlite *q, sqlite3_stmt *st, int i, struct lamp_sample *out)
+int lamp_sqlite_read_order(struct lamp_sqlite *q, sqlite3_stmt *st, int i, struct lamp_sample *out)
 {
     struct lamp_msg *m = NULL;
     const uint8_t *data = sqlite3_column_blob(st, i);
@@ -46,12 +45,13 @@ static int read_sample(struct lamp_sqlite *q, sqlite3_stmt *st, struct lamp_samp
         .miner_id = sqlite3_column_int64(st, 5),
         .created_us = lamp_col_uint(st, 9),
         .expires_us = lamp_col_uint(st, 10),
+        .tracking_id = sqlite3_column_int64(st, 11),
     };
     lamp_col_copy(st, 3, out->site, sizeof(out->site));
     lamp_col_copy(st, 4, out->sensor, sizeof(out->sensor));
     lamp_col_copy(st, 7, out->reason, sizeof(out->reason));
     lamp_col_copy(st, 8, out->created_by, sizeof(out->created_by));
-    return read_order(q, st, 6, out);
+    return lamp_sqlite_read_order(q, st, 6, out);
 }
 
 static void read_file(sqlite3_stmt *st, int from, struct lamp_sample_file *out)
@@ -79,9 +79,9 @@ int lamp_sqlite_op_samples(lamp_store *s, const struct lamp_sample_filter *f, la
         LAMP_QUERY(q,
                    "SELECT " SAMPLE_COLUMNS " FROM sample s WHERE (?1 = 0 OR s.id = ?1)"
                    " AND (?2 = 0 OR s.id < ?2) AND (?3 = 0 OR s.miner = ?3)"
-                   " ORDER BY s.id DESC LIMIT ?4",
+                   " AND (?4 = 0 OR s.tracking = ?4) ORDER BY s.id DESC LIMIT ?5",
                    lamp_int(f->id), lamp_int(f->after_id), lamp_int(f->miner_id),
-                   lamp_int(f->limit ? f->limit : LIST_MAX));
+                   lamp_int(f->tracking_id), lamp_int(f->limit ? f->limit : LIST_MAX));
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         struct lamp_sample v;
@@ -131,13 +131,14 @@ int lamp_sqlite_op_sample_add(lamp_store *s, struct lamp_sample *v)
     size_t len = 0;
     int err = lamp_msg_pack(&m, &packed, &len);
     if (err == LAMP_OK)
-        err = LAMP_EXEC(
-            q,
-            "INSERT INTO sample (wire, what, site, sensor, miner, order_, reason,"
-            " created_by, created_us, expires_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            lamp_uint(v->wire), lamp_int((int64_t)v->what), lamp_str(v->site), lamp_str(v->sensor),
-            lamp_int(v->miner_id), lamp_blob(packed, len), lamp_str(v->reason),
-            lamp_str(v->created_by), lamp_uint(v->created_us), lamp_uint(v->expires_us));
+        err = LAMP_EXEC(q,
+                        "INSERT INTO sample (wire, what, site, sensor, miner, order_, reason,"
+                        " created_by, created_us, expires_us, tracking)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        lamp_uint(v->wire), lamp_int((int64_t)v->what), lamp_str(v->site),
+                        lamp_str(v->sensor), lamp_int(v->miner_id), lamp_blob(packed, len),
+                        lamp_str(v->reason), lamp_str(v->created_by), lamp_uint(v->created_us),
+                        lamp_uint(v->expires_us), lamp_int(v->tracking_id));
     if (err == LAMP_OK)
         v->id = sqlite3_last_insert_rowid(q->db);
     return err;
@@ -171,7 +172,7 @@ int lamp_sqlite_op_sample_of(lamp_store *s, uint64_t wire, int64_t sensor_ref,
     if (got <= 0)
         return got ? got : LAMP_ENOENT;
     const int err = read_sample(q, st, out);
-    read_file(st, 11, out_file);
+    read_file(st, 12, out_file);
     sqlite3_reset(st);
     return err;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 26 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 27 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
@@ -13,8 +13,9 @@
 #include "aggregator/store/sqlite_pools_schema.h"
 #include "aggregator/store/sqlite_samples_schema.h"
 #include "aggregator/store/sqlite_settings_schema.h"
+#include "aggregator/store/sqlite_trackings_schema.h"
 
-#define LAMP_SCHEMA_LATEST 26
+#define LAMP_SCHEMA_LATEST 27
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
@@ -322,4 +323,5 @@ static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema_settings,
     lamp_schema_policies_2,
     lamp_schema_baselines,
+    lamp_schema_trackings,
 };

@@ -195,6 +195,8 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
     int used = note_key(m, k);
     if (used == LAMP_OK && m->samples)
         used = lamp_samplebook_hello(m->samples, k->letter, k->sensor.ref, m->answers);
+    if (used == LAMP_OK && m->trackings)
+        used = lamp_trackbook_hello(m->trackings, k->letter, k->sensor.ref, m->answers);
     if (used != LAMP_OK)
         return used;
     k->delta.version = lamp_text_utf8(h->build.data, h->build.len, k->version, sizeof(k->version));
@@ -371,11 +373,14 @@ static int merge_record(const struct lamp_merge *m, struct work *k, struct lamp_
         err = lamp_rigs_interval(m->rigs, k->sensor.id, b->t_from_us, b->t_to_us);
     for (size_t i = 0; i < b->n_conns && err == LAMP_OK; i++)
         *m->watch_changed |= lamp_watchlist_note(m->watch, k->sensor.site, &b->conns[i]);
+    if (err == LAMP_OK && m->trackings)
+        err = lamp_trackbook_rows(m->trackings, k->letter, k->sensor.ref, b->tracks, b->n_tracks,
+                                  m->answers);
     st->to_us = b->t_to_us > st->to_us ? b->t_to_us : st->to_us;
     if (err == LAMP_OK)
         err = lamp_store_counters(m->store, k->sensor.ref, b->cap_run, &b->counters);
     k->delta.batches++;
-    k->delta.rows += b->n_conns + b->n_rollups;
+    k->delta.rows += b->n_conns + b->n_rollups + b->n_tracks;
     k->delta.data_us = b->t_to_us;
     lamp_batch_free(b);
     return err;
@@ -504,13 +509,18 @@ static int on_status(const struct lamp_merge *m, struct work *k)
                : lamp_store_set_status(m->store, k->sensor.ref, st, k->letter->at_us);
 }
 
-/* ---- packet samples ---- */
+/* ---- packet samples, and what is tracked ---- */
 
 static int on_sample(const struct lamp_merge *m, const struct work *k)
 {
+    give_credit(m, k);
+    if (m->trackings && k->letter->msg->type == LAMP_MSG_ORDER_STATUS) {
+        const int err = lamp_trackbook_status(m->trackings, k->letter, k->sensor.ref, m->answers);
+        if (err != LAMP_ENOENT)
+            return err;
+    }
     if (!m->samples)
         return LAMP_OK;
-    give_credit(m, k);
     return lamp_samplebook_letter(m->samples, k->letter, k->sensor.ref, m->answers);
 }
 

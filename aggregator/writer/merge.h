@@ -12,6 +12,7 @@
 #include "aggregator/writer/samplebook.h"
 #include "aggregator/writer/sets.h"
 #include "aggregator/writer/touched.h"
+#include "aggregator/writer/trackbook.h"
 #include "aggregator/writer/watchlist.h"
 
 /* What merging works on; all borrowed for the call. */
@@ -27,7 +28,8 @@ struct lamp_merge {
     lamp_rigs *rigs;
     lamp_guard *guard;
     lamp_habits *habits;
-    lamp_samplebook *samples; /* NULL: none are taken */
+    lamp_samplebook *samples;  /* NULL: none are taken */
+    lamp_trackbook *trackings; /* NULL: nothing is tracked */
     struct lamp_answers *answers;
     uint64_t epoch;                                /* of the database */
     uint32_t interval_ms;                          /* between summaries, told to sensors */

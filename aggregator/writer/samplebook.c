@@ -118,16 +118,9 @@ static int make_room(lamp_samplebook *b, size_t len, bool *out_room)
 
 /* ---- commands ---- */
 
-struct recruits {
-    const struct lamp_sample *v;
-    char (*ids)[65];
-    size_t n;
-    bool too_many;
-};
-
 static bool recruit(const struct lamp_sensor_view *s, void *arg)
 {
-    struct recruits *w = arg;
+    struct lamp_recruits *w = arg;
     if ((*w->v->site && !streq(w->v->site, s->site)) ||
         (*w->v->sensor && !streq(w->v->sensor, s->id)))
         return true;
@@ -137,7 +130,40 @@ static bool recruit(const struct lamp_sensor_view *s, void *arg)
     return !w->too_many;
 }
 
-static int enter(lamp_samplebook *b, const struct lamp_sample *v, const struct recruits *w,
+int lamp_samplebook_recruit(lamp_store *s, const struct lamp_sample *v, uint64_t now_us,
+                            struct lamp_recruits *out, struct lamp_command_result *r)
+{
+    *out = (struct lamp_recruits){ .v = v, .ids = calloc(LAMP_SAMPLE_SENSORS, sizeof(*out->ids)) };
+    if (!out->ids)
+        return LAMP_ENOMEM;
+    const int err = lamp_store_sensors(s, now_us, recruit, out);
+    if (err)
+        return err;
+    if (out->n == 0) {
+        snprintf(r->why, sizeof(r->why), "no sensor is enrolled%s%s%s%s",
+                 *v->sensor ? " by the name " : "", v->sensor, *v->site ? " at site " : "",
+                 v->site);
+        return LAMP_ENOENT;
+    }
+    if (out->too_many) {
+        snprintf(r->why, sizeof(r->why), "that is more than %d sensors: name a site",
+                 LAMP_SAMPLE_SENSORS);
+        return LAMP_EFULL;
+    }
+    return LAMP_OK;
+}
+
+uint64_t lamp_samplebook_draw(void)
+{
+    uint64_t wire = 0;
+    while (wire == 0) {
+        randombytes_buf(&wire, sizeof(wire));
+        wire >>= 1; /* numbers of messages are below 2^63 */
+    }
+    return wire;
+}
+
+static int enter(lamp_samplebook *b, const struct lamp_sample *v, const struct lamp_recruits *w,
                  struct lamp_answers *answers, uint64_t now_us)
 {
     const struct lamp_msg order = lamp_sample_order(v);
@@ -187,7 +213,7 @@ static bool drop_each(const struct lamp_sample_file *v, void *arg)
     return true;
 }
 
-static int remove_sample(lamp_samplebook *b, int64_t id)
+int lamp_samplebook_remove(lamp_samplebook *b, int64_t id)
 {
     const struct lamp_sample_file_filter f = { .sample_id = id };
     const int err = lamp_store_sample_files(b->cfg.store, &f, drop_each, b);
@@ -210,33 +236,21 @@ static int check_number(lamp_samplebook *b, struct lamp_command_result *r)
         return err;
     err = lamp_store_samples(b->cfg.store, &all, find_over, &o);
     err = err ? err : o.err;
-    return err ? err : remove_sample(b, o.id);
+    return err ? err : lamp_samplebook_remove(b, o.id);
 }
 
-static int order(lamp_samplebook *b, const struct lamp_command *c, struct lamp_answers *answers,
-                 uint64_t now_us, struct lamp_command_result *r)
+int lamp_samplebook_order(lamp_samplebook *b, const struct lamp_sample *order,
+                          struct lamp_answers *answers, uint64_t now_us,
+                          struct lamp_command_result *r)
 {
-    struct lamp_sample v = c->sample;
-    struct recruits w = { .v = &v, .ids = calloc(LAMP_SAMPLE_SENSORS, sizeof(*w.ids)) };
-    int err = w.ids ? check_number(b, r) : LAMP_ENOMEM;
+    struct lamp_sample v = *order;
+    struct lamp_recruits w = { .ids = NULL };
+    int err = check_number(b, r);
     if (!err)
-        err = lamp_store_sensors(b->cfg.store, now_us, recruit, &w);
-    if (!err && w.n == 0) {
-        snprintf(r->why, sizeof(r->why), "no sensor is enrolled%s%s%s%s",
-                 *v.sensor ? " by the name " : "", v.sensor, *v.site ? " at site " : "", v.site);
-        err = LAMP_ENOENT;
-    } else if (!err && w.too_many) {
-        snprintf(r->why, sizeof(r->why), "that is more than %d sensors: name a site",
-                 LAMP_SAMPLE_SENSORS);
-        err = LAMP_EFULL;
-    }
-    while (v.wire == 0) {
-        randombytes_buf(&v.wire, sizeof(v.wire));
-        v.wire >>= 1; /* numbers of messages are below 2^63 */
-    }
+        err = lamp_samplebook_recruit(b->cfg.store, &v, now_us, &w, r);
+    v.wire = lamp_samplebook_draw();
     v.created_us = now_us;
     v.expires_us = now_us + v.expires_us;
-    snprintf(v.created_by, sizeof(v.created_by), "%s", c->actor);
     if (!err)
         err = lamp_store_sample_add(b->cfg.store, &v);
     if (!err)
@@ -290,7 +304,7 @@ static int cancel(lamp_samplebook *b, const struct lamp_sample *v, struct lamp_a
     }
     *out_removed = x.n == 0;
     if (!err && x.n == 0)
-        err = remove_sample(b, v->id);
+        err = lamp_samplebook_remove(b, v->id);
     free(x.v);
     return err;
 }
@@ -305,8 +319,9 @@ int lamp_samplebook_command(lamp_samplebook *b, const struct lamp_command *c,
     bool removed = false;
     int err = LAMP_OK;
     if (c->sample_change == LAMP_SAMPLE_ORDER) {
-        err = order(b, c, answers, now_us, r);
         v = c->sample;
+        snprintf(v.created_by, sizeof(v.created_by), "%s", c->actor);
+        err = lamp_samplebook_order(b, &v, answers, now_us, r);
     } else {
         const struct lamp_sample_filter f = { .id = c->sample.id, .limit = 1 };
         err = lamp_store_samples(b->cfg.store, &f, take_sample, &v);

@@ -29,6 +29,29 @@ LAMP_CHECK int lamp_samplebook_command(lamp_samplebook *b, const struct lamp_com
                                        struct lamp_answers *answers, uint64_t now_us,
                                        struct lamp_command_result *r);
 
+/* Orders a sample without a word in the audit log: *v as the command's, with created_by. r->key_id: its number.
+ * Errors as above. */
+LAMP_CHECK int lamp_samplebook_order(lamp_samplebook *b, const struct lamp_sample *v,
+                                     struct lamp_answers *answers, uint64_t now_us,
+                                     struct lamp_command_result *r);
+
+/* The sensors that an order is for, whose ids the caller frees in any case. LAMP_ENOENT: there is none; LAMP_EFULL:
+ * more than LAMP_SAMPLE_SENSORS; r->why says it. LAMP_ESTORE, LAMP_ENOMEM. */
+struct lamp_recruits {
+    const struct lamp_sample *v;
+    char (*ids)[65];
+    size_t n;
+    bool too_many;
+};
+LAMP_CHECK int lamp_samplebook_recruit(lamp_store *s, const struct lamp_sample *v, uint64_t now_us,
+                                       struct lamp_recruits *out, struct lamp_command_result *r);
+
+/* An id for messages, drawn at random. */
+uint64_t lamp_samplebook_draw(void);
+
+/* Takes one out with its files. LAMP_ESTORE. */
+LAMP_CHECK int lamp_samplebook_remove(lamp_samplebook *b, int64_t id);
+
 /* A session of the sensor began: it hears of its open orders again. LAMP_ESTORE. */
 LAMP_CHECK int lamp_samplebook_hello(lamp_samplebook *b, const struct lamp_letter *letter,
                                      int64_t sensor_ref, struct lamp_answers *answers);

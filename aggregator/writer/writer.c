@@ -45,6 +45,7 @@ struct lamp_writer {
     lamp_habits *habits;
     struct lamp_baselinebook baselines;
     lamp_samplebook *samples; /* NULL: none are taken */
+    lamp_trackbook *trackings;
     uint64_t
         watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
     lamp_touched *touched;
@@ -403,6 +404,11 @@ static void finish(lamp_writer *w, int err)
         if (err == LAMP_OK)
             err = lamp_samplebook_tick(w->samples, &w->answers, now_us);
     }
+    if (err == LAMP_OK && lamp_trackbook_due_us(w->trackings) <= now_us) {
+        err = begin(w);
+        if (err == LAMP_OK)
+            err = lamp_trackbook_tick(w->trackings, &w->answers, now_us);
+    }
     if (err == LAMP_OK && w->baselines.due_us <= now_us) {
         err = begin(w);
         if (err == LAMP_OK)
@@ -556,6 +562,8 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
     case LAMP_CMD_SAMPLE:
         return w->samples ? lamp_samplebook_command(w->samples, c, &w->answers, now_us, r)
                           : LAMP_EUNSUPPORTED;
+    case LAMP_CMD_TRACKING:
+        return lamp_trackbook_command(w->trackings, c, &w->answers, now_us, r);
     case LAMP_CMD_IMPORT:
         return lamp_importbook_command(w->store, c, now_us, r);
     case LAMP_CMD_BASELINE:
@@ -697,6 +705,7 @@ static int take_letters(lamp_writer *w)
                                       .guard = w->guard,
                                       .habits = w->habits,
                                       .samples = w->samples,
+                                      .trackings = w->trackings,
                                       .touched = w->touched,
                                       .answers = &w->answers,
                                       .epoch = w->epoch,
@@ -761,6 +770,7 @@ static int wait_ms(const lamp_writer *w)
     const uint64_t baselines = left_us(w->baselines.due_us, now_us);
     const uint64_t samples =
         w->samples ? left_us(lamp_samplebook_due_us(w->samples), now_us) : UINT64_MAX;
+    const uint64_t trackings = left_us(lamp_trackbook_due_us(w->trackings), now_us);
     const uint64_t first = lists < events ? lists : events;
     uint64_t second = watch < keys ? watch : keys;
     const uint64_t upkeep = left_us(w->upkeep.due_us, mono_us);
@@ -768,6 +778,7 @@ static int wait_ms(const lamp_writer *w)
     second = upkeep < second ? upkeep : second;
     second = samples < second ? samples : second;
     second = baselines < second ? baselines : second;
+    second = trackings < second ? trackings : second;
     return lamp_clock_poll_ms(first < second ? first : second);
 }
 
@@ -806,6 +817,7 @@ static void free_writer(lamp_writer *w)
     close_lists(w);
     lamp_keyring_free(w->keyring);
     lamp_samplebook_free(w->samples);
+    lamp_trackbook_free(w->trackings);
     lamp_touched_free(w->touched);
     if (w->stop_fd >= 0)
         close(w->stop_fd);
@@ -836,6 +848,9 @@ static int prepare(lamp_writer *w)
     w->cfg.samples.store = w->store;
     if (err == LAMP_OK && w->cfg.samples.folder)
         err = lamp_samplebook_new(&w->cfg.samples, &w->samples);
+    const struct lamp_trackbook_cfg trackings = { w->store, w->samples, w->cfg.tracking_days };
+    if (err == LAMP_OK)
+        err = lamp_trackbook_new(&trackings, &w->trackings);
     if (err == LAMP_OK)
         err = lamp_keyring_new(w->store, w->cfg.allow, w->cfg.overlap_s, &w->keyring);
     if (err == LAMP_OK)

@@ -15,6 +15,7 @@
 #include "aggregator/writer/baselinebook.h"
 #include "aggregator/writer/keyring.h"
 #include "aggregator/writer/samplebook.h"
+#include "aggregator/writer/trackbook.h"
 #include "aggregator/writer/upkeep.h"
 #include "common/catalogue.h"
 #include "common/cdn.h"
@@ -44,6 +45,7 @@ struct lamp_writer_cfg {
     void *asn_arg;
     struct lamp_store_policy policy;    /* how long what is kept */
     struct lamp_samplebook_cfg samples; /* store is the writer's; folder NULL: none are taken */
+    uint32_t tracking_days;             /* how long what was tracked is kept; 0: for ever */
 
     /* Called on the writer's thread once a change of accounts or tokens is committed, before its
      * command is answered; may read from the store. NULL: nobody wants to know. */

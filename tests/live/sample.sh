@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Packet samples: an order becomes a file within its limits, to the packet; one that is under way when the aggregator
 # and then the sensor is killed goes on where it was, and summaries go on beside it; a sensor without room on its disk
-# refuses in words.
+# refuses in words. Tracking: steps of the miner's traffic come from the sensor that sees it, before and after both are killed,
+# and its ring has a sample.
 . "$(dirname "$0")/topology.sh"
 
 pool=203.0.113.11:10300 web=198.51.100.80:80
@@ -52,6 +53,13 @@ wait_for $patience "the miner is known" api_is "any(.[]; .host == \"$host\")" mi
 miner=$(value_of "map(select(.host == \"$host\"))[0].id" miners)
 short=$(order miner "$miner" packets=12 packets_per_connection=5 duration=4)
 
+track=$(value_of '.[0].id' track start host "$host" ring=1 --site north --reason "a test of tracking")
+# tracked FILTER: of what is known of it.
+tracked() {
+    api_is ".[0] | $1" track show "$track"
+}
+wait_for $patience "the sensor tracks the miner" tracked '.sensors[0] | .state == "tracking" and .bytes > 0'
+
 refused=$(order host 10.2.0.99 bytes=4000000 --site south)
 wait_for $patience "a full disk is refused in words" state_is "$refused" refused '.words | contains("the disk has")'
 
@@ -76,6 +84,7 @@ kill_sensor() { # all of its processes, so that nothing is put in order first
 check "the sensor is killed" kill_sensor
 export DAVYLAMP_LINK_SAMPLE_RATE=10000000
 start_sensor north
+rows=$(value_of '.[0].rows' track show "$track")
 wait_for $patience "all of it is here" state_is "$long" done '.packets == 150'
 check "nothing was sent twice" api_is ".[0].sensors[0] | .landed == .bytes" sample "$long"
 wait_for $patience "summaries went on beside it" \
@@ -90,5 +99,10 @@ check "it is fetched" api sample get "$short" router-north "$LAMP_RUN/short.pcap
 check "it has 5 packets of the one connection" \
     [ "$(packets_of "$LAMP_RUN/short.pcapng" "ip.addr == $host && ip.addr == ${pool%:*}")" -eq 5 ]
 check "and no other" [ "$(packets_of "$LAMP_RUN/short.pcapng")" -eq 5 ]
+wait_for $patience "the sensor tracks on after both were killed" tracked ".rows > $rows"
+check "steps have both ways" api_is '.[0].steps | any(.bytes.out > 0 and .packets.in > 0)' track history "$track"
+wait_for $patience "its ring has a sample" api_is "any(.[]; .tracking == $track)" sample
+check "it is ended by hand" api track stop "$track"
+check "and says so" tracked '.state == "over" and .ended_by != null'
 check "the audit log knows who had it" api_is 'any(.[]; .action == "download")' audit
 passed

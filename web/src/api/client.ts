@@ -6,6 +6,7 @@ import type {
   Miner, MinerDetail, NeverEntry, OpenSession, Own, PendingKey, Policy, PolicyHit, PolicyMode, PolicyTerms, Receiver, Role,
   Sample, SampleRequest, Sensor, SensorKey, Session, Setting, SettingKnown, Site, Status, Timeline, Token, TrafficRow, User,
   Baseline, BaselineAction, BaselineDetail, BaselineMinute,
+  Tracking, TrackingRequest, TrackingStep,
   Import, ImportConnection, ImportFile, ImportMinute,
   Catalogue, Lookup, Pool, PoolDetail, PoolEntry, PoolEntryRequest, PoolHistory, Probe,
 } from './types';
@@ -134,6 +135,15 @@ export const api = {
   samples: (miner?: number) => call<{ samples: Sample[]; next: number | null }>('GET', `/samples${query({ miner })}`),
   orderSample: (order: SampleRequest) => call<Sample>('POST', '/samples', order),
   cancelSample: (id: number) => call<void>('DELETE', `/samples/${id}`),
+  trackingSamples: (tracking: number) =>
+    call<{ samples: Sample[]; next: number | null }>('GET', `/samples${query({ tracking })}`),
+  trackings: () => call<{ trackings: Tracking[]; next: number | null }>('GET', '/trackings'),
+  tracking: (id: number) => call<Tracking>('GET', `/trackings/${id}`),
+  trackingSteps: (id: number, span: { from: number; to: number; step: number }) =>
+    call<{ from: number; to: number; step: number; steps: TrackingStep[] }>('GET', `/trackings/${id}/steps${query(span)}`),
+  track: (request: TrackingRequest) => call<Tracking>('POST', '/trackings', request),
+  endTracking: (id: number) => call<Tracking>('POST', `/trackings/${id}/end`, {}),
+  removeTracking: (id: number) => call<void>('DELETE', `/trackings/${id}`),
   baselines: () => call<{ baselines: Baseline[] }>('GET', '/baselines'),
   baseline: (id: number) => call<BaselineDetail>('GET', `/baselines/${id}`),
   baselineSeries: (id: number, from: number) =>

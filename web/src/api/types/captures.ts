@@ -32,6 +32,7 @@ export interface Sample {
   site: string | null;
   sensor: string | null;
   miner: number | null;
+  tracking: number | null;
   matches: SampleMatch[];
   packets: number;
   packets_per_connection: number;
@@ -55,6 +56,57 @@ export interface SampleRequest {
   packets: number;
   packets_per_connection: number;
   duration: number;
+}
+
+/** What is watched in steps of ten seconds. */
+export type TrackingState = 'tracking' | 'over';
+
+export interface TrackingSensor {
+  sensor: string;
+  site: string;
+  state: 'asked' | 'tracking' | 'refused' | 'unknown' | 'over';
+  words: string | null;
+  bytes: number;
+  packets: number;
+  changed: number;
+}
+
+export interface Tracking {
+  id: number;
+  what: SampleWhat;
+  site: string | null;
+  sensor: string | null;
+  miner: number | null;
+  matches: SampleMatch[];
+  state: TrackingState;
+  ring: number;
+  duration: number;
+  reason: string | null;
+  created_by: string;
+  created: number;
+  until: number;
+  ended: number | null;
+  ended_by: string | null;
+  rows: number;
+  rows_refused: number;
+  sensors: TrackingSensor[];
+}
+
+export interface TrackingStep {
+  from: number;
+  bytes: { out: number; in: number };
+  packets: { out: number; in: number };
+}
+
+export interface TrackingRequest {
+  what: SampleWhat;
+  host?: string;
+  remote?: string;
+  miner?: number;
+  site: string | null;
+  reason: string | null;
+  duration: number;
+  ring: number;
 }
 
 /** What is usual with a host whose mining is wanted. */
