@@ -8,6 +8,7 @@ import { extname, join, normalize } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { desk, deskWorld } from './mock_desk.mjs';
 import { baselines, baselinesWorld } from './mock_baselines.mjs';
+import { trackings, trackingsWorld } from './mock_trackings.mjs';
 import { imports, importsWorld } from './mock_imports.mjs';
 
 export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -255,6 +256,7 @@ export async function startMock(dist, port = 0) {
   const d = deskWorld(HOSTILE);
   const captures = importsWorld(HOSTILE);
   const usual = baselinesWorld(HOSTILE);
+  const tracked = trackingsWorld(HOSTILE);
   const streams = new Set();
   const lookups = new Map();
   const calls = [];
@@ -309,7 +311,7 @@ export async function startMock(dist, port = 0) {
     }
     const id = Number(/^\/\w+\/(\d+)$/.exec(path)?.[1]);
     const mine = { what, path, query, body, size: sent.length, push, send: (code, object) => send(response, code, object), refuse: (...why) => refuse(response, ...why) };
-    if (desk(d, mine) || imports(captures, mine) || baselines(usual, mine)) return;
+    if (desk(d, mine) || imports(captures, mine) || baselines(usual, mine) || trackings(tracked, mine)) return;
     if (what === 'GET /session') send(response, 200, session);
     else if (what === 'DELETE /session') send(response, 204, null, { 'Set-Cookie': 'davylamp_session=; Max-Age=0; Path=/' });
     else if (what === 'GET /status') send(response, 200, status(w));
@@ -401,7 +403,7 @@ export async function startMock(dist, port = 0) {
   await new Promise((done) => { server.listen(port, '127.0.0.1', done); });
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    world: w, desk: d, captures, usual, calls, streams, push, status: () => status(w),
+    world: w, desk: d, captures, usual, tracked, calls, streams, push, status: () => status(w),
     cut: () => { for (const s of streams) s.destroy(); },
     close: () => { server.closeAllConnections(); server.close(); },
   };

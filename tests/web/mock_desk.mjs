@@ -43,7 +43,7 @@ export function deskWorld(hostile) {
       queued: 4 * i, messages: 12, alerts: 31, more: 0, failures: 3 * i, dead: i, dead_dropped: 0, sent: now() - 300, failed: i ? now() - 20 : null, next_try: i ? now() + 60 : null,
       error, dead_letters: [] })),
     samples: ['running', 'done', 'refused'].map((state, i) => ({
-      id: 3 - i, what: i === 1 ? 'miner' : 'remote', state, site: 'Porto', sensor: null, miner: i === 1 ? 1 : null,
+      id: 3 - i, what: i === 1 ? 'miner' : 'remote', state, site: 'Porto', sensor: null, miner: i === 1 ? 1 : null, tracking: i === 1 ? 2 : null,
       matches: [{ host: i === 1 ? '10.1.0.1' : null, host_port: null, remote: '203.0.113.10', remote_port: 3333, transport: null }],
       packets: 100, packets_per_connection: 5, duration: 60, bytes: 1048576, snaplen: 65535, reason: hostile.markup, created_by: 'eve', created: now() - 900 * i,
       expires: now() + 3600, sensors: [{ sensor: 'porto-1', site: 'Porto', state, words: state === 'refused' ? `the disk has 3 KiB free ${hostile.bidi}` : null,
@@ -83,7 +83,7 @@ export function desk(d, { what, path, query, body, send, refuse, push }) {
     Object.assign(of, { acknowledged: now(), acknowledged_by: 'admin' });
     push('alert', of);
     send(200, of);
-  } else if (what === 'GET /samples') send(200, { samples: d.samples.filter((s) => !query.get('miner') || s.miner === Number(query.get('miner'))), next: null });
+  } else if (what === 'GET /samples') send(200, { samples: d.samples.filter((s) => ['miner', 'tracking'].every((of) => !query.get(of) || s[of] === Number(query.get(of)))), next: null });
   else if (what === 'POST /samples') {
     if (body.what === 'host' && !body.site) refuse(400, 'invalid', 'An inside host needs its site, since sites may share addresses.', 'site');
     else add(d.samples, { ...Object.fromEntries(Object.entries(d.samples[0]).filter(([field]) => field !== 'id')), ...body, miner: body.miner ?? null, state: 'ordered', created: now(), created_by: 'admin' });

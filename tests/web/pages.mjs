@@ -24,6 +24,8 @@ const PAGES = [
   ['baselines', '/baselines', 'Baselines'],
   ['baseline', '/baselines/1', 'Baseline of 10.1.0.1'],
   ['samples', '/samples', 'Samples'],
+  ['trackings', '/trackings', 'Tracking'],
+  ['tracking', '/trackings/2', 'Tracking of remote 203.0.113.10:3333'],
   ['audit', '/audit', 'Audit'],
   ['settings', '/settings', 'Settings'],
   ['settings-own', '/settings?part=own', 'Settings'],
@@ -424,6 +426,43 @@ async function samples({ page }) {
   await dialog.getByRole('button', { name: 'Order it' }).click();
   await page.getByRole('region', { name: 'Packet samples' }).getByText('who is it?').waitFor();
   assert.deepEqual([mock.desk.samples.at(-1).what, mock.desk.samples.at(-1).miner], ['miner', 1]);
+}
+
+/** A tracking's page: figures behind the chart, what sensors say, its end by hand; then one of a miner is begun. */
+async function tracking({ page }) {
+  await page.goto(`${mock.url}/trackings`);
+  await live(page);
+  await page.getByRole('table', { name: 'Trackings' }).getByRole('link', { name: 'remote 203.0.113.10:3333' }).first().click();
+  await page.getByRole('heading', { name: 'Traffic in steps of 10 s' }).waitFor();
+  await page.getByRole('region', { name: 'Sensors' }).getByText('unknown').waitFor();
+  await page.getByRole('link', { name: 'Download' }).first().waitFor();
+  const figures = page.getByRole('region', { name: 'Traffic in steps' });
+  await figures.locator('summary').click();
+  await figures.getByRole('cell', { name: '1.3 kbit/s' }).first().waitFor(); // 1600 bytes in 10 s
+  assert.deepEqual(await axe(page), []);
+  await page.getByRole('button', { name: 'End it' }).click();
+  await page.getByText('Tracking 2 has ended.').waitFor();
+  await page.getByRole('button', { name: 'End it' }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Remove…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  await page.getByRole('heading', { name: 'Tracking', exact: true }).waitFor();
+  assert.equal(mock.tracked.list.length, 1);
+
+  await page.getByRole('button', { name: 'Track…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('What').selectOption('host');
+  await dialog.getByLabel('Host').fill('10.1.0.9');
+  await dialog.getByRole('button', { name: 'Track it' }).click();
+  await dialog.getByText('An inside host needs its site').waitFor();
+  assert.deepEqual(await axe(page), []);
+  await shot(page, 'track-dialog', false);
+
+  await page.goto(`${mock.url}/miners/1`);
+  await page.getByRole('button', { name: 'Track…' }).click();
+  await dialog.getByLabel('For').selectOption('1 day');
+  await dialog.getByRole('button', { name: 'Track it' }).click();
+  await page.getByRole('heading', { name: /^Tracking of/ }).waitFor();
+  assert.deepEqual(mock.tracked.asked, [{ what: 'miner', miner: 1, site: null, reason: null, duration: 86400, ring: 4 }]);
 }
 
 async function auditLog({ page }) {
@@ -828,7 +867,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, pools, captures, alerts, policies, usual, samples, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
+  minerArrives, blockByKeyboard, blockForm, pools, captures, alerts, policies, usual, samples, tracking, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
   killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;

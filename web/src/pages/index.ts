@@ -34,6 +34,7 @@ export const PAGES: Page[] = [
   { path: '/sensors', title: 'Sensors', key: 's', load: () => import('./Sensors.svelte') },
   { path: '/baselines', title: 'Baselines', key: 'l', load: () => import('./Baselines.svelte'), one: { title: 'Baseline', load: () => import('./Baseline.svelte') }, more: true },
   { path: '/samples', title: 'Samples', key: 'k', load: () => import('./Samples.svelte'), more: true },
+  { path: '/trackings', title: 'Tracking', key: 't', load: () => import('./Trackings.svelte'), one: { title: 'Tracking', load: () => import('./Tracking.svelte') }, more: true },
   { path: '/audit', title: 'Audit', key: 'u', load: () => import('./Audit.svelte'), more: true },
   { path: '/settings', title: 'Settings', key: 'e', load: () => import('./Settings.svelte'), more: true },
 ];
