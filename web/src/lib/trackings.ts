@@ -11,6 +11,13 @@ export function targetOf(t: { what: SampleWhat; miner: number | null; matches: S
   return [t.what, m && end(m.host, m.host_port), m && end(m.remote, m.remote_port)].filter(Boolean).join(' ');
 }
 
+/** What was seen just now is not here before the next summary: until where a history of what goes on is known. */
+export function knownUntil(steps: TrackingStep[], step: number, now: number): number {
+  const last = steps.at(-1);
+  return Math.min(now, Math.max(last ? last.from + step : 0, now - LATE_S));
+}
+
+const LATE_S = 60;
 const LONGEST = 2000;
 const STEPS = [10, 30, 60, 300, 600, 1800, 3600, 21600, 86400];
 
