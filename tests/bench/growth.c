@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* growth [MILLIONS [SITES [FILE.svg]]]: how the store's time per row, the memory of the process and the file grow with
+/* growth [MILLIONS [SITES [FILE.svg|- [KEEP.db]]]]: how the store's time per row, the memory of the process and the file grow with
  * history: SITES (50) sites send the rows of one minute after another (HOSTS hosts of a site talk to some of 5,000
  * remote addresses, a few to most of them), each minute is added up when it is over, as the writer does it, until there
  * are MILLIONS (20) of them. Prints a line of CSV for each million: rows, CPU microseconds a row to take in and to add
- * up, resident MiB, bytes of the file a row; and draws it. The database is made in the folder at hand and removed. */
-#include "aggregator/store/write.h"
+ * up, resident MiB, bytes of the file a row; and draws it. The database is made in the folder at hand and removed; or
+ * in KEEP.db, with MINERS miners at each site, and a past that ends now, for `pages` to look at. */
+#include "aggregator/writer/tracker.h"
 #include "common/clock.h"
 #include "common/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_NAME "growth-bench.db"
 #define MINUTE_US UINT64_C(60000000)
-#define FIRST_MINUTE UINT64_C(29000160) /* an hour begins */
 
 enum {
     MILLION = 1000000,
@@ -23,6 +23,7 @@ enum {
     REMOTES = 5000,
     RECORD_ROWS = 400,
     SITES_MAX = 1000,
+    MINERS = 8,
     MOST = 1000
 };
 
@@ -32,8 +33,11 @@ struct point {
 
 static lamp_store *s;
 static int64_t millions = 20, n_sites = 50;
-static uint64_t seed = 1, rows_taken;
-static int64_t site_ref[SITES_MAX], stream_ref[SITES_MAX];
+static const char *file = "growth-bench.db";
+static bool keeps;
+static uint64_t seed = 1, rows_taken, first_minute = 29000160; /* an hour begins */
+static struct lamp_store_sensor sensors[SITES_MAX];
+static int64_t stream_ref[SITES_MAX];
 
 static void must(int err)
 {
@@ -71,21 +75,19 @@ static double rss_mib(void)
 static void open_all(void)
 {
     char why[LAMP_STORE_WHY], name[32];
-    remove(FILE_NAME);
-    if (lamp_store_open("sqlite", FILE_NAME, false, &s, why) != LAMP_OK) {
+    remove(file);
+    if (lamp_store_open("sqlite", file, false, &s, why) != LAMP_OK) {
         fprintf(stderr, "growth: %s\n", why);
         exit(1);
     }
     must(lamp_store_begin(s));
     for (int64_t i = 0; i < n_sites; i++) {
-        struct lamp_store_sensor sensor;
         struct lamp_store_stream stream;
         snprintf(name, sizeof(name), "site%lld", (long long)i);
-        must(lamp_store_enroll(s, name, name, FIRST_MINUTE * MINUTE_US));
-        must(lamp_store_sensor(s, name, &sensor));
-        must(lamp_store_stream_add(s, sensor.ref, &(struct lamp_stream_id){ { 1 } },
-                                   FIRST_MINUTE * MINUTE_US, &stream));
-        site_ref[i] = sensor.site_ref;
+        must(lamp_store_enroll(s, name, name, first_minute * MINUTE_US));
+        must(lamp_store_sensor(s, name, &sensors[i]));
+        must(lamp_store_stream_add(s, sensors[i].ref, &(struct lamp_stream_id){ { 1 } },
+                                   first_minute * MINUTE_US, &stream));
         stream_ref[i] = stream.ref;
     }
     must(lamp_store_commit(s));
@@ -113,13 +115,80 @@ static struct lamp_rollup_row row_of(uint64_t minute, uint64_t site, uint64_t i)
     };
 }
 
+static bool not_covered(const struct lamp_miner_target *t, void *arg)
+{
+    (void)t, (void)arg;
+    return false;
+}
+
+static void ignore(int64_t miner_id, void *arg)
+{
+    (void)miner_id, (void)arg;
+}
+
+/* What the miners of a site did in a minute; each keeps its connection for an hour. */
+static void take_miners(uint64_t minute, uint64_t site)
+{
+    static const char *const coins[] = { "XMR", "BTC", "ETC", "RVN" };
+    const struct lamp_tracker tracker = { s, not_covered, ignore, NULL, NULL };
+    const uint64_t now_us = (minute + 1) * MINUTE_US, hour = minute / 60;
+    struct lamp_conn_row *rows = calloc(MINERS, sizeof(*rows));
+    char worker[MINERS][16];
+    must(rows ? LAMP_OK : LAMP_ENOMEM);
+    for (uint64_t i = 0; rows && i < MINERS; i++) {
+        snprintf(worker[i], sizeof(worker[i]), "rig-%u", (unsigned)(site * MINERS + i));
+        rows[i] = (struct lamp_conn_row){
+            .conn_id = hour * MINERS + i,
+            .client_addr =
+                lamp_addr_from_v4((const uint8_t[]){ 10, (uint8_t)site, 1, (uint8_t)(1 + i) }),
+            .server_addr =
+                lamp_addr_from_v4((const uint8_t[]){ 203, 0, 113, (uint8_t)(1 + site % 40) }),
+            .client_port = (uint16_t)(40000 + hour % 10000),
+            .server_port = 3333,
+            .ip_proto = 6,
+            .first_us = hour * 60 * MINUTE_US,
+            .last_us = now_us - 1000000,
+            .bytes_up = 2000 + draw(2000),
+            .bytes_down = 9000 + draw(9000),
+            .packets_up = 20,
+            .packets_down = 24,
+            .jobs = 2,
+            .submitted = 6,
+            .accepted = 6,
+            .work_hashes = 6e5,
+            .work_shares = 6,
+            .work_method = LAMP_RATE_SHARES,
+            .verdict = LAMP_VERDICT_CONFIRMED,
+            .confidence = 9900,
+            .family = lamp_bytes_of("cryptonote"),
+            .coin = lamp_bytes_of(coins[(site + i) % ARRAY_LEN(coins)]),
+            .hash_unit = lamp_bytes_of("H/s"),
+            .wallet =
+                lamp_bytes_of("48edfHu7V9Z84YzzMa6fUueoELZ9ZRXq9VetWzYGzKt52XU5xvqgzYnDK9URn"),
+            .worker = lamp_bytes_of(worker[i]),
+        };
+    }
+    const struct lamp_batch batch = { .cap_run = { (uint8_t)(hour >> 8), (uint8_t)hour },
+                                      .t_from_us = minute * MINUTE_US,
+                                      .t_to_us = now_us,
+                                      .conns = rows,
+                                      .n_conns = MINERS };
+    const struct lamp_record rec = { &sensors[site], stream_ref[site], minute, now_us };
+    must(lamp_tracker_merge(&tracker, &rec, &batch));
+    rows_taken += MINERS;
+    free(rows);
+}
+
 static void take_minute(uint64_t minute)
 {
     must(lamp_store_begin(s));
+    for (uint64_t site = 0; keeps && site < (uint64_t)n_sites; site++)
+        take_miners(minute, site);
     for (uint64_t site = 0; site < (uint64_t)n_sites; site++)
         for (uint64_t i = 0; i < RECORD_ROWS; i++, rows_taken++) {
             const struct lamp_rollup_row r = row_of(minute, site, i);
-            must(lamp_store_rollup(s, site_ref[site], stream_ref[site], minute, (uint32_t)i, &r));
+            must(lamp_store_rollup(s, sensors[site].site_ref, stream_ref[site], minute, (uint32_t)i,
+                                   &r));
         }
     must(lamp_store_commit(s));
 }
@@ -188,13 +257,20 @@ int main(int argc, char **argv)
 {
     static struct point v[MOST];
     if ((argc > 1 && lamp_text_int(argv[1], 1, MOST, &millions) != LAMP_OK) ||
-        (argc > 2 && lamp_text_int(argv[2], 1, SITES_MAX, &n_sites) != LAMP_OK) || argc > 4) {
-        fputs("usage: growth [MILLIONS [SITES [FILE.svg]]]\n", stderr);
+        (argc > 2 && lamp_text_int(argv[2], 1, SITES_MAX, &n_sites) != LAMP_OK) || argc > 5) {
+        fputs("usage: growth [MILLIONS [SITES [FILE.svg|- [KEEP.db]]]]\n", stderr);
         return 2;
+    }
+    if (argc > 4) {
+        const uint64_t a_minute = (uint64_t)n_sites * (RECORD_ROWS + MINERS);
+        file = argv[4];
+        keeps = true;
+        first_minute =
+            lamp_clock_real_us() / MINUTE_US - (uint64_t)millions * MILLION / a_minute - 1;
     }
     open_all();
     puts("million_rows,take_us,add_us,rss_mib,bytes_a_row");
-    uint64_t minute = FIRST_MINUTE;
+    uint64_t minute = first_minute;
     for (int64_t m = 0; m < millions; m++) {
         double take_us = 0, add_us = 0;
         const uint64_t from = rows_taken;
@@ -208,7 +284,7 @@ int main(int argc, char **argv)
         }
         struct stat st;
         const double n = (double)(rows_taken - from);
-        must(stat(FILE_NAME, &st) == 0 ? LAMP_OK : LAMP_EIO);
+        must(stat(file, &st) == 0 ? LAMP_OK : LAMP_EIO);
         v[m] = (struct point){ take_us / n, add_us / n, rss_mib(),
                                (double)st.st_size / (double)rows_taken };
         printf("%lld,%.2f,%.2f,%.0f,%.1f\n", (long long)m + 1, v[m].take_us, v[m].add_us,
@@ -216,8 +292,9 @@ int main(int argc, char **argv)
         fflush(stdout);
     }
     lamp_store_close(s);
-    remove(FILE_NAME);
-    if (argc > 3)
+    if (!keeps)
+        remove(file);
+    if (argc > 3 && !streq(argv[3], "-"))
         plot(argv[3], v, (size_t)millions);
     return 0;
 }
