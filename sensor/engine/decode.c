@@ -85,8 +85,9 @@ bool lamp_job_try(struct lamp_job *j, lamp_layer *layer, enum lamp_decode *out)
     return false;
 }
 
-enum lamp_decode lamp_decode_frame(lamp_decoder *d, const struct lamp_frame *frame,
-                                   struct lamp_pkt *out)
+/* Reads the frame layer by layer. */
+static enum lamp_decode by_layers(lamp_decoder *d, const struct lamp_frame *frame,
+                                  struct lamp_pkt *out)
 {
     struct lamp_job j; /* what belongs to a fragment is set where one begins */
     j.in = lamp_cursor_of(frame->data, frame->cap_len);
@@ -97,10 +98,7 @@ enum lamp_decode lamp_decode_frame(lamp_decoder *d, const struct lamp_frame *fra
     j.vlan_tags = j.tunnels = 0;
     if (frame->orig_len > frame->cap_len)
         j.missing = frame->orig_len - frame->cap_len;
-    out->n_vlans = 0;
     out->ip_id = out->frag_off = out->checksum = 0;
-    out->frame_len = frame->orig_len;
-    out->t_us = frame->t_us;
 
     enum lamp_decode outcome;
     if (frame->linktype == LAMP_LINK_ETHERNET)
@@ -110,6 +108,16 @@ enum lamp_decode lamp_decode_frame(lamp_decoder *d, const struct lamp_frame *fra
     if (j.ip_header && outcome <= LAMP_DECODE_UDP_CUT)
         lamp_layer_remember_fragment(&j, outcome);
     return outcome;
+}
+
+enum lamp_decode lamp_decode_frame(lamp_decoder *d, const struct lamp_frame *frame,
+                                   struct lamp_pkt *out)
+{
+    out->n_vlans = 0;
+    out->frame_len = frame->orig_len;
+    out->t_us = frame->t_us;
+    const enum lamp_decode outcome = lamp_layer_plain(frame, out);
+    return outcome != LAMP_DECODE_COUNT ? outcome : by_layers(d, frame, out);
 }
 
 static const char *const names[] = {

@@ -20,13 +20,6 @@ enum ip_protocol {
     IP_SHIM6 = 140,
 };
 
-static void set_v4(struct lamp_addr *a, const uint8_t *p)
-{
-    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-    memcpy(a->b, mapped, sizeof(mapped));
-    memcpy(a->b + sizeof(mapped), p, 4);
-}
-
 static void set_payload(struct lamp_job *j, size_t missing)
 {
     size_t len = lamp_cursor_left(&j->in);
@@ -137,8 +130,8 @@ static struct lamp_datagram_key datagram_key(const uint8_t *ip, uint32_t id, uin
 {
     struct lamp_datagram_key key = { .id = id };
     if (ip[0] >> 4 == 4) {
-        set_v4(&key.src, ip + 12);
-        set_v4(&key.dst, ip + 16);
+        lamp_layer_set_v4(&key.src, ip + 12);
+        lamp_layer_set_v4(&key.dst, ip + 16);
         key.protocol = protocol;
     } else {
         memcpy(key.src.b, ip + 8, 16);
@@ -242,8 +235,8 @@ enum lamp_decode lamp_layer_ipv4(struct lamp_job *j)
                               !(fragment & 0x2000));
     if (fragment & 0x2000)
         first_fragment(j, h, j->pkt->ip_id, protocol);
-    set_v4(&j->pkt->src, h + 12);
-    set_v4(&j->pkt->dst, h + 16);
+    lamp_layer_set_v4(&j->pkt->src, h + 12);
+    lamp_layer_set_v4(&j->pkt->dst, h + 16);
     if (protocol == IP_AH) {
         const uint8_t *ah = lamp_cursor_take(&j->in, 12);
         if (!ah || !lamp_cursor_skip(&j->in, ah_length(ah) > 12 ? ah_length(ah) - 12 : 0))

@@ -52,6 +52,14 @@ static inline bool lamp_job_narrow(struct lamp_job *job, size_t len)
     return true;
 }
 
+/* From 4 bytes in network order; lamp_addr_from_v4() in place. */
+static inline void lamp_layer_set_v4(struct lamp_addr *a, const uint8_t *p)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    memcpy(a->b, mapped, sizeof(mapped));
+    memcpy(a->b + sizeof(mapped), p, 4);
+}
+
 /* Counts a tunnel header; false when there have been LAMP_TUNNEL_DEPTH. */
 bool lamp_job_enter(struct lamp_job *job);
 
@@ -66,6 +74,14 @@ lamp_layer lamp_layer_gre;
 
 /* What follows an EtherType: VLAN tags, then a network layer. */
 enum lamp_decode lamp_layer_network(struct lamp_job *job, uint16_t type);
+
+/* What most frames are, read in one go: Ethernet, IP without options or extension headers, a whole TCP
+ * or UDP packet that cannot be a tunnel. Fills *out as the layers would; LAMP_DECODE_COUNT: the
+ * frame is something else, or not quite so, and the layers have to say what. */
+enum lamp_decode lamp_layer_plain(const struct lamp_frame *frame, struct lamp_pkt *out);
+
+/* Whether a UDP port is one of a tunnel's. */
+bool lamp_layer_is_tunnel_port(uint16_t port);
 
 /* Frames of all link types but Ethernet. */
 enum lamp_decode lamp_layer_link(struct lamp_job *job, int linktype);

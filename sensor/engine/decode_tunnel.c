@@ -149,6 +149,11 @@ static lamp_layer *by_port(uint16_t port)
     }
 }
 
+bool lamp_layer_is_tunnel_port(uint16_t port)
+{
+    return by_port(port) != NULL;
+}
+
 bool lamp_layer_udp_tunnel(struct lamp_job *j, enum lamp_decode *out)
 {
     lamp_layer *layer = by_port(j->pkt->dst_port);

@@ -56,9 +56,10 @@ struct lamp_engine {
     lamp_twins *twins;            /* NULL: copies count like any packet */
     lamp_rollup *rollup;          /* NULL: not wanted */
     bool close_minutes, minute_is_known;
-    bool rollups_due;        /* a minute was closed, or everything ended */
-    uint64_t minute_from_us; /* the minute in work */
-    struct track *tracks;    /* max_tracks; only the first n_tracks have been in use */
+    bool rollups_due;               /* a minute was closed, or everything ended */
+    uint64_t minute_from_us;        /* the minute in work */
+    uint64_t calm_from_us, calm_us; /* a span in which pass_time() has nothing to do */
+    struct track *tracks;           /* max_tracks; only the first n_tracks have been in use */
     uint32_t max_tracks, n_tracks, next_victim;
     struct track *free; /* of those, chained by `next_free` */
     uint64_t next_id, id_step, conns_live;
@@ -542,19 +543,29 @@ static void aim(lamp_engine *e, const struct lamp_frame *frame, struct step *s)
     if (!lamp_decode_is_packet(s->outcome))
         return;
     lamp_flows_aim(e->flows, &s->pkt, &s->aim);
-    if (e->twins) {
-        s->print = lamp_twin_print(&s->pkt, s->aim.hash, s->aim.src);
-        lamp_twins_fetch(e->twins, s->print);
-    }
+    if (e->twins)
+        s->print = lamp_twins_print(e->twins, &s->pkt, s->aim.hash, s->aim.src);
+}
+
+/* Does what is due at t_us, and notes how long nothing is. */
+static __attribute__((noinline)) void pass_time(lamp_engine *e, uint64_t t_us)
+{
+    lamp_flows_expire(e->flows, t_us);
+    if (t_us - e->minute_from_us >= MINUTE_US)
+        turn_minute(e, t_us);
+    uint64_t from_us, us;
+    lamp_flows_calm(e->flows, &from_us, &us);
+    const uint64_t to_us = lamp_min(from_us + us, e->minute_from_us + MINUTE_US);
+    e->calm_from_us = from_us > e->minute_from_us ? from_us : e->minute_from_us;
+    e->calm_us = to_us > e->calm_from_us ? to_us - e->calm_from_us : 0;
 }
 
 /* Last step: counts the frame, finds its flow and looks into it. */
 static void take(lamp_engine *e, struct step *s)
 {
     const struct lamp_pkt *pkt = &s->pkt;
-    lamp_flows_expire(e->flows, pkt->t_us);
-    if (pkt->t_us - e->minute_from_us >= MINUTE_US)
-        turn_minute(e, pkt->t_us);
+    if (pkt->t_us - e->calm_from_us >= e->calm_us)
+        pass_time(e, pkt->t_us);
     const bool is_packet = lamp_decode_is_packet(s->outcome);
     if (is_packet && e->twins && lamp_twins_is_copy(e->twins, pkt, s->print))
         s->outcome = LAMP_DECODE_DUPLICATE;
@@ -606,6 +617,7 @@ void lamp_engine_frame(lamp_engine *e, const struct lamp_frame *frame)
 void lamp_engine_expire(lamp_engine *e, uint64_t now_us)
 {
     lamp_flows_expire(e->flows, now_us);
+    e->calm_us = 0;
 }
 
 void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch)
@@ -642,8 +654,10 @@ void lamp_engine_rollups(lamp_engine *e, uint64_t now_us, lamp_rollup_fn *fn, vo
 {
     if (!e->rollup)
         return;
-    if (now_us - e->minute_from_us >= MINUTE_US)
+    if (now_us - e->minute_from_us >= MINUTE_US) {
         turn_minute(e, now_us);
+        e->calm_us = 0;
+    }
     if (e->close_minutes && !e->rollups_due)
         return;
     e->rollups_due = false;

@@ -115,6 +115,9 @@ LAMP_CHECK int lamp_flows_touch(lamp_flows *t, const struct lamp_pkt *pkt, struc
 /* Ends every flow that is due at now_us. Cheap when nothing is: call it for each packet. */
 void lamp_flows_expire(lamp_flows *t, uint64_t now_us);
 
+/* In this span of time lamp_flows_expire() has nothing to do, until it is called with a time outside. */
+void lamp_flows_calm(const lamp_flows *t, uint64_t *out_from_us, uint64_t *out_us);
+
 /* Lends every live flow to fn, which may change what is the engine's. */
 void lamp_flows_each(lamp_flows *t, lamp_flow_fn *fn, void *arg);
 

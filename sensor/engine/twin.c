@@ -32,23 +32,21 @@ static uint64_t mix(uint64_t h, uint64_t v)
     return h ^ h >> 32;
 }
 
-uint64_t lamp_twin_print(const struct lamp_pkt *pkt, uint64_t pair_hash, bool src)
-{
-    uint64_t h =
-        mix(pair_hash, (uint64_t)pkt->ip_id << 48 | (uint64_t)pkt->frag_off << 32 |
-                           (uint64_t)pkt->checksum << 16 | (uint64_t)pkt->tcp_flags << 8 | src);
-    h = mix(h, (uint64_t)pkt->tcp_seq << 32 | pkt->tcp_ack);
-    return mix(h, pkt->payload_orig_len);
-}
-
 static struct place *place_of(const lamp_twins *t, uint64_t print)
 {
     return (struct place *)&t->places[print % LAMP_TWIN_PLACES];
 }
 
-void lamp_twins_fetch(const lamp_twins *t, uint64_t print)
+uint64_t lamp_twins_print(const lamp_twins *t, const struct lamp_pkt *pkt, uint64_t pair_hash,
+                          bool src)
 {
-    __builtin_prefetch(place_of(t, print), 1);
+    uint64_t h =
+        mix(pair_hash, (uint64_t)pkt->ip_id << 48 | (uint64_t)pkt->frag_off << 32 |
+                           (uint64_t)pkt->checksum << 16 | (uint64_t)pkt->tcp_flags << 8 | src);
+    h = mix(h, (uint64_t)pkt->tcp_seq << 32 | pkt->tcp_ack);
+    h = mix(h, pkt->payload_orig_len);
+    __builtin_prefetch(place_of(t, h), 1);
+    return h;
 }
 
 static uint16_t vlan_mark(const struct lamp_pkt *pkt)

@@ -24,11 +24,9 @@ LAMP_CHECK int lamp_twins_new(lamp_twins **out); /* LAMP_ENOMEM */
 lamp_twins *lamp_twins_free(lamp_twins *t);
 
 /* What copies of the packet have in common. pair_hash: keyed hash of its ends; src: which of
- * them sent it. */
-uint64_t lamp_twin_print(const struct lamp_pkt *pkt, uint64_t pair_hash, bool src);
-
-/* Has memory begin to fetch what the print will be compared with. */
-void lamp_twins_fetch(const lamp_twins *t, uint64_t print);
+ * them sent it. Has memory begin to fetch what it will be compared with. */
+uint64_t lamp_twins_print(const lamp_twins *t, const struct lamp_pkt *pkt, uint64_t pair_hash,
+                          bool src);
 
 /* Whether the packet is a copy of one seen before; if not, it is remembered. */
 bool lamp_twins_is_copy(lamp_twins *t, const struct lamp_pkt *pkt, uint64_t print);

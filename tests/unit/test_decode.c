@@ -2,7 +2,9 @@
 #include "tests/support/test.h"
 
 #include "sensor/engine/decode.h"
+#include "sensor/engine/decode_layers.h"
 #include "tests/support/frames.h"
+#include "tests/support/rng.h"
 
 enum { SRC = 0x0a000001, DST = 0xc6336407, SPORT = 40000, DPORT = 3333 };
 
@@ -55,6 +57,14 @@ static void tcp6(struct frame *f)
 {
     put_ether(f, 0x86dd);
     ip6_tcp(f, 10);
+}
+static void udp6(struct frame *f)
+{
+    put_ether(f, 0x86dd);
+    put_ip6(f, LAMP_IPPROTO_UDP, 1, 2, 8 + 10);
+    put_udp(f, SPORT, DPORT, 10);
+    for (int i = 0; i < 10; i++)
+        put8(f, 'u');
 }
 static void arp(struct frame *f)
 {
@@ -436,12 +446,83 @@ static void test_fields(void **state)
     assert_string_equal(lamp_addr_str(&pkt.dst, text), "fd00::2");
 }
 
+/* Decodes the packet behind a frame's Ethernet header by itself, which takes it layer by layer. */
+static enum lamp_decode without_link(const struct lamp_frame *f, struct lamp_pkt *out)
+{
+    const struct lamp_frame inner = {
+        .data = f->data + 14,
+        .cap_len = f->cap_len - 14,
+        .orig_len = f->orig_len - 14,
+        .t_us = f->t_us,
+        .linktype = f->data[12] == 8 ? LAMP_LINK_IPV4 : LAMP_LINK_IPV6,
+    };
+    return lamp_decode_frame(NULL, &inner, out);
+}
+
+static void assert_same(const struct lamp_frame *f)
+{
+    struct lamp_pkt a, b;
+    const enum lamp_decode got = lamp_decode_frame(NULL, f, &a), want = without_link(f, &b);
+    if (got != want)
+        fail_msg("got %s, want %s", lamp_decode_name(got), lamp_decode_name(want));
+    if (!lamp_decode_is_packet(got))
+        return;
+    assert_true(lamp_addr_eq(&a.src, &b.src) && lamp_addr_eq(&a.dst, &b.dst));
+    assert_int_equal(a.src_port, b.src_port);
+    assert_int_equal(a.dst_port, b.dst_port);
+    assert_int_equal(a.ip_proto, b.ip_proto);
+    assert_int_equal(a.n_vlans, b.n_vlans);
+    assert_int_equal(a.tcp_flags, b.tcp_flags);
+    assert_int_equal(a.tcp_seq, b.tcp_seq);
+    assert_int_equal(a.tcp_ack, b.tcp_ack);
+    assert_int_equal(a.ip_id, b.ip_id);
+    assert_int_equal(a.frag_off, b.frag_off);
+    assert_int_equal(a.checksum, b.checksum);
+    assert_ptr_equal(a.payload.data, b.payload.data);
+    assert_int_equal(a.payload.len, b.payload.len);
+    assert_int_equal(a.payload_orig_len, b.payload_orig_len);
+    assert_int_equal(a.frame_len, f->orig_len);
+    assert_int_equal(a.t_us, f->t_us);
+}
+
+/* What is read in one go is what the layers make of it: plain frames with up to three bytes of
+ * their headers changed, and with a part of their end cut off, by the snapshot length or not. */
+static void test_plain_frames_are_as_their_layers_say(void **state)
+{
+    (void)state;
+    static void (*const makers[])(struct frame *) = { plain, padded, udp, tcp6, udp6 };
+    static const uint8_t telling[] = { 0, 1, 4, 5, 6, 8, 17, 20, 40, 0x45, 0x46, 0x50, 0x60, 0xff };
+    struct lamp_rng rng = { 7 };
+    unsigned plain_ones = 0;
+    for (unsigned round = 0; round < 200000; round++) {
+        struct frame f = { .len = 0 };
+        makers[round % ARRAY_LEN(makers)](&f);
+        const uint64_t r = lamp_rng_u64(&rng);
+        for (unsigned i = 0; i < (r & 3); i++) {
+            const uint64_t v = lamp_rng_u64(&rng);
+            f.b[14 + v % lamp_min(f.len - 14, (size_t)60)] =
+                v >> 63 ? (uint8_t)(v >> 32) : telling[(v >> 32) % ARRAY_LEN(telling)];
+        }
+        const size_t cap = r >> 63 ? f.len : f.len - (r >> 8) % (f.len - 14);
+        uint8_t *copy = guarded_dup(f.b, cap);
+        struct lamp_frame frame = frame_of(&f, copy, cap, LAMP_LINK_ETHERNET);
+        if (r & 4)
+            frame.orig_len = frame.cap_len;
+        assert_same(&frame);
+        struct lamp_pkt pkt;
+        plain_ones += lamp_layer_plain(&frame, &pkt) != LAMP_DECODE_COUNT;
+        guarded_free(copy);
+    }
+    assert_in_range(plain_ones, 40000, 160000); /* both ways were gone */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outcomes),
         cmocka_unit_test(test_every_cut),
         cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_plain_frames_are_as_their_layers_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

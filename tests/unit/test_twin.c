@@ -24,8 +24,7 @@ static struct lamp_pkt segment(uint64_t t_us)
 
 static bool is_copy(lamp_twins *t, const struct lamp_pkt *pkt, bool src)
 {
-    const uint64_t print = lamp_twin_print(pkt, 0x123456789abcdef, src);
-    lamp_twins_fetch(t, print);
+    const uint64_t print = lamp_twins_print(t, pkt, 0x123456789abcdef, src);
     return lamp_twins_is_copy(t, pkt, print);
 }
 
