@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/text.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -122,6 +123,40 @@ static int hex_value(char c)
     return -1;
 }
 
+#define BYTES(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* Eight digits at once, the first in the lowest byte: *out_letters has the top bit of each byte set
+ * that is a letter of one. False: some byte is no digit. No sum carries into the next byte, since
+ * bytes from 0x80 on are refused first. */
+static bool hex_eight(uint64_t digits, uint64_t *out_letters)
+{
+    const uint64_t top = BYTES(0x80), low = digits | BYTES(0x20);
+    if (digits & top)
+        return false;
+    const uint64_t number = (digits + BYTES(0x80 - '0')) & ~(digits + BYTES(0x80 - ':'));
+    *out_letters = (low + BYTES(0x80 - 'a')) & ~(low + BYTES(0x80 - 'g')) & top;
+    return ((number & top) | *out_letters) == top;
+}
+
+static uint64_t eight(const char *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof(word));
+    return le64toh(word);
+}
+
+bool lamp_hex_is(const char *text, size_t len)
+{
+    size_t i = 0;
+    for (uint64_t letters; i + 8 <= len; i += 8)
+        if (!hex_eight(eight(text + i), &letters))
+            return false;
+    for (; i < len; i++)
+        if (hex_value(text[i]) < 0)
+            return false;
+    return true;
+}
+
 int lamp_hex_decode(const char *hex, size_t len, uint8_t *out, size_t size, size_t *out_len)
 {
     if (len >= 2 && hex[0] == '0' && (hex[1] == 'x' || hex[1] == 'X')) {
@@ -132,7 +167,18 @@ int lamp_hex_decode(const char *hex, size_t len, uint8_t *out, size_t size, size
         return LAMP_EFORMAT;
     if (len / 2 > size)
         return LAMP_EFULL;
-    for (size_t i = 0; i < len / 2; i++) {
+    size_t i = 0;
+    for (uint64_t letters; 2 * i + 8 <= len; i += 4) {
+        const uint64_t digits = eight(hex + 2 * i);
+        if (!hex_eight(digits, &letters))
+            return LAMP_EFORMAT;
+        uint64_t v = (digits & BYTES(0x0f)) + 9 * (letters >> 7);
+        v = (v << 4 | v >> 8) & UINT64_C(0x00ff00ff00ff00ff); /* two digits to a byte, */
+        v = (v | v >> 8) & UINT64_C(0x0000ffff0000ffff);      /* and these together */
+        const uint32_t four = htole32((uint32_t)(v | v >> 16));
+        memcpy(out + i, &four, sizeof(four));
+    }
+    for (; i < len / 2; i++) {
         const int hi = hex_value(hex[2 * i]), lo = hex_value(hex[2 * i + 1]);
         if (hi < 0 || lo < 0)
             return LAMP_EFORMAT;

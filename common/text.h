@@ -32,5 +32,8 @@ char *lamp_text_utf8(const uint8_t *data, size_t len, char *buf, size_t size);
 LAMP_CHECK int lamp_hex_decode(const char *hex, size_t len, uint8_t *out, size_t size,
                                size_t *out_len);
 
+/* Whether all of len bytes are hex digits, of either case; true where there are none. */
+bool lamp_hex_is(const char *text, size_t len);
+
 /* Writes 2 * len hex digits and a NUL. Returns buf. */
 char *lamp_hex_encode(const uint8_t *data, size_t len, char *buf);

@@ -58,8 +58,12 @@ uint64_t lamp_decoder_evicted(const lamp_decoder *d);
 
 static inline bool lamp_decode_is_packet(enum lamp_decode outcome)
 {
-    return outcome <= LAMP_DECODE_UDP_CUT || outcome == LAMP_DECODE_TCP_FRAGMENT ||
-           outcome == LAMP_DECODE_UDP_FRAGMENT || outcome == LAMP_DECODE_RECORD;
+    const uint64_t packets = UINT64_C(1) << LAMP_DECODE_TCP | UINT64_C(1) << LAMP_DECODE_TCP_CUT |
+                             UINT64_C(1) << LAMP_DECODE_UDP | UINT64_C(1) << LAMP_DECODE_UDP_CUT |
+                             UINT64_C(1) << LAMP_DECODE_TCP_FRAGMENT |
+                             UINT64_C(1) << LAMP_DECODE_UDP_FRAGMENT |
+                             UINT64_C(1) << LAMP_DECODE_RECORD;
+    return packets >> outcome & 1;
 }
 
 /* A constant name ("TCP_CUT"); outcome below LAMP_DECODE_COUNT. */

@@ -191,7 +191,7 @@ static __attribute__((noinline)) struct lamp_flow_aim aim_at_any(const lamp_flow
     const uint64_t h = term(secret, src[0]) + term(secret + 2, src[1]) + term(secret + 4, dst[0]) +
                        term(secret + 6, dst[1]) +
                        term(secret + 8, (uint64_t)p->ip_proto << 32 | src_port << 16 | dst_port);
-    return (struct lamp_flow_aim){ spread(h + vlan_term(t, p)), swap };
+    return (struct lamp_flow_aim){ spread(h + vlan_term(t, p)), 0, swap };
 }
 
 /* The same. Two IPv4 addresses have an order and a sum of their own, of two words: every other pair
@@ -208,7 +208,7 @@ static inline struct lamp_flow_aim aim_at(const lamp_flows *t, const struct lamp
     const uint64_t low = swap ? to : from, high = swap ? from : to;
     const uint64_t h =
         term(t->secret + 6, low) + term(t->secret + 8, high | (uint64_t)p->ip_proto << 48);
-    return (struct lamp_flow_aim){ spread(h + vlan_term(t, p)), swap };
+    return (struct lamp_flow_aim){ spread(h + vlan_term(t, p)), 0, swap };
 }
 
 /* Where a client's flows are counted. */
@@ -219,8 +219,8 @@ static uint32_t *host_count(const lamp_flows *t, const struct lamp_addr *client)
 }
 
 /* Whether f is the packet's, given that their hashes are alike. */
-static bool is_of(const lamp_flows *t, const struct lamp_flow *f, const struct lamp_pkt *p,
-                  bool src)
+static inline bool is_of(const lamp_flows *t, const struct lamp_flow *f, const struct lamp_pkt *p,
+                         bool src)
 {
     return lamp_addr_eq(&f->key.addr[src], &p->src) && lamp_addr_eq(&f->key.addr[!src], &p->dst) &&
            f->key.port[src] == p->src_port && f->key.port[!src] == p->dst_port &&
@@ -230,8 +230,8 @@ static bool is_of(const lamp_flows *t, const struct lamp_flow *f, const struct l
 
 /* -- hash table ---------------------------------------------------------------------- */
 
-static struct lamp_flow *find(lamp_flows *t, const struct lamp_pkt *pkt,
-                              const struct lamp_flow_aim *aim)
+static __attribute__((noinline)) struct lamp_flow *find(lamp_flows *t, const struct lamp_pkt *pkt,
+                                                        const struct lamp_flow_aim *aim)
 {
     const uint32_t hash = (uint32_t)aim->hash;
     for (uint32_t i = hash & t->mask; t->places[i].flow; i = (i + 1) & t->mask) {
@@ -250,12 +250,13 @@ void lamp_flows_aim(const lamp_flows *t, const struct lamp_pkt *pkt, struct lamp
     __builtin_prefetch(&t->places[(uint32_t)out->hash & t->mask]);
 }
 
-void lamp_flows_fetch(const lamp_flows *t, const struct lamp_flow_aim *aim)
+void lamp_flows_fetch(const lamp_flows *t, struct lamp_flow_aim *io)
 {
-    const uint32_t hash = (uint32_t)aim->hash;
+    const uint32_t hash = (uint32_t)io->hash;
     for (uint32_t i = hash & t->mask; t->places[i].flow; i = (i + 1) & t->mask) {
         if (t->places[i].hash == hash) {
-            const struct lamp_flow *f = &t->pool[t->places[i].flow - 1];
+            io->flow = t->places[i].flow;
+            const struct lamp_flow *f = &t->pool[io->flow - 1];
             __builtin_prefetch(f, 1);
             __builtin_prefetch((const char *)f + 64, 1);
             return;
@@ -610,7 +611,10 @@ int lamp_flows_touch_aimed(lamp_flows *t, const struct lamp_pkt *pkt,
                            enum lamp_dir *out_dir)
 {
     const bool src = aim->src;
-    struct lamp_flow *f = find(t, pkt, aim);
+    /* the node that was fetched, if it still is (or again) the packet's: no two are */
+    struct lamp_flow *f = aim->flow ? &t->pool[aim->flow - 1] : NULL;
+    if (!f || !f->live || !is_of(t, f, pkt, src))
+        f = find(t, pkt, aim);
     if (f && is_reuse(f, pkt, src == f->client ? LAMP_UP : LAMP_DOWN)) {
         end(t, f);
         f = NULL;

@@ -90,13 +90,14 @@ lamp_flows *lamp_flows_free(lamp_flows *t);
 /* Where in the table a packet's flow is looked for. */
 struct lamp_flow_aim {
     uint64_t hash; /* keyed, of the unordered pair of ends */
+    uint32_t flow; /* flow's own: the node that was fetched, from 1; 0: none */
     bool src;      /* the sender's index in lamp_flow_key */
 };
 
 /* Computes *out and has memory begin to fetch the place of the hash table, and then, called
  * when that has arrived, the flow itself. Calling neither is right too, but slower. */
 void lamp_flows_aim(const lamp_flows *t, const struct lamp_pkt *pkt, struct lamp_flow_aim *out);
-void lamp_flows_fetch(const lamp_flows *t, const struct lamp_flow_aim *aim);
+void lamp_flows_fetch(const lamp_flows *t, struct lamp_flow_aim *io);
 
 /* Finds or creates the packet's flow and counts the packet in it. *out_dir: which way it
  * went; up is from the client. That is who sent the SYN; if none was seen, the side whose port

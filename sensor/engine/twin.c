@@ -63,15 +63,20 @@ static bool is_ambiguous(const struct lamp_pkt *pkt)
     return pkt->ip_id == 0 && (pkt->ip_proto != LAMP_IPPROTO_TCP || pkt->payload_orig_len == 0);
 }
 
+/* Given that the prints are the same. when: of the packet, as in a place. */
+static bool is_again(const struct place *p, const struct lamp_pkt *pkt, uint64_t when)
+{
+    const uint64_t now = when >> 16, then = p->when >> 16;
+    const uint64_t away = now > then ? now - then : then - now;
+    return away <= LAMP_TWIN_US && (!is_ambiguous(pkt) || (uint16_t)p->when != (uint16_t)when);
+}
+
 bool lamp_twins_is_copy(lamp_twins *t, const struct lamp_pkt *pkt, uint64_t print)
 {
     struct place *p = place_of(t, print);
-    const uint64_t now = pkt->t_us << 16 >> 16, then = p->when >> 16;
-    const uint16_t vlans = vlan_mark(pkt);
-    const uint64_t away = now > then ? now - then : then - now;
-    if (p->print == print && away <= LAMP_TWIN_US &&
-        (!is_ambiguous(pkt) || (uint16_t)p->when != vlans))
+    const uint64_t when = pkt->t_us << 16 | (pkt->n_vlans ? vlan_mark(pkt) : 0);
+    if (p->print == print && is_again(p, pkt, when))
         return true;
-    *p = (struct place){ print, now << 16 | vlans };
+    *p = (struct place){ print, when };
     return false;
 }

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* words: what recognisers share to tell one text from another. */
+#include "common/text.h"
 #include "sensor/recog/recog.h"
 
 #include <strings.h>
-
-static const bool hex_digit[256] = {
-    ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true,
-    ['6'] = true, ['7'] = true, ['8'] = true, ['9'] = true, ['a'] = true, ['b'] = true,
-    ['c'] = true, ['d'] = true, ['e'] = true, ['f'] = true, ['A'] = true, ['B'] = true,
-    ['C'] = true, ['D'] = true, ['E'] = true, ['F'] = true,
-};
 
 bool lamp_is_hex(struct lamp_bytes text, size_t n)
 {
@@ -19,10 +13,7 @@ bool lamp_is_hex(struct lamp_bytes text, size_t n)
     }
     if (text.len == 0 || (n && text.len != n))
         return false;
-    for (size_t i = 0; i < text.len; i++)
-        if (!hex_digit[text.data[i]])
-            return false;
-    return true;
+    return lamp_hex_is((const char *)text.data, text.len);
 }
 
 bool lamp_is_stratum_error(const struct lamp_jsonline *line)

@@ -148,6 +148,35 @@ static void test_small_buffers(void **state)
     }
 }
 
+/* Every byte at every place of a text that is read eight at a time and its rest one by one. */
+static void test_hex_digits(void **state)
+{
+    (void)state;
+    static const char digits[] = "0123456789abcdefABCDEF";
+    for (unsigned at = 0; at < 20; at++) {
+        for (unsigned c = 0; c < 256; c++) {
+            char text[21] = "00112233445566778899";
+            uint8_t out[10] = { 0 };
+            size_t len = 0;
+            text[at] = (char)c;
+            const char *const digit = c ? strchr(digits, (int)c) : NULL;
+            const bool is_prefix = at == 1 && (c == 'x' || c == 'X');
+            assert_int_equal(lamp_hex_is(text, 20), digit != NULL);
+            assert_int_equal(lamp_hex_decode(text, 20, out, sizeof(out), &len),
+                             digit || is_prefix ? LAMP_OK : LAMP_EFORMAT);
+            if (!digit)
+                continue;
+            const unsigned i = (unsigned)(digit - digits), value = i < 16 ? i : i - 6;
+            for (unsigned k = 0; k < 10; k++) {
+                const unsigned want = at / 2 != k ? k * 17
+                                      : at % 2    ? k << 4 | value
+                                                  : value << 4 | k;
+                assert_int_equal(out[k], want);
+            }
+        }
+    }
+}
+
 static void test_hex(void **state)
 {
     (void)state;
@@ -171,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_integers),      cmocka_unit_test(test_doubles),
         cmocka_unit_test(test_utf8),          cmocka_unit_test(test_escaping),
         cmocka_unit_test(test_small_buffers), cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_hex_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
