@@ -10,7 +10,9 @@ target_include_directories(lamp_flags INTERFACE
 if(LAMP_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)     # coverage counters, no main()
 endif()
-if(LAMP_SANITIZE)
+if(LAMP_SANITIZE STREQUAL "trap") # no library of the sanitizer is needed: what is undefined ends the program
+  add_compile_options(-fsanitize=undefined -fsanitize-undefined-trap-on-error -Wcast-align=strict)
+elseif(LAMP_SANITIZE)
   list(JOIN LAMP_SANITIZE "," sanitizers)
   add_compile_options(-fsanitize=${sanitizers} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${sanitizers})

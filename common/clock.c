@@ -5,14 +5,13 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static double rate = 1.0;
 static uint64_t real_base_us, mono_base_us; /* both clocks at first use */
-static _Atomic int64_t offset_us;
+static int64_t offset_us;                   /* no atomic: 32-bit MIPS has none of 64 bits */
 
 static uint64_t read_us(clockid_t id)
 {

@@ -16,5 +16,6 @@ uint64_t lamp_clock_mono_us(void);
 /* Converts a duration on this clock to real milliseconds for poll(2); at least 1 unless 0. */
 int lamp_clock_poll_ms(uint64_t duration_us);
 
-/* Moves the real-time clock by delta_us from now on (tests, and clock-step drills). */
+/* Moves the real-time clock by delta_us from now on (tests, and clock-step drills). Not while
+ * another thread may read it. */
 void lamp_clock_step(int64_t delta_us);

@@ -9,6 +9,12 @@ set(release golden live web shipped)
 set(clang unit tidy)
 set(tsan tsan)
 set(fuzz fuzz)
+set(cross-s390x unit golden fuzz)
+
+set(builds debug-asan release clang tsan fuzz)
+if("$ENV{LAMP_LONG}" STREQUAL "1")
+  list(APPEND builds cross-s390x)
+endif()
 
 # json_property(TEST NAME OUT): a CTest property as CTest's own JSON lists it, "" if absent.
 function(json_property test name out)
@@ -50,7 +56,7 @@ function(json_list json out)
 endfunction()
 
 set(text "")
-foreach(build debug-asan release clang tsan fuzz)
+foreach(build IN LISTS builds)
   execute_process(COMMAND ${CMAKE_CTEST_COMMAND} --test-dir ${root}/build/${build} --show-only=json-v1
     OUTPUT_VARIABLE json RESULT_VARIABLE result)
   if(NOT result EQUAL 0)

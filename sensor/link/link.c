@@ -324,7 +324,7 @@ static void note_taken(struct link *l, const struct lamp_summary *m)
 {
     if (!l->taken)
         return;
-    const uint64_t n = atomic_load(&l->taken->n) + 1;
+    const size_t n = atomic_load(&l->taken->n) + 1;
     const size_t at = n % LAMP_SPOOL_GROUP;
     l->taken->newest[at].t_from_us = m->t_from_us;
     l->taken->newest[at].t_to_us = m->t_to_us;

@@ -55,7 +55,8 @@ LAMP_CHECK int lamp_spool_append(lamp_spool *s, const struct lamp_summary *const
 enum { LAMP_SPOOL_GROUP = 16 }; /* summaries that are taken and not spooled yet, at most */
 struct lamp_spool_taken {
     struct lamp_stream_id stream; /* that they went to */
-    _Atomic uint64_t n;           /* counted after its entry is written */
+    _Atomic size_t
+        n; /* counted after its entry is written; no more bits than a processor stores at once */
     struct {
         uint64_t t_from_us, t_to_us, n_rows, n_bytes;
     } newest[LAMP_SPOOL_GROUP];

@@ -5,6 +5,8 @@
 
 #include "common/util.h"
 
+#include <endian.h>
+
 static inline void lamp_sip_round(uint64_t v[4])
 {
 #define LAMP_ROTL(x, n) ((x) << (n) | (x) >> (64 - (n)))
@@ -21,8 +23,9 @@ static inline uint64_t lamp_hash(const uint64_t seed[2], const void *data, size_
                       seed[0] ^ 0x6c7967656e657261, seed[1] ^ 0x7465646279746573 };
     const uint8_t *p = data;
     for (size_t left = len;; p += 8) {
-        uint64_t m = left < 8 ? (uint64_t)len << 56 : 0;
+        uint64_t m = 0;
         memcpy(&m, p, left < 8 ? left : 8);
+        m = le64toh(m) | (left < 8 ? (uint64_t)len << 56 : 0);
         v[3] ^= m;
         lamp_sip_round(v);
         v[0] ^= m;

@@ -271,11 +271,24 @@ void lamp_rollup_add(lamp_rollup *r, const struct lamp_rollup_flow *f)
 
 /* -- out ----------------------------------------------------------------------------- */
 
+/* The same order whatever the order of bytes in a number is. */
+static int compare_keys(const struct key *a, const struct key *b)
+{
+    const int c = memcmp(a, b, offsetof(struct key, minute));
+    if (c)
+        return c;
+    if (a->minute != b->minute)
+        return a->minute < b->minute ? -1 : 1;
+    if (a->service_port != b->service_port)
+        return a->service_port < b->service_port ? -1 : 1;
+    return a->ip_proto != b->ip_proto ? a->ip_proto - b->ip_proto : a->app - b->app;
+}
+
 static int larger_first(const void *a, const void *b)
 {
     const struct row *const *x = a, *const *y = b;
     const uint64_t p = size_of(*x), q = size_of(*y);
-    return p < q ? 1 : p > q ? -1 : memcmp(&(*x)->key, &(*y)->key, sizeof((*x)->key));
+    return p < q ? 1 : p > q ? -1 : compare_keys(&(*x)->key, &(*y)->key);
 }
 
 static void lend(const lamp_rollup *r, const struct row *row, lamp_rollup_fn *fn, void *arg)

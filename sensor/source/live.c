@@ -52,7 +52,7 @@ struct gathering {
 
 static void gather(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
 {
-    struct gathering *g = (struct gathering *)user;
+    struct gathering *g = (struct gathering *)(void *)user;
     struct lamp_frame *frame = &g->frames[g->n];
     lamp_source_frame(header, g->live->batch + g->used, g->live->linktype, frame);
     if (frame->t_us < g->live->skip_us)

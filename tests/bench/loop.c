@@ -11,7 +11,7 @@ struct count {
 
 static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *data)
 {
-    struct count *c = (struct count *)user;
+    struct count *c = (struct count *)(void *)user;
     (void)data;
     c->packets++;
     c->bytes += h->len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/capfile.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -90,13 +91,20 @@ int lamp_capfile_save(lamp_capfile *c, const char *path)
     FILE *f = fopen(path, "wbe");
     if (!f)
         return -errno;
-    /* Magic, version 2.4, zone, accuracy, snapshot length, link type 1 (Ethernet). */
-    const uint32_t header[6] = { 0xa1b2c3d4, 2 | 4 << 16, 0, 0, 262144, 1 };
+    /* Magic, version 2.4, zone, accuracy, snapshot length, link type 1 (Ethernet); the same bytes on any
+     * machine. */
+    const uint32_t header[6] = {
+        htole32(0xa1b2c3d4), htole32(2 | 4 << 16), 0, 0, htole32(262144), htole32(1),
+    };
     bool ok = fwrite(header, sizeof(header), 1, f) == 1;
     for (size_t i = 0; ok && i < c->n; i++) {
         const struct frame *fr = &c->frames[i];
-        const uint32_t record[4] = { (uint32_t)(fr->t_us / 1000000), (uint32_t)(fr->t_us % 1000000),
-                                     fr->len, fr->len };
+        const uint32_t record[4] = {
+            htole32((uint32_t)(fr->t_us / 1000000)),
+            htole32((uint32_t)(fr->t_us % 1000000)),
+            htole32(fr->len),
+            htole32(fr->len),
+        };
         ok = fwrite(record, sizeof(record), 1, f) == 1 && fwrite(fr->data, fr->len, 1, f) == 1;
     }
     if (!ok) {

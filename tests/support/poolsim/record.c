@@ -34,7 +34,7 @@ static bool goes_up(const struct recorder *r, const uint8_t *data, uint32_t len)
 
 static void on_frame(u_char *arg, const struct pcap_pkthdr *h, const u_char *data)
 {
-    struct recorder *r = (struct recorder *)arg;
+    struct recorder *r = (struct recorder *)(void *)arg;
     const bool up = goes_up(r, data, h->caplen);
     r->packets[up]++;
     r->bytes[up] += h->len;
