@@ -19,6 +19,8 @@ struct question {
     unsigned pending; /* answers that are still to come; 0: free */
     bool answered;    /* one of them was no failure */
     int failure;      /* c-ares' status of one that was */
+    unsigned hops[2]; /* aliases that were followed, of A and of AAAA */
+    bool never, long_chain;
     char name[LAMP_POOL_FQDN];
     struct lamp_pool_resolution is;
 };
@@ -26,6 +28,7 @@ struct question {
 struct lamp_resolver {
     ares_channel channel;
     lamp_resolver_fn *fn;
+    lamp_resolver_never_fn *never;
     void *arg;
     bool closing;
     struct question questions[LAMP_RESOLVES];
@@ -63,23 +66,62 @@ static void take_host(struct question *q, const struct hostent *host, bool six)
 static void settle(struct question *q)
 {
     lamp_resolver *r = q->owner;
+    if (q->never || q->long_chain)
+        q->is.n = 0;
     if (!q->answered || q->is.n == 0)
         snprintf(q->is.error, sizeof(q->is.error), "%.60s",
-                 q->answered ? "the name has no address" : ares_strerror(q->failure));
+                 q->never        ? "its alias is on the list of what is never probed"
+                 : q->long_chain ? "a chain of too many aliases"
+                 : q->answered   ? "the name has no address"
+                                 : ares_strerror(q->failure));
     if (!r->closing)
         r->fn(&q->is, r->arg);
+}
+
+static void on_a(void *arg, int status, int timeouts, uint8_t *answer, int len);
+static void on_aaaa(void *arg, int status, int timeouts, uint8_t *answer, int len);
+
+/* The names that an answer leads over: the last is h_name. */
+static void look_at_chain(struct question *q, const struct hostent *host)
+{
+    const lamp_resolver *r = q->owner;
+    size_t n = 0;
+    for (char **at = host->h_aliases; at && *at; at++, n++)
+        q->never |= r->never && r->never(*at, r->arg);
+    q->never |= host->h_name && r->never && r->never(host->h_name, r->arg);
+    q->long_chain |= n > LAMP_RESOLVER_CHAIN;
+}
+
+/* Asks where an alias leads, if the answer does not say it. */
+static bool follow(struct question *q, const struct hostent *host, bool six)
+{
+    if (!host->h_name || host->h_addr_list[0] || strcasecmp(host->h_name, q->name) == 0 ||
+        q->never || q->long_chain || q->owner->closing)
+        return false;
+    if (q->hops[six]++ == LAMP_RESOLVER_CHAIN) {
+        q->long_chain = true;
+        return false;
+    }
+    ares_query(q->owner->channel, host->h_name, ns_c_in, six ? ns_t_aaaa : ns_t_a,
+               six ? on_aaaa : on_a, q);
+    return true;
 }
 
 static void on_answer(struct question *q, int status, const uint8_t *answer, int len, bool six)
 {
     struct hostent *host = NULL;
-    if (status == ARES_SUCCESS)
+    bool followed = false;
+    if (status == ARES_SUCCESS || (status == ARES_ENODATA && answer))
         status = six ? ares_parse_aaaa_reply(answer, len, &host, NULL, NULL)
                      : ares_parse_a_reply(answer, len, &host, NULL, NULL);
     if (host) {
+        look_at_chain(q, host);
         take_host(q, host, six);
+        followed = follow(q, host, six);
         ares_free_hostent(host);
     }
+    if (followed)
+        return;
     if (status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND)
         q->answered = true;
     else
@@ -100,13 +142,15 @@ static void on_aaaa(void *arg, int status, int timeouts, uint8_t *answer, int le
     on_answer(arg, status, answer, len, true);
 }
 
-int lamp_resolver_new(const char *servers, lamp_resolver_fn *fn, void *arg, lamp_resolver **out)
+int lamp_resolver_new(const char *servers, lamp_resolver_fn *fn, lamp_resolver_never_fn *never,
+                      void *arg, lamp_resolver **out)
 {
     struct ares_options o = { .timeout = TIMEOUT_MS, .tries = TRIES };
     lamp_resolver *r = calloc(1, sizeof(*r));
     if (!r)
         return LAMP_ENOMEM;
     r->fn = fn;
+    r->never = never;
     r->arg = arg;
     int err = LAMP_OK;
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS ||

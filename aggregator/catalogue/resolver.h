@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* resolver: looks names up, A and AAAA, with c-ares; owned and driven by one thread, which polls. At most
- * LAMP_RESOLVES at once. A name that is an address is its own answer. Never logs. */
+ * LAMP_RESOLVES at once. A name that is an address is its own answer. Aliases (CNAME) are followed, LAMP_RESOLVER_CHAIN
+ * at most, also where the name server leaves that to us; one that leads over a name that is to be left alone has
+ * no address. Never logs. */
 #pragma once
 
 #include "aggregator/store/pools.h"
@@ -9,14 +11,17 @@
 
 typedef struct lamp_resolver lamp_resolver;
 
-enum { LAMP_RESOLVES = 32, LAMP_RESOLVER_FDS = 16 };
+enum { LAMP_RESOLVES = 32, LAMP_RESOLVER_FDS = 16, LAMP_RESOLVER_CHAIN = 8 };
 
 /* r->server_id is the tag; addresses are distinct; v4-mapped AAAA are left out (RFC 4038 section 4.2). */
 typedef void lamp_resolver_fn(const struct lamp_pool_resolution *r, void *arg);
 
-/* servers as for lamp_names_new(). LAMP_EFORMAT, LAMP_ENOMEM. */
-LAMP_CHECK int lamp_resolver_new(const char *servers, lamp_resolver_fn *fn, void *arg,
-                                 lamp_resolver **out);
+/* Whether a name is to be left alone. */
+typedef bool lamp_resolver_never_fn(const char *name, void *arg);
+
+/* servers as for lamp_names_new(); never may be NULL. LAMP_EFORMAT, LAMP_ENOMEM. */
+LAMP_CHECK int lamp_resolver_new(const char *servers, lamp_resolver_fn *fn,
+                                 lamp_resolver_never_fn *never, void *arg, lamp_resolver **out);
 
 /* Gives up what is under way; fn is not called any more. Accepts NULL. Returns NULL. */
 lamp_resolver *lamp_resolver_free(lamp_resolver *r);

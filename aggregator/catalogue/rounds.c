@@ -82,8 +82,9 @@ static const char *refuse(const struct lamp_addr *a, void *arg)
     return why;
 }
 
-static bool is_never_name(const lamp_rounds *r, const char *name)
+static bool is_never_name(const char *name, void *arg)
 {
+    const lamp_rounds *r = arg;
     const size_t n = strlen(name);
     for (size_t i = 0; i < r->cfg.n_never_names; i++) {
         const char *never = r->cfg.never_names[i];
@@ -203,7 +204,7 @@ static bool load_name(const struct lamp_pool_server *v, void *arg)
     if (!grown)
         return false;
     r->names = grown;
-    if (is_never_name(r, v->fqdn))
+    if (is_never_name(v->fqdn, r))
         return true;
     struct name *n = &r->names[r->n_names++];
     *n = (struct name){ .server_id = v->id, .pool_id = v->pool_id };
@@ -221,7 +222,7 @@ static bool load_job(const struct lamp_pool_target *t, void *arg)
     if (!grown)
         return false;
     r->jobs = grown;
-    if (is_never_name(r, t->fqdn) || refuse(&t->addr, r))
+    if (is_never_name(t->fqdn, r) || refuse(&t->addr, r))
         return true;
     struct job *j = &r->jobs[r->n_jobs++];
     *j = (struct job){ .target = { .addr = t->addr, .port = t->port, .tls = t->tls } };
@@ -315,7 +316,7 @@ static bool load_suspect(const struct lamp_suspect *v, void *arg)
     const uint64_t now_us = lamp_clock_real_us();
     const uint64_t fresh_us = v->state == LAMP_POOL_UP ? LAMP_POOL_YES_US : LAMP_POOL_NO_US;
     if ((v->probed_us && now_us < v->probed_us + fresh_us) || v->port == PORT_MAIL ||
-        is_never_name(r, v->name) || refuse(&v->addr, r))
+        is_never_name(v->name, r) || refuse(&v->addr, r))
         return true;
     struct lamp_probe_target *t = &r->suspects[r->n_suspects++];
     *t = (struct lamp_probe_target){ .addr = v->addr,
@@ -369,7 +370,7 @@ static void take_orders(lamp_rounds *r)
             end_order(r, o, r->status.resolving ? NULL : "looking up names is off");
         } else if (!r->status.probing) {
             end_order(r, o, "probing is off: turn it on first");
-        } else if (is_never_name(r, o->is.host)) {
+        } else if (is_never_name(o->is.host, r)) {
             end_order(r, o, "on the list of what is never probed");
         } else if (lamp_resolver_ask(r->resolver, o->is.host,
                                      ORDER_TAG + 1 + (int64_t)(o - r->orders))) {
@@ -459,7 +460,7 @@ int lamp_rounds_start(const struct lamp_rounds_cfg *cfg, lamp_rounds **out, char
     if (!err)
         err = lamp_prober_new(&prober, &r->prober);
     if (!err)
-        err = lamp_resolver_new(cfg->servers, on_resolved, r, &r->resolver);
+        err = lamp_resolver_new(cfg->servers, on_resolved, is_never_name, r, &r->resolver);
     if (!err)
         err = start_thread(r);
     if (err) {
