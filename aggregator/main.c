@@ -766,12 +766,24 @@ static int run_command(struct aggregator *g, const char *name, int n_args)
     return 2;
 }
 
+/* What no option alone tells (lamp_conf_check_fn): whether the receivers of alerts make sense. */
+static int check_conf(void *conf, char why[LAMP_CONF_WHY])
+{
+    const struct lamp_aggregator_conf *c = conf;
+    char what[WHY];
+    const int err = lamp_notify_check((const char *const *)c->notify.v, c->notify.n, what);
+    if (err)
+        snprintf(why, LAMP_CONF_WHY, "notify.receivers: %.480s", what);
+    return err;
+}
+
 int main(int argc, char **argv)
 {
     static struct aggregator g;
     int first = 0;
-    const enum lamp_conf_action action =
-        lamp_conf_load(&lamp_aggregator_spec, argc, argv, &g.conf, &first);
+    struct lamp_conf_spec spec = lamp_aggregator_spec;
+    spec.check = check_conf;
+    const enum lamp_conf_action action = lamp_conf_load(&spec, argc, argv, &g.conf, &first);
     if (action != LAMP_CONF_RUN) {
         lamp_conf_free(&lamp_aggregator_spec, &g.conf);
         return action == LAMP_CONF_EXIT_OK ? 0 : 2;

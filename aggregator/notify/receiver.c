@@ -3,7 +3,9 @@
 
 #include "common/text.h"
 
+#include <curl/curl.h>
 #include <errno.h>
+#include <gnutls/x509.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -64,18 +66,51 @@ static bool next_word(const char **io, char *word, size_t size)
     return true;
 }
 
+/* That a file cannot be read, and what to do. */
+static int refuse_file(char why[LAMP_RECEIVER_WHY], const char *key, const char *path, int err)
+{
+    return refuse(why, "%s=%.200s: %s; %s", key, path, lamp_strerror(-err),
+                  err == EACCES || err == EPERM ? "let the user that runs the aggregator read it"
+                                                : "make it, or name the right one");
+}
+
+/* Whether it holds a certificate that others can be checked with. */
+static int check_ca(const char *path, char why[LAMP_RECEIVER_WHY])
+{
+    gnutls_datum_t text = { NULL, 0 };
+    gnutls_x509_crt_t *v = NULL;
+    unsigned n = 0;
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return refuse_file(why, "ca", path, errno);
+    (void)fclose(f);
+    int rc = gnutls_load_file(path, &text);
+    if (rc == GNUTLS_E_SUCCESS)
+        rc = gnutls_x509_crt_list_import2(&v, &n, &text, GNUTLS_X509_FMT_PEM, 0);
+    for (unsigned i = 0; rc >= 0 && i < n; i++)
+        gnutls_x509_crt_deinit(v[i]);
+    if (rc >= 0)
+        gnutls_free(v);
+    gnutls_free(text.data);
+    return rc >= 0 && n > 0
+               ? LAMP_OK
+               : refuse(why, "ca=%.200s: no certificate in it (%s); it must be a PEM file", path,
+                        gnutls_strerror(rc));
+}
+
 /* The first line of a file. */
-static int read_secret(const char *path, char *out, char why[LAMP_RECEIVER_WHY])
+static int read_secret(const char *key, const char *path, char *out, char why[LAMP_RECEIVER_WHY])
 {
     FILE *f = fopen(path, "re");
     if (!f)
-        return refuse(why, "%.200s: %s", path, lamp_strerror(-errno));
+        return refuse_file(why, key, path, errno);
     const bool got = fgets(out, LAMP_RECEIVER_SECRET, f) != NULL;
     const bool whole = got && (strchr(out, '\n') || fgetc(f) == EOF);
     (void)fclose(f);
     out[got ? strcspn(out, "\r\n") : 0] = '\0';
     if (!*out || !whole)
-        return refuse(why, "%.200s: no line of 1 to %d characters", path, LAMP_RECEIVER_SECRET - 1);
+        return refuse(why, "%s=%.200s: no line of 1 to %d characters; its first is the %s", key,
+                      path, LAMP_RECEIVER_SECRET - 1, key);
     return LAMP_OK;
 }
 
@@ -96,13 +131,16 @@ static int set_address(char out[255], const char *text, char why[LAMP_RECEIVER_W
 static int set_choice(const char *value, const char *const *names, size_t n, unsigned *out,
                       const char *key, char why[LAMP_RECEIVER_WHY])
 {
+    char all[80] = "";
     for (size_t i = 0; i < n; i++) {
         if (streq(value, names[i])) {
             *out = (unsigned)i;
             return LAMP_OK;
         }
+        const size_t len = strlen(all);
+        snprintf(all + len, sizeof(all) - len, "%s%s", i ? ", " : "", names[i]);
     }
-    return refuse(why, "%s: there is no \"%.60s\"", key, value);
+    return refuse(why, "%s: there is no \"%.60s\"; it is one of %s", key, value, all);
 }
 
 /* What any receiver may have. LAMP_ENOENT: it is none of these. */
@@ -137,7 +175,7 @@ static int set_common(struct lamp_receiver *r, const char *key, const char *valu
     }
     if (streq(key, "ca")) {
         snprintf(r->ca, sizeof(r->ca), "%s", value);
-        return LAMP_OK;
+        return check_ca(value, why);
     }
     return LAMP_ENOENT;
 }
@@ -159,7 +197,7 @@ static int set_mail(struct lamp_receiver *r, const char *key, const char *value,
         return LAMP_OK;
     }
     if (streq(key, "password"))
-        return read_secret(value, r->secret, why);
+        return read_secret(key, value, r->secret, why);
     if (streq(key, "starttls")) {
         const int err = set_choice(value, choices, ARRAY_LEN(choices), &choice, key, why);
         if (!err)
@@ -178,7 +216,7 @@ static int set_key(struct lamp_receiver *r, const char *key, const char *value,
     if (err == LAMP_ENOENT && r->kind == LAMP_RECEIVER_MAIL)
         err = set_mail(r, key, value, why);
     if (err == LAMP_ENOENT && r->kind == LAMP_RECEIVER_WEBHOOK && streq(key, "secret"))
-        err = read_secret(value, r->secret, why);
+        err = read_secret(key, value, r->secret, why);
     if (err == LAMP_ENOENT && r->kind == LAMP_RECEIVER_SYSLOG && streq(key, "format")) {
         err = set_choice(value, formats, ARRAY_LEN(formats), &choice, key, why);
         r->ecs = choice == 1;
@@ -204,6 +242,17 @@ static int split_host(struct lamp_receiver *r, const char *rest, const char *def
     return LAMP_OK;
 }
 
+/* What libcurl, which will use it, makes of it. */
+static int check_url(const char *url, char why[LAMP_RECEIVER_WHY])
+{
+    CURLU *u = curl_url();
+    if (!u)
+        return LAMP_ENOMEM;
+    const CURLUcode rc = curl_url_set(u, CURLUPART_URL, url, 0);
+    curl_url_cleanup(u);
+    return rc == CURLUE_OK ? LAMP_OK : refuse(why, "\"%.100s\": %s", url, curl_url_strerror(rc));
+}
+
 static int set_url(struct lamp_receiver *r, const char *url, char why[LAMP_RECEIVER_WHY])
 {
     for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
@@ -218,7 +267,8 @@ static int set_url(struct lamp_receiver *r, const char *url, char why[LAMP_RECEI
         r->transport = s->transport;
         r->rate = s->rate;
         r->interval_us = s->interval_s * SECOND_US;
-        return s->kind == LAMP_RECEIVER_SYSLOG ? split_host(r, url + n, s->port, why) : LAMP_OK;
+        return s->kind == LAMP_RECEIVER_SYSLOG ? split_host(r, url + n, s->port, why)
+                                               : check_url(url, why);
     }
     return refuse(why,
                   "\"%.100s\" begins with none of http:// https:// udp:// tcp:// tls:// "

@@ -46,7 +46,8 @@ struct lamp_receiver {
     size_t n_sites; /* 0: all */
 };
 
-/* Reads a line, and the files of secrets that it names. LAMP_EFORMAT; `why` says what is wrong. */
+/* Reads a line, and the files of secrets and certificates that it names. LAMP_EFORMAT; `why` says what is wrong and
+ * what to do. LAMP_ENOMEM. */
 LAMP_CHECK int lamp_receiver_parse(const char *line, struct lamp_receiver *out,
                                    char why[LAMP_RECEIVER_WHY]);
 

@@ -180,12 +180,24 @@ def decisions(w):
 
 
 def bad_configuration(w):
-    conf = re.sub(r"notify:.*", 'notify: { receivers = ["soc https://a.example/ secret=/nowhere"]; };',
-                  (w.folder / "conf").read_text(), flags=re.S)
-    (w.folder / "bad").write_text(conf)
-    r = subprocess.run([w.bin / "davylamp-aggregator", "-c", w.folder / "bad"], capture_output=True, text=True,
-                       check=False, timeout=PATIENCE_S)
-    check(r.returncode == 2 and "notify.receivers" in r.stderr and "/nowhere" in r.stderr, f"{r.returncode} {r.stderr}")
+    """Both a start and --check-config say what is wrong with a receiver, where, and what to do."""
+    junk = w.folder / "junk.pem"
+    junk.write_text("no certificate\n")
+    text = (w.folder / "conf").read_text()
+    for line, want in (("soc https://a.example/ secret=/nowhere", "secret=/nowhere: .*; make it"),
+                       ("soc https://a.example:99999/", '"https://a.example:99999/": .*ort number'),
+                       ("soc gopher://a.example/", "begins with none of http://"),
+                       (f"soc tls://a.example ca={junk}", f"ca={junk}: no certificate in it"),
+                       ("soc tls://a.example format=leef", "one of cef, ecs")):
+        (w.folder / "bad").write_text(re.sub(r"notify:.*", f'notify: {{ receivers = ["{line}"]; }};', text, flags=re.S))
+        for option in ([], ["--check-config"]):
+            r = subprocess.run([w.bin / "davylamp-aggregator", "-c", w.folder / "bad", *option], capture_output=True,
+                               text=True, check=False, timeout=PATIENCE_S)
+            check(r.returncode == 2 and re.search("notify.receivers: .*soc.*" + want, r.stderr),
+                  f"{line} {option}: {r.returncode} {r.stderr}")
+    r = subprocess.run([w.bin / "davylamp-aggregator", "-c", w.folder / "conf", "--check-config"], capture_output=True,
+                       text=True, check=False, timeout=PATIENCE_S)
+    check(r.returncode == 0, r.stdout + r.stderr)
 
 
 def main():

@@ -10,6 +10,7 @@
 
 /* ---- receivers ---- */
 
+#define CA_FILE LAMP_TEST_DATA "/notify/localhost.pem"
 #define SECRET_FILE "/tmp/lamp-test-secret"
 
 static const struct {
@@ -20,7 +21,10 @@ static const struct {
     { "soc http://10.0.0.1:8080/hook", NULL }, /* the admin's own network */
     { "siem udp://siem.example", NULL },
     { "siem tcp://[2001:db8::7]:1514 format=ecs", NULL },
-    { "siem tls://siem.example format=cef ca=/etc/ssl/ca.pem", NULL },
+    { "siem tls://siem.example format=cef ca=" CA_FILE, NULL },
+    { "siem tls://siem.example ca=/nowhere/at/all", "make it" },
+    { "siem tls://siem.example ca=" SECRET_FILE, "no certificate in it" },
+    { "siem tls://siem.example ca=/tmp", "no certificate in it" },
     { "ops smtp://mail.example from=lamp@a.example to=ops@a.example to=soc@a.example", NULL },
     { "ops smtps://mail.example:465 from=lamp@a.example to=ops@a.example user=lamp", NULL },
     { "", "name" },
@@ -31,17 +35,19 @@ static const struct {
     { "soc ftp://soc.example/", "begins with none" },
     { "soc https://user:password@soc.example/", "without user" },
     { "soc https://", "no URL" },
+    { "soc https://soc.example:99999/", "ort number" },
+    { "soc https://[fe80::/", "IPv6" },
     { "soc https://soc.example/ rate=0", "rate" },
     { "soc https://soc.example/ rate=x", "rate" },
     { "soc https://soc.example/ rate", "KEY=VALUE" },
     { "soc https://soc.example/ format=cef", "no key" },
     { "soc https://soc.example/ severity=bad", "severity" },
-    { "soc https://soc.example/ secret=/nowhere/at/all", "/nowhere/at/all" },
+    { "soc https://soc.example/ secret=/nowhere/at/all", "secret=/nowhere/at/all" },
     { "siem tcp://siem.example:0", "HOST[:PORT]" },
     { "siem tcp://siem.example:65536", "HOST[:PORT]" },
     { "siem tcp://siem.example/x", "HOST[:PORT]" },
     { "siem tcp://:514", "HOST[:PORT]" },
-    { "siem tcp://siem.example format=json", "format" },
+    { "siem tcp://siem.example format=json", "one of cef, ecs" },
     { "siem tcp://siem.example secret=/x", "no key" },
     { "ops smtp://mail.example", "from=" },
     { "ops smtp://mail.example from=lamp to=ops@a.example", "no address" },
