@@ -104,7 +104,7 @@ static const struct lamp_opt options[] = {
         .help = "A sensor that misses more of its packets within seconds raises an alert."),
     OPT("alerts.rejected", DOUBLE, rejected, .min = 1, .max = 100, .def = "10", .unit = "%",
         .help = "More of the shares of a sanctioned rig rejected raises an alert."),
-    OPT("alerts.no_shares", INT, no_shares_s, .min = 60, .max = 86400, .def = "300", .unit = "s",
+    OPT("alerts.no_shares", INT, no_shares_s, .min = 60, .max = 86400, .def = "90", .unit = "s",
         .help = "A sanctioned rig without an accepted share for so long, if that is no chance, "
                 "raises an alert."),
     OPT("alerts.rate_drop", DOUBLE, rate_drop, .min = 1, .max = 100, .def = "50", .unit = "%",

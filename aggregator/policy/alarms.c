@@ -64,6 +64,19 @@ int lamp_alarms_set(lamp_alarms *a, const struct lamp_alert *alert, bool holds, 
     return err == LAMP_EFULL ? LAMP_OK : err; /* the store counted it */
 }
 
+static void on_ended(int64_t id, void *arg)
+{
+    const lamp_alarms *a = arg;
+    if (a->cfg.touched)
+        lamp_touched_add(a->cfg.touched, LAMP_EVENT_ALERT, id, "");
+}
+
+int lamp_alarms_end(lamp_alarms *a, int64_t miner_id, uint32_t kinds, const char *why,
+                    uint64_t now_us)
+{
+    return lamp_store_alerts_end(a->cfg.store, miner_id, kinds, why, now_us, on_ended, a);
+}
+
 /* An alert about a sensor or, without one, the aggregator. */
 __attribute__((format(printf, 4, 5))) static struct lamp_alert about(enum lamp_alert_kind kind,
                                                                      const char *sensor,

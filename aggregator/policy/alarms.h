@@ -29,6 +29,10 @@ lamp_alarms *lamp_alarms_free(lamp_alarms *a);
 LAMP_CHECK int lamp_alarms_set(lamp_alarms *a, const struct lamp_alert *alert, bool holds,
                                uint64_t now_us);
 
+/* A person said something of a miner that ends its alerts of some kinds (bit k: kind k); why: a sentence. LAMP_ESTORE. */
+LAMP_CHECK int lamp_alarms_end(lamp_alarms *a, int64_t miner_id, uint32_t kinds, const char *why,
+                               uint64_t now_us);
+
 /* A sensor says how full its spool is. LAMP_ESTORE. */
 LAMP_CHECK int lamp_alarms_spool(lamp_alarms *a, const char *sensor, const char *site,
                                  uint64_t bytes, uint64_t quota_bytes, uint64_t now_us);

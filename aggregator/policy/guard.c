@@ -102,3 +102,30 @@ int lamp_guard_mined(lamp_guard *g, const struct lamp_guard_news *n)
         err = alert_miner(g, n, judged || mark.mark != LAMP_MARK_NONE);
     return err == LAMP_OK ? hold_against_rules(g, n, mark.mark) : err;
 }
+
+int lamp_guard_marked(lamp_guard *g, int64_t miner_id, enum lamp_mark mark, const char *by,
+                      const char *reason, uint64_t now_us)
+{
+    enum {
+        MINERS = 1U << LAMP_ALERT_MINER_PROBABLE | 1U << LAMP_ALERT_MINER_CONFIRMED |
+                 1U << LAMP_ALERT_POLICY,
+        RIGS = 1U << LAMP_ALERT_FOREIGN_WALLET | 1U << LAMP_ALERT_FOREIGN_POOL |
+               1U << LAMP_ALERT_UNKNOWN_WORKER | 1U << LAMP_ALERT_SHARES_REJECTED |
+               1U << LAMP_ALERT_NO_SHARES | 1U << LAMP_ALERT_RATE_DROPPED |
+               1U << LAMP_ALERT_BASELINE_SILENT,
+    };
+    static const struct {
+        uint32_t kinds;
+        const char *said;
+    } ends[] = {
+        [LAMP_MARK_NONE] = { RIGS, "unmarked" },
+        [LAMP_MARK_SANCTIONED] = { MINERS, "sanctioned" },
+        [LAMP_MARK_DISMISSED] = { MINERS | RIGS, "dismissed" },
+    };
+    char why[LAMP_ALERT_TEXT / 2];
+    snprintf(why, sizeof(why), "It ended since %.64s %s the miner%s%.120s.", by, ends[mark].said,
+             *reason ? ": " : "", reason);
+    if (mark != LAMP_MARK_SANCTIONED)
+        lamp_rigs_forget(g->cfg.rigs, miner_id);
+    return lamp_alarms_end(g->cfg.alarms, miner_id, ends[mark].kinds, why, now_us);
+}

@@ -27,5 +27,10 @@ struct lamp_guard_news {
 LAMP_CHECK int lamp_guard_new(const struct lamp_guard_cfg *cfg, lamp_guard **out);
 lamp_guard *lamp_guard_free(lamp_guard *g);
 
+/* A person marked a miner, or took that back: what it was told of for is over, and of one that is no rig of the
+ * owner's any more nothing of one. LAMP_ESTORE. */
+LAMP_CHECK int lamp_guard_marked(lamp_guard *g, int64_t miner_id, enum lamp_mark mark,
+                                 const char *by, const char *reason, uint64_t now_us);
+
 /* LAMP_ESTORE, LAMP_ENOMEM. */
 LAMP_CHECK int lamp_guard_mined(lamp_guard *g, const struct lamp_guard_news *news);

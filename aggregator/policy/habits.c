@@ -372,6 +372,12 @@ enum lamp_habits_word lamp_habits_wallet(const lamp_habits *h, const char *site,
     return LAMP_HABITS_FOREIGN;
 }
 
+bool lamp_habits_listens(const lamp_habits *h, const char *site, const struct lamp_addr *host)
+{
+    const struct host *x = find(h, site, host);
+    return x && x->quiet_s > 0;
+}
+
 bool lamp_habits_silent(const lamp_habits *h, const char *site, const struct lamp_addr *host)
 {
     const struct host *x = find(h, site, host);

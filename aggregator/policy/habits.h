@@ -46,6 +46,9 @@ enum lamp_habits_word { LAMP_HABITS_NO_WORD, LAMP_HABITS_KNOWN, LAMP_HABITS_FORE
 enum lamp_habits_word lamp_habits_wallet(const lamp_habits *h, const char *site,
                                          const struct lamp_addr *host, const char *wallet);
 
+/* Whether there is a baseline that says when a host is silent. */
+bool lamp_habits_listens(const lamp_habits *h, const char *site, const struct lamp_addr *host);
+
 /* Whether a host is silent, which its own alert says. */
 bool lamp_habits_silent(const lamp_habits *h, const char *site, const struct lamp_addr *host);
 

@@ -2,6 +2,7 @@
 #include "aggregator/policy/rigs.h"
 
 #include "aggregator/policy/match.h"
+#include "aggregator/store/spread.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -22,6 +23,8 @@ enum {
     SHARES_LEAST = 10, /* accepted in an hour: fewer say little about silence */
     SHARES_EVER = 3,   /* fewer say nothing */
     REJECTED_LEAST = 5,
+    STEPS_A_MINUTE = 3,
+    GONE_LEAST_S = 60, /* without a packet */
 };
 
 static const unsigned windows_s[] = { 60, 120, 300, 600, 1200 };
@@ -31,6 +34,7 @@ struct step {
     double work, squares;
     double difficulties; /* of the shares that were accepted, added up */
     uint32_t accepted, rejected;
+    uint64_t packets;
 };
 
 /* What is wrong with a rig by the lists; the order of enum lamp_own_kind. */
@@ -47,15 +51,17 @@ struct rig {
     int64_t miner_id;
     uint64_t from_us, until_us;     /* what is known of it without a gap */
     uint64_t share_us, accepted_us; /* newest; 0: none */
+    uint64_t active_us;             /* newest packet of its mining; 0: none */
     double accepted, difficulties;  /* since from_us, as in struct step */
     double difficulty;              /* now; 0: not known */
     bool mined;                     /* a share of it was ever seen */
     struct step steps[STEPS];
     struct foreign foreign[LAMP_OWN_KINDS];
-    bool silent, rejecting, slow; /* alerts that last, as far as is known */
-    bool hushed;                  /* it is silent, and an alert of its baseline says so */
-    bool known;                   /* whether that is */
-    double base;                  /* of the alert about its rate: hashes per second */
+    bool gone, silent, rejecting,
+        slow;    /* alerts that last, as far as is known; gone: no packets, silent: no shares */
+    bool hushed; /* it is silent, and an alert of its baseline says so */
+    bool known;  /* whether that is */
+    double base; /* of the alert about its rate: hashes per second */
 };
 
 struct lamp_rigs {
@@ -110,6 +116,18 @@ lamp_rigs *lamp_rigs_free(lamp_rigs *r)
     free(r->own);
     free(r);
     return NULL;
+}
+
+void lamp_rigs_forget(lamp_rigs *r, int64_t miner_id)
+{
+    for (size_t i = r->n; i-- > 0;) {
+        if (r->rigs[i]->miner_id != miner_id)
+            continue;
+        free(r->rigs[i]);
+        r->rigs[i] = r->rigs[--r->n];
+        r->rigs[r->n] = NULL;
+    }
+    r->at = 0;
 }
 
 uint64_t lamp_rigs_refused(const lamp_rigs *r)
@@ -263,6 +281,7 @@ static void forget(struct rig *g, uint64_t from_us)
     g->from_us = from_us;
     g->accepted = g->difficulties = 0;
     g->share_us = g->accepted_us = g->mined ? from_us : 0;
+    g->active_us = g->active_us > from_us ? g->active_us : from_us;
 }
 
 static int judge_all(lamp_rigs *r, struct rig *g, const struct lamp_rig_news *n, bool *out_judged)
@@ -297,7 +316,10 @@ int lamp_rigs_mined(lamp_rigs *r, const struct lamp_rig_news *n, bool *out_judge
     g->miner_id = n->conn->miner_id;
     g->difficulty = n->conn->row.difficulty;
     struct step *s = step_at(g, n->at_us > 0 ? n->at_us - 1 : 0);
+    const uint64_t packets = d->packets_up + d->packets_down;
+    g->active_us = packets && n->at_us > g->active_us ? n->at_us : g->active_us;
     if (s) {
+        s->packets += packets;
         s->work += d->work_hashes;
         s->squares += d->work_hashes * d->work_hashes / (d->work_shares ? d->work_shares : 1);
         s->accepted += d->accepted;
@@ -412,6 +434,50 @@ static double missing(const struct rig *g, const struct sum *x, uint64_t now_us,
     return g->difficulty > before && before > 0 ? n * before / g->difficulty : n;
 }
 
+/* Seconds without a packet that are no chance, by the whole minutes before the newest one; 0: not known. */
+static double quiet_s(const struct rig *g)
+{
+    const uint64_t minute_us = STEPS_A_MINUTE * STEP_US, end = g->active_us / minute_us;
+    uint64_t m = (g->from_us + minute_us - 1) / minute_us;
+    struct lamp_spread_sum sum = { 0 };
+    if (m + STEPS / STEPS_A_MINUTE - 1 < end)
+        m = end - STEPS / STEPS_A_MINUTE + 1;
+    for (; m < end; m++) {
+        uint64_t packets = 0;
+        for (uint64_t no = m * STEPS_A_MINUTE; no < (m + 1) * STEPS_A_MINUTE; no++)
+            packets += g->steps[no % STEPS].no == no ? g->steps[no % STEPS].packets : 0;
+        lamp_spread_add(&sum, (double)packets);
+    }
+    const struct lamp_spread spread = lamp_spread_of(&sum);
+    return lamp_spread_quiet_s(&spread, sum.n, GONE_LEAST_S);
+}
+
+/* Whether anything of its mining is on the wire; a host with a baseline is its baseline's to watch. */
+static int look_at_presence(lamp_rigs *r, struct rig *g, uint64_t now_us)
+{
+    const bool back = now_us < g->active_us + STEP_US;
+    if (r->cfg.habits && lamp_habits_listens(r->cfg.habits, g->site, &g->host)) {
+        g->gone = false;
+        return LAMP_OK;
+    }
+    if (back && (g->gone || settles(g, now_us))) {
+        if (g->gone)
+            forget(g, now_us);
+        g->gone = false;
+        return set(r, g, LAMP_ALERT_BASELINE_SILENT, false, now_us, "%s", "");
+    }
+    const double without_s =
+        now_us > g->active_us ? (double)(now_us - g->active_us) / (double)SECOND_US : 0;
+    const double most_s = without_s >= GONE_LEAST_S ? quiet_s(g) : 0;
+    if (g->gone || g->silent || most_s <= 0 || without_s < most_s)
+        return LAMP_OK;
+    g->gone = true;
+    return set(r, g, LAMP_ALERT_BASELINE_SILENT, true, now_us,
+               "has sent and received nothing of its mining for %.0f seconds; after %.0f that is "
+               "no chance",
+               without_s, most_s);
+}
+
 /* Of one that has shares seldom the hour says too little: all that is known of it counts. */
 static bool is_silent(const lamp_rigs *r, const struct rig *g, uint64_t now_us)
 {
@@ -424,7 +490,7 @@ static bool is_silent(const lamp_rigs *r, const struct rig *g, uint64_t now_us)
     }
     if (x.accepted < SHARES_EVER || x.seconds * 1e6 < BASE_STEPS * STEP_US)
         return false;
-    return quiet_us >= r->cfg.silence_us && missing(g, &x, now_us, g->accepted_us) >= UNLIKELY;
+    return quiet_us >= r->cfg.silence_us && missing(g, &x, now_us, g->accepted_us) >= RARE;
 }
 
 static int look_at_silence(lamp_rigs *r, struct rig *g, uint64_t now_us)
@@ -444,7 +510,7 @@ static int look_at_silence(lamp_rigs *r, struct rig *g, uint64_t now_us)
         g->silent = false;
         return set(r, g, LAMP_ALERT_NO_SHARES, false, now_us, "%s", "");
     }
-    if (g->silent || g->rejecting || g->hushed || !is_silent(r, g, now_us))
+    if (g->silent || g->gone || g->slow || g->rejecting || g->hushed || !is_silent(r, g, now_us))
         return LAMP_OK;
     g->silent = true;
     return set(r, g, LAMP_ALERT_NO_SHARES, true, now_us,
@@ -490,7 +556,7 @@ static int look_at_rate(lamp_rigs *r, struct rig *g, uint64_t now_us)
     }
     /* One that may well be off is for look_at_silence(). */
     const struct sum before = hour_before(g, g->share_us);
-    if (g->slow || g->silent || g->hushed || g->rejecting ||
+    if (g->slow || g->gone || g->silent || g->hushed || g->rejecting ||
         missing(g, &before, now_us, g->share_us) >= UNLIKELY ||
         !is_slow(r, g, now_us, &base, &rate))
         return LAMP_OK;
@@ -513,6 +579,8 @@ int lamp_rigs_interval(lamp_rigs *r, const char *sensor, uint64_t from_us, uint6
         if (to_us < g->from_us + 60 * SECOND_US)
             continue;
         err = look_at_rejected(r, g, to_us);
+        if (err == LAMP_OK)
+            err = look_at_presence(r, g, to_us);
         if (err == LAMP_OK)
             err = look_at_silence(r, g, to_us);
         if (err == LAMP_OK)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rigs: watches the hosts whose mining is wanted (those with a server that is marked as sanctioned):
  * that they mine to wallets and pools and under names of the owner's lists, that their shares are
- * accepted, that they do not fall silent and keep their hash rate. An hour of each is remembered, in
- * steps of 20 s of the sensors' time, so that a link that is down or a spool that is worked off
+ * accepted, that they do not fall silent and keep their hash rate. Silence of a host with a baseline is for that
+ * to tell (habits.h); of others how often packets of mining come is known from their hour. An hour of each is
+ * remembered, in steps of 20 s of the sensors' time, so that a link that is down or a spool that is worked off
  * late raises nothing. At most LAMP_RIGS_MAX; of others nothing is told, and they are counted.
  *
  * Chance raises no alert. Where a share is found is a Poisson process, so how unlikely it is to see
  * n of m expected shares, or k of n rejected, is bounded by Chernoff's inequality (Mitzenmacher and
  * Upfal, Probability and Computing, theorems 4.5 and 5.4); an alert needs less than one in 10^9, or
- * one in 10^6 for those that wait minutes anyway. The writer thread's. */
+ * one in 10^6 where shares are rejected. The writer thread's. */
 #pragma once
 
 #include "aggregator/policy/alarms.h"
@@ -30,6 +31,9 @@ struct lamp_rigs_cfg {
 /* Reads the owner's lists. LAMP_ESTORE, LAMP_ENOMEM. */
 LAMP_CHECK int lamp_rigs_new(const struct lamp_rigs_cfg *cfg, lamp_rigs **out);
 lamp_rigs *lamp_rigs_free(lamp_rigs *r);
+
+/* A miner is no rig any more. */
+void lamp_rigs_forget(lamp_rigs *r, int64_t miner_id);
 
 /* The owner's lists have changed. */
 LAMP_CHECK int lamp_rigs_reload(lamp_rigs *r);

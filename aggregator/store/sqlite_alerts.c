@@ -106,6 +106,22 @@ int lamp_sqlite_op_alert_resolve(lamp_store *s, enum lamp_alert_kind kind, const
     return got > 0 ? lamp_sqlite_step(q, st) : got;
 }
 
+int lamp_sqlite_op_alerts_end(lamp_store *s, int64_t miner_id, uint32_t kinds, const char *why,
+                              uint64_t now_us, lamp_alert_id_fn *fn, void *arg)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    sqlite3_stmt *st =
+        LAMP_QUERY(q,
+                   "UPDATE alert SET resolved_us = ?4, text = substr(text || ' ' || ?3, 1, ?5)"
+                   " WHERE miner = ?1 AND resolved_us = 0 AND (?2 >> kind) & 1 RETURNING id",
+                   lamp_int(miner_id), lamp_int(kinds), lamp_str(why), lamp_uint(now_us),
+                   lamp_int(LAMP_ALERT_TEXT - 1));
+    int got;
+    while ((got = lamp_sqlite_step(q, st)) > 0)
+        fn(sqlite3_column_int64(st, 0), arg);
+    return got;
+}
+
 int lamp_sqlite_op_alert_ack(lamp_store *s, int64_t id, const char *by, uint64_t now_us)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;

@@ -494,6 +494,13 @@ LAMP_CHECK int lamp_store_alert_raise(lamp_store *s, const struct lamp_alert *a,
 LAMP_CHECK int lamp_store_alert_resolve(lamp_store *s, enum lamp_alert_kind kind,
                                         const char *subject, uint64_t now_us, int64_t *out_id);
 
+/* Ends those of a miner that last and are of some kinds (bit k: kind k); why, a sentence, is added to their texts.
+ * Lends the id of each to fn. */
+typedef void lamp_alert_id_fn(int64_t id, void *arg);
+LAMP_CHECK int lamp_store_alerts_end(lamp_store *s, int64_t miner_id, uint32_t kinds,
+                                     const char *why, uint64_t now_us, lamp_alert_id_fn *fn,
+                                     void *arg);
+
 /* Notes that a person knows of it; who did so first stays. LAMP_ENOENT. */
 LAMP_CHECK int lamp_store_alert_ack(lamp_store *s, int64_t id, const char *by, uint64_t now_us);
 

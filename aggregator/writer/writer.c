@@ -505,8 +505,9 @@ static int on_mark(lamp_writer *w, const struct lamp_command *c, uint64_t now_us
                         : c->mark == LAMP_MARK_SANCTIONED
                             ? lamp_miner_state_name(LAMP_MINER_SANCTIONED)
                             : lamp_miner_state_name(LAMP_MINER_DISMISSED);
-    const int err =
-        lamp_store_miner_mark(w->store, c->miner_id, c->mark, c->actor, c->reason, now_us);
+    int err = lamp_store_miner_mark(w->store, c->miner_id, c->mark, c->actor, c->reason, now_us);
+    if (err == LAMP_OK)
+        err = lamp_guard_marked(w->guard, c->miner_id, c->mark, c->actor, c->reason, now_us);
     return err ? err
                : lamp_store_step(w->store, c->miner_id,
                                  &(struct lamp_step_view){ state, c->actor, c->reason, now_us });

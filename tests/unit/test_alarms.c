@@ -273,9 +273,25 @@ static void test_miners(void **state)
     assert_true(x.id > first);
     const struct lamp_conn_row row = test_row(1, 0, 0);
     ok(f->s, lamp_store_miner_find(f->s, f->sensor.site_ref, &row.client_addr, row.vlan, &m));
-    ok(f->s, lamp_store_miner_mark(f->s, m.id, LAMP_MARK_SANCTIONED, "ann", "", f->now_us));
-    mine(f, 2, LAMP_VERDICT_CONFIRMED);
-    assert_int_equal(find(f, LAMP_ALERT_MINER_CONFIRMED).open, 0);
+    static const struct {
+        enum lamp_mark mark;
+        const char *reason, *text; /* NULL: it is raised again */
+    } marks[] = {
+        { LAMP_MARK_SANCTIONED, "", "wallet 4wallet. It ended since ann sanctioned the miner." },
+        { LAMP_MARK_NONE, "", NULL },
+        { LAMP_MARK_DISMISSED, "a lab", "It ended since ann dismissed the miner: a lab." },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        ok(f->s, lamp_store_miner_mark(f->s, m.id, marks[i].mark, "ann", "", f->now_us));
+        ok(f->s, lamp_guard_marked(f->g, m.id, marks[i].mark, "ann", marks[i].reason, f->now_us));
+        if (marks[i].text) { /* at once, and for good */
+            x = find(f, LAMP_ALERT_MINER_CONFIRMED);
+            assert_int_equal(x.open, 0);
+            assert_non_null(strstr(x.text, marks[i].text));
+        }
+        mine(f, 2, LAMP_VERDICT_CONFIRMED);
+        assert_int_equal(find(f, LAMP_ALERT_MINER_CONFIRMED).open, !marks[i].text);
+    }
 }
 
 /* The table is bounded: what has ended makes room, and where nothing has, what is refused counts. */

@@ -42,7 +42,7 @@ static int setup(void **state)
     ok(f->s, lamp_store_enroll(f->s, "s1", "north", TEST_NOW_US));
     ok(f->s, lamp_store_sensor(f->s, "s1", &f->sensor));
     ok(f->s, lamp_alarms_new(&(struct lamp_alarms_cfg){ .store = f->s }, &f->a));
-    ok(f->s, lamp_rigs_new(&(struct lamp_rigs_cfg){ f->s, f->a, 0.1, 300 * S, 0.5, NULL }, &f->r));
+    ok(f->s, lamp_rigs_new(&(struct lamp_rigs_cfg){ f->s, f->a, 0.1, 90 * S, 0.5, NULL }, &f->r));
     ok(f->s, lamp_rules_new(&(struct lamp_rules_cfg){ .store = f->s }, &f->rules));
     ok(f->s, lamp_guard_new(&(struct lamp_guard_cfg){ f->s, f->a, f->r, f->rules }, &f->g));
     *state = f;
@@ -107,6 +107,8 @@ static void interval(struct fixture *f)
     row.wallet = lamp_bytes_of(f->wallet);
     row.worker = lamp_bytes_of(f->worker);
     row.submitted = n;
+    row.jobs = f->now_us / (EVERY_S * S) % 3 == 0; /* a job each 30 s */
+    row.packets_up = row.packets_down = n + row.jobs;
     row.rejected = 0;
     for (uint32_t i = 0; i < n; i++)
         row.rejected += lamp_rng_unit(&f->rng) < f->rejected;
@@ -216,8 +218,8 @@ static void test_causes(void **state)
         { "worker unknown", rename_worker, LAMP_ALERT_UNKNOWN_WORKER, 120, "worker stranger" },
         { "shares rejected", reject, LAMP_ALERT_SHARES_REJECTED, 120, "rejected" },
         { "rate dropped", slow_down, LAMP_ALERT_RATE_DROPPED, 120, "of the hash rate" },
-        { "rig off", stop, LAMP_ALERT_NO_SHARES, 300 + 120, "no share accepted" },
-        { "rig without shares", freeze, LAMP_ALERT_NO_SHARES, 300 + 120, "no share accepted" },
+        { "rig silent", stop, LAMP_ALERT_BASELINE_SILENT, 120, "nothing of its mining" },
+        { "rig without shares", freeze, LAMP_ALERT_NO_SHARES, 120, "no share accepted" },
     };
     struct fixture *f = *state;
     start_rig(f);
@@ -240,6 +242,29 @@ static void test_causes(void **state)
             fail_msg("%s: %zu alerts, %zu last, the newest %s: %s", cases[i].label, x.n, x.open,
                      lamp_alert_name(x.kind), x.text);
     }
+}
+
+/* Of a host that is no rig any more nothing of one is told: what was is over, and no more comes. */
+static void test_no_rig_any_more(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_track_miner m;
+    const struct lamp_conn_row row = test_row(1, 0, 0);
+    start_rig(f);
+    intervals(f, 45 * 60);
+    swap_wallet(f);
+    intervals(f, 60);
+    assert_int_equal(alerts_found(f->s, 0).open, 1);
+    ok(f->s, lamp_store_miner_find(f->s, f->sensor.site_ref, &row.client_addr, row.vlan, &m));
+    ok(f->s, lamp_store_miner_mark(f->s, m.id, LAMP_MARK_DISMISSED, "ann", "", f->now_us));
+    ok(f->s, lamp_guard_marked(f->g, m.id, LAMP_MARK_DISMISSED, "ann", "", f->now_us));
+    const struct found x = alerts_found(f->s, 0);
+    assert_int_equal(x.open, 0);
+    assert_non_null(strstr(x.text, "It ended since ann dismissed the miner."));
+    intervals(f, 60);
+    stop(f);
+    intervals(f, 20 * 60);
+    assert_int_equal(alerts_found(f->s, 0).n, x.n);
 }
 
 /* A day of rigs as they are: fast, slow, with a difficulty that the pool changes, with a sensor that is
@@ -286,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_causes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_rig_any_more, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_day_of_chance, setup, teardown),
         cmocka_unit_test_setup_teardown(test_own_lists, setup, teardown),
     };
