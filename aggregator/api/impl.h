@@ -100,6 +100,7 @@ lamp_route_fn lamp_api_get_imports, lamp_api_add_import, lamp_api_get_import,
     lamp_api_get_import_conns, lamp_api_put_import, lamp_api_cancel_import, lamp_api_delete_import;
 
 /* Of baselines. */
+lamp_route_fn lamp_api_get_knowledge, lamp_api_say_knowledge;
 lamp_route_fn lamp_api_get_baselines, lamp_api_add_baseline, lamp_api_get_baseline,
     lamp_api_delete_baseline, lamp_api_get_baseline_series, lamp_api_export_baseline,
     lamp_api_accept_baseline, lamp_api_copy_baseline, lamp_api_say_baseline;

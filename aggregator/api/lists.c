@@ -76,6 +76,9 @@ static const struct list lists[] = {
       "coin of site bytes.mining bytes.wallet connections hosts last" },
     { "/api/v1/gaps", "gaps", true, 0, "sensor site from to at records flows bytes reason" },
     { "/api/v1/never", "never", true, 0, "target source" },
+    { "/api/v1/knowledge", "knowledge", true, 1000,
+      "id kind address port wallet verdict coin pool site first last expires state extended_to "
+      "said_by said note" },
     { "/api/v1/pools", "pools", true, 1000,
       "id name coins servers addresses entries muted up listen down changed" },
     { "/api/v1/pool-entries", "entries", false, 1000,

@@ -116,6 +116,9 @@ lamp_cli_fn lamp_cli_blocks, lamp_cli_block, lamp_cli_unblock, lamp_cli_approve,
  * questions to their servers (probes.c). */
 lamp_cli_fn lamp_cli_lookup, lamp_cli_pools, lamp_cli_probe, lamp_cli_catalogue;
 
+/* What the fleet learned by itself (knowledge.c). */
+lamp_cli_fn lamp_cli_knowledge;
+
 /* Policies (policies.c), alerts out (notify.c). */
 lamp_cli_fn lamp_cli_policies, lamp_cli_notify, lamp_cli_export;
 

@@ -101,6 +101,13 @@ static void print_help(void)
         "  pools edit ENTRY FIELD=VALUE...\n"
         "  pools delete ENTRY  or mute what came with the program\n"
         "  pools undo ENTRY    takes back its last change\n"
+        "  knowledge           servers proved to be pools or proxies, and wallets, that all sites\n"
+        "                      take for evidence: where each was met first, until when\n"
+        "  knowledge accept|mute ID\n"
+        "                      for good: watch for it, or never take it for evidence again\n"
+        "  knowledge extend ID [DAYS]\n"
+        "                      watch for it so long (30), whether or not it is seen\n"
+        "  knowledge forget ID take back what you said\n"
         "  probe HOST:PORT     ask a server now whether it is a pool; POOL-ID: look that up again\n"
         "  catalogue [resolve|probe on|off]\n"
         "                      the catalogue in figures; turns looking up and probing on or off\n"
@@ -149,8 +156,8 @@ static void print_help(void)
         "                      users, tokens: may see this site alone (more than once: these)\n"
         "  --host              block: the target is an inside host; needs --site\n"
         "  --ttl SECONDS       how long (default: block 86400, enroll 900, tokens without end)\n"
-        "  --reason TEXT       block, mark, sample, track, baseline: why, for whoever reads the "
-        "list\n"
+        "  --reason TEXT       block, mark, sample, track, baseline, knowledge: why, for whoever\n"
+        "                      reads the list\n"
         "  --at TIME           lookup: the time asked about, YYYY-MM-DD[THH:MM] in UTC\n"
         "  --name NAME         enroll, approve: what the sensor is called; without it enroll\n"
         "                      lets a new sensor choose, approve takes what it asks for\n"
@@ -205,6 +212,7 @@ static const struct command commands[] = {
     { "traffic", 0, 0, TAKES_CSV, lamp_cli_traffic },
     { "lookup", 1, LAMP_CLI_LOOKUPS, TAKES_AT, lamp_cli_lookup },
     { "pools", 0, LAMP_CLI_LOOKUPS, TAKES_LIST, lamp_cli_pools },
+    { "knowledge", 0, 3, TAKES_REASON | TAKES_LIST, lamp_cli_knowledge },
     { "probe", 1, 1, 0, lamp_cli_probe },
     { "catalogue", 0, 2, 0, lamp_cli_catalogue },
     { "import", 0, 1000, TAKES_SITE | TAKES_SERVER, lamp_cli_import },

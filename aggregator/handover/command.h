@@ -35,6 +35,7 @@ enum lamp_command_kind {
     LAMP_CMD_SAMPLE,   /* sample_change of sample */
     LAMP_CMD_BASELINE, /* baseline.change */
     LAMP_CMD_TRACKING, /* tracking_change of tracking */
+    LAMP_CMD_PROVED,   /* proved.say to something that the fleet learned */
 
     /* Who may use the API (writer/accounts.h); those before are about the fleet. */
     LAMP_CMD_USER_ADD,    /* account */
@@ -81,6 +82,14 @@ struct lamp_baseline_command {
     bool accept, by_asn; /* by_asn: all of the destination's network is accepted */
     enum lamp_baseline_say say;
     struct lamp_baseline_body *body; /* of malloc(); the queue takes it in any case */
+};
+
+/* What an operator says to something that the fleet learned (store/proved.h). */
+struct lamp_proved_command {
+    enum lamp_proved_say { LAMP_SAY_ACCEPT, LAMP_SAY_MUTE, LAMP_SAY_EXTEND, LAMP_SAY_NOTHING } say;
+    int64_t id;
+    uint32_t days; /* EXTEND: from now */
+    char note[129];
 };
 
 struct lamp_command {
@@ -147,6 +156,7 @@ struct lamp_command {
     const struct lamp_import_rows *import_rows;
 
     struct lamp_baseline_command baseline; /* BASELINE */
+    struct lamp_proved_command proved;     /* PROVED */
 
     /* who may use the API */
     unsigned change; /* bits of enum lamp_account_change */

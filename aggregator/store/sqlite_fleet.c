@@ -34,13 +34,18 @@ int lamp_sqlite_op_trace(lamp_store *s, const struct lamp_trace *t,
     const int err = put_trace(q, t, &new_here);
     if (err)
         return err;
-    sqlite3_stmt *st =
-        LAMP_QUERY(q,
-                   "SELECT miner FROM trace WHERE kind = ?1 AND value = ?2"
-                   " AND last_us >= ?3 ORDER BY site = ?4 DESC, site LIMIT ?5",
-                   lamp_int((int64_t)t->kind), lamp_str(t->value),
-                   lamp_uint(t->at_us > LAMP_TRACE_US ? t->at_us - LAMP_TRACE_US : 0),
-                   lamp_int(t->site_ref), lamp_int(LAMP_TRACE_SITES));
+    sqlite3_stmt *st = LAMP_QUERY(
+        q,
+        /* Operators have the last word on a wallet (proved.h). */
+        "SELECT miner FROM trace WHERE kind = ?1 AND value = ?2 AND (last_us >= ?3"
+        " OR EXISTS (SELECT 1 FROM proved WHERE kind = 1 AND addr = x'' AND port = 0"
+        " AND wallet = ?2 AND ?1 = ?6 AND (word = 1 OR until_us > ?7)))"
+        " AND NOT EXISTS (SELECT 1 FROM proved WHERE kind = 1 AND addr = x''"
+        " AND port = 0 AND wallet = ?2 AND ?1 = ?6 AND word = 2)"
+        " ORDER BY site = ?4 DESC, site LIMIT ?5",
+        lamp_int((int64_t)t->kind), lamp_str(t->value),
+        lamp_uint(t->at_us > LAMP_TRACE_US ? t->at_us - LAMP_TRACE_US : 0), lamp_int(t->site_ref),
+        lamp_int(LAMP_TRACE_SITES), lamp_int(LAMP_TRACE_WALLET), lamp_uint(t->at_us));
     size_t n = 0;
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0)

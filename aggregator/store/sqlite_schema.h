@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 27 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 28 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
@@ -11,11 +11,12 @@
 #include "aggregator/store/sqlite_imports_schema.h"
 #include "aggregator/store/sqlite_parts_schema.h"
 #include "aggregator/store/sqlite_pools_schema.h"
+#include "aggregator/store/sqlite_proved_schema.h"
 #include "aggregator/store/sqlite_samples_schema.h"
 #include "aggregator/store/sqlite_settings_schema.h"
 #include "aggregator/store/sqlite_trackings_schema.h"
 
-#define LAMP_SCHEMA_LATEST 27
+#define LAMP_SCHEMA_LATEST 28
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
@@ -324,4 +325,5 @@ static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema_policies_2,
     lamp_schema_baselines,
     lamp_schema_trackings,
+    lamp_schema_proved,
 };

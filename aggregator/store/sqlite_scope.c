@@ -40,6 +40,7 @@ static const struct {
     { "conn_by_day", "site IN (" SITES ")" },
     { "conn_minutes", "site IN (" SITES ")" },
     { "trace", "0" }, /* the fleet's, and the writer's alone */
+    { "proved", "in_scope(site)" },
     { "pair", "site IN (" SITES ")" },
     { "capture_run", "sensor IN (" SENSORS ")" },
     { "capture_outcome", "sensor IN (" SENSORS ")" },

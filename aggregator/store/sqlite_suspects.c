@@ -40,7 +40,10 @@ static int find_other(struct lamp_sqlite *q, const struct lamp_track_pair *of, u
         q,
         "SELECT t.name FROM pair p JOIN site t ON t.no = p.site WHERE p.verdict = 4"
         " AND p.server = ?1 AND p.server_port = ?2 AND p.ip_proto = ?3 AND p.last_us >= ?4"
-        " AND NOT (p.site = ?5 AND p.client = ?6 AND p.vlan = ?7) ORDER BY p.last_us DESC LIMIT 1",
+        " AND NOT (p.site = ?5 AND p.client = ?6 AND p.vlan = ?7)"
+        /* What an operator muted is no evidence. */
+        " AND NOT EXISTS (SELECT 1 FROM proved WHERE kind = 0 AND addr = ?1 AND port = ?2"
+        " AND wallet = '' AND word = 2) ORDER BY p.last_us DESC LIMIT 1",
         lamp_addr_blob(&of->server), lamp_int(of->server_port), lamp_int(of->ip_proto),
         lamp_uint(from_us), lamp_int(of->site_ref), lamp_addr_blob(&of->client),
         lamp_int(of->vlan));

@@ -616,40 +616,6 @@ int lamp_sqlite_op_miner_blocked(lamp_store *s, int64_t miner_id, bool blocked)
 
 /* ---- minutes ---- */
 
-int lamp_sqlite_op_proofs(lamp_store *s, uint64_t from_us, lamp_proof_fn *fn, void *arg)
-{
-    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    sqlite3_stmt *st = LAMP_QUERY(
-        q,
-        "SELECT t.name, c.server, c.server_port, c.ip_proto, c.verdict, c.last_us, c.coin, c.pool,"
-        " c.tunnel_kind FROM conn c JOIN site t ON t.no = c.site"
-        /* What is memory, or the fleet's word, is no proof of its own. */
-        " WHERE c.verdict >= ?1 AND c.last_us > ?2 AND c.flags & ?3 = 0 AND (c.verdict > ?1 OR"
-        " c.flags & ?4 OR NOT EXISTS"
-        " (SELECT 1 FROM evidence e WHERE e.conn = c.id AND e.kind = 'address'))"
-        " ORDER BY c.last_us",
-        lamp_int(LAMP_VERDICT_PROBABLE), lamp_uint(from_us),
-        lamp_int(LAMP_CONN_RECALLED | LAMP_CONN_FLEET), lamp_int(LAMP_CONN_PROBED));
-    int got;
-    while ((got = lamp_sqlite_step(q, st)) > 0) {
-        const struct lamp_conn_row row = {
-            .server_addr = lamp_col_addr(st, 1),
-            .server_port = (uint16_t)sqlite3_column_int(st, 2),
-            .ip_proto = (uint8_t)sqlite3_column_int(st, 3),
-            .verdict = (enum lamp_verdict)sqlite3_column_int(st, 4),
-            .last_us = lamp_col_uint(st, 5),
-            .coin = lamp_bytes_of(lamp_col_str(st, 6)),
-            .pool = lamp_bytes_of(lamp_col_str(st, 7)),
-            .tunnel_kind = lamp_bytes_of(lamp_col_str(st, 8)),
-        };
-        if (!fn(lamp_col_str(st, 0), &row, arg)) {
-            sqlite3_reset(st);
-            return LAMP_OK;
-        }
-    }
-    return got;
-}
-
 enum { PART_BYTES = 512 * 1024 }; /* from here on a part is full */
 
 int lamp_sqlite_op_minute(lamp_store *s, const struct lamp_track_conn *c, uint64_t minute,

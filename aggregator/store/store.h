@@ -9,6 +9,7 @@
 #include "aggregator/store/alerts.h"
 #include "aggregator/store/imports.h"
 #include "aggregator/store/policies.h"
+#include "aggregator/store/proved.h"
 #include "common/addr.h"
 #include "common/err.h"
 #include "common/estimate.h"
@@ -396,6 +397,9 @@ LAMP_CHECK int lamp_store_tokens(lamp_store *s, uint64_t now_us, lamp_enroll_tok
 LAMP_CHECK int lamp_store_alerts(lamp_store *s, const struct lamp_alert_filter *f,
                                  lamp_alert_view_fn *fn, void *arg);
 LAMP_CHECK int lamp_store_alert_counts(lamp_store *s, struct lamp_alert_counts *out);
+
+/* What the fleet learned by itself, the newest first; id 0: all. */
+LAMP_CHECK int lamp_store_proved(lamp_store *s, int64_t id, lamp_proved_fn *fn, void *arg);
 
 /* The owner's lists, by kind and value. */
 LAMP_CHECK int lamp_store_own(lamp_store *s, lamp_own_fn *fn, void *arg);

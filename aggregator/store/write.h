@@ -364,10 +364,10 @@ typedef void lamp_miner_id_fn(int64_t id, void *arg);
 LAMP_CHECK int lamp_store_miners_quiet(lamp_store *s, uint64_t from_us, uint64_t to_us,
                                        lamp_miner_id_fn *fn, void *arg);
 
-/* Lends the connections last heard of since from_us that are confirmed mining, or probable without
- * evidence of kind "address", oldest first; of the row only server, verdict, last_us, coin, pool and tunnel_kind. fn must not call the store. */
-typedef bool lamp_proof_fn(const char *site, const struct lamp_conn_row *row, void *arg);
-LAMP_CHECK int lamp_store_proofs(lamp_store *s, uint64_t from_us, lamp_proof_fn *fn, void *arg);
+/* Writes down something that the fleet learned: a new one, whose id it sets, or what changed of one that is known
+ * (all but what it was met as first). */
+LAMP_CHECK int lamp_store_proved_put(lamp_store *s, struct lamp_proved *p);
+LAMP_CHECK int lamp_store_proved_remove(lamp_store *s, int64_t id);
 
 /* What one record adds to one minute of one connection. (minute, conn, stream, seq) is written
  * once; reads add the parts up. `delta` is the row as received, `squares` of its work. */

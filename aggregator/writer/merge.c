@@ -301,20 +301,20 @@ static void miner_touched(int64_t id, void *arg)
 }
 
 /* A server that answered as a pool does is one at every site. */
-static void note_probed(const struct tracking *t, const struct lamp_track_conn *c)
+static int note_probed(const struct tracking *t, const struct lamp_track_conn *c)
 {
     struct lamp_conn_row row = c->row;
     row.coin = lamp_bytes_of(c->text[LAMP_TEXT_COIN]);
     row.pool = lamp_bytes_of(c->text[LAMP_TEXT_POOL]);
     row.n_evidence = 0;
-    *t->m->watch_changed |= lamp_watchlist_note(t->m->watch, t->k->sensor.site, &row);
+    row.wallet.len = 0;
+    return lamp_watchlist_note(t->m->watch, t->k->sensor.site, &row, t->m->watch_changed);
 }
 
 static int mined(const struct lamp_track_conn *c, const struct lamp_conn_row *delta, void *arg)
 {
     const struct tracking *t = arg;
-    if (c->row.flags & LAMP_CONN_PROBED)
-        note_probed(t, c);
+    int err = c->row.flags & LAMP_CONN_PROBED ? note_probed(t, c) : LAMP_OK;
     const struct lamp_guard_news news = { .site = t->k->sensor.site,
                                           .sensor = t->k->sensor.id,
                                           .conn = c,
@@ -327,7 +327,8 @@ static int mined(const struct lamp_track_conn *c, const struct lamp_conn_row *de
                                              .delta = delta,
                                              .from_us = t->b->t_from_us,
                                              .to_us = t->b->t_to_us };
-    const int err = t->b->recorded ? LAMP_OK : lamp_habits_mined(t->m->habits, &habits);
+    if (!err && !t->b->recorded)
+        err = lamp_habits_mined(t->m->habits, &habits);
     return err ? err : lamp_guard_mined(t->m->guard, &news);
 }
 
@@ -372,7 +373,7 @@ static int merge_record(const struct lamp_merge *m, struct work *k, struct lamp_
     if (err == LAMP_OK && !b->recorded)
         err = lamp_rigs_interval(m->rigs, k->sensor.id, b->t_from_us, b->t_to_us);
     for (size_t i = 0; i < b->n_conns && err == LAMP_OK; i++)
-        *m->watch_changed |= lamp_watchlist_note(m->watch, k->sensor.site, &b->conns[i]);
+        err = lamp_watchlist_note(m->watch, k->sensor.site, &b->conns[i], m->watch_changed);
     if (err == LAMP_OK && m->trackings)
         err = lamp_trackbook_rows(m->trackings, k->letter, k->sensor.ref, b->tracks, b->n_tracks,
                                   m->answers);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/writer/watchlist.h"
 
+#include "common/text.h"
+
 #include <stdio.h>
 
 #define DAY_US (UINT64_C(86400) * 1000000)
@@ -13,37 +15,33 @@ enum {
     WEIGHT_STALE = 30, /* not seen since yesterday; a pool that is said to serve no longer */
 };
 
-/* A server that a connection proved. */
-struct proved {
-    struct lamp_addr addr;
-    uint16_t port;
-    bool confirmed;
-    uint64_t day; /* of its newest such connection, since 1970 */
-    char origin[LAMP_NAME_MAX], coin[24], pool[80];
-};
-
 struct lamp_watchlist {
     lamp_store *store;
     const lamp_cdn *cdn;
-    struct proved v[LAMP_WATCH_PROVED]; /* by address and port */
-    size_t n;
+    struct kept {
+        struct lamp_proved v[LAMP_PROVED_MAX]; /* by address and port, or by wallet */
+        size_t n;
+    } kinds[LAMP_PROVED_KINDS];
 };
 
 /* ---- what is noted ---- */
 
-static int by_endpoint(const struct proved *p, const struct lamp_addr *addr, uint16_t port)
+static int compare(const struct lamp_proved *a, const struct lamp_proved *b)
 {
-    const int c = memcmp(p->addr.b, addr->b, sizeof(addr->b));
-    return c ? c : (p->port > port) - (p->port < port);
+    const int c = memcmp(a->addr.b, b->addr.b, sizeof(a->addr.b));
+    if (c)
+        return c;
+    return a->port != b->port ? (a->port > b->port) - (a->port < b->port)
+                              : strcmp(a->wallet, b->wallet);
 }
 
-/* The place of an endpoint, or where it would go. */
-static size_t place_of(const lamp_watchlist *w, const struct lamp_addr *addr, uint16_t port)
+/* The place of one, or where it would go. */
+static size_t place_of(const struct kept *k, const struct lamp_proved *p)
 {
-    size_t from = 0, to = w->n;
+    size_t from = 0, to = k->n;
     while (from < to) {
         const size_t mid = from + (to - from) / 2;
-        if (by_endpoint(&w->v[mid], addr, port) < 0)
+        if (compare(&k->v[mid], p) < 0)
             from = mid + 1;
         else
             to = mid;
@@ -51,13 +49,17 @@ static size_t place_of(const lamp_watchlist *w, const struct lamp_addr *addr, ui
     return from;
 }
 
-static void drop_oldest(lamp_watchlist *w)
+/* Makes room: what somebody said a word to stays. */
+static int drop_oldest(lamp_watchlist *w, struct kept *k)
 {
-    size_t oldest = 0;
-    for (size_t i = 1; i < w->n; i++)
-        if (w->v[i].day < w->v[oldest].day)
+    size_t oldest = k->n;
+    for (size_t i = 0; i < k->n; i++)
+        if (k->v[i].said_us == 0 && (oldest == k->n || k->v[i].last_us < k->v[oldest].last_us))
             oldest = i;
-    memmove(&w->v[oldest], &w->v[oldest + 1], (--w->n - oldest) * sizeof(w->v[0]));
+    const int err = lamp_store_proved_remove(w->store, k->v[oldest].id);
+    if (!err)
+        memmove(&k->v[oldest], &k->v[oldest + 1], (--k->n - oldest) * sizeof(k->v[0]));
+    return err;
 }
 
 /* A text that may stand in an entry: no tabs nor other control characters. */
@@ -82,55 +84,169 @@ static bool is_proof(const struct lamp_conn_row *row)
     return true;
 }
 
-bool lamp_watchlist_note(lamp_watchlist *w, const char *site, const struct lamp_conn_row *row)
+/* One that is known already is written again each day, and when it is confirmed. */
+static int note(lamp_watchlist *w, struct lamp_proved *p, bool *io_changed)
 {
-    if (!is_proof(row))
-        return false;
-    const uint64_t day = row->last_us / DAY_US;
-    const bool confirmed = row->verdict == LAMP_VERDICT_CONFIRMED;
-    size_t at = place_of(w, &row->server_addr, row->server_port);
-    struct proved *p = &w->v[at];
-    if (at < w->n && by_endpoint(p, &row->server_addr, row->server_port) == 0) {
-        const bool news = day > p->day || (confirmed && !p->confirmed);
-        p->day = day > p->day ? day : p->day;
-        p->confirmed |= confirmed;
-        return news;
+    struct kept *k = &w->kinds[p->kind];
+    size_t at = place_of(k, p);
+    struct lamp_proved *known = &k->v[at];
+    if (at < k->n && compare(known, p) == 0) {
+        if (p->last_us / DAY_US <= known->last_us / DAY_US && known->confirmed >= p->confirmed)
+            return LAMP_OK;
+        known->last_us = p->last_us > known->last_us ? p->last_us : known->last_us;
+        known->confirmed |= p->confirmed;
+        *io_changed = true;
+        return lamp_store_proved_put(w->store, known);
     }
-    if (w->n == LAMP_WATCH_PROVED) {
-        drop_oldest(w);
-        at = place_of(w, &row->server_addr, row->server_port);
-        p = &w->v[at];
+    int err = k->n == LAMP_PROVED_MAX ? drop_oldest(w, k) : LAMP_OK;
+    if (!err)
+        err = lamp_store_proved_put(w->store, p);
+    if (err)
+        return err;
+    at = place_of(k, p);
+    memmove(&k->v[at + 1], &k->v[at], (k->n++ - at) * sizeof(k->v[0]));
+    k->v[at] = *p;
+    *io_changed = true;
+    return LAMP_OK;
+}
+
+/* A wallet longer than any that is known is none. */
+static bool is_wallet(const struct lamp_conn_row *row)
+{
+    return row->verdict == LAMP_VERDICT_CONFIRMED && row->wallet.len > 0 &&
+           row->wallet.len < sizeof(((struct lamp_proved *)NULL)->wallet);
+}
+
+int lamp_watchlist_note(lamp_watchlist *w, const char *site, const struct lamp_conn_row *row,
+                        bool *io_changed)
+{
+    bool unlisted = false; /* wallets are on no list of sensors */
+    struct lamp_proved p = { .kind = LAMP_PROVED_WALLET,
+                             .confirmed = row->verdict == LAMP_VERDICT_CONFIRMED,
+                             .first_us = row->last_us,
+                             .last_us = row->last_us };
+    put_text(p.site, sizeof(p.site), lamp_bytes_of(site));
+    put_text(p.coin, sizeof(p.coin), row->coin);
+    put_text(p.pool, sizeof(p.pool), row->pool);
+    int err = LAMP_OK;
+    if (is_wallet(row)) {
+        lamp_text_utf8(row->wallet.data, row->wallet.len, p.wallet, sizeof(p.wallet));
+        err = note(w, &p, &unlisted);
     }
-    memmove(p + 1, p, (w->n++ - at) * sizeof(*p));
-    *p = (struct proved){ row->server_addr, row->server_port, confirmed, day, "", "", "" };
-    put_text(p->origin, sizeof(p->origin), lamp_bytes_of(site));
-    put_text(p->coin, sizeof(p->coin), row->coin);
-    put_text(p->pool, sizeof(p->pool), row->pool);
-    return true;
+    if (err || !is_proof(row))
+        return err;
+    p.id = 0;
+    p.kind = LAMP_PROVED_SERVER;
+    p.wallet[0] = '\0';
+    p.addr = row->server_addr;
+    p.port = row->server_port;
+    return note(w, &p, io_changed);
+}
+
+/* ---- what operators say ---- */
+
+static struct lamp_proved *find(lamp_watchlist *w, int64_t id, struct kept **out_kind)
+{
+    for (size_t i = 0; i < LAMP_PROVED_KINDS; i++) {
+        *out_kind = &w->kinds[i];
+        for (size_t k = 0; k < w->kinds[i].n; k++)
+            if (w->kinds[i].v[k].id == id)
+                return &w->kinds[i].v[k];
+    }
+    return NULL;
+}
+
+static size_t spoken(const struct kept *k)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < k->n; i++)
+        n += k->v[i].said_us > 0;
+    return n;
+}
+
+static int audit(lamp_watchlist *w, const struct lamp_command *c, const struct lamp_proved *p,
+                 uint64_t now_us)
+{
+    static const char *const actions[] = {
+        [LAMP_SAY_ACCEPT] = "accept",
+        [LAMP_SAY_MUTE] = "mute",
+        [LAMP_SAY_EXTEND] = "extend",
+        [LAMP_SAY_NOTHING] = "take back the word on",
+    };
+    char addr[LAMP_ADDR_STRLEN], detail[300], object[40], days[32] = "";
+    if (c->proved.say == LAMP_SAY_EXTEND)
+        snprintf(days, sizeof(days), " for %u days", c->proved.days);
+    if (p->kind == LAMP_PROVED_SERVER)
+        snprintf(detail, sizeof(detail), "server %s port %u%s", lamp_addr_str(&p->addr, addr),
+                 p->port, days);
+    else
+        snprintf(detail, sizeof(detail), "wallet %s%s", p->wallet, days);
+    snprintf(object, sizeof(object), "knowledge %lld", (long long)p->id);
+    return lamp_store_audit(w->store, c->actor, actions[c->proved.say], object, detail, now_us);
+}
+
+int lamp_watchlist_say(lamp_watchlist *w, const struct lamp_command *c, uint64_t now_us,
+                       struct lamp_command_result *r)
+{
+    struct kept *k;
+    struct lamp_proved *p = find(w, c->proved.id, &k);
+    if (!p) {
+        snprintf(r->why, sizeof(r->why), "nothing that was learned has number %lld",
+                 (long long)c->proved.id);
+        return LAMP_ENOENT;
+    }
+    const bool nothing = c->proved.say == LAMP_SAY_NOTHING;
+    if (p->said_us == 0 && !nothing && spoken(k) >= LAMP_PROVED_SPOKEN) {
+        snprintf(r->why, sizeof(r->why), "%d of a kind with a word are the most there can be",
+                 LAMP_PROVED_SPOKEN);
+        return LAMP_EFULL;
+    }
+    p->word = c->proved.say == LAMP_SAY_ACCEPT ? LAMP_PROVED_ACCEPTED
+              : c->proved.say == LAMP_SAY_MUTE ? LAMP_PROVED_MUTED
+                                               : LAMP_PROVED_NOTHING;
+    p->until_us = c->proved.say == LAMP_SAY_EXTEND ? now_us + c->proved.days * DAY_US : 0;
+    p->said_us = nothing ? 0 : now_us;
+    snprintf(p->said_by, sizeof(p->said_by), "%s", nothing ? "" : c->actor);
+    snprintf(p->note, sizeof(p->note), "%s", nothing ? "" : c->proved.note);
+    r->key_id = p->id;
+    const int err = lamp_store_proved_put(w->store, p);
+    return err ? err : audit(w, c, p, now_us);
 }
 
 /* ---- life ---- */
 
-static bool load(const char *site, const struct lamp_conn_row *row, void *arg)
+/* What older versions took for a proof and is_proof() does not is left out. */
+static bool load(const struct lamp_proved *p, void *arg)
 {
-    (void)lamp_watchlist_note(arg, site, row);
+    lamp_watchlist *w = arg;
+    if (p->kind >= LAMP_PROVED_KINDS || w->kinds[p->kind].n == LAMP_PROVED_MAX ||
+        (p->kind == LAMP_PROVED_SERVER &&
+         (lamp_addr_is_private(&p->addr) || lamp_addr_is_multicast(&p->addr))))
+        return true;
+    struct kept *k = &w->kinds[p->kind];
+    k->v[k->n++] = *p;
     return true;
 }
 
-int lamp_watchlist_open(lamp_store *store, const lamp_cdn *cdn, uint64_t now_us,
-                        lamp_watchlist **out)
+static int compare_any(const void *a, const void *b)
+{
+    return compare(a, b);
+}
+
+int lamp_watchlist_open(lamp_store *store, const lamp_cdn *cdn, lamp_watchlist **out)
 {
     lamp_watchlist *w = calloc(1, sizeof(*w));
     if (!w)
         return LAMP_ENOMEM;
     w->store = store;
     w->cdn = cdn;
-    const uint64_t span_us = LAMP_WATCH_DAYS * DAY_US;
-    const int err = lamp_store_proofs(store, now_us > span_us ? now_us - span_us : 0, load, w);
+    const int err = lamp_store_proved(store, 0, load, w);
     if (err) {
         lamp_watchlist_close(w);
         return err;
     }
+    for (size_t i = 0; i < LAMP_PROVED_KINDS; i++)
+        qsort(w->kinds[i].v, w->kinds[i].n, sizeof(w->kinds[i].v[0]), compare_any);
     *out = w;
     return LAMP_OK;
 }
@@ -182,22 +298,23 @@ static void add(struct builder *b, const struct lamp_set_entry *key, unsigned we
         (struct lamp_bytes){ (const uint8_t *)text, len < TEXT ? (size_t)len : (size_t)TEXT - 1 };
 }
 
-static void add_proved(struct builder *b, const struct proved *p, uint64_t today)
+static void add_proved(struct builder *b, const struct lamp_proved *p, uint64_t now_us)
 {
-    const uint64_t end = p->day + LAMP_WATCH_DAYS;
-    if (end < today)
+    const enum lamp_proved_state state = lamp_proved_state_of(p, now_us);
+    if (state == LAMP_PROVED_OVER || state == LAMP_PROVED_SILENCED)
         return;
-    const bool fresh = p->day + 1 >= today;
-    /* A clock that was wrong must not give an endpoint more than its days. */
-    const uint64_t left = end - today <= LAMP_WATCH_DAYS ? end - today : LAMP_WATCH_DAYS;
+    /* In whole days; a clock that was wrong must not give an endpoint more than its days. */
+    const uint64_t most = LAMP_PROVED_SERVER_DAYS + 1, end_us = lamp_proved_end_us(p);
+    const uint64_t left = end_us == UINT64_MAX ? most : end_us / DAY_US - now_us / DAY_US;
+    const uint64_t days = left < most || p->until_us > now_us ? left : most;
     const struct lamp_set_entry key = { .prefix = { p->addr, 128 },
                                         .port = p->port,
-                                        .ttl_s = (uint32_t)((left + 1) * 86400) };
+                                        .ttl_s = (uint32_t)(days * 86400) };
     add(b, &key,
-        !fresh         ? WEIGHT_STALE
-        : p->confirmed ? WEIGHT_CONFIRMED
-                       : WEIGHT_PROBABLE,
-        p->origin, p->coin, p->pool);
+        state == LAMP_PROVED_OLD                    ? WEIGHT_STALE
+        : state == LAMP_PROVED_KEPT || p->confirmed ? WEIGHT_CONFIRMED
+                                                    : WEIGHT_PROBABLE,
+        p->site, p->coin, p->pool);
 }
 
 static bool is_host_name(const char *name)
@@ -248,8 +365,9 @@ int lamp_watchlist_build(void *arg, const char *site, uint64_t now_us, struct la
     b.entries = calloc(b.max + 1, sizeof(*b.entries));
     b.texts = calloc(b.max + 1, sizeof(*b.texts));
     int err = b.entries && b.texts ? LAMP_OK : LAMP_ENOMEM;
-    for (size_t i = 0; i < w->n && !err; i++)
-        add_proved(&b, &w->v[i], now_us / DAY_US);
+    const struct kept *servers = &w->kinds[LAMP_PROVED_SERVER];
+    for (size_t i = 0; i < servers->n && !err; i++)
+        add_proved(&b, &servers->v[i], now_us);
     if (!err)
         err = lamp_store_pool_entries(w->store, &all, add_entry, &b);
     if (!err)

@@ -225,7 +225,7 @@ static int open_lists(lamp_writer *w)
     close_lists(w);
     int err = lamp_blocklist_open(&blocks, &w->blocks);
     if (err == LAMP_OK)
-        err = lamp_watchlist_open(w->store, w->cfg.cdn, now_us, &w->watch);
+        err = lamp_watchlist_open(w->store, w->cfg.cdn, &w->watch);
     if (err == LAMP_OK)
         err = open_guard(w);
     if (err != LAMP_OK)
@@ -569,6 +569,11 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
         return lamp_importbook_command(w->store, c, now_us, r);
     case LAMP_CMD_BASELINE:
         return lamp_baselinebook_command(&w->baselines, c, now_us, r);
+    case LAMP_CMD_PROVED:
+        err = lamp_watchlist_say(w->watch, c, now_us, r);
+        if (err == LAMP_OK && w->watch_us == 0)
+            w->watch_us = lamp_clock_mono_us();
+        return err;
     case LAMP_CMD_POLICY:
         err = lamp_policybook_command(w->store, c, now_us, r);
         return err == LAMP_OK ? lamp_rules_reload(w->rules) : err;

@@ -43,6 +43,8 @@ ROUTES = [
     ("GET", "/pools/999", None, "viewer", {"/pools/999": 404}),
     ("GET", "/pools/999/history", None, "viewer", {}),
     ("GET", "/pool-entries", None, "viewer", {}),
+    ("GET", "/knowledge", None, "viewer", {}),
+    ("PATCH", "/knowledge/999", {"say": "mute"}, "operator", {"/knowledge/999": 403}),
     ("POST", "/pool-entries", {"pool": "p", "fqdn": "p.example", "port": 1}, "operator", {"/pool-entries": 403}),
     ("PATCH", "/pool-entries/999", {"port": 1}, "operator", {"/pool-entries/999": 403}),
     ("DELETE", "/pool-entries/999", None, "operator", {"/pool-entries/999": 403}),

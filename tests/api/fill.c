@@ -138,6 +138,26 @@ static void add_miner(const struct lamp_store_sensor *at, const char *host, cons
     }
 }
 
+static void add_proved(const struct lamp_store_sensor *at, const char *server)
+{
+    struct lamp_proved p = { .kind = LAMP_PROVED_SERVER,
+                             .addr = addr(server),
+                             .port = 3333,
+                             .confirmed = true,
+                             .first_us = now_us - HOUR,
+                             .last_us = now_us - SECOND,
+                             .coin = "XMR" };
+    snprintf(p.site, sizeof(p.site), "%s", at->site);
+    must(lamp_store_proved_put(s, &p));
+    p = (struct lamp_proved){ .kind = LAMP_PROVED_WALLET,
+                              .confirmed = true,
+                              .first_us = now_us - HOUR,
+                              .last_us = now_us - SECOND };
+    snprintf(p.site, sizeof(p.site), "%s", at->site);
+    snprintf(p.wallet, sizeof(p.wallet), "4wallet-%s", at->site);
+    must(lamp_store_proved_put(s, &p));
+}
+
 static void add_block(const char *site, const char *target)
 {
     struct lamp_block b = { .kind = LAMP_BLOCK_REMOTE,
@@ -163,6 +183,7 @@ static void add_site(const char *site, const char *sensor, const char *host, con
                                          .rows = 4 };
     must(lamp_store_sensor_add(s, at.ref, &d));
     add_miner(&at, host, server);
+    add_proved(&at, server);
     add_block(site, server);
 }
 

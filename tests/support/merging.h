@@ -100,7 +100,7 @@ static inline void merging_open_lists(struct merging *g)
                                             .drops = 0.01 };
     merging_close_lists(g);
     ok(g->store, lamp_blocklist_open(&blocks, &g->blocks));
-    ok(g->store, lamp_watchlist_open(g->store, NULL, TEST_NOW_US, &g->watch));
+    ok(g->store, lamp_watchlist_open(g->store, NULL, &g->watch));
     ok(g->store, lamp_alarms_new(&alarms, &g->alarms));
     ok(g->store,
        lamp_habits_new(&(struct lamp_habits_cfg){ g->store, g->alarms, NULL, NULL }, &g->habits));

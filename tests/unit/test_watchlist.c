@@ -16,7 +16,7 @@ static lamp_watchlist *new_list(const lamp_cdn *cdn)
     lamp_watchlist *w = NULL;
     folder = new_folder();
     store = open_store("sqlite", folder, false);
-    ok(store, lamp_watchlist_open(store, cdn, NOW, &w));
+    ok(store, lamp_watchlist_open(store, cdn, &w));
     return w;
 }
 
@@ -46,6 +46,16 @@ static struct lamp_set built(lamp_watchlist *w, uint64_t now_us)
     assert_int_equal(lamp_watchlist_build(w, "", now_us, &s), LAMP_OK);
     assert_int_equal(lamp_set_digest(s.entries, s.n, digest), LAMP_OK);
     return s;
+}
+
+/* Whether the list is another one then. */
+static bool note(lamp_watchlist *w, const char *site, const struct lamp_conn_row *r)
+{
+    bool changed = false;
+    ok(store, lamp_store_begin(store));
+    ok(store, lamp_watchlist_note(w, site, r, &changed));
+    ok(store, lamp_store_commit(store));
+    return changed;
 }
 
 static void test_notes(void **state)
@@ -78,7 +88,7 @@ static void test_notes(void **state)
     };
     lamp_watchlist *w = new_list(NULL);
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (lamp_watchlist_note(w, "north", &table[i].row) != table[i].want)
+        if (note(w, "north", &table[i].row) != table[i].want)
             fail_msg("%s", table[i].label);
     struct lamp_set s = built(w, NOW);
     assert_int_equal(s.n, 3);
@@ -104,7 +114,7 @@ static void test_ages(void **state)
     };
     lamp_watchlist *w = new_list(NULL);
     const struct lamp_conn_row r = row("203.0.113.8", LAMP_VERDICT_PROBABLE, NOW);
-    assert_true(lamp_watchlist_note(w, "north", &r));
+    assert_true(note(w, "north", &r));
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         struct lamp_set s = built(w, NOW + table[i].days * DAY);
         assert_int_equal(s.n, table[i].text ? 1 : 0);
@@ -123,19 +133,204 @@ static void test_full(void **state)
     (void)state;
     lamp_watchlist *w = new_list(NULL);
     struct lamp_conn_row r = row("203.0.113.8", LAMP_VERDICT_CONFIRMED, NOW - DAY);
-    assert_true(lamp_watchlist_note(w, "north", &r));
+    assert_true(note(w, "north", &r));
     r.last_us = NOW;
-    for (unsigned i = 0; i < LAMP_WATCH_PROVED; i++) {
+    bool changed = false;
+    ok(store, lamp_store_begin(store));
+    for (unsigned i = 0; i < LAMP_PROVED_MAX; i++) {
         const uint8_t v4[] = { 198, 51, (uint8_t)(i >> 8), (uint8_t)i };
         r.server_addr = lamp_addr_from_v4(v4);
-        assert_true(lamp_watchlist_note(w, "north", &r));
+        ok(store, lamp_watchlist_note(w, "north", &r, &changed));
     }
+    ok(store, lamp_store_commit(store));
     struct lamp_set s = built(w, NOW);
-    assert_int_equal(s.n, LAMP_WATCH_PROVED);
+    assert_int_equal(s.n, LAMP_PROVED_MAX);
     const struct lamp_addr first = test_addr("203.0.113.8");
     for (size_t i = 0; i < s.n; i++)
         assert_false(lamp_addr_eq(&s.entries[i].prefix.addr, &first));
     lamp_set_done(&s);
+    end_list(w);
+}
+
+static bool take_proved(const struct lamp_proved *p, void *arg)
+{
+    struct lamp_proved **at = arg;
+    *(*at)++ = *p;
+    return true;
+}
+
+/* What the store has, the newest first. */
+static size_t proved(struct lamp_proved *out)
+{
+    struct lamp_proved *end = out;
+    ok(store, lamp_store_proved(store, 0, take_proved, &end));
+    return (size_t)(end - out);
+}
+
+static int say(lamp_watchlist *w, int64_t id, enum lamp_proved_say word, uint32_t days,
+               uint64_t now_us)
+{
+    const struct lamp_command c = { .kind = LAMP_CMD_PROVED,
+                                    .actor = "ann",
+                                    .proved = { word, id, days, "because" } };
+    struct lamp_command_result r = { 0 };
+    ok(store, lamp_store_begin(store));
+    const int err = lamp_watchlist_say(w, &c, now_us, &r);
+    ok(store, lamp_store_commit(store));
+    assert_int_equal(!*r.why, !err);
+    return err;
+}
+
+/* What somebody said goes before what was seen, and outlives the program. */
+static void test_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        enum lamp_proved_say say;
+        uint32_t days;
+        unsigned after_days;
+        const char *text; /* NULL: it is not on the list */
+        uint32_t ttl_days;
+    } table[] = {
+        { "nothing, fresh", LAMP_SAY_NOTHING, 0, 0, "60\tnorth\tXMR\tapool", 8 },
+        { "nothing, a week later", LAMP_SAY_NOTHING, 0, 8, NULL, 0 },
+        { "accepted", LAMP_SAY_ACCEPT, 0, 0, "90\tnorth\tXMR\tapool", 8 },
+        { "accepted, a year later", LAMP_SAY_ACCEPT, 0, 365, "90\tnorth\tXMR\tapool", 8 },
+        { "muted", LAMP_SAY_MUTE, 0, 0, NULL, 0 },
+        { "extended", LAMP_SAY_EXTEND, 30, 0, "60\tnorth\tXMR\tapool", 30 },
+        { "extended, later", LAMP_SAY_EXTEND, 30, 29, "60\tnorth\tXMR\tapool", 1 },
+        { "extended, over", LAMP_SAY_EXTEND, 30, 31, NULL, 0 },
+        { "taken back", LAMP_SAY_NOTHING, 0, 0, "60\tnorth\tXMR\tapool", 8 },
+    };
+    lamp_watchlist *w = new_list(NULL);
+    const struct lamp_conn_row r = row("203.0.113.8", LAMP_VERDICT_PROBABLE, NOW);
+    struct lamp_proved p[2];
+    assert_true(note(w, "north", &r));
+    assert_int_equal(proved(p), 1);
+    assert_int_equal(say(w, p[0].id + 1, LAMP_SAY_MUTE, 0, NOW), LAMP_ENOENT);
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        assert_int_equal(say(w, p[0].id, table[i].say, table[i].days, NOW), LAMP_OK);
+        if (note(w, "south", &r))
+            fail_msg("%s: seen again, it is another", table[i].label);
+        lamp_watchlist_close(w);
+        ok(store, lamp_watchlist_open(store, NULL, &w));
+        struct lamp_set s = built(w, NOW + table[i].after_days * DAY);
+        if (s.n != (table[i].text ? 1 : 0) ||
+            (s.n && (!lamp_bytes_eq(s.entries[0].text, table[i].text) ||
+                     s.entries[0].ttl_s != table[i].ttl_days * 86400)))
+            fail_msg("%s: %zu, %.*s for %u s", table[i].label, s.n,
+                     s.n ? (int)s.entries[0].text.len : 0,
+                     s.n ? (const char *)s.entries[0].text.data : "", s.n ? s.entries[0].ttl_s : 0);
+        lamp_set_done(&s);
+        assert_int_equal(proved(p), 1);
+        const bool nothing = table[i].say == LAMP_SAY_NOTHING;
+        assert_string_equal(p[0].said_by, nothing ? "" : "ann");
+        assert_string_equal(p[0].note, nothing ? "" : "because");
+        assert_string_equal(p[0].site, "north");
+    }
+    end_list(w);
+}
+
+/* One that somebody spoke about never gives way, and not all can be such. */
+static void test_words_full(void **state)
+{
+    (void)state;
+    lamp_watchlist *w = new_list(NULL);
+    struct lamp_conn_row r = row("203.0.113.8", LAMP_VERDICT_CONFIRMED, NOW - DAY);
+    bool changed = false;
+    assert_true(note(w, "north", &r));
+    assert_int_equal(say(w, 1, LAMP_SAY_MUTE, 0, NOW), LAMP_OK);
+    r.last_us = NOW;
+    ok(store, lamp_store_begin(store));
+    for (unsigned i = 0; i < LAMP_PROVED_MAX + 5; i++) {
+        const uint8_t v4[] = { 198, 51, (uint8_t)(i >> 8), (uint8_t)i };
+        r.server_addr = lamp_addr_from_v4(v4);
+        ok(store, lamp_watchlist_note(w, "north", &r, &changed));
+    }
+    for (int64_t id = 100; id < 100 + LAMP_PROVED_SPOKEN - 1; id++) {
+        const struct lamp_command c = { .kind = LAMP_CMD_PROVED,
+                                        .proved = { LAMP_SAY_ACCEPT, id, 0, "" } };
+        ok(store, lamp_watchlist_say(w, &c, NOW, &(struct lamp_command_result){ 0 }));
+    }
+    ok(store, lamp_store_commit(store));
+    assert_int_equal(say(w, 99, LAMP_SAY_ACCEPT, 0, NOW), LAMP_EFULL);
+    assert_int_equal(say(w, 1, LAMP_SAY_NOTHING, 0, NOW), LAMP_OK);
+    assert_int_equal(say(w, 99, LAMP_SAY_ACCEPT, 0, NOW), LAMP_OK);
+    end_list(w);
+}
+
+/* The wallet of a confirmed connection is learned too, and is on no list; a muted one is no evidence between
+ * sites, an accepted one is for longer than it would be. */
+static void test_wallets(void **state)
+{
+    (void)state;
+    static const struct {
+        enum lamp_proved_say say;
+        uint64_t later_us;
+        size_t want;
+    } table[] = {
+        { LAMP_SAY_NOTHING, 0, 2 },       { LAMP_SAY_NOTHING, 31 * DAY, 0 },
+        { LAMP_SAY_MUTE, 0, 0 },          { LAMP_SAY_ACCEPT, 0, 2 },
+        { LAMP_SAY_ACCEPT, 31 * DAY, 2 }, { LAMP_SAY_EXTEND, 31 * DAY, 2 },
+        { LAMP_SAY_EXTEND, 41 * DAY, 0 },
+    };
+    lamp_watchlist *w = new_list(NULL);
+    struct lamp_conn_row r = row("10.0.0.1", LAMP_VERDICT_CONFIRMED, NOW);
+    struct lamp_proved p[2];
+    r.wallet = lamp_bytes_of("4wallet");
+    assert_false(note(w, "north", &r));
+    r.verdict = LAMP_VERDICT_PROBABLE;
+    r.wallet = lamp_bytes_of("4guess");
+    assert_false(note(w, "north", &r));
+    assert_int_equal(proved(p), 1);
+    assert_true(p[0].kind == LAMP_PROVED_WALLET && streq(p[0].wallet, "4wallet"));
+    struct lamp_set s = built(w, NOW);
+    assert_int_equal(s.n, 0);
+    lamp_set_done(&s);
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        int64_t miners[LAMP_TRACE_SITES];
+        size_t n = 0;
+        char wallet[16] = "4wallet";
+        assert_int_equal(say(w, p[0].id, table[i].say, 40, NOW), LAMP_OK);
+        ok(store, lamp_store_begin(store));
+        struct lamp_trace t = { LAMP_TRACE_WALLET, wallet, (int64_t)(2 * i + 10), 1, NOW };
+        ok(store, lamp_store_trace(store, &t, miners, &n));
+        t.site_ref++;
+        t.at_us += table[i].later_us;
+        ok(store, lamp_store_trace(store, &t, miners, &n));
+        if ((n > 0) != (table[i].want > 0))
+            fail_msg("%zu: %zu miners", i, n);
+        lamp_store_rollback(store);
+    }
+    end_list(w);
+}
+
+/* A server that is muted is no reason to suspect others that speak to it either. */
+static void test_muted_between_sites(void **state)
+{
+    (void)state;
+    lamp_watchlist *w = new_list(NULL);
+    const struct lamp_conn_row r = row("203.0.113.8", LAMP_VERDICT_CONFIRMED, NOW);
+    struct lamp_track_pair pair = { .site_ref = 1,
+                                    .client = test_addr("10.0.0.7"),
+                                    .server = r.server_addr,
+                                    .server_port = 3333,
+                                    .ip_proto = 6,
+                                    .verdict = LAMP_VERDICT_CONFIRMED,
+                                    .last_us = NOW };
+    struct lamp_server_known known;
+    assert_true(note(w, "north", &r));
+    ok(store, lamp_store_begin(store));
+    ok(store, lamp_store_enroll(store, "s1", "north", NOW));
+    ok(store, lamp_store_pair_save(store, &pair));
+    ok(store, lamp_store_commit(store));
+    pair.client = test_addr("10.0.0.8");
+    ok(store, lamp_store_server_known(store, &pair, 0, &known));
+    assert_true(known.mined);
+    assert_int_equal(say(w, 1, LAMP_SAY_MUTE, 0, NOW), LAMP_OK);
+    ok(store, lamp_store_server_known(store, &pair, 0, &known));
+    assert_false(known.mined);
     end_list(w);
 }
 
@@ -231,9 +426,15 @@ static void test_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_notes),     cmocka_unit_test(test_ages),
-        cmocka_unit_test(test_full),      cmocka_unit_test(test_catalogue),
+        cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_ages),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_catalogue),
         cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_words_full),
+        cmocka_unit_test(test_wallets),
+        cmocka_unit_test(test_muted_between_sites),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@ import { desk, deskWorld } from './mock_desk.mjs';
 import { baselines, baselinesWorld } from './mock_baselines.mjs';
 import { trackings, trackingsWorld } from './mock_trackings.mjs';
 import { imports, importsWorld } from './mock_imports.mjs';
+import { knowledge, knowledgeWorld } from './mock_knowledge.mjs';
 
 export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
   + "connect-src 'self'; font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -254,6 +255,7 @@ export async function startMock(dist, port = 0) {
   const w = world();
   const pools = poolWorld();
   const d = deskWorld(HOSTILE);
+  const learned = knowledgeWorld(HOSTILE);
   const captures = importsWorld(HOSTILE);
   const usual = baselinesWorld(HOSTILE);
   const tracked = trackingsWorld(HOSTILE);
@@ -312,6 +314,8 @@ export async function startMock(dist, port = 0) {
     const id = Number(/^\/\w+\/(\d+)$/.exec(path)?.[1]);
     const mine = { what, path, query, body, size: sent.length, push, send: (code, object) => send(response, code, object), refuse: (...why) => refuse(response, ...why) };
     if (desk(d, mine) || imports(captures, mine) || baselines(usual, mine) || trackings(tracked, mine)) return;
+    if (desk(d, mine) || imports(captures, mine) || baselines(usual, mine)) return;
+    if (knowledge(learned, mine)) return;
     if (what === 'GET /session') send(response, 200, session);
     else if (what === 'DELETE /session') send(response, 204, null, { 'Set-Cookie': 'davylamp_session=; Max-Age=0; Path=/' });
     else if (what === 'GET /status') send(response, 200, status(w));

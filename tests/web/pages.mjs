@@ -218,6 +218,14 @@ async function blockForm({ page }) {
 
 async function pools({ page }) {
   await page.goto(`${mock.url}/pools`);
+  const learned = page.getByRole('table', { name: 'What the fleet learned' });
+  const one = learned.getByRole('row').filter({ hasText: '203.0.113.9:443' });
+  for (const [word, state] of [['Accept', 'accepted'], ['Extend', 'extended'], ['Mute', 'muted']]) {
+    await one.getByRole('button', { name: `${word} 203.0.113.9:443` }).click();
+    await one.locator('.badge', { hasText: state }).waitFor();
+    await one.getByRole('button', { name: 'Take back 203.0.113.9:443' }).click();
+    await one.locator('.badge', { hasText: 'fresh' }).waitFor();
+  }
   await page.getByLabel('Address, name or port').fill('eu.one.example');
   await page.keyboard.press('Enter');
   await page.getByText('It is a server of Pool One').waitFor();

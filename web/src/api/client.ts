@@ -44,7 +44,7 @@ async function failure(response: Response): Promise<ApiError> {
 }
 
 /** body: a Blob goes as it is, everything else as JSON. */
-async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   let response: Response;
   try {
     const headers: Record<string, string> = { Accept: 'application/json' };
