@@ -7,6 +7,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import time
 
 from schema import faults
 from sinks import Hook, Smtp, Tcp, Tls, Udp
@@ -15,6 +16,7 @@ from world import PATIENCE_S, World, check, eventually, numbers, raise_alerts
 V1 = "/api/v1"
 DATA = pathlib.Path(__file__).parents[1] / "data"
 PEM = DATA / "notify/localhost.pem"
+HOUR_S, FAST = 3600, 300
 COMMUNITY = re.compile(r"1:[A-Za-z0-9+/]{27}=")
 
 
@@ -23,7 +25,7 @@ def receivers(w):
 
 
 def down_then_up(w, sinks):
-    """Down: a while, a kill -9, a while; up: each alert once."""
+    """Down: a while, a kill -9, an hour, another, a while; up: each alert once."""
     for sink in sinks.values():
         if not isinstance(sink, Hook):
             check(not sink.got, "nothing came yet")
@@ -33,10 +35,17 @@ def down_then_up(w, sinks):
     found = [json.loads(line) for line in w.cli("--json", "doctor").stdout.splitlines()]
     ill = {f["about"] for f in found if "does not take alerts" in f["found"] and f["advice"]}
     check(ill == {f"receiver {name}" for name in sinks}, f"the doctor knows: {found}")
-    w.process.send_signal(signal.SIGKILL)
-    w.process.wait()
-    w.process = None
-    w.start()
+    before = receivers(w)
+    for clock in (f"{FAST}", f"1@{HOUR_S + 60}"):
+        w.process.send_signal(signal.SIGKILL)
+        w.process.wait()
+        w.process = None
+        began = time.monotonic()
+        w.start(clock)
+        if clock == f"{FAST}":  # an hour passes, too fast for questions
+            eventually("an hour passed", lambda: time.monotonic() > began + HOUR_S / FAST)
+    now = receivers(w)
+    check(all(r["failures"] > before[name]["failures"] and r["queued"] == 6 for name, r in now.items()), f"{now}")
     raise_alerts(w, 7, 5)
     eventually(lambda: receivers(w), lambda: all(r["queued"] == 11 for r in receivers(w).values()))
     for sink in sinks.values():
@@ -115,16 +124,16 @@ def tests_sent(w, sinks):
 
 
 def a_storm(w, sinks):
-    """Many at once: few messages, and the rest as a number."""
-    n, before = 300, {name: len(sinks[name].got) for name in ("hook", "mail")}
+    """10,000 at once: few messages, and the rest as a number; none is lost from the list."""
+    n, before = 10000, {name: len(sinks[name].got) for name in ("hook", "mail")}
     raise_alerts(w, 1000, n)
     for name, alerts in (("hook", lambda m: (len(m["alerts"]), m["more"])),
                          ("mail", lambda m: (len(numbers([m[2]])), sum(map(int, re.findall(r"and (\d+) more", m[2])))))):
         def told():
             return [alerts(m) for m in sinks[name].got[before[name]:] if not isinstance(m, dict) or not m["test"]]
         eventually(lambda: f"{name}: {told()}", lambda: sum(a + b for a, b in told()) == n)
-        check(len(told()) <= 4, f"{name}: {told()}")
-    check(w.want(200, "GET", V1 + "/alerts")["open"] >= n, "all are in the list")
+        check(len(told()) <= 40, f"{name}: {told()}")  # of some intervals: a busy machine takes longer
+    check(w.want(200, "GET", V1 + "/alerts?open=1")["open"] >= n, "all are in the list")
 
 
 def exports(w):
@@ -213,7 +222,7 @@ def main():
              f"mail smtp://127.0.0.1:{port['mail']} from=lamp@a.example to=ops@a.example to=soc@a.example interval=1"]
     quoted = ",\n".join(f'"{line}"' for line in lines)
     try:
-        with World(f"notify: {{ receivers = [{quoted}]; }};\n") as w:
+        with World(f"alerts: {{ silent = 86400; }};\nnotify: {{ receivers = [{quoted}]; }};\n") as w:
             down_then_up(w, sinks)
             contents(sinks)
             refused_and_redirected(w, sinks)

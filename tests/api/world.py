@@ -70,11 +70,13 @@ class World:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start(self):
+    def start(self, clock="1"):
+        """clock: RATE[@OFFSET_S], as common/clock.h has it."""
         starts = self.said().count("running version")
         self.log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(
-            [self.bin / "davylamp-aggregator", "-c", self.folder / "conf"], stdout=self.log, stderr=self.log)
+            [self.bin / "davylamp-aggregator", "-c", self.folder / "conf"], stdout=self.log, stderr=self.log,
+            env=os.environ | {"LAMP_CLOCK": clock})
         until = time.monotonic() + PATIENCE_S
         while self.said().count("running version") == starts:
             if self.process.poll() is not None or time.monotonic() > until:

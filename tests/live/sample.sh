@@ -59,6 +59,13 @@ tracked() {
     api_is ".[0] | $1" track show "$track"
 }
 wait_for $patience "the sensor tracks the miner" tracked '.sensors[0] | .state == "tracking" and .bytes > 0'
+check "a policy takes samples" api_is '.[0].mode == "dry-run"' policies add keep sample=3
+check "it is switched on" api_is '.[0].mode == "on"' policies on 1
+kept_is() { api_is "any(.[]; .created_by == \"policy keep\" and .miner == $miner and .reason == \"policy keep\")" sample; }
+wait_for $patience "it orders one of the miner by itself" kept_is
+kept=$(value_of 'map(select(.created_by == "policy keep"))[0].id' sample)
+check "and says so" api_is "any(.[]; .outcome == \"sample $kept ordered\")" policies 1
+wait_for $patience "the sensor of its site takes it" state_is "$kept" running '.sensor == "router-north"'
 
 refused=$(order host 10.2.0.99 bytes=4000000 --site south)
 wait_for $patience "a full disk is refused in words" state_is "$refused" refused '.words | contains("the disk has")'
@@ -104,5 +111,6 @@ check "steps have both ways" api_is '.[0].steps | any(.bytes.out > 0 and .packet
 wait_for $patience "its ring has a sample" api_is "any(.[]; .tracking == $track)" sample
 check "it is ended by hand" api track stop "$track"
 check "and says so" tracked '.state == "over" and .ended_by != null'
+check "no other was ordered within the day" api_is 'map(select(.created_by == "policy keep")) | length == 1' sample
 check "the audit log knows who had it" api_is 'any(.[]; .action == "download")' audit
 passed
