@@ -313,9 +313,7 @@ export async function startMock(dist, port = 0) {
     }
     const id = Number(/^\/\w+\/(\d+)$/.exec(path)?.[1]);
     const mine = { what, path, query, body, size: sent.length, push, send: (code, object) => send(response, code, object), refuse: (...why) => refuse(response, ...why) };
-    if (desk(d, mine) || imports(captures, mine) || baselines(usual, mine) || trackings(tracked, mine)) return;
-    if (desk(d, mine) || imports(captures, mine) || baselines(usual, mine)) return;
-    if (knowledge(learned, mine)) return;
+    if (desk(d, mine) || imports(captures, mine) || baselines(usual, mine) || trackings(tracked, mine) || knowledge(learned, mine)) return;
     if (what === 'GET /session') send(response, 200, session);
     else if (what === 'DELETE /session') send(response, 204, null, { 'Set-Cookie': 'davylamp_session=; Max-Age=0; Path=/' });
     else if (what === 'GET /status') send(response, 200, status(w));
