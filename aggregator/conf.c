@@ -139,6 +139,21 @@ static const struct lamp_opt options[] = {
     OPT("retention.disk", INT, disk_mib, .max = INT32_MAX, .def = "0", .unit = "MiB",
         .help = "Size of the database at which the oldest minutes, then hours, then days go before "
                 "their time; 0: no limit."),
+    OPT("clickhouse.url", STR, clickhouse_url, .def = "",
+        .help =
+            "A ClickHouse server that history goes to, too, and that answers for what retention "
+            "took here: http://HOST:8123 or https://HOST:8443; empty: none."),
+    OPT("clickhouse.database", STR, clickhouse_database, .def = "davylamp",
+        .help = "Its database; it and its tables are made where they are missing."),
+    OPT("clickhouse.cluster", STR, clickhouse_cluster, .def = "",
+        .help = "Cluster of which it is one; then rows go into and come from Distributed tables."),
+    OPT("clickhouse.user", STR, clickhouse_user, .def = "", .help = "Its user; empty: default."),
+    OPT("clickhouse.password_file", STR, clickhouse_password_file, .def = "",
+        .help = "File whose first line is the password; read for each request."),
+    OPT("clickhouse.ca", STR, clickhouse_ca, .def = "",
+        .help = "File of the certificates it is known by; empty: the system's."),
+    OPT("clickhouse.plain_ok", BOOL, clickhouse_plain_ok, .def = "false",
+        .help = "Send the password over plain HTTP to an address that is not loopback."),
     OPT("imports.folder", STR, imports_folder, .def = "",
         .help =
             "Where uploaded captures lie until they are analysed; empty: imports in state_dir."),
@@ -176,14 +191,17 @@ const struct lamp_conf_spec lamp_aggregator_spec = {
     .program = "davylamp-aggregator",
     .usage = "davylamp-aggregator [OPTION...]\n"
              "       davylamp-aggregator [OPTION...] keys|rotate-key|switch-key|set-aside\n"
+             "       davylamp-aggregator [OPTION...] clickhouse-schema\n"
              "       davylamp-aggregator [OPTION...] restore FILE",
-    .about = "Receives what the sensors of all sites see, keeps history, serves the API and the "
-             "dashboard,\nand sends block lists back.\n"
-             "  keys        print the public keys that a sensor's configuration needs\n"
-             "  rotate-key  make the key that this aggregator will have next; SIGHUP announces it\n"
-             "  switch-key  use that key from the next start on\n"
-             "  restore     put a backup in the place of the database\n"
-             "  set-aside   give a damaged database another name, so that a start makes a new one",
+    .about =
+        "Receives what the sensors of all sites see, keeps history, serves the API and the "
+        "dashboard,\nand sends block lists back.\n"
+        "  keys        print the public keys that a sensor's configuration needs\n"
+        "  rotate-key  make the key that this aggregator will have next; SIGHUP announces it\n"
+        "  switch-key  use that key from the next start on\n"
+        "  clickhouse-schema  print the statements that make the tables of clickhouse.database\n"
+        "  restore     put a backup in the place of the database\n"
+        "  set-aside   give a damaged database another name, so that a start makes a new one",
     .default_file = "/etc/davylamp/aggregator.conf",
     .opts = options,
     .n_opts = ARRAY_LEN(options),

@@ -41,6 +41,10 @@ struct lamp_aggregator_conf {
     char *imports_folder, *imports_root, *imports_analyzer;
     int64_t imports_mib, imports_quota_mib, imports_waiting, imports_files, imports_silent_s;
     int64_t imports_keep_days, imports_keep, imports_memory_mib, imports_cpu_s, imports_wall_s;
+    /* ClickHouse, for history past this machine; url "": none. */
+    char *clickhouse_url, *clickhouse_database, *clickhouse_cluster, *clickhouse_user;
+    char *clickhouse_password_file, *clickhouse_ca;
+    bool clickhouse_plain_ok;
     int64_t disk_mib;          /* of the database; 0: no limit */
     int log_level, log_format; /* enum lamp_log_level; 0 text, 1 JSON */
 };

@@ -5,6 +5,8 @@
 #include "aggregator/api/metrics.h"
 #include "aggregator/catalogue/rounds.h"
 #include "aggregator/conf.h"
+#include "aggregator/history/exporter.h"
+#include "aggregator/history/past.h"
 #include "aggregator/imports/imports.h"
 #include "aggregator/ingest/door.h"
 #include "aggregator/ingest/ingest.h"
@@ -72,6 +74,9 @@ struct aggregator {
     lamp_ingest *ingest;
     lamp_door *door;
     lamp_imports *imports;
+    struct lamp_clickhouse_cfg clickhouse; /* of conf; url "": none */
+    lamp_exporter *exporter;               /* NULL: history stays here */
+    lamp_past *past;
     lamp_api *api;
 };
 
@@ -317,7 +322,12 @@ static int open_store(struct aggregator *g)
         return 1;
     if (lamp_store_open(g->conf.store_backend, g->database, false, &g->store, why) != LAMP_OK)
         return complain(why);
-    return 0;
+    int err = lamp_store_begin(g->store);
+    if (!err)
+        err = lamp_store_history_start(g->store, *g->clickhouse.url);
+    if (!err)
+        err = lamp_store_commit(g->store);
+    return err ? complain(lamp_store_why(g->store)) : 0;
 }
 
 /* Before anything is started: a receiver that nobody can read is no alert to anybody. */
@@ -363,6 +373,8 @@ static int open_files(struct aggregator *g)
         return complain(err == LAMP_EFULL ? "geo.files names more than 8 files"
                                           : lamp_strerror(err));
     int code = check_notify(g);
+    if (!code && *g->clickhouse.url && lamp_clickhouse_check(&g->clickhouse, why) != LAMP_OK)
+        code = 2 * complain(why);
     if (!code)
         code = open_tls(g);
     if (!code)
@@ -459,6 +471,47 @@ static int open_notify(struct aggregator *g)
         .n_lines = g->conf.notify.n,
     };
     return lamp_notify_start(&cfg, &g->notify, why) ? complain(why) : 0;
+}
+
+static struct lamp_clickhouse_cfg clickhouse_of(const struct lamp_aggregator_conf *c)
+{
+    return (struct lamp_clickhouse_cfg){
+        .url = c->clickhouse_url,
+        .database = c->clickhouse_database,
+        .cluster = c->clickhouse_cluster,
+        .user = c->clickhouse_user,
+        .password_file = c->clickhouse_password_file,
+        .ca = c->clickhouse_ca,
+        .plain_ok = c->clickhouse_plain_ok,
+    };
+}
+
+static int print_clickhouse_schema(struct aggregator *g)
+{
+    char why[WHY];
+    struct lamp_clickhouse_cfg named = g->clickhouse;
+    named.url = *named.url ? named.url : "http://localhost:8123";
+    if (lamp_clickhouse_check(&named, why) != LAMP_OK)
+        return complain(why);
+    lamp_clickhouse_print_schema(&named, stdout);
+    return 0;
+}
+
+static int open_history(struct aggregator *g)
+{
+    if (!*g->clickhouse.url)
+        return 0;
+    const struct lamp_exporter_cfg cfg = {
+        .backend = g->conf.store_backend,
+        .database = g->database,
+        .clickhouse = &g->clickhouse,
+        .commands = g->commands,
+        .settle_minutes = (uint32_t)g->conf.settle_minutes,
+    };
+    int err = lamp_past_new(&g->clickhouse, &g->past);
+    if (!err)
+        err = lamp_exporter_start(&cfg, &g->exporter);
+    return err ? complain(lamp_strerror(err)) : 0;
 }
 
 static int open_door(struct aggregator *g)
@@ -601,6 +654,8 @@ static int start_threads(struct aggregator *g)
     if (!code)
         code = open_notify(g);
     if (!code)
+        code = open_history(g);
+    if (!code)
         code = open_door(g);
     if (!code)
         code = open_imports(g);
@@ -636,6 +691,8 @@ static int start_threads(struct aggregator *g)
         .probes = g->probes,
         .notify = g->notify,
         .imports = g->imports,
+        .exporter = g->exporter,
+        .past = g->past,
         .server_key = g->keys.curve_public_raw,
         .metrics_open = g->conf.metrics_open,
         .inbox = g->inbox,
@@ -682,6 +739,8 @@ static void stop(struct aggregator *g)
     lamp_door_stop(g->door);
     lamp_rounds_stop(g->rounds);
     lamp_notify_stop(g->notify);
+    lamp_exporter_stop(g->exporter);
+    lamp_past_free(g->past);
     if (g->ingest)
         lamp_ingest_quiesce(g->ingest);
     lamp_writer_stop(g->writer);
@@ -744,9 +803,13 @@ static const struct {
     int (*fn)(struct aggregator *g);
     bool with_keys; /* makes those that are missing */
     int n_args;
-} commands[] = { { "serve", serve, true, 0 },           { "keys", print_keys, true, 0 },
-                 { "rotate-key", rotate_key, true, 0 }, { "switch-key", switch_key, true, 0 },
-                 { "restore", restore, false, 1 },      { "set-aside", set_aside, false, 0 } };
+} commands[] = { { "serve", serve, true, 0 },
+                 { "keys", print_keys, true, 0 },
+                 { "rotate-key", rotate_key, true, 0 },
+                 { "switch-key", switch_key, true, 0 },
+                 { "clickhouse-schema", print_clickhouse_schema, false, 0 },
+                 { "restore", restore, false, 1 },
+                 { "set-aside", set_aside, false, 0 } };
 
 static int run_command(struct aggregator *g, const char *name, int n_args)
 {
@@ -789,6 +852,7 @@ int main(int argc, char **argv)
         return action == LAMP_CONF_EXIT_OK ? 0 : 2;
     }
     lamp_log_setup((enum lamp_log_level)g.conf.log_level, g.conf.log_format == 1);
+    g.clickhouse = clickhouse_of(&g.conf);
     const int n_args = first < argc ? argc - first - 1 : 0;
     g.argument = n_args ? argv[first + 1] : NULL;
     const int code = run_command(&g, first < argc ? argv[first] : "serve", n_args);

@@ -5,6 +5,7 @@
 #include "aggregator/api/impl.h"
 #include "aggregator/api/json.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/version.h"
 
 #include <assert.h>
@@ -399,6 +400,9 @@ lamp_store *lamp_api_reader(lamp_api *api, const char *scope)
 
 void lamp_api_reader_done(lamp_api *api, lamp_store *s)
 {
+    if (api->cfg.past && lamp_store_past_clear(s) != LAMP_OK)
+        lamp_log_limited(LAMP_LOG_WARN, "api", "rows of the past stay where they are error=\"%s\"",
+                         lamp_store_why(s));
     pthread_mutex_lock(&api->readers_lock);
     for (size_t i = 0; i < 2 * LAMP_API_THREADS; i++) {
         struct lamp_reader *r = &api->readers[i / LAMP_API_THREADS][i % LAMP_API_THREADS];
@@ -525,7 +529,8 @@ static char *render_event(void *app, const struct lamp_event *ev, const char *sc
     case LAMP_EVENT_STATUS:
         err = lamp_store_status(s, now_us, &status);
         if (!err)
-            lamp_api_json_status(&j, &status, api->cfg.started_us, now_us, api->cfg.sample_mode);
+            lamp_api_json_status(&j, &status, api->cfg.started_us, now_us, api->cfg.sample_mode,
+                                 api->cfg.exporter);
         break;
     case LAMP_EVENT_SENSOR:
         err = lamp_api_write_sensor(s, ev->name, now_us, &j);

@@ -10,6 +10,8 @@
 #include "aggregator/handover/mailbox.h"
 #include "aggregator/handover/pending.h"
 #include "aggregator/handover/probes.h"
+#include "aggregator/history/exporter.h"
+#include "aggregator/history/past.h"
 #include "aggregator/http/auth.h"
 #include "aggregator/http/http.h"
 #include "aggregator/http/tls.h"
@@ -51,6 +53,8 @@ struct lamp_api_cfg {
     lamp_commands *commands;
     lamp_probes *probes;       /* NULL: nothing is looked up or probed */
     lamp_notify *notify;       /* NULL: nobody is told of alerts */
+    lamp_exporter *exporter;   /* NULL: no history leaves the store */
+    lamp_past *past;           /* what it took; NULL: nothing */
     lamp_imports *imports;     /* NULL: captures are not taken */
     lamp_pending *pending;     /* who waits to be let in */
     const uint8_t *server_key; /* the public one that sensors must find, 32 bytes */

@@ -47,6 +47,13 @@ struct lamp_api {
 lamp_store *lamp_api_reader(lamp_api *api, const char *scope);
 void lamp_api_reader_done(lamp_api *api, lamp_store *s);
 
+/* Answers 503, where ClickHouse does not give what the store keeps no more, else 500. err: of lamp_past_traffic(),
+ * lamp_past_minutes(), which gave why. */
+void lamp_api_past_failed(const lamp_store *s, int err, const char *why, struct lamp_reply *reply);
+
+/* Of history that leaves the store. */
+void lamp_api_history_metrics(const lamp_api *api, FILE *out);
+
 /* Answers 500 with what the store said. */
 void lamp_api_store_failed(const lamp_store *s, struct lamp_reply *reply);
 

@@ -169,6 +169,7 @@ static int write_all(lamp_api *api, FILE *out, const struct lamp_request *req,
         return err;
     write_store(out, &status, &alerts, &trackings);
     write_queues(out, api);
+    lamp_api_history_metrics(api, out);
     write_process(out, api);
     if (api->cfg.more_metrics)
         api->cfg.more_metrics(out, api->cfg.arg);

@@ -164,7 +164,7 @@ void lamp_api_get_status(void *app, const struct lamp_request *req, struct lamp_
     struct lamp_status_view v;
     if (lamp_store_status(s, req->now_us, &v) == LAMP_OK)
         lamp_api_json_status(&reply->json, &v, api->cfg.started_us, req->now_us,
-                             api->cfg.sample_mode);
+                             api->cfg.sample_mode, api->cfg.exporter);
     else
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(api, s);
@@ -351,14 +351,18 @@ static bool history_parameters(const struct lamp_request *req, struct lamp_reply
     return true;
 }
 
-static int write_history(lamp_store *s, int64_t id, struct history h, struct one_miner *m)
+static int write_history(const lamp_api *api, lamp_store *s, int64_t id, struct history h,
+                         struct one_miner *m, char why[LAMP_CLICKHOUSE_WHY])
 {
     uint64_t kept_us[3];
-    int err = lamp_store_kept_us(s, kept_us);
+    lamp_past *past = api->cfg.past;
+    int err = past ? lamp_store_past_kept_us(s, kept_us) : lamp_store_kept_us(s, kept_us);
     while (!err && h.automatic && h.step < LAMP_STEP_DAY && h.from_us < kept_us[h.step])
         h.step++;
     lamp_json_str(m->j, "resolution", lamp_step_name(h.step));
     lamp_json_array(m->j, "minutes");
+    if (!err && past)
+        err = lamp_past_minutes(past, s, id, h.step, h.from_us, h.to_us, why);
     if (!err)
         err = lamp_store_minutes(s, id, h.step, h.from_us, h.to_us, add_minute, m);
     lamp_json_end(m->j);
@@ -366,7 +370,7 @@ static int write_history(lamp_store *s, int64_t id, struct history h, struct one
 }
 
 static int write_detail(const lamp_api *api, lamp_store *s, const struct lamp_request *req,
-                        const struct history *h, struct lamp_json *j)
+                        const struct history *h, struct lamp_json *j, char why[LAMP_CLICKHOUSE_WHY])
 {
     const struct lamp_miner_filter mf = { .id = req->id, .limit = 1 };
     const struct lamp_conn_filter cf = { .miner_id = req->id, .limit = DETAIL_CONNECTIONS };
@@ -380,7 +384,7 @@ static int write_detail(const lamp_api *api, lamp_store *s, const struct lamp_re
     lamp_json_end(j);
     if (err)
         return err;
-    err = write_history(s, req->id, *h, &m);
+    err = write_history(api, s, req->id, *h, &m, why);
     lamp_json_end(j);
     return err;
 }
@@ -388,14 +392,15 @@ static int write_detail(const lamp_api *api, lamp_store *s, const struct lamp_re
 void lamp_api_get_miner(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     struct history h;
+    char why[LAMP_CLICKHOUSE_WHY] = "";
     if (!history_parameters(req, reply, &h))
         return;
     lamp_store *s = lamp_api_reader(app, req->who.scope);
-    const int err = write_detail(app, s, req, &h, &reply->json);
+    const int err = write_detail(app, s, req, &h, &reply->json, why);
     if (err == LAMP_ENOENT)
         lamp_reply_error(reply, 404, "not_found", NULL, "There is no miner %" PRId64 ".", req->id);
     else if (err)
-        lamp_api_store_failed(s, reply);
+        lamp_api_past_failed(s, err, why, reply);
     lamp_api_reader_done(app, s);
 }
 
@@ -508,18 +513,24 @@ void lamp_api_get_traffic(void *app, const struct lamp_request *req, struct lamp
         return;
     f.limit = (uint32_t)limit;
 
+    lamp_past *past = ((const lamp_api *)app)->cfg.past;
     lamp_store *s = lamp_api_reader(app, req->who.scope);
     struct lamp_traffic_view total;
+    char why[LAMP_CLICKHOUSE_WHY] = "";
     lamp_json_object(&reply->json, NULL);
     lamp_json_array(&reply->json, "traffic");
-    int err = lamp_store_traffic(s, &f, add_traffic, &reply->json);
+    int err = past ? lamp_past_traffic(past, s, &f, false, why) : LAMP_OK;
+    if (!err)
+        err = lamp_store_traffic(s, &f, add_traffic, &reply->json);
     lamp_json_end(&reply->json);
+    if (!err && past)
+        err = lamp_past_traffic(past, s, &f, true, why);
     if (!err)
         err = lamp_store_traffic_total(s, &f, &total);
     if (!err)
         lamp_api_json_traffic_total(&reply->json, "total", &total);
     lamp_json_end(&reply->json);
     if (err)
-        lamp_api_store_failed(s, reply);
+        lamp_api_past_failed(s, err, why, reply);
     lamp_api_reader_done(app, s);
 }

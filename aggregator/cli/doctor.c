@@ -49,6 +49,34 @@ static void find(json_t *all, const char *severity, const char *about, const cha
 
 /* ---- the questions ---- */
 
+/* By kind of lamp_clickhouse_fault_name(). */
+static void ask_history(json_t *all, const json_t *status)
+{
+    static const struct {
+        const char *fault, *advice;
+    } ways[] = {
+        { "away",
+          "start it, or look at clickhouse.url and what is between; nothing is lost as long "
+          "as the database has room" },
+        { "tls", "clickhouse.ca, or the certificate of the server" },
+        { "login", "clickhouse.user and clickhouse.password_file, and what that user may do" },
+        { "full", "give its disk room, or drop old partitions" },
+        { "refused", "its log says more; docs/SCALE.md has what it must be able to do" },
+        { "answer", "clickhouse.url names something else than a ClickHouse server" },
+    };
+    char text[LAMP_CELL];
+    const char *fault = json_string_value(lamp_at(status, "history.fault"));
+    for (size_t i = 0; fault && i < ARRAY_LEN(ways); i++)
+        if (streq(ways[i].fault, fault))
+            find(all, "warning", "ClickHouse", ways[i].advice, "history waits here: %s",
+                 lamp_cell_text(status, "history.error", 0, text));
+    if (lamp_number(status, "history.lost_rows"))
+        find(all, "warning", "ClickHouse",
+             "a larger retention.disk lasts for a longer time without ClickHouse",
+             "%" PRId64 " rows went for want of room before they were sent",
+             lamp_number(status, "history.lost_rows"));
+}
+
 static void ask_status(json_t *all, const json_t *status)
 {
     if (lamp_number(status, "sensors.total") == 0)
@@ -57,6 +85,7 @@ static void ask_status(json_t *all, const json_t *status)
     if (json_is_true(lamp_at(status, "sample_mode")))
         find(all, "notice", "aggregator", "sample_mode = false, on a fleet of your own",
              "it shows sample traffic");
+    ask_history(all, status);
 }
 
 static void ask_alerts(json_t *all, const json_t *answer)

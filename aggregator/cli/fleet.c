@@ -29,6 +29,11 @@ static void show_status(const json_t *s)
            lamp_number(s, "ingest.batches"), lamp_number(s, "ingest.rows"),
            lamp_number(s, "ingest.duplicates"), lamp_number(s, "ingest.lost"));
     printf("database     %s\n", lamp_cell_bytes(s, "database_bytes", now, a));
+    if (json_is_object(lamp_at(s, "history")))
+        printf("history      %s, %" PRId64 " rows sent, %" PRId64 " waiting\n",
+               json_is_true(lamp_at(s, "history.connected")) ? "ClickHouse takes it"
+                                                             : "ClickHouse does not take it",
+               lamp_number(s, "history.rows"), lamp_number(s, "history.waiting_rows"));
 }
 
 int lamp_cli_status(lamp_client *c, const struct options *o, char **args, int n)

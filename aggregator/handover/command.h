@@ -4,6 +4,7 @@
 #pragma once
 
 #include "aggregator/store/baselines.h"
+#include "aggregator/store/history.h"
 #include "aggregator/store/pools.h"
 #include "aggregator/store/samples.h"
 #include "aggregator/store/store.h"
@@ -36,6 +37,7 @@ enum lamp_command_kind {
     LAMP_CMD_BASELINE, /* baseline.change */
     LAMP_CMD_TRACKING, /* tracking_change of tracking */
     LAMP_CMD_PROVED,   /* proved.say to something that the fleet learned */
+    LAMP_CMD_HISTORY,  /* how far history went to another place: history */
 
     /* Who may use the API (writer/accounts.h); those before are about the fleet. */
     LAMP_CMD_USER_ADD,    /* account */
@@ -157,6 +159,7 @@ struct lamp_command {
 
     struct lamp_baseline_command baseline; /* BASELINE */
     struct lamp_proved_command proved;     /* PROVED */
+    struct lamp_history_note history;      /* HISTORY */
 
     /* who may use the API */
     unsigned change; /* bits of enum lamp_account_change */

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "aggregator/store/baselines.h"
+#include "aggregator/store/history.h"
 #include "aggregator/store/pools.h"
 #include "aggregator/store/safety.h"
 #include "aggregator/store/samples.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/store/sqlite.h"
 
+#include "aggregator/store/sqlite_history.h"
 #include "aggregator/store/sqlite_schema.h"
 #include "common/clock.h"
 
@@ -212,6 +213,7 @@ static int op_open(const char *where, bool read_only, lamp_store **out, char why
     if (!q)
         return LAMP_ENOMEM;
     q->base.ops = &lamp_store_backend_sqlite;
+    q->read_only = read_only;
     const int flags =
         SQLITE_OPEN_NOMUTEX |
         (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -221,6 +223,8 @@ static int op_open(const char *where, bool read_only, lamp_store **out, char why
         err = lamp_sqlite_harden(q);
     if (err == LAMP_OK)
         err = lamp_parts_register(q->db);
+    if (err == LAMP_OK)
+        err = lamp_sqlite_past_open(q);
     if (err == LAMP_OK && read_only)
         err = pragma(q, "PRAGMA query_only = ON");
     if (err == LAMP_OK && !read_only) /* of a new file, before there is anything in it */

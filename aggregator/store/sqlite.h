@@ -16,6 +16,12 @@ struct lamp_sqlite {
     sqlite3 *db;
     bool in_transaction;
     bool scoped; /* reads through the views of sqlite_scope.c */
+    bool read_only;
+    bool history_on;          /* the writer's: history leaves this store (history.h) */
+    bool past_any;            /* rows of the past are lent */
+    bool past_writable;       /* query_only is off for them */
+    int64_t past_spans_until; /* likewise the first minute, hour or day of a miner */
+    int64_t past_until; /* the first minute that answers take from the tables; 0: as asked for */
     char scope[LAMP_SCOPE];
     int64_t prune_conn;    /* how far maintain() got through the connections */
     struct lamp_part part; /* rows of one minute of one record that no statement has put in yet */

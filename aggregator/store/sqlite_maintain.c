@@ -3,6 +3,7 @@
  * what they took is given back to the disk. */
 #include "aggregator/store/sqlite.h"
 
+#include "aggregator/store/sqlite_history.h"
 #include "aggregator/store/sqlite_rollup.h"
 
 enum {
@@ -54,7 +55,8 @@ struct rollup {
     const char *damaged; /* counts values that cannot be read to their end; and the first minute */
 };
 
-static const struct rollup rollups[] = {
+/* By enum lamp_history_kind. */
+static const struct rollup rollups[LAMP_HISTORY_KINDS] = {
     { FIRST_ROWS("rollup_minute", "minute"),
       { TRAFFIC_INTO_MINUTE, TRAFFIC_INTO_HOUR, TRAFFIC_INTO_DAY },
       "DELETE FROM rollup_part WHERE (minute, site) <= (?1, ?2)",
@@ -86,11 +88,15 @@ static int count_damaged(struct lamp_sqlite *q, const char *sql, const struct sl
 
 /* Every row is in the table of rows as they came, or in those of minutes, hours and days: reads that add up one
  * of these with what is still as it came count it once. */
-static int add_up(struct lamp_sqlite *q, const struct rollup *r, uint64_t limit, uint32_t rows,
-                  const uint64_t floors[3], struct lamp_maintained *io)
+static int add_up(struct lamp_sqlite *q, enum lamp_history_kind kind, uint64_t limit, uint32_t rows,
+                  const uint64_t floors[3], uint64_t now_us, struct lamp_maintained *io)
 {
+    const struct rollup *r = &rollups[kind];
     struct slice s;
     int err = find_slice(q, r->first, limit, rows, &s);
+    if (!err && s.any)
+        err =
+            lamp_sqlite_history_grown(q, kind, (struct lamp_history_at){ s.time, s.site }, now_us);
     for (size_t i = 0; i < 3 && !err; i++)
         err = LAMP_EXEC(q, r->into[i], lamp_int(s.time), lamp_int(s.site),
                         lamp_uint(floors[i] * lamp_step_minutes((enum lamp_step)i)));
@@ -194,9 +200,11 @@ static int make_room(struct lamp_sqlite *q, uint64_t now_us, uint64_t floors[3])
         const int err = value_of(q, oldest[step], &first);
         if (err)
             return err;
-        if (first + victims[i].keep < now)
-            return raise_floor(q, step, lamp_min(first + victims[i].piece, now - victims[i].keep),
-                               floors);
+        if (first + victims[i].keep >= now)
+            continue;
+        const uint64_t to = lamp_min(first + victims[i].piece, now - victims[i].keep);
+        const int lost = lamp_sqlite_history_forget(q, step, to);
+        return lost ? lost : raise_floor(q, step, to, floors);
     }
     return LAMP_OK;
 }
@@ -207,9 +215,15 @@ static int forget(struct lamp_sqlite *q, const struct lamp_store_policy *p, uint
     int err = LAMP_OK;
     for (size_t i = 0; i < 3 && !err; i++) {
         const uint64_t span_us = lamp_step_minutes((enum lamp_step)i) * MINUTE_US;
-        if (p->days[i] && now_us > p->days[i] * DAY_US)
-            err =
-                raise_floor(q, (enum lamp_step)i, (now_us - p->days[i] * DAY_US) / span_us, floors);
+        if (!p->days[i] || now_us <= p->days[i] * DAY_US)
+            continue;
+        /* What has to go elsewhere first waits for that. */
+        int64_t unsent = 0;
+        err = lamp_sqlite_history_unsent(q, (enum lamp_step)i, &unsent);
+        if (!err && unsent > 0)
+            err = raise_floor(q, (enum lamp_step)i,
+                              lamp_min((now_us - p->days[i] * DAY_US) / span_us, (uint64_t)unsent),
+                              floors);
     }
     for (size_t i = 0; i < ARRAY_LEN(tables) && !err; i++) {
         struct slice s = { 0 };
@@ -283,7 +297,7 @@ int lamp_sqlite_op_maintain(lamp_store *s, const struct lamp_store_policy *p, ui
     struct lamp_maintained done = { .more = false };
     int err = lamp_sqlite_floors(q, floors);
     for (size_t i = 0; i < ARRAY_LEN(rollups) && !err; i++)
-        err = add_up(q, &rollups[i], settled, rows, floors, &done);
+        err = add_up(q, (enum lamp_history_kind)i, settled, rows, floors, now_us, &done);
     if (!err)
         err = give_back(q, &used, &done.more);
     if (!err && p->max_bytes && used > p->max_bytes) {

@@ -544,18 +544,20 @@ static double watched_seconds(uint64_t start_us, uint64_t end_us, uint64_t since
 }
 
 /* One seek for each span, since the tables are clustered by time first, and what has not been added
- * up yet. ?1, ?2: first and last span; ?3: minutes of one. */
+ * up yet. ?1, ?2: first and last span; ?3: minutes of one; ?7: spans before are those of past_conn alone. */
 #define SPANS(table, column)                                                                       \
     "WITH RECURSIVE b(x) AS (SELECT ?1 UNION ALL SELECT x + 1 FROM b WHERE x < ?2)"                \
     " SELECT x, total(bytes_up), total(bytes_down), total(packets_up), total(packets_down),"       \
     " total(jobs), total(submitted), total(accepted), total(rejected), total(stale),"              \
     " total(work), total(squares), max(self_rate) FROM (SELECT b.x, bytes_up, bytes_down,"         \
     " packets_up, packets_down, jobs, submitted, accepted, rejected, stale, work, squares,"        \
-    " self_rate FROM b CROSS JOIN " table " h ON h." column " = b.x AND h.site = ?4"               \
-    " AND h.host = ?5 AND h.vlan = ?6 UNION ALL SELECT minute / ?3, bytes_up, bytes_down,"         \
+    " self_rate FROM b CROSS JOIN " table " h ON h." column " = b.x AND b.x >= ?7 AND h.site"      \
+    " = ?4 AND h.host = ?5 AND h.vlan = ?6 UNION ALL SELECT minute / ?3, bytes_up, bytes_down,"    \
     " packets_up, packets_down, jobs, submitted, accepted, rejected, stale, work, squares,"        \
     " self_rate FROM conn_minute WHERE minute BETWEEN ?1 * ?3 AND ?2 * ?3 + ?3 - 1 AND site = ?4"  \
-    " AND host = ?5 AND vlan = ?6) GROUP BY x ORDER BY x"
+    " AND host = ?5 AND vlan = ?6 AND minute / ?3 >= ?7 UNION ALL SELECT * FROM past_conn WHERE "  \
+    "time BETWEEN ?1 AND ?2)"                                                                      \
+    " GROUP BY x ORDER BY x"
 
 int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, enum lamp_step step, uint64_t from_us,
                            uint64_t to_us, lamp_minute_view_fn *fn, void *arg)
@@ -586,7 +588,7 @@ int lamp_sqlite_op_minutes(lamp_store *s, int64_t miner_id, enum lamp_step step,
         first = last - SPANS_OF_TIME_MAX;
     st = LAMP_QUERY(q, sql[step], lamp_uint(first), lamp_uint(last),
                     lamp_uint(lamp_step_minutes(step)), lamp_int(site), lamp_addr_blob(&host),
-                    lamp_int(vlan));
+                    lamp_int(vlan), lamp_int(q->past_spans_until));
     while ((got = lamp_sqlite_step(q, st)) > 0) {
         const uint64_t start_us = lamp_col_uint(st, 0) * span_us;
         const struct lamp_minute_view v = {

@@ -7,6 +7,7 @@
 #include "aggregator/store/sqlite_alerts_schema.h"
 #include "aggregator/store/sqlite_baselines_schema.h"
 #include "aggregator/store/sqlite_fleet_schema.h"
+#include "aggregator/store/sqlite_history_out_schema.h"
 #include "aggregator/store/sqlite_history_schema.h"
 #include "aggregator/store/sqlite_imports_schema.h"
 #include "aggregator/store/sqlite_parts_schema.h"
@@ -16,7 +17,7 @@
 #include "aggregator/store/sqlite_settings_schema.h"
 #include "aggregator/store/sqlite_trackings_schema.h"
 
-#define LAMP_SCHEMA_LATEST 28
+#define LAMP_SCHEMA_LATEST 29
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
@@ -326,4 +327,5 @@ static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema_baselines,
     lamp_schema_trackings,
     lamp_schema_proved,
+    lamp_schema_history_out,
 };

@@ -68,7 +68,9 @@ static const struct {
     { "baseline_version", BASELINE },
     { "baseline_entry", BASELINE },
     { "baseline_news", BASELINE },
-    { "pool", "1" }, /* the catalogue is about nobody's site */
+    { "history_cursor", "1" },
+    { "history_late", "0" }, /* the writer's alone */
+    { "pool", "1" },         /* the catalogue is about nobody's site */
     { "pool_server", "1" },
     { "pool_address", "1" },
     { "pool_entry", "1" },

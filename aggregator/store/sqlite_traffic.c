@@ -3,6 +3,8 @@
  * from what is still as it came. */
 #include "aggregator/store/sqlite.h"
 
+#include "aggregator/store/spans.h"
+
 enum {
     ROWS_DEFAULT = 100,
     NAME_DAYS = 31, /* that a remote's name is looked for in */
@@ -27,71 +29,16 @@ enum {
     "SELECT" KEY COUNTS " minute AS first, minute AS last, remote_name AS name"                    \
     " FROM rollup_minute WHERE minute BETWEEN ?1 AND ?2" MATCHES
 
+/* What was fetched of before these minutes (history.h) was asked for by the same filter. */
+#define PAST " UNION ALL SELECT" KEY COUNTS " first, last, name FROM past_traffic"
+
 /* Every minute from ?1 to ?2 once. */
 #define TRAFFIC_FROM                                                                               \
     " FROM (" AS_THEY_CAME ALSO_MINUTES("?1", "?7") ALSO_MINUTES("?8", "?2")                       \
-        ALSO_HOURS("?9", "?10") ALSO_HOURS("?11", "?12") ALSO_DAYS("?13", "?14") ") r"
+        ALSO_HOURS("?9", "?10") ALSO_HOURS("?11", "?12") ALSO_DAYS("?13", "?14") PAST ") r"
 #define TRAFFIC_SUMS                                                                               \
     " total(r.bytes_out), total(r.bytes_in), total(r.packets_out), total(r.packets_in),"           \
     " total(r.flows), min(r.first), max(r.last)"
-
-/* ---- which rows a span is made of ---- */
-
-/* First and last (inclusive) minute, hour or day; empty where the last is before the first. */
-struct piece {
-    int64_t from, to;
-};
-
-/* A span of minutes as whole days, the whole hours around them, and the minutes around those. */
-struct pieces {
-    struct piece all; /* in minutes */
-    struct piece minutes[2], hours[2], days;
-};
-
-/* The end of a span is widened where minutes, or hours, are not kept any more. */
-static struct piece widened(uint64_t from_us, uint64_t to_us, const uint64_t floors[3])
-{
-    struct piece p = { (int64_t)(from_us / MINUTE_US), (int64_t)(to_us / MINUTE_US) };
-    const int64_t minute_floor = (int64_t)floors[0], hour_floor = (int64_t)floors[1];
-    if (p.from < minute_floor)
-        p.from = p.from / 60 * 60;
-    if (p.from / 60 < hour_floor)
-        p.from = p.from / 1440 * 1440;
-    if (p.to < minute_floor)
-        p.to = p.to / 60 * 60 + 59;
-    if (p.to / 60 < hour_floor)
-        p.to = p.to / 1440 * 1440 + 1439;
-    return p;
-}
-
-static const struct piece nothing = { 1, 0 };
-
-/* Splits whole spans of `size` off `p`: *out_whole in that unit, the rest before and after in p's. */
-static void split(struct piece p, int64_t size, struct piece out_rest[2], struct piece *out_whole)
-{
-    const int64_t first = (p.from + size - 1) / size, end = (p.to + 1) / size;
-    if (first >= end) {
-        out_rest[0] = p;
-        out_rest[1] = *out_whole = nothing;
-        return;
-    }
-    *out_whole = (struct piece){ first, end - 1 };
-    out_rest[0] = (struct piece){ p.from, first * size - 1 };
-    out_rest[1] = (struct piece){ end * size, p.to };
-}
-
-static struct pieces pieces_of(struct piece all)
-{
-    struct pieces p = { .all = all };
-    struct piece hours;
-    split(all, 60, p.minutes, &hours);
-    if (hours.from > hours.to) {
-        p.hours[0] = p.hours[1] = p.days = nothing;
-        return p;
-    }
-    split(hours, 24, p.hours, &p.days);
-    return p;
-}
 
 /* ---- reading ---- */
 
@@ -108,7 +55,10 @@ static sqlite3_stmt *query(struct lamp_sqlite *q, const char *sql,
     uint64_t floors[3];
     if (lamp_sqlite_floors(q, floors) != LAMP_OK)
         return NULL;
-    const struct pieces p = pieces_of(widened(f->from_us, f->to_us, floors));
+    struct lamp_piece all = lamp_span_widened(f->from_us, f->to_us, floors);
+    if (q->past_until)
+        all = (struct lamp_piece){ q->past_until, (int64_t)(f->to_us / MINUTE_US) };
+    const struct lamp_pieces p = lamp_span_pieces(all);
     const void *host, *remote;
     const size_t host_len = short_addr(f->host, &host);
     const size_t remote_len = short_addr(f->remote, &remote);

@@ -567,6 +567,8 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
         return lamp_trackbook_command(w->trackings, c, &w->answers, now_us, r);
     case LAMP_CMD_IMPORT:
         return lamp_importbook_command(w->store, c, now_us, r);
+    case LAMP_CMD_HISTORY:
+        return lamp_store_history_note(w->store, &c->history);
     case LAMP_CMD_BASELINE:
         return lamp_baselinebook_command(&w->baselines, c, now_us, r);
     case LAMP_CMD_PROVED:

@@ -261,7 +261,7 @@ static void test_objects(void **state)
     (void)state;
     struct lamp_json j;
     lamp_json_init(&j, 65536);
-    lamp_api_json_status(&j, &(struct lamp_status_view){ .sensors = 1 }, 1, 2, false);
+    lamp_api_json_status(&j, &(struct lamp_status_view){ .sensors = 1 }, 1, 2, false, NULL);
     check_keys("Status", &j);
 
     lamp_json_init(&j, 65536);

@@ -141,6 +141,7 @@ function status(w) {
     ingest: { batches: 2210, rows: 90211, duplicates: 0, lost: 3 },
     traffic: { packets: 91000000, bytes: Math.round(w.traffic), mining_bytes: Math.round(w.traffic * 0.0021) },
     database_bytes: 20400000,
+    history: null,
   };
 }
 

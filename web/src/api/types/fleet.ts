@@ -17,6 +17,20 @@ export interface Status {
   ingest: { batches: number; rows: number; duplicates: number; lost: number };
   traffic: { packets: number; bytes: number; mining_bytes: number };
   database_bytes: number;
+  /** What has become of history that goes to ClickHouse; null where none does. */
+  history: HistoryState | null;
+}
+
+export interface HistoryState {
+  connected: boolean;
+  fault: 'away' | 'tls' | 'login' | 'full' | 'refused' | 'answer' | null;
+  error: string | null;
+  since: number | null;
+  rows: number;
+  blocks: number;
+  waiting_rows: number;
+  lag: number;
+  lost_rows: number;
 }
 
 export interface Enforcement {

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/history/exporter.h"
+
+#include "aggregator/history/rowbin.h"
+#include "aggregator/store/history.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+enum {
+    BLOCK_ROWS = 50000,
+    BLOCK_BYTES = 8 * 1024 * 1024,
+    INSERT_S = 60,
+    ANSWER_MAX = 64 * 1024,
+    COMMAND_MS = 60000,
+    LATES = 64, /* groups at once */
+    COUNT_MAX = 1000000,
+    IDLE_MS = 1000,
+    RETRY_MS = 1000, /* doubles up to */
+    RETRY_MAX_MS = 30000,
+    LATE_S = 60,
+    LATE_LONG_S = 900,
+};
+
+#define MINUTE_US UINT64_C(60000000)
+#define COUNT_EVERY_US (UINT64_C(15) * 1000000)
+
+struct lamp_exporter {
+    struct lamp_exporter_cfg cfg;
+    lamp_store *store;
+    lamp_clickhouse *server;
+    uint64_t id; /* of this store */
+    bool ready;  /* its tables are there */
+    struct lamp_rowbin block;
+    uint64_t counted_us; /* monotonic */
+
+    pthread_t thread;
+    atomic_bool stop;
+    int stop_fd;
+
+    pthread_mutex_t lock;
+    struct lamp_exporter_state state;
+};
+
+/* ---- sending ---- */
+
+/* What a block has taken of a span. */
+struct taking {
+    lamp_exporter *e;
+    unsigned table;
+    uint32_t rows_max;
+    struct lamp_history_at done, at; /* the last group that is whole; the one at hand */
+    uint64_t of_at;                  /* rows of that one, with those before this block */
+    bool full;
+    int err;
+};
+
+static bool same(struct lamp_history_at a, struct lamp_history_at b)
+{
+    return a.time == b.time && a.site == b.site;
+}
+
+static bool take_row(const struct lamp_history_row *r, void *arg)
+{
+    struct taking *t = arg;
+    if (t->e->block.rows >= t->rows_max || t->e->block.len >= BLOCK_BYTES) {
+        t->full = true;
+        return false;
+    }
+    if (!same(t->at, r->at)) {
+        t->done = t->of_at ? t->at : t->done;
+        t->at = r->at;
+        t->of_at = 0;
+    }
+    t->err = lamp_rowbin_add(&t->e->block, t->table, t->e->id, r);
+    t->of_at++;
+    return t->err == LAMP_OK;
+}
+
+static int insert(lamp_exporter *e, unsigned table)
+{
+    static const char *const names[LAMP_HISTORY_TABLES] = { "traffic_minute", "traffic_hour",
+                                                            "traffic_day",    "conn_minute",
+                                                            "conn_hour",      "conn_day" };
+    const struct lamp_clickhouse_cfg *c = e->cfg.clickhouse;
+    struct lamp_bytes answer;
+    char sql[768];
+    snprintf(sql, sizeof(sql), "INSERT INTO %.100s.%s%s (%s) FORMAT RowBinary", c->database,
+             names[table], *c->cluster ? "" : "_local",
+             lamp_rowbin_columns(lamp_history_kind_of(table)));
+    const int err =
+        lamp_clickhouse_run(e->server, sql, (struct lamp_bytes){ e->block.data, e->block.len },
+                            INSERT_S, ANSWER_MAX, &answer);
+    if (err)
+        return err;
+    pthread_mutex_lock(&e->lock);
+    e->state.rows += e->block.rows;
+    e->state.blocks++;
+    pthread_mutex_unlock(&e->lock);
+    return LAMP_OK;
+}
+
+/* Sends all rows behind one group up to another. Nothing is read while something is sent, so that the store's log
+ * does not grow for a slow server. */
+static int send_span(lamp_exporter *e, unsigned table, struct lamp_history_at from,
+                     struct lamp_history_at to)
+{
+    struct lamp_history_span span = { from, to, 0 };
+    for (;;) {
+        struct taking t = { .e = e,
+                            .table = table,
+                            .rows_max = e->cfg.block_rows,
+                            .done = span.from,
+                            .at = span.from,
+                            .of_at = 0 };
+        const uint64_t skipped = span.skip;
+        e->block.len = e->block.rows = 0;
+        int err = lamp_store_history_rows(e->store, table, &span, take_row, &t);
+        if (!err)
+            err = t.err;
+        if (!err && e->block.rows > 0)
+            err = insert(e, table);
+        if (err || !t.full)
+            return err;
+        if (atomic_load(&e->stop))
+            return LAMP_EAGAIN;
+        /* The group at hand is the one that was skipped into, where none before it was met. */
+        span.skip = t.of_at + (same(t.done, span.from) ? skipped : 0);
+        span.from = t.done;
+    }
+}
+
+static int note(lamp_exporter *e, const struct lamp_history_note *n)
+{
+    const struct lamp_command c = { .kind = LAMP_CMD_HISTORY,
+                                    .actor = "aggregator",
+                                    .history = *n };
+    struct lamp_command_result r = { 0 };
+    const int err = lamp_commands_run(e->cfg.commands, &c, COMMAND_MS, &r);
+    return err ? err : r.err;
+}
+
+/* ---- which ---- */
+
+static int claim_next(lamp_exporter *e, unsigned table, const struct lamp_history_cursor *c,
+                      uint64_t now_us, bool *io_worked)
+{
+    const uint64_t settled = now_us / MINUTE_US - e->cfg.settle_minutes - 1;
+    const int64_t end = (int64_t)(settled / lamp_step_minutes(lamp_history_step_of(table)));
+    struct lamp_history_at next;
+    int err = lamp_store_history_next(e->store, table, c->claimed, end, e->cfg.block_rows, &next);
+    const bool behind = next.time > c->claimed.time ||
+                        (next.time == c->claimed.time && next.site > c->claimed.site);
+    if (err || (same(c->sent, c->claimed) && !behind))
+        return err;
+    const struct lamp_history_note n = { .table = table,
+                                         .expected = c->claimed,
+                                         .sent = c->claimed,
+                                         .claimed = behind ? next : c->claimed };
+    *io_worked = true;
+    return note(e, &n);
+}
+
+struct lates {
+    struct lamp_history_late v[LATES];
+    size_t n;
+};
+
+static bool take_late(const struct lamp_history_late *l, void *arg)
+{
+    struct lates *t = arg;
+    t->v[t->n++] = *l;
+    return t->n < LATES;
+}
+
+static int send_late(lamp_exporter *e, unsigned table, uint64_t now_us, bool *io_worked)
+{
+    struct lates t = { .n = 0 };
+    const uint32_t rest_s = e->cfg.late_s                                     ? e->cfg.late_s
+                            : lamp_history_step_of(table) == LAMP_STEP_MINUTE ? LATE_S
+                                                                              : LATE_LONG_S;
+    int err = lamp_store_history_lates(e->store, table, now_us - rest_s * UINT64_C(1000000), LATES,
+                                       take_late, &t);
+    for (size_t i = 0; i < t.n && !err; i++) {
+        const struct lamp_history_at at = t.v[i].at;
+        const struct lamp_history_note n = { .table = table, .has_late = true, .late = t.v[i] };
+        err = send_span(e, table, (struct lamp_history_at){ at.time, at.site - 1 }, at);
+        if (!err)
+            err = note(e, &n);
+        *io_worked = true;
+    }
+    return err;
+}
+
+/* One block of each table. */
+static int work(lamp_exporter *e, bool *out_worked)
+{
+    struct lamp_history_cursor cursors[LAMP_HISTORY_TABLES];
+    const uint64_t now_us = lamp_clock_real_us();
+    bool worked = false;
+    int err = e->ready ? LAMP_OK : lamp_clickhouse_make_schema(e->server);
+    e->ready = !err;
+    if (!err)
+        err = lamp_store_history_cursors(e->store, cursors);
+    for (unsigned i = 0; i < LAMP_HISTORY_TABLES && !err; i++) {
+        const struct lamp_history_cursor *c = &cursors[i];
+        if (!c->on)
+            continue;
+        if (!same(c->sent, c->claimed))
+            err = send_span(e, i, c->sent, c->claimed);
+        if (!err)
+            err = claim_next(e, i, c, now_us, &worked);
+        if (!err)
+            err = send_late(e, i, now_us, &worked);
+    }
+    *out_worked = worked;
+    return err;
+}
+
+/* ---- how it is ---- */
+
+static void count_waiting(lamp_exporter *e)
+{
+    struct lamp_history_cursor cursors[LAMP_HISTORY_TABLES];
+    const uint64_t mono_us = lamp_clock_mono_us(), now = lamp_clock_real_us() / MINUTE_US;
+    uint64_t id, lost = 0, rows[2] = { 0 }, lag = 0;
+    if (e->counted_us && mono_us - e->counted_us < COUNT_EVERY_US)
+        return;
+    e->counted_us = mono_us;
+    int err = lamp_store_history_id(e->store, &id, &lost);
+    if (!err)
+        err = lamp_store_history_cursors(e->store, cursors);
+    for (unsigned k = 0; k < LAMP_HISTORY_KINDS && !err; k++) {
+        const unsigned table = k * LAMP_HISTORY_STEPS + LAMP_STEP_MINUTE;
+        struct lamp_history_at first;
+        err = lamp_store_history_count(e->store, table, cursors[table].sent, COUNT_MAX, &rows[k]);
+        if (!err && rows[k] > 0)
+            err =
+                lamp_store_history_next(e->store, table, cursors[table].sent, INT64_MAX, 1, &first);
+        const uint64_t usual = e->cfg.settle_minutes + 2;
+        if (!err && rows[k] > 0 && (uint64_t)first.time + usual < now)
+            lag =
+                now - usual - (uint64_t)first.time > lag ? now - usual - (uint64_t)first.time : lag;
+    }
+    if (err)
+        return;
+    pthread_mutex_lock(&e->lock);
+    e->state.lost_rows = lost;
+    e->state.waiting_rows = lamp_min(rows[0] + rows[1], COUNT_MAX);
+    e->state.lag_us = lag * MINUTE_US;
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* Told once when it changes, not at each try. */
+static void tell(lamp_exporter *e, int err)
+{
+    const bool remote = err == LAMP_EIO;
+    const char *why = remote               ? lamp_clickhouse_why(e->server)
+                      : err == LAMP_ESTORE ? lamp_store_why(e->store)
+                                           : lamp_strerror(err);
+    pthread_mutex_lock(&e->lock);
+    struct lamp_exporter_state *s = &e->state;
+    const bool changed = !s->since_us || s->connected != !err ||
+                         (remote && s->fault != lamp_clickhouse_fault_of(e->server));
+    if (changed)
+        s->since_us = lamp_clock_real_us();
+    s->connected = !err;
+    if (remote) {
+        s->fault = lamp_clickhouse_fault_of(e->server);
+        s->faults[s->fault]++;
+    }
+    snprintf(s->why, sizeof(s->why), "%s", err ? why : "");
+    pthread_mutex_unlock(&e->lock);
+    if (changed && err)
+        lamp_log(LAMP_LOG_WARN, "history", "ClickHouse: history waits in the database error=\"%s\"",
+                 why);
+    else if (changed)
+        lamp_log(LAMP_LOG_INFO, "history", "ClickHouse takes history");
+}
+
+static void *run(void *arg)
+{
+    lamp_exporter *e = arg;
+    int wait_ms = RETRY_MS;
+    while (!atomic_load(&e->stop)) {
+        bool worked = false;
+        const int err = work(e, &worked);
+        if (atomic_load(&e->stop))
+            break;
+        tell(e, err);
+        count_waiting(e);
+        e->ready &= !err;
+        const int pause_ms = err ? wait_ms : worked ? 0 : IDLE_MS;
+        wait_ms = err ? (int)lamp_min((size_t)wait_ms * 2, RETRY_MAX_MS) : RETRY_MS;
+        struct pollfd p = { .fd = e->stop_fd, .events = POLLIN };
+        if (pause_ms)
+            (void)poll(&p, 1, pause_ms);
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static lamp_exporter *release(lamp_exporter *e)
+{
+    if (e->stop_fd >= 0)
+        close(e->stop_fd);
+    lamp_store_close(e->store);
+    lamp_clickhouse_free(e->server);
+    lamp_rowbin_done(&e->block);
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+    return NULL;
+}
+
+int lamp_exporter_start(const struct lamp_exporter_cfg *cfg, lamp_exporter **out)
+{
+    char why[LAMP_STORE_WHY];
+    uint64_t lost;
+    lamp_exporter *e = calloc(1, sizeof(*e));
+    if (!e)
+        return LAMP_ENOMEM;
+    e->cfg = *cfg;
+    e->cfg.block_rows = cfg->block_rows ? cfg->block_rows : BLOCK_ROWS;
+    pthread_mutex_init(&e->lock, NULL);
+    e->stop_fd = eventfd(0, EFD_CLOEXEC);
+    int err = e->stop_fd < 0 ? LAMP_ENOMEM : LAMP_OK;
+    if (!err)
+        err = lamp_clickhouse_new(cfg->clickhouse, &e->stop, &e->server);
+    if (!err)
+        err = lamp_store_open(cfg->backend, cfg->database, true, &e->store, why);
+    if (!err)
+        err = lamp_store_history_id(e->store, &e->id, &lost);
+    if (!err && pthread_create(&e->thread, NULL, run, e) != 0)
+        err = LAMP_ENOMEM;
+    if (err) {
+        release(e);
+        return err;
+    }
+    *out = e;
+    return LAMP_OK;
+}
+
+lamp_exporter *lamp_exporter_stop(lamp_exporter *e)
+{
+    if (!e)
+        return NULL;
+    const uint64_t one = 1;
+    atomic_store(&e->stop, true);
+    (void)!write(e->stop_fd, &one, sizeof(one));
+    pthread_join(e->thread, NULL);
+    return release(e);
+}
+
+void lamp_exporter_state(lamp_exporter *e, struct lamp_exporter_state *out)
+{
+    pthread_mutex_lock(&e->lock);
+    *out = e->state;
+    pthread_mutex_unlock(&e->lock);
+}
