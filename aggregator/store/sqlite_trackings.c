@@ -4,6 +4,9 @@
 
 enum { LIST_MAX = 100 };
 
+/* More in 10 s is no traffic (880 Gbit/s), and sums of a tracking's rows stay far from 2^63. */
+#define STEP_MOST (UINT64_C(1) << 40)
+
 #define TRACKING_COLUMNS                                                                           \
     "t.id, t.wire, t.what, t.site, t.sensor, t.miner, t.order_, t.reason, t.created_by,"           \
     " t.created_us, t.until_us, t.ring, t.ended_us, t.ended_by, t.rows, t.rows_refused"
@@ -204,17 +207,20 @@ int lamp_sqlite_op_tracking_row(lamp_store *s, int64_t id, int64_t sensor_ref,
                                    lamp_uint(row->bytes_out),
                                    lamp_uint(row->bytes_in),
                                    lamp_uint(row->packets_out),
-                                   lamp_uint(row->packets_in) };
-    const int err = lamp_sqlite_exec(
-        q, "INSERT OR IGNORE INTO tracking_step VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", v,
-        ARRAY_LEN(v));
+                                   lamp_uint(row->packets_in),
+                                   lamp_uint(STEP_MOST) };
+    const int err = lamp_sqlite_exec(q,
+                                     "INSERT OR IGNORE INTO tracking_step VALUES (?1, ?2, ?3,"
+                                     " min(?4, ?8), min(?5, ?8), min(?6, ?8), min(?7, ?8))",
+                                     v, ARRAY_LEN(v));
     *out_new = !err && sqlite3_changes(q->db) == 1;
     if (err || *out_new)
         return err;
     return lamp_sqlite_exec(q,
-                            "UPDATE tracking_step SET bytes_out = bytes_out + ?4,"
-                            " bytes_in = bytes_in + ?5, packets_out = packets_out + ?6,"
-                            " packets_in = packets_in + ?7"
+                            "UPDATE tracking_step SET bytes_out = min(bytes_out + ?4, ?8),"
+                            " bytes_in = min(bytes_in + ?5, ?8),"
+                            " packets_out = min(packets_out + ?6, ?8),"
+                            " packets_in = min(packets_in + ?7, ?8)"
                             " WHERE tracking = ?1 AND step = ?2 AND sensor = ?3",
                             v, ARRAY_LEN(v));
 }

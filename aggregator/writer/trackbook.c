@@ -14,7 +14,10 @@
 #define SILENT_US (60 * SECOND_US) /* a sensor that is there answers within */
 #define SLACK_US (600 * SECOND_US) /* between our clock and that of rows */
 
-enum { TOLD_AT_ONCE = 1000 /* sensors, in one tick */ };
+enum {
+    TOLD_AT_ONCE = 1000, /* sensors, in one tick */
+    CANCELS_MAX = 8,     /* for a record: as many as a sensor tracks */
+};
 
 struct lamp_trackbook {
     struct lamp_trackbook_cfg cfg;
@@ -273,7 +276,9 @@ int lamp_trackbook_status(lamp_trackbook *b, const struct lamp_letter *letter, i
 
 static bool is_of_its_time(const struct lamp_tracking *v, uint64_t step)
 {
-    const uint64_t at_us = step * STEP_US; /* step is at most 2^48 */
+    if (step > (UINT64_MAX - SLACK_US) / STEP_US)
+        return false; /* it would come round again */
+    const uint64_t at_us = step * STEP_US;
     const uint64_t to_us = v->ended_us ? v->ended_us : v->order.expires_us;
     return at_us + SLACK_US >= v->order.created_us && at_us <= to_us + SLACK_US;
 }
@@ -303,7 +308,7 @@ static int take_rows(const lamp_trackbook *b, const struct lamp_tracking *v, int
 int lamp_trackbook_rows(lamp_trackbook *b, const struct lamp_letter *letter, int64_t sensor_ref,
                         const struct lamp_track_row *rows, size_t n, struct lamp_answers *answers)
 {
-    size_t of_one;
+    size_t of_one, cancelled = 0;
     for (size_t i = 0; i < n; i += of_one) {
         struct lamp_tracking v;
         struct lamp_tracking_sensor s;
@@ -315,7 +320,7 @@ int lamp_trackbook_rows(lamp_trackbook *b, const struct lamp_letter *letter, int
             err = take_rows(b, known ? &v : NULL, sensor_ref, rows + i, of_one);
         if (err)
             return err;
-        if (!known || v.ended_us) {
+        if ((!known || v.ended_us) && cancelled++ < CANCELS_MAX) { /* it comes with more */
             const struct lamp_msg m = cancel_of(rows[i].order_id);
             lamp_answers_add(answers, letter, &m);
         }

@@ -332,6 +332,36 @@ static void test_seen_twice(void **state)
     assert_int_equal(s.bytes_in, 1100);
 }
 
+/* What no network carries stays a number that can be added up. */
+static void test_absurd_rows(void **state)
+{
+    (void)state;
+    const uint64_t most = UINT64_C(1) << 48;
+    struct lamp_track_row r[64];
+    int64_t id;
+    assert_int_equal(start("", 0, &id), LAMP_OK);
+    const uint64_t wire = tracking(id).order.wire, step = now_us / STEP;
+    for (size_t i = 0; i < ARRAY_LEN(r); i++)
+        r[i] = (struct lamp_track_row){ wire, step + i % 2, most, most, most, most };
+    rows("s1", r, ARRAY_LEN(r));
+    const struct sum s = steps(id, 10);
+    assert_int_equal(s.n, 2);
+    assert_int_equal(s.bytes_out, UINT64_C(2) << 40);
+    assert_int_equal(s.bytes_in, UINT64_C(2) << 40);
+}
+
+/* Each order that nobody knows is cancelled, but not by more messages than came. */
+static void test_many_unknown(void **state)
+{
+    (void)state;
+    struct lamp_track_row r[64];
+    struct lamp_order o;
+    for (size_t i = 0; i < ARRAY_LEN(r); i++)
+        r[i] = (struct lamp_track_row){ 1000 + i, now_us / STEP, 1, 1, 1, 1 };
+    rows("s1", r, ARRAY_LEN(r));
+    assert_int_equal(told(LAMP_MSG_TRACK, "s1", &o), 8);
+}
+
 static void test_refused_rows(void **state)
 {
     (void)state;
@@ -352,6 +382,7 @@ static void test_refused_rows(void **state)
         { "near the end", "s1", 361, true, true },
         { "long after", "s1", 460, true, false },
         { "the end of time", "s1", INT64_C(1) << 40, true, false },
+        { "once round", "s1", INT64_C(1844674407371), true, false },
     };
     uint64_t refused = 0, taken = 0, of_it = 0;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -524,6 +555,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ends_by_hand, setup, teardown),
         cmocka_unit_test_setup_teardown(test_seen_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_absurd_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_states_of_sensors, setup, teardown),
