@@ -49,6 +49,7 @@ wrong=(
     "no value|davylamp.sensor.name=|cannot be read"
     "not quoted|davylamp.sensor.name=\$(reboot)|cannot be read"
     "another file|network.lan.proto='static'|not one of"
+    "another folder|davylamp.sensor.state_dir='/mnt'|sensor.state_dir is"
     "unknown option|davylamp.capture.colour='red'|check"
     "unknown section|davylamp.weather.rain='1'|check"
     "no number|davylamp.capture.interval='often'|check"
@@ -56,7 +57,7 @@ wrong=(
 )
 
 render() { # AWK DEVICES LINES
-    printf '%s\n%b\n' "$whole" "$3" | $1 -v devices="$2" -v storage=/etc/davylamp/keys -f "$feed/files/render.awk" \
+    printf '%s\n%b\n' "$whole" "$3" | $1 -v devices="$2" -v storage=/etc/davylamp/keys -v state=/var/lib/davylamp-sensor -f "$feed/files/render.awk" \
         >"$work/out.conf" 2>"$work/why"
 }
 for awk in "${awks[@]}"; do
@@ -122,7 +123,15 @@ cat >"$work/bin/logger" <<'STUB'
 #!/bin/sh
 sed 's/^/log: /' >>"$CALLS"
 STUB
-chmod +x "$work/bin/uci" "$work/bin/logger"
+# The sensor, but for what would change this machine's rules.
+cat >"$work/bin/sensor" <<STUB
+#!/bin/sh
+case \$3 in
+panic | resume) echo "sensor \$3" >>"\$CALLS" ;;
+*) exec "$sensor" "\$@" ;;
+esac
+STUB
+chmod +x "$work/bin/uci" "$work/bin/logger" "$work/bin/sensor"
 cat >"$work/network.sh" <<'STUB'
 network_get_device() { [ "$2" = lan ] || return 1; eval "$1=br-$2"; }
 STUB
@@ -133,7 +142,7 @@ done
 . "$INIT"
 "$@"
 STUB
-export PATH=$work/bin:$PATH CALLS=$work/calls UCI=$work/uci INIT=$feed/files/davylamp-sensor.init PROGRAM=$sensor
+export PATH=$work/bin:$PATH CALLS=$work/calls UCI=$work/uci INIT=$feed/files/davylamp-sensor.init PROGRAM=$work/bin/sensor
 export RENDER=$feed/files/render.awk NETWORK_SH=$work/network.sh
 export CONF=$work/root/var/etc/sensor.conf STATE=$work/root/var/lib/davylamp-sensor STORAGE=$work/root/etc/davylamp/keys
 for shell in dash "busybox ash"; do
@@ -146,7 +155,7 @@ for shell in dash "busybox ash"; do
 
     printf '%s\n%s\n%s\n' "$whole" "davylamp.main.enabled='1'" "davylamp.capture.network='lan' 'none'" >"$UCI"
     call start_service || fault "$shell: start: $(cat "$work/said" "$CALLS")"
-    has "set_param command $sensor --config $CONF" start
+    has "set_param command $PROGRAM --config $CONF" start
     has "set_param file $CONF" start
     grep -qxF '    interfaces = ("br-lan", "eth1");' "$CONF" || fault "$shell: interfaces: $(cat "$CONF")"
     grep -qxF "    key_file = \"$STORAGE/sensor.key\";" "$CONF" || fault "$shell: key file: $(cat "$CONF")"
@@ -162,12 +171,25 @@ for shell in dash "busybox ash"; do
     [ "$(cat "$work/said")" = "$first" ] || fault "$shell: another key after a restart"
 
     # So does a panic; resume ends it.
-    : >"$STORAGE/panic"
+    call panic
+    has "sensor panic" panic
     rm -rf "$work/root/var"
     call start_service
     [ -e "$STATE/enforce/off" ] || fault "$shell: a panic is forgotten by a restart"
+    call resume
+    has "sensor resume" resume
+    rm -rf "$work/root/var"
+    call start_service
+    [ ! -e "$STATE/enforce/off" ] || fault "$shell: a panic that was ended comes back"
 
+    # A slip leaves the configuration before in force; after a restart there is none.
     printf '%s\n%s\n%s\n' "$whole" "davylamp.main.enabled='1'" "davylamp.capture.colour='red'" >"$UCI"
+    call start_service || fault "$shell: ended by an unknown option"
+    has colour "unknown option"
+    has "log: going on with the configuration before" "unknown option"
+    has "set_param command" "unknown option"
+    ! grep -q colour "$CONF" || fault "$shell: an unknown option in the file"
+    rm -rf "$work/root/var"
     ! call start_service || fault "$shell: started with an unknown option"
     has "log: " "unknown option"
     has colour "unknown option"

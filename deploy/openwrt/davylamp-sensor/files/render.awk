@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The configuration of davylamp-sensor out of UCI: `uci show davylamp` in, the file out; what is wrong goes
 # to standard error, with exit code 1 and no file. Variables: devices, interfaces to watch beside those of
-# capture.interfaces, with blanks between them; storage, the folder that survives a restart.
+# capture.interfaces, with blanks between them; storage, the folder that survives a restart; state, the one
+# that does not.
 #
 # A section is a group and an option an option of `davylamp-sensor --help`; the program reads numbers and
 # words in quotes too, so nothing here knows their types. Not of the program: section main, capture.network.
@@ -67,7 +68,7 @@ function list_of(n,    i, text) {
 
 BEGIN {
     # What spares the flash; davylamp.link.spool and so on are the operator's to set.
-    put("sensor", "state_dir", quoted("/var/lib/davylamp-sensor"))
+    put("sensor", "state_dir", quoted(state))
     put("link", "spool", quoted("memory"))
     put("link", "spool_quota", quoted("8388608"))
     put("link", "sample_quota", quoted("0"))
@@ -101,6 +102,10 @@ BEGIN {
     if (group == "capture" && option == "interfaces") {
         for (i = 1; i <= n_words; i++)
             devices = devices " " word[i]
+        next
+    }
+    if (group == "sensor" && option == "state_dir") {
+        wrong("sensor.state_dir is " state ": keys and a panic are looked for there")
         next
     }
     put(group, option, n_words == 1 ? quoted(word[1]) : list_of(n_words))
