@@ -12,7 +12,7 @@ set(fuzz fuzz)
 set(cross-s390x unit golden fuzz)
 
 set(builds debug-asan release clang tsan fuzz)
-if("$ENV{LAMP_LONG}" STREQUAL "1")
+if("$ENV{LAMP_LONG}" STREQUAL "1" AND EXISTS ${root}/build/cross-s390x)
   list(APPEND builds cross-s390x)
 endif()
 

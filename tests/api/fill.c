@@ -162,7 +162,7 @@ static void add_block(const char *site, const char *target)
 {
     struct lamp_block b = { .kind = LAMP_BLOCK_REMOTE,
                             .created_us = now_us - SECOND,
-                            .expires_us = now_us + 3 * HOUR };
+                            .expires_us = now_us + 24 * HOUR };
     must(lamp_prefix_parse(target, &b.prefix));
     snprintf(b.site, sizeof(b.site), "%s", site);
     snprintf(b.reason, sizeof(b.reason), "-2+3 %s", *site ? site : "everywhere");

@@ -226,7 +226,7 @@ static void run_restart(struct world *w, unsigned count)
         kill_aggregator(w);
         start(w, &w->aggregator);
         const uint64_t away_ms = wait_until_listening(w, 60000);
-        wait_until_acknowledged(w, 0, 10, away_ms < 1500 ? 5500 - away_ms : 3 * away_ms,
+        wait_until_acknowledged(w, 0, 10, away_ms < 1800 ? 5500 : 3 * away_ms,
                                 "after a restart of the aggregator");
     }
     finish(w);

@@ -178,7 +178,8 @@ static void test_aliases(void **state)
             t.never_asked != cases[i].never_asked)
             fail_msg("%s: %zu addresses, alias \"%s\", error \"%s\", %u questions", cases[i].name,
                      t.is.n, t.is.cname, t.is.error, t.questions);
-        assert_true(t.questions <= 2 * (LAMP_RESOLVER_CHAIN + 1));
+        /* Of A and AAAA, each asked again where the answer was slow. */
+        assert_true(t.questions <= 2 * 2 * (LAMP_RESOLVER_CHAIN + 1));
     }
     lamp_resolver_free(r);
     close(t.fd);
