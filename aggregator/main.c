@@ -324,7 +324,7 @@ static int open_store(struct aggregator *g)
         return complain(why);
     int err = lamp_store_begin(g->store);
     if (!err)
-        err = lamp_store_history_start(g->store, *g->clickhouse.url);
+        err = lamp_store_history_start(g->store, lamp_clickhouse_place(&g->clickhouse));
     if (!err)
         err = lamp_store_commit(g->store);
     return err ? complain(lamp_store_why(g->store)) : 0;

@@ -118,6 +118,19 @@ static int read_password(const struct lamp_clickhouse_cfg *cfg, char out[PASSWOR
     return is_header_text(out) ? LAMP_OK : bad(why, "clickhouse.password_file: control characters");
 }
 
+/* FNV-1a of 64 bits (draft-eastlake-fnv), each name with the NUL at its end; one bit less. */
+uint64_t lamp_clickhouse_place(const struct lamp_clickhouse_cfg *cfg)
+{
+    const char *const names[] = { cfg->url, cfg->database, cfg->cluster };
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    if (!*cfg->url)
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        for (size_t k = 0; k <= strlen(names[i]); k++)
+            h = (h ^ (uint8_t)names[i][k]) * UINT64_C(0x100000001b3);
+    return h >> 1 ? h >> 1 : 1;
+}
+
 int lamp_clickhouse_check(const struct lamp_clickhouse_cfg *cfg, char why[LAMP_CLICKHOUSE_WHY])
 {
     char password[PASSWORD_MAX];

@@ -45,6 +45,9 @@ struct lamp_clickhouse_cfg {
 LAMP_CHECK int lamp_clickhouse_check(const struct lamp_clickhouse_cfg *cfg,
                                      char why[LAMP_CLICKHOUSE_WHY]);
 
+/* Tells the place where its tables are from others (lamp_store_history_start()), by url, database and cluster. 0: none. */
+uint64_t lamp_clickhouse_place(const struct lamp_clickhouse_cfg *cfg);
+
 /* cfg and *stop are borrowed for the handle's life; once *stop (NULL: never) is set calls give up. Connects to
  * nothing. LAMP_ENOMEM. */
 LAMP_CHECK int lamp_clickhouse_new(const struct lamp_clickhouse_cfg *cfg, const atomic_bool *stop,

@@ -209,7 +209,7 @@ static int write_where(lamp_store *s, const struct lamp_traffic_filter *f, char 
     if (!q.sql)
         return LAMP_ENOMEM;
     fputs("AND site IN (", q.sql);
-    const int err = lamp_store_sites(s, add_site, &q);
+    int err = lamp_store_sites(s, add_site, &q);
     putc(')', q.sql);
     write_addr(q.sql, "inside", f->host);
     write_addr(q.sql, "remote", f->remote);
@@ -218,7 +218,9 @@ static int write_where(lamp_store *s, const struct lamp_traffic_filter *f, char 
         lamp_clickhouse_quote(
             q.sql, (struct lamp_bytes){ (const uint8_t *)f->application, strlen(f->application) });
     }
-    if (fclose(q.sql) != 0 || err || !q.any) {
+    if (fclose(q.sql) != 0 && !err)
+        err = LAMP_ENOMEM;
+    if (err || !q.any) {
         free(text);
         text = NULL;
     }
@@ -229,23 +231,25 @@ static int write_where(lamp_store *s, const struct lamp_traffic_filter *f, char 
 int lamp_past_traffic(lamp_past *p, lamp_store *s, const struct lamp_traffic_filter *f, bool total,
                       char why[LAMP_CLICKHOUSE_WHY])
 {
-    struct lamp_pieces t;
+    struct lamp_past_traffic t;
     int err = lamp_store_past_clear(s);
     if (!err)
         err = lamp_store_past_traffic_span(s, f->from_us, f->to_us, &t);
-    if (err || t.all.from > t.all.to)
+    if (err || t.pieces.all.from > t.pieces.all.to)
         return err;
     char *where = NULL, *text = NULL;
     size_t len = 0;
     err = write_where(s, f, &where);
     FILE *sql = where ? open_memstream(&text, &len) : NULL;
+    if (where && !sql)
+        err = LAMP_ENOMEM;
     if (sql) {
-        write_question(p, sql, &t, where, total);
+        write_question(p, sql, &t.pieces, where, total);
         err = fclose(sql) != 0 ? LAMP_ENOMEM : ask(p, s, LAMP_HISTORY_TRAFFIC, text, 1, why);
     }
     free(text);
     free(where);
-    return err;
+    return t.here && (err == LAMP_EIO || err == LAMP_EAGAIN) ? lamp_store_past_clear(s) : err;
 }
 
 int lamp_past_minutes(lamp_past *p, lamp_store *s, int64_t miner_id, enum lamp_step step,

@@ -13,8 +13,9 @@ typedef struct lamp_past lamp_past;
 LAMP_CHECK int lamp_past_new(const struct lamp_clickhouse_cfg *cfg, lamp_past **out);
 lamp_past *lamp_past_free(lamp_past *p);
 
-/* For lamp_store_traffic(), and lamp_store_traffic_total(), by the same filter. Nothing is fetched of what the store keeps.
- * Of more than 50,000 conversations the smallest are left out of the first; the total counts all.
+/* For lamp_store_traffic(), and lamp_store_traffic_total(), by the same filter. Nothing is fetched of minutes that the store
+ * keeps, nor of hours and days that it keeps before all of them went there. Where ClickHouse does not answer, hours and days
+ * that the store keeps do: LAMP_OK, with ends as wide as these. Of more than 50,000 conversations the smallest are left out of the first; the total counts all.
  * LAMP_EIO: ClickHouse does not answer as it should. LAMP_EAGAIN: it is busy with others. `why` says what.
  * LAMP_ESTORE, LAMP_ENOMEM. */
 LAMP_CHECK int lamp_past_traffic(lamp_past *p, lamp_store *s, const struct lamp_traffic_filter *f,

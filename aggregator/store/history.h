@@ -116,19 +116,23 @@ LAMP_CHECK int lamp_store_history_count(lamp_store *s, unsigned table, struct la
 
 /* ---- out: the writer's ---- */
 
-/* From now on history leaves this store, or it does not. It begins with all that is there, also where it was off
- * for a time. */
-LAMP_CHECK int lamp_store_history_start(lamp_store *s, bool on);
+/* From now on history leaves this store for a place, a number below 2^63 that tells it from others, or it does not (0). It begins
+ * with all that is there where it went to another place before, or to none. */
+LAMP_CHECK int lamp_store_history_start(lamp_store *s, uint64_t place);
 
 LAMP_CHECK int lamp_store_history_note(lamp_store *s, const struct lamp_history_note *n);
 
 /* ---- back ---- */
 
 /* What of a span of time the store does not keep, minute by minute: what to fetch. Nothing where all.from is behind all.to, as
- * it is where no history leaves the store. Until the next lamp_store_past_clear() the handle's answers about
- * traffic do not count what they have of that time themselves. */
+ * it is where no history leaves the store, or where not all of it went yet and hours or days are here. Until the next
+ * lamp_store_past_clear() the handle's answers about traffic do not count what they have of that time themselves. */
+struct lamp_past_traffic {
+    struct lamp_pieces pieces;
+    bool here; /* the store can answer alone, to hours or days */
+};
 LAMP_CHECK int lamp_store_past_traffic_span(lamp_store *s, uint64_t from_us, uint64_t to_us,
-                                            struct lamp_pieces *out);
+                                            struct lamp_past_traffic *out);
 
 /* The same for a miner's history: whose it is, and the first and last minute (hour, day). LAMP_ENOENT: no such miner. */
 struct lamp_past_miner {

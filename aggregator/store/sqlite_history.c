@@ -188,11 +188,19 @@ int lamp_sqlite_op_history_count(lamp_store *s, unsigned table, struct lamp_hist
 /* ---- the writer's ---- */
 
 /* begin: the first minute (hour, day) that there will be. */
-int lamp_sqlite_op_history_start(lamp_store *s, bool on)
+int lamp_sqlite_op_history_start(lamp_store *s, uint64_t place)
 {
+    static const char *const forget_other[] = {
+#define OTHER " WHERE ?1 IS NOT (SELECT value FROM meta WHERE key = 'history_place')"
+        "DELETE FROM history_cursor" OTHER,
+        "DELETE FROM history_late" OTHER,
+        "INSERT INTO meta VALUES ('history_place', ?1) ON CONFLICT DO UPDATE SET value = ?1",
+    };
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    int err;
-    if (on) {
+    int err = LAMP_OK;
+    for (size_t i = 0; i < ARRAY_LEN(forget_other) && !err; i++)
+        err = LAMP_EXEC(q, forget_other[i], lamp_uint(place));
+    if (!err && place)
         err = lamp_sqlite_exec(
             q,
             "INSERT OR IGNORE INTO history_cursor WITH t(tbl) AS (VALUES (0), (1), (2), (3), (4),"
@@ -200,13 +208,8 @@ int lamp_sqlite_op_history_start(lamp_store *s, bool on)
             " CASE tbl % 3 WHEN 0 THEN 'minute_floor' WHEN 1 THEN 'hour_floor' ELSE 'day_floor'"
             " END) FROM t",
             NULL, 0);
-    } else {
-        err = lamp_sqlite_exec(q, "DELETE FROM history_cursor", NULL, 0);
-        if (!err)
-            err = lamp_sqlite_exec(q, "DELETE FROM history_late", NULL, 0);
-    }
     if (!err)
-        q->history_on = on;
+        q->history_on = place != 0;
     return err;
 }
 
@@ -240,15 +243,17 @@ int lamp_sqlite_op_history_note(lamp_store *s, const struct lamp_history_note *n
     " WHERE key = CASE c.tbl % 3 WHEN 0 THEN 'minute_floor' WHEN 1 THEN 'hour_floor'"              \
     " ELSE 'day_floor' END) WHERE true ON CONFLICT DO UPDATE SET no = excluded.no"
 
-/* Too many to be noted: from the first of them on, everything goes once more. */
+/* Too many to be noted: from the first of them on, everything goes once more. So does a block that is under way: what was
+ * claimed for it is that no more, and its note moves nothing. */
 static int rewind_cursors(struct lamp_sqlite *q)
 {
     int err = lamp_sqlite_exec(
         q,
-        "UPDATE history_cursor SET (sent_time, sent_site, claimed_time, claimed_site) ="
-        " (SELECT l.t - 1, 9223372036854775807, l.t - 1, 9223372036854775807) FROM (SELECT tbl,"
-        " min(time) AS t FROM history_late GROUP BY tbl) l WHERE l.tbl = history_cursor.tbl"
-        " AND history_cursor.sent_time >= l.t",
+        "UPDATE history_cursor AS c SET sent_time = l.time, sent_site = l.site,"
+        " claimed_time = l.time, claimed_site = l.site FROM (SELECT k.tbl,"
+        " min(k.sent_time, min(h.time) - 1) AS time, iif(k.sent_time < min(h.time), k.sent_site,"
+        " 9223372036854775807) AS site FROM history_late h JOIN history_cursor k USING (tbl)"
+        " GROUP BY k.tbl) l WHERE l.tbl = c.tbl",
         NULL, 0);
     return err ? err : lamp_sqlite_exec(q, "DELETE FROM history_late", NULL, 0);
 }
@@ -293,11 +298,12 @@ int lamp_sqlite_history_unsent(struct lamp_sqlite *q, enum lamp_step step, int64
 
 #define LOST(table, time, tbl)                                                                     \
     "UPDATE meta SET value = value + (SELECT count(*) FROM " table                                 \
-    " h, history_cursor c WHERE c.tbl = " tbl " AND h." time " < ?1 AND (h." time                  \
-    ", h.site) > (c.sent_time, c.sent_site)) WHERE key = 'history_lost'"
+    " h, history_cursor c WHERE c.tbl = " tbl " AND h." time " >= ?1 AND h." time                  \
+    " < ?2 AND (h." time ", h.site) > (c.sent_time, c.sent_site)) WHERE key = 'history_lost'"
 
 /* Late ones whose group is gone have nothing left to send. */
-int lamp_sqlite_history_forget(struct lamp_sqlite *q, enum lamp_step step, uint64_t floor)
+int lamp_sqlite_history_forget(struct lamp_sqlite *q, enum lamp_step step, uint64_t from,
+                               uint64_t floor)
 {
     static const char *const sql[LAMP_HISTORY_TABLES] = {
         LOST("traffic_minute", "minute", "0"), LOST("traffic_hour", "hour", "1"),
@@ -306,7 +312,8 @@ int lamp_sqlite_history_forget(struct lamp_sqlite *q, enum lamp_step step, uint6
     };
     int err = LAMP_OK;
     for (size_t kind = 0; kind < LAMP_HISTORY_KINDS && q->history_on && !err; kind++)
-        err = LAMP_EXEC(q, sql[kind * LAMP_HISTORY_STEPS + (size_t)step], lamp_uint(floor));
+        err = LAMP_EXEC(q, sql[kind * LAMP_HISTORY_STEPS + (size_t)step], lamp_uint(from),
+                        lamp_uint(floor));
     if (!err && q->history_on)
         err = LAMP_EXEC(q, "DELETE FROM history_late WHERE tbl % 3 = ?1 AND time < ?2",
                         lamp_int((int64_t)step), lamp_uint(floor));

@@ -12,8 +12,8 @@ LAMP_CHECK int lamp_sqlite_history_grown(struct lamp_sqlite *q, enum lamp_histor
 /* The first minute (hour, day) that may hold rows which were not sent; INT64_MAX where none have to be. */
 LAMP_CHECK int lamp_sqlite_history_unsent(struct lamp_sqlite *q, enum lamp_step step, int64_t *out);
 
-/* Before the minutes (hours, days) before `floor` go: counts what of them was not sent. */
-LAMP_CHECK int lamp_sqlite_history_forget(struct lamp_sqlite *q, enum lamp_step step,
+/* Before the minutes (hours, days) from `from` to before `floor` go: counts what of them was not sent. */
+LAMP_CHECK int lamp_sqlite_history_forget(struct lamp_sqlite *q, enum lamp_step step, uint64_t from,
                                           uint64_t floor);
 
 /* Of a new handle: makes room for rows of the past. LAMP_ESTORE. */

@@ -2,7 +2,8 @@
 /* sqlite_history_out_schema: how far history went to another place (history.h), for sqlite_schema.h alone. */
 #pragma once
 
-/* tbl: kind * 3 + step. history_no: of the last group that came late; history_lost: rows. */
+/* tbl: kind * 3 + step. history_no: of the last group that came late; history_lost: rows.
+ * Where it goes is in history_place, once it goes. */
 static const char lamp_schema_history_out[] =
     "CREATE TABLE history_cursor ("
     " tbl INTEGER PRIMARY KEY, sent_time INTEGER NOT NULL, sent_site INTEGER NOT NULL,"

@@ -203,7 +203,9 @@ static int make_room(struct lamp_sqlite *q, uint64_t now_us, uint64_t floors[3])
         if (first + victims[i].keep >= now)
             continue;
         const uint64_t to = lamp_min(first + victims[i].piece, now - victims[i].keep);
-        const int lost = lamp_sqlite_history_forget(q, step, to);
+        if (to <= floors[step]) /* it goes, slice by slice */
+            return LAMP_OK;
+        const int lost = lamp_sqlite_history_forget(q, step, floors[step], to);
         return lost ? lost : raise_floor(q, step, to, floors);
     }
     return LAMP_OK;

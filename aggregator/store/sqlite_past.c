@@ -34,50 +34,76 @@ static int writable(struct lamp_sqlite *q, bool yes)
     return err;
 }
 
-/* The first minute, hour and day that went to the other place. */
-static int read_begins(struct lamp_sqlite *q, uint64_t out[3], bool *out_on)
+/* What of minutes, hours and days is where. */
+struct reach {
+    bool on;            /* history leaves this store */
+    uint64_t floors[3]; /* the first that is kept here */
+    uint64_t begins[3]; /* the first that went to the other place */
+    uint64_t sent[3];   /* of traffic: the first that may not be there yet */
+};
+
+#define BEGIN(step) "min(CASE tbl % 3 WHEN " step " THEN begin END)"
+#define SENT(tbl)                                                                                  \
+    "max(CASE tbl WHEN " tbl " THEN sent_time + (sent_site = 9223372036854775807) END)"
+
+static int read_reach(struct lamp_sqlite *q, struct reach *out)
 {
+    const int err = lamp_sqlite_floors(q, out->floors);
+    if (err)
+        return err;
     sqlite3_stmt *st =
         lamp_sqlite_bind(q,
-                         "SELECT count(*), min(CASE tbl % 3 WHEN 0 THEN begin END), min(CASE tbl"
-                         " % 3 WHEN 1 THEN begin END), min(CASE tbl % 3 WHEN 2 THEN begin END)"
-                         " FROM history_cursor",
+                         "SELECT count(*), " BEGIN("0") ", " BEGIN("1") ", " BEGIN("2") ", " SENT(
+                             "0") ", " SENT("1") ", " SENT("2") " FROM history_cursor",
                          NULL, 0);
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
         return got ? got : LAMP_ESTORE;
-    *out_on = sqlite3_column_int(st, 0) == LAMP_HISTORY_TABLES;
-    for (int i = 0; i < 3; i++)
-        out[i] = lamp_col_uint(st, i + 1);
+    out->on = sqlite3_column_int(st, 0) == LAMP_HISTORY_TABLES;
+    for (int i = 0; i < 3; i++) {
+        const int64_t sent = sqlite3_column_int64(st, i + 4);
+        out->begins[i] = lamp_col_uint(st, i + 1);
+        out->sent[i] = sent > 0 ? (uint64_t)sent : 0;
+    }
     sqlite3_reset(st);
     return LAMP_OK;
 }
 
-int lamp_sqlite_op_past_traffic_span(lamp_store *s, uint64_t from_us, uint64_t to_us,
-                                     struct lamp_pieces *out)
+/* Whether all before a minute is there: whole days, the hours behind these, the minutes behind those. */
+static bool is_there(const struct reach *r, uint64_t minute)
 {
-    static const struct lamp_piece nothing = { 1, 0 };
+    for (size_t i = 0; i < 3; i++)
+        if (r->sent[i] < minute / lamp_step_minutes((enum lamp_step)i))
+            return false;
+    return true;
+}
+
+/* Before the first day that is kept here only the other place can know. From there on to where minutes begin
+ * it knows more closely, but only once all of it went there: until then hours and days are answered from here. */
+int lamp_sqlite_op_past_traffic_span(lamp_store *s, uint64_t from_us, uint64_t to_us,
+                                     struct lamp_past_traffic *out)
+{
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    uint64_t floors[3], begins[3];
-    bool on = false;
-    int err = lamp_sqlite_floors(q, floors);
-    if (!err)
-        err = read_begins(q, begins, &on);
+    struct reach r;
+    const int err = read_reach(q, &r);
     if (err)
         return err;
-    uint64_t split = 0;
+    const uint64_t days_us = r.floors[LAMP_STEP_DAY] * 1440 * MINUTE_US;
+    uint64_t split_us = 0;
     for (size_t i = 0; i < 3; i++) {
-        const uint64_t first_us = floors[i] * lamp_step_minutes((enum lamp_step)i) * MINUTE_US;
-        split = first_us > split ? first_us : split;
+        const uint64_t first_us = r.floors[i] * lamp_step_minutes((enum lamp_step)i) * MINUTE_US;
+        split_us = first_us > split_us ? first_us : split_us;
     }
-    if (!on || from_us >= split || from_us > to_us) {
-        q->past_until = 0;
-        *out = lamp_span_pieces(nothing);
-        return LAMP_OK;
+    struct lamp_piece all = { 1, 0 };
+    if (r.on && from_us < split_us && from_us <= to_us) {
+        all = lamp_span_widened(from_us, lamp_min(to_us, split_us - 1), r.begins);
+        if (!is_there(&r, (uint64_t)all.to + 1))
+            all = from_us >= days_us
+                      ? (struct lamp_piece){ 1, 0 }
+                      : lamp_span_widened(from_us, lamp_min(to_us, days_us - 1), r.begins);
     }
-    const struct lamp_piece all = lamp_span_widened(from_us, lamp_min(to_us, split - 1), begins);
-    q->past_until = all.to + 1;
-    *out = lamp_span_pieces(all);
+    q->past_until = all.from <= all.to ? all.to + 1 : 0;
+    *out = (struct lamp_past_traffic){ lamp_span_pieces(all), from_us >= days_us };
     return LAMP_OK;
 }
 
@@ -85,11 +111,8 @@ int lamp_sqlite_op_past_miner_span(lamp_store *s, int64_t miner_id, enum lamp_st
                                    uint64_t from_us, uint64_t to_us, struct lamp_past_miner *out)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    uint64_t floors[3], begins[3];
-    bool on = false;
-    int err = lamp_sqlite_floors(q, floors);
-    if (!err)
-        err = read_begins(q, begins, &on);
+    struct reach r;
+    const int err = read_reach(q, &r);
     if (err)
         return err;
     sqlite3_stmt *st = LAMP_QUERY(q,
@@ -105,9 +128,9 @@ int lamp_sqlite_op_past_miner_span(lamp_store *s, int64_t miner_id, enum lamp_st
     sqlite3_reset(st);
     const uint64_t span_us = lamp_step_minutes(step) * MINUTE_US;
     m.spans = (struct lamp_piece){ 1, 0 };
-    if (on && from_us / span_us < floors[step])
+    if (r.on && from_us / span_us < r.floors[step])
         m.spans = (struct lamp_piece){ (int64_t)(from_us / span_us),
-                                       (int64_t)lamp_min(to_us / span_us, floors[step] - 1) };
+                                       (int64_t)lamp_min(to_us / span_us, r.floors[step] - 1) };
     q->past_spans_until = m.spans.from <= m.spans.to ? m.spans.to + 1 : 0;
     *out = m;
     return LAMP_OK;
@@ -116,13 +139,10 @@ int lamp_sqlite_op_past_miner_span(lamp_store *s, int64_t miner_id, enum lamp_st
 int lamp_sqlite_op_past_kept_us(lamp_store *s, uint64_t out[3])
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    uint64_t floors[3], begins[3];
-    bool on = false;
-    int err = lamp_sqlite_floors(q, floors);
-    if (!err)
-        err = read_begins(q, begins, &on);
+    struct reach r;
+    const int err = read_reach(q, &r);
     for (size_t i = 0; i < 3 && !err; i++)
-        out[i] = (on ? lamp_min(begins[i], floors[i]) : floors[i]) *
+        out[i] = (r.on ? lamp_min(r.begins[i], r.floors[i]) : r.floors[i]) *
                  lamp_step_minutes((enum lamp_step)i) * MINUTE_US;
     return err;
 }

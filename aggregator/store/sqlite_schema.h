@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 28 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 29 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once

@@ -55,8 +55,9 @@ static sqlite3_stmt *query(struct lamp_sqlite *q, const char *sql,
     uint64_t floors[3];
     if (lamp_sqlite_floors(q, floors) != LAMP_OK)
         return NULL;
-    struct lamp_piece all = lamp_span_widened(f->from_us, f->to_us, floors);
-    if (q->past_until)
+    const uint64_t from_us = q->past_until ? (uint64_t)q->past_until * MINUTE_US : f->from_us;
+    struct lamp_piece all = lamp_span_widened(from_us, f->to_us, floors);
+    if (q->past_until && from_us > f->to_us)
         all = (struct lamp_piece){ q->past_until, (int64_t)(f->to_us / MINUTE_US) };
     const struct lamp_pieces p = lamp_span_pieces(all);
     const void *host, *remote;

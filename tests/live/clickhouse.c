@@ -543,7 +543,7 @@ static struct lamp_clickhouse_cfg cfg_of(char url[64], uint16_t port, const char
 static void start_history(struct fixture *f)
 {
     ok(f->s, lamp_store_begin(f->s));
-    ok(f->s, lamp_store_history_start(f->s, true));
+    ok(f->s, lamp_store_history_start(f->s, 1));
     ok(f->s, lamp_store_commit(f->s));
 }
 

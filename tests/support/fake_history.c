@@ -28,10 +28,10 @@ int lamp_store_past_add(lamp_store *s, enum lamp_history_kind kind,
 }
 
 int lamp_store_past_traffic_span(lamp_store *s, uint64_t from_us, uint64_t to_us,
-                                 struct lamp_pieces *out)
+                                 struct lamp_past_traffic *out)
 {
     (void)s, (void)from_us, (void)to_us;
-    *out = (struct lamp_pieces){ .all = { 1, 0 } };
+    *out = (struct lamp_past_traffic){ .pieces.all = { 1, 0 }, .here = true };
     return LAMP_OK;
 }
 

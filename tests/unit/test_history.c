@@ -5,7 +5,9 @@
 #include "tests/support/aggregator.h"
 #include "tests/support/rng.h"
 
+#include "aggregator/history/past.h"
 #include "aggregator/store/backend.h"
+#include "aggregator/store/history.h"
 #include "aggregator/writer/tracker.h"
 
 #define MINUTE_US UINT64_C(60000000)
@@ -476,12 +478,198 @@ static void test_absurd_counts(void **state)
     fixture_free(f);
 }
 
+/* ---- leaving (store/history.h) ---- */
+
+static void start_history(struct fixture *f, uint64_t place)
+{
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_history_start(f->s, place));
+    ok(f->s, lamp_store_commit(f->s));
+}
+
+static struct lamp_history_cursor cursor(struct fixture *f, unsigned table)
+{
+    struct lamp_history_cursor c[LAMP_HISTORY_TABLES];
+    ok(f->s, lamp_store_history_cursors(f->s, c));
+    return c[table];
+}
+
+/* Up to these times, sites and all, a table was sent and claimed. */
+static void note(struct fixture *f, unsigned table, uint64_t sent, uint64_t claimed)
+{
+    const struct lamp_history_note n = { .table = table,
+                                         .expected = cursor(f, table).claimed,
+                                         .sent = { (int64_t)sent, INT64_MAX },
+                                         .claimed = { (int64_t)claimed, INT64_MAX } };
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_history_note(f->s, &n));
+    ok(f->s, lamp_store_commit(f->s));
+}
+
+static struct lamp_past_traffic asked(struct fixture *f, uint64_t from, uint64_t to)
+{
+    struct lamp_past_traffic t;
+    ok(f->s,
+       lamp_store_past_traffic_span(f->s, from * MINUTE_US, to * MINUTE_US + MINUTE_US - 1, &t));
+    return t;
+}
+
+/* Hours and days that are kept here are asked of another place only once all of them are there. What is from before the first
+ * day always is, and where nobody answers, that alone fails. */
+static void test_asks_for_what_was_sent(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    const uint64_t now = TEST_NOW_US / DAY_US * 1440 + 720, old = now - 5 * 1440;
+    const uint64_t hours = now - 1440 - 600; /* minutes of then are gone, hours are not */
+    const struct lamp_store_policy p = { .settle_minutes = 5, .days = { 1, 0, 3 } };
+    fill(f, old, 60, 1);
+    fill(f, hours, 60, 1);
+    fill(f, now - 600, 60, 1);
+    while (slice(f, &(struct lamp_store_policy){ .settle_minutes = 5 }, now * MINUTE_US))
+        ;
+    while (slice(f, &p, now * MINUTE_US))
+        ;
+    start_history(f, 1);
+    const uint64_t first_minute = now - 1440, first_day = now / 1440 - 3;
+    static const struct {
+        unsigned table;
+        uint64_t step;
+    } steps[] = { { LAMP_STEP_DAY, 1440 }, { LAMP_STEP_MINUTE, 1 }, { LAMP_STEP_HOUR, 60 } };
+    for (size_t sent = 0; sent <= ARRAY_LEN(steps); sent++) {
+        const bool all = sent == ARRAY_LEN(steps);
+        struct lamp_past_traffic t = asked(f, hours, now);
+        assert_true(t.here);
+        assert_int_equal(t.pieces.all.from <= t.pieces.all.to, all);
+        assert_int_equal(flows(f, hours * MINUTE_US, now * MINUTE_US), all ? 60 : 120);
+        t = asked(f, old, now);
+        assert_false(t.here);
+        assert_int_equal(t.pieces.all.to + 1, all ? first_minute : first_day * 1440);
+        assert_int_equal(flows(f, old * MINUTE_US, now * MINUTE_US), all ? 60 : 120);
+        assert_int_equal(asked(f, old, hours).pieces.all.to + 1,
+                         all ? hours + 60 : first_day * 1440);
+        assert_int_equal(flows(f, old * MINUTE_US, hours * MINUTE_US), all ? 0 : 60);
+        t = asked(f, now - 700, now);
+        assert_true(t.here && t.pieces.all.from > t.pieces.all.to);
+        ok(f->s, lamp_store_past_clear(f->s));
+        if (!all)
+            note(f, steps[sent].table, (now - 10) / steps[sent].step - 1,
+                 (now - 10) / steps[sent].step - 1);
+    }
+
+    const struct lamp_clickhouse_cfg nobody = { .url = "http://127.0.0.1:1",
+                                                .database = "davylamp",
+                                                .cluster = "",
+                                                .user = "",
+                                                .password_file = "",
+                                                .ca = "" };
+    char why[LAMP_CLICKHOUSE_WHY] = "";
+    lamp_past *past = NULL;
+    assert_int_equal(lamp_past_new(&nobody, &past), LAMP_OK);
+    struct lamp_traffic_filter q = { .from_us = hours * MINUTE_US, .to_us = now * MINUTE_US };
+    ok(f->s, lamp_past_traffic(past, f->s, &q, true, why));
+    assert_int_equal(flows(f, q.from_us, q.to_us), 120);
+    q.from_us = old * MINUTE_US;
+    assert_int_equal(lamp_past_traffic(past, f->s, &q, true, why), LAMP_EIO);
+    assert_true(*why);
+    lamp_past_free(past);
+    fixture_free(f);
+}
+
+/* Too many groups that came late: those of a block that is under way are sent again too, for its note comes to nothing. */
+static void test_too_many_late(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    const uint64_t now = TEST_NOW_US / DAY_US * 1440, start = now - LAMP_HISTORY_LATE_MAX - 10;
+    start_history(f, 1);
+    note(f, 0, start - 1, now); /* all minutes are on their way; of hours and days none is */
+    const struct lamp_history_cursor before = cursor(f, 0);
+    fill(f, start, LAMP_HISTORY_LATE_MAX + 1, 1);
+    while (slice(f, &(struct lamp_store_policy){ .settle_minutes = 5 }, now * MINUTE_US))
+        ;
+    const struct lamp_history_cursor after = cursor(f, 0);
+    assert_int_equal(after.sent.time, start - 1);
+    assert_int_equal(after.claimed.time, start - 1);
+    const struct lamp_history_note arrived = {
+        .table = 0, .expected = before.claimed, .sent = before.claimed, .claimed = before.claimed
+    };
+    ok(f->s, lamp_store_begin(f->s));
+    ok(f->s, lamp_store_history_note(f->s, &arrived));
+    ok(f->s, lamp_store_commit(f->s));
+    assert_int_equal(cursor(f, 0).sent.time, start - 1);
+    fixture_free(f);
+}
+
+static uint64_t rows_of_history(struct fixture *f)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < LAMP_HISTORY_TABLES; i++) {
+        uint64_t n = 0;
+        ok(f->s, lamp_store_history_count(f->s, i, (struct lamp_history_at){ -1, -1 }, 100000, &n));
+        sum += n;
+    }
+    return sum;
+}
+
+/* What goes for want of room before it was sent is counted once, however many slices that takes. */
+static void test_lost_is_counted_once(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    const uint64_t now = TEST_NOW_US / MINUTE_US;
+    uint64_t id, lost = 0;
+    start_history(f, 1);
+    fill(f, now - 2 * 1440, 300, 2);
+    while (slice(f, &(struct lamp_store_policy){ .settle_minutes = 5 }, TEST_NOW_US))
+        ;
+    const uint64_t before = rows_of_history(f);
+    const struct lamp_store_policy p = { .settle_minutes = 5, .max_bytes = 1, .slice_rows = 7 };
+    for (unsigned i = 0; i < 400; i++)
+        (void)slice(f, &p, TEST_NOW_US);
+    ok(f->s, lamp_store_history_id(f->s, &id, &lost));
+    assert_true(lost > 600);
+    assert_int_equal(lost, before - rows_of_history(f));
+    fixture_free(f);
+}
+
+/* Another place has nothing yet. */
+static void test_another_place(void **state)
+{
+    (void)state;
+    static const struct lamp_clickhouse_cfg places[] = {
+        { .url = "", .database = "davylamp", .cluster = "" },
+        { .url = "https://a.example", .database = "davylamp", .cluster = "" },
+        { .url = "https://b.example", .database = "davylamp", .cluster = "" },
+        { .url = "https://a.example", .database = "lamp", .cluster = "" },
+        { .url = "https://a.example", .database = "davylamp", .cluster = "fleet" },
+        { .url = "https://a.example", .database = "davylampf", .cluster = "leet" },
+    };
+    struct fixture *f = fixture_new();
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        const uint64_t place = lamp_clickhouse_place(&places[i]);
+        assert_true(place >> 63 == 0);
+        assert_int_equal(place == 0, i == 0);
+        for (unsigned k = 0; k < LAMP_HISTORY_TABLES; k++) {
+            start_history(f, place);
+            assert_int_equal(cursor(f, k).on, i > 0);
+            assert_int_equal(cursor(f, k).sent.time, i ? -1 : 0);
+            note(f, k, 7, 8);
+            start_history(f, place);
+            assert_int_equal(cursor(f, k).sent.time, i ? 7 : 0);
+        }
+    }
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_traffic_is_exact),    cmocka_unit_test(test_miner_history),
-        cmocka_unit_test(test_forgets_by_age),      cmocka_unit_test(test_forgets_by_size),
-        cmocka_unit_test(test_forgets_connections), cmocka_unit_test(test_absurd_counts),
+        cmocka_unit_test(test_traffic_is_exact),       cmocka_unit_test(test_miner_history),
+        cmocka_unit_test(test_forgets_by_age),         cmocka_unit_test(test_forgets_by_size),
+        cmocka_unit_test(test_forgets_connections),    cmocka_unit_test(test_absurd_counts),
+        cmocka_unit_test(test_asks_for_what_was_sent), cmocka_unit_test(test_too_many_late),
+        cmocka_unit_test(test_lost_is_counted_once),   cmocka_unit_test(test_another_place),
     };
     size_t n;
     const struct lamp_store_ops *const *all = lamp_store_backends(&n);
