@@ -24,35 +24,42 @@ enum {
 
 /* ---- JSON ---- */
 
+struct list {
+    lamp_store *s;
+    struct lamp_json *j;
+    bool sums; /* with what each sensor saw: of one, since it is added up from its steps */
+    uint32_t n;
+    int64_t last;
+    int err;
+};
+
 static bool write_sensor(const struct lamp_tracking_sensor *s, void *arg)
 {
-    struct lamp_json *j = arg;
+    const struct list *l = arg;
+    struct lamp_json *j = l->j;
     lamp_json_object(j, NULL);
     lamp_json_str(j, "sensor", s->sensor);
     lamp_json_str(j, "site", s->site);
     lamp_json_str(j, "state", lamp_tracking_state_name(s->state));
     lamp_json_str(j, "words", s->words);
-    lamp_json_uint(j, "bytes", s->bytes);
-    lamp_json_uint(j, "packets", s->packets);
+    if (l->sums) {
+        lamp_json_uint(j, "bytes", s->bytes);
+        lamp_json_uint(j, "packets", s->packets);
+    } else {
+        lamp_json_null(j, "bytes");
+        lamp_json_null(j, "packets");
+    }
     lamp_json_time(j, "changed", s->changed_us);
     lamp_json_end(j);
     return true;
 }
-
-struct list {
-    lamp_store *s;
-    struct lamp_json *j;
-    uint32_t n;
-    int64_t last;
-    int err;
-};
 
 static bool write_tracking(const struct lamp_tracking *v, void *arg)
 {
     struct list *l = arg;
     struct lamp_json *j = l->j;
     const struct lamp_sample *o = &v->order;
-    const struct lamp_tracking_sensor_filter sensors = { .tracking_id = v->id };
+    const struct lamp_tracking_sensor_filter sensors = { .tracking_id = v->id, .sums = l->sums };
     lamp_json_object(j, NULL);
     lamp_json_int(j, "id", v->id);
     lamp_api_write_target(j, o);
@@ -68,7 +75,7 @@ static bool write_tracking(const struct lamp_tracking *v, void *arg)
     lamp_json_uint(j, "rows", v->rows);
     lamp_json_uint(j, "rows_refused", v->rows_refused);
     lamp_json_array(j, "sensors");
-    l->err = lamp_store_tracking_sensors(l->s, &sensors, write_sensor, j);
+    l->err = lamp_store_tracking_sensors(l->s, &sensors, write_sensor, l);
     lamp_json_end(j);
     lamp_json_end(j);
     l->n++;
@@ -117,7 +124,7 @@ static void answer(lamp_api *api, const struct lamp_request *req, int64_t id,
                    struct lamp_reply *reply)
 {
     lamp_store *s = lamp_api_reader(api, req->who.scope);
-    struct list l = { .s = s, .j = &reply->json };
+    struct list l = { .s = s, .j = &reply->json, .sums = true };
     const struct lamp_tracking_filter f = { .id = id, .limit = 1 };
     int err = lamp_store_trackings(s, &f, write_tracking, &l);
     err = err ? err : l.err;

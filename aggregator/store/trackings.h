@@ -48,7 +48,7 @@ struct lamp_tracking_sensor {
     uint64_t asked_us,
         changed_us;    /* when it was asked first; when it last answered, or that became clear */
     uint64_t heard_us; /* when anything was last heard of the sensor */
-    uint64_t bytes, packets; /* of its rows, both ways */
+    uint64_t bytes, packets; /* of its rows, both ways; 0 where the filter asks for no sums */
 };
 typedef bool lamp_tracking_sensor_fn(const struct lamp_tracking_sensor *v, void *arg);
 
@@ -63,7 +63,8 @@ struct lamp_tracking_filter {
 struct lamp_tracking_sensor_filter {
     int64_t tracking_id, sensor_ref; /* 0: any */
     bool open;                       /* only where the tracking goes on */
-    uint32_t limit;                  /* 0: all; those answered longest ago first */
+    bool sums;      /* with bytes and packets, of one tracking: reads each of its steps */
+    uint32_t limit; /* 0: all; those answered longest ago first */
 };
 
 /* A step as it was seen by the sensor that saw most of it, since several may see the same packets. */

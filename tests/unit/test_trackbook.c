@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is tracked, at the aggregator: beginnings and ends, what honest and hostile sensors send, limits, and the ring
  * of samples. The sensors are s1 of north and s2 of south. */
+#include "aggregator/store/sqlite.h"
 #include "aggregator/writer/trackbook.h"
 #include "tests/support/merging.h"
 
@@ -143,7 +144,8 @@ static struct lamp_tracking_sensor sensor_of(int64_t id)
     struct lamp_tracking_sensor v = { .tracking_id = 0 };
     ok(g.store,
        lamp_store_tracking_sensors(
-           g.store, &(struct lamp_tracking_sensor_filter){ .tracking_id = id }, take_sensor, &v));
+           g.store, &(struct lamp_tracking_sensor_filter){ .tracking_id = id, .sums = true },
+           take_sensor, &v));
     return v;
 }
 
@@ -281,6 +283,47 @@ static void test_life(void **state)
     tick();
     assert_int_equal(tracking(id).id, 0);
     assert_int_equal(steps(id, 10).n, 0);
+}
+
+/* The text of the statement that was run last. */
+static int keep_text(unsigned what, void *arg, void *st, void *expanded)
+{
+    (void)what, (void)expanded;
+    snprintf(arg, 2048, "%s", sqlite3_sql(st));
+    return 0;
+}
+
+/* What is asked each time that a sensor or a page comes reads no table from its beginning to its end. */
+static void test_plans(void **state)
+{
+    (void)state;
+    static const struct {
+        struct lamp_tracking_sensor_filter f;
+        const char *want, *never;
+    } cases[] = {
+        { { .sensor_ref = 1, .open = true }, "tracking_sensor_open", "SCAN" },
+        { { .tracking_id = 1 }, "SEARCH k USING PRIMARY KEY", "tracking_step" },
+        { { .tracking_id = 1, .sums = true }, "SEARCH k USING PRIMARY KEY", "SCAN k" },
+    };
+    sqlite3 *db = ((struct lamp_sqlite *)g.store)->db;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char sql[2048], plan[2200], found[2048] = "";
+        struct lamp_tracking_sensor v;
+        sqlite3_stmt *st;
+        sqlite3_trace_v2(db, SQLITE_TRACE_STMT, keep_text, sql);
+        ok(g.store, lamp_store_tracking_sensors(g.store, &cases[i].f, take_sensor, &v));
+        sqlite3_trace_v2(db, 0, NULL, NULL);
+        snprintf(plan, sizeof(plan), "EXPLAIN QUERY PLAN %s", sql);
+        assert_int_equal(sqlite3_prepare_v2(db, plan, -1, &st, NULL), SQLITE_OK);
+        while (sqlite3_step(st) == SQLITE_ROW) {
+            const size_t len = strlen(found);
+            snprintf(found + len, sizeof(found) - len, "%s; ",
+                     (const char *)sqlite3_column_text(st, 3));
+        }
+        sqlite3_finalize(st);
+        if (!strstr(found, cases[i].want) || strstr(found, cases[i].never))
+            fail_msg("%zu: %s", i, found);
+    }
 }
 
 static void test_ends_by_hand(void **state)
@@ -553,6 +596,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_life, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_plans, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ends_by_hand, setup, teardown),
         cmocka_unit_test_setup_teardown(test_seen_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_absurd_rows, setup, teardown),

@@ -22,7 +22,7 @@ export function trackingsWorld(hostile) {
 export function trackings(d, { what, path, query, body, send, refuse }) {
   const id = Number(/^\/trackings\/(\d+)/.exec(path)?.[1]);
   const one = d.list.find((t) => t.id === id);
-  if (what === 'GET /trackings') send(200, { trackings: d.list, next: null });
+  if (what === 'GET /trackings') send(200, { trackings: d.list.map((t) => ({ ...t, sensors: t.sensors.map((s) => ({ ...s, bytes: null, packets: null })) })), next: null });
   else if (what === 'POST /trackings') {
     if (body.what === 'host' && !body.site) refuse(400, 'bad_request', 'An inside host needs its site, since sites may share addresses.', 'site');
     else {

@@ -66,8 +66,9 @@ export interface TrackingSensor {
   site: string;
   state: 'asked' | 'tracking' | 'refused' | 'unknown' | 'over';
   words: string | null;
-  bytes: number;
-  packets: number;
+  /** Null in lists, as packets. */
+  bytes: number | null;
+  packets: number | null;
   changed: number;
 }
 
