@@ -245,9 +245,9 @@ int lamp_samplebook_order(lamp_samplebook *b, const struct lamp_sample *order,
 {
     struct lamp_sample v = *order;
     struct lamp_recruits w = { .ids = NULL };
-    int err = check_number(b, r);
+    int err = lamp_samplebook_recruit(b->cfg.store, &v, now_us, &w, r);
     if (!err)
-        err = lamp_samplebook_recruit(b->cfg.store, &v, now_us, &w, r);
+        err = check_number(b, r); /* last: it may take one out */
     v.wire = lamp_samplebook_draw();
     v.created_us = now_us;
     v.expires_us = now_us + v.expires_us;

@@ -174,9 +174,9 @@ static int start(lamp_trackbook *b, const struct lamp_command *c, struct lamp_an
 {
     struct lamp_tracking v = c->tracking;
     struct lamp_recruits w = { .ids = NULL };
-    int err = check_number(b, &v, r);
+    int err = lamp_samplebook_recruit(b->cfg.store, &v.order, now_us, &w, r);
     if (!err)
-        err = lamp_samplebook_recruit(b->cfg.store, &v.order, now_us, &w, r);
+        err = check_number(b, &v, r); /* last: it may take one out */
     v.order.wire = lamp_samplebook_draw();
     v.order.created_us = now_us;
     v.order.expires_us = now_us + c->tracking.order.expires_us;

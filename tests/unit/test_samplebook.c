@@ -439,7 +439,7 @@ static void test_limits(void **state)
     c = order_of("north");
     assert_int_equal(run(&c, &r), LAMP_EFULL);
     snprintf(c.sample.sensor, sizeof(c.sample.sensor), "s2"); /* which is not at north */
-    assert_int_equal(run(&c, &r), LAMP_EFULL);
+    assert_int_equal(run(&c, &r), LAMP_ENOENT);
     forget_answers();
 }
 

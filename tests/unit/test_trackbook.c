@@ -480,6 +480,7 @@ static void test_limits(void **state)
         ok(g.store, lamp_store_tracking_end(g.store, over.id, now_us, "ann"));
     }
     ok(g.store, lamp_store_commit(g.store));
+    assert_int_equal(start("nowhere", 0, &id), LAMP_ENOENT); /* takes out none */
     assert_int_equal(tracking(first + 1).id, first + 1);
     assert_int_equal(start("south", 0, &id), LAMP_OK);
     ok(g.store, lamp_store_tracking_totals(g.store, "north", &t));
