@@ -44,8 +44,8 @@ def down_then_up(w, sinks):
         w.start(clock)
         if clock == f"{FAST}":  # an hour passes, too fast for questions
             eventually("an hour passed", lambda: time.monotonic() > began + HOUR_S / FAST)
-    now = receivers(w)
-    check(all(r["failures"] > before[name]["failures"] and r["queued"] == 6 for name, r in now.items()), f"{now}")
+    eventually(lambda: receivers(w), lambda: all(r["failures"] > before[name]["failures"] and r["queued"] == 6
+                                                 for name, r in receivers(w).items()))
     raise_alerts(w, 7, 5)
     eventually(lambda: receivers(w), lambda: all(r["queued"] == 11 for r in receivers(w).values()))
     for sink in sinks.values():
