@@ -8,6 +8,7 @@
 enum {
     LAMP_SAMPLES_KEPT = 1000,   /* orders; the oldest that are over make room */
     LAMP_SAMPLES_OPEN = 64,     /* orders that are not over */
+    LAMP_SAMPLES_RINGS = 32,    /* of these at most, of rings of trackings */
     LAMP_SAMPLE_SENSORS = 1000, /* of one order */
 };
 
@@ -107,8 +108,8 @@ LAMP_CHECK int lamp_store_sample_of(lamp_store *s, uint64_t wire, int64_t sensor
 /* Takes an order and what is known of it out. */
 LAMP_CHECK int lamp_store_sample_remove(lamp_store *s, int64_t id);
 
-/* Orders there are, those that are open, and bytes of the files that are kept. */
+/* Orders there are, those that are open, bytes of the files that are kept, and open orders of rings. */
 struct lamp_sample_totals {
-    uint64_t kept, open, bytes;
+    uint64_t kept, open, bytes, rings_open;
 };
 LAMP_CHECK int lamp_store_sample_totals(lamp_store *s, struct lamp_sample_totals *out);

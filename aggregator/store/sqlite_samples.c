@@ -187,17 +187,19 @@ int lamp_sqlite_op_sample_remove(lamp_store *s, int64_t id)
 int lamp_sqlite_op_sample_totals(lamp_store *s, struct lamp_sample_totals *out)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    sqlite3_stmt *st =
-        lamp_sqlite_bind(q,
-                         "SELECT (SELECT count(*) FROM sample),"
-                         " (SELECT count(DISTINCT sample) FROM sample_file WHERE state <= 2),"
-                         " (SELECT coalesce(sum(landed), 0) FROM sample_file WHERE removed = 0)",
-                         NULL, 0);
+    sqlite3_stmt *st = lamp_sqlite_bind(
+        q,
+        "SELECT (SELECT count(*) FROM sample),"
+        " (SELECT count(DISTINCT sample) FROM sample_file WHERE state <= 2),"
+        " (SELECT coalesce(sum(landed), 0) FROM sample_file WHERE removed = 0),"
+        " (SELECT count(DISTINCT f.sample) FROM sample_file f"
+        "  JOIN sample s ON s.id = f.sample WHERE f.state <= 2 AND s.tracking <> 0)",
+        NULL, 0);
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
         return got ? got : LAMP_ESTORE;
     *out = (struct lamp_sample_totals){ lamp_col_uint(st, 0), lamp_col_uint(st, 1),
-                                        lamp_col_uint(st, 2) };
+                                        lamp_col_uint(st, 2), lamp_col_uint(st, 3) };
     sqlite3_reset(st);
     return LAMP_OK;
 }

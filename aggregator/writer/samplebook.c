@@ -185,6 +185,7 @@ static int enter(lamp_samplebook *b, const struct lamp_sample *v, const struct l
 struct oldest {
     int64_t id; /* 0: none is over */
     lamp_samplebook *b;
+    bool of_ring; /* only those of rings */
     int err;
 };
 
@@ -201,32 +202,65 @@ static bool find_over(const struct lamp_sample *v, void *arg)
     struct oldest *o = arg;
     const struct lamp_sample_file_filter f = { .sample_id = v->id, .open = true, .limit = 1 };
     bool open = false;
+    if (o->of_ring && v->tracking_id == 0)
+        return true;
     o->err = lamp_store_sample_files(o->b->cfg.store, &f, find_open, &open);
     o->id = open ? o->id : v->id;
     return !o->err;
 }
 
+static bool take_sample(const struct lamp_sample *v, void *arg)
+{
+    memcpy(arg, v, sizeof(*v));
+    return false;
+}
+
+struct dropping {
+    const lamp_samplebook *b;
+    struct lamp_answers *answers;
+    struct lamp_msg m;
+};
+
+static struct lamp_msg cancel_of(uint64_t wire)
+{
+    return (struct lamp_msg){ .type = LAMP_MSG_ORDER,
+                              .u.order = { .id = wire, .kind = LAMP_ORDER_CANCEL } };
+}
+
 static bool drop_each(const struct lamp_sample_file *v, void *arg)
 {
+    const struct dropping *d = arg;
     struct lamp_sample_file f = *v;
-    drop_file(arg, &f);
+    if (is_open(v))
+        lamp_answers_add_sensor(d->answers, v->sensor, &d->m);
+    drop_file(d->b, &f);
     return true;
 }
 
-int lamp_samplebook_remove(lamp_samplebook *b, int64_t id)
+int lamp_samplebook_remove(lamp_samplebook *b, int64_t id, struct lamp_answers *answers)
 {
+    const struct lamp_sample_filter one = { .id = id, .limit = 1 };
     const struct lamp_sample_file_filter f = { .sample_id = id };
-    const int err = lamp_store_sample_files(b->cfg.store, &f, drop_each, b);
+    struct lamp_sample v = { .id = 0 };
+    int err = lamp_store_samples(b->cfg.store, &one, take_sample, &v);
+    struct dropping d = { b, answers, cancel_of(v.wire) };
+    if (!err)
+        err = lamp_store_sample_files(b->cfg.store, &f, drop_each, &d);
     return err ? err : lamp_store_sample_remove(b->cfg.store, id);
 }
 
-/* Room for one order more. */
-static int check_number(lamp_samplebook *b, struct lamp_command_result *r)
+/* Room for one order more; those of rings leave half of it, and all that is kept, to people. */
+static int check_number(lamp_samplebook *b, bool of_ring, struct lamp_answers *answers,
+                        struct lamp_command_result *r)
 {
     struct lamp_sample_totals t;
-    struct oldest o = { .b = b };
+    struct oldest o = { .b = b, .of_ring = of_ring };
     const struct lamp_sample_filter all = { .limit = LAMP_SAMPLES_KEPT };
     int err = lamp_store_sample_totals(b->cfg.store, &t);
+    if (!err && of_ring && t.rings_open >= LAMP_SAMPLES_RINGS) {
+        snprintf(r->why, sizeof(r->why), "%d samples of rings are under way", LAMP_SAMPLES_RINGS);
+        return LAMP_EFULL;
+    }
     if (!err && t.open >= LAMP_SAMPLES_OPEN) {
         snprintf(r->why, sizeof(r->why), "%d samples are under way: wait, or cancel one",
                  LAMP_SAMPLES_OPEN);
@@ -236,7 +270,12 @@ static int check_number(lamp_samplebook *b, struct lamp_command_result *r)
         return err;
     err = lamp_store_samples(b->cfg.store, &all, find_over, &o);
     err = err ? err : o.err;
-    return err ? err : lamp_samplebook_remove(b, o.id);
+    if (!err && o.id == 0) {
+        snprintf(r->why, sizeof(r->why), "%d samples are kept, none of which may go",
+                 LAMP_SAMPLES_KEPT);
+        return LAMP_EFULL;
+    }
+    return err ? err : lamp_samplebook_remove(b, o.id, answers);
 }
 
 int lamp_samplebook_order(lamp_samplebook *b, const struct lamp_sample *order,
@@ -247,7 +286,7 @@ int lamp_samplebook_order(lamp_samplebook *b, const struct lamp_sample *order,
     struct lamp_recruits w = { .ids = NULL };
     int err = lamp_samplebook_recruit(b->cfg.store, &v, now_us, &w, r);
     if (!err)
-        err = check_number(b, r); /* last: it may take one out */
+        err = check_number(b, v.tracking_id != 0, answers, r); /* last: it may take one out */
     v.wire = lamp_samplebook_draw();
     v.created_us = now_us;
     v.expires_us = now_us + v.expires_us;
@@ -277,20 +316,13 @@ static bool collect(const struct lamp_sample_file *f, void *arg)
     return true;
 }
 
-static bool take_sample(const struct lamp_sample *v, void *arg)
-{
-    memcpy(arg, v, sizeof(*v));
-    return false;
-}
-
 /* Ends what is open of a sample, and takes one of which nothing is open out. */
 static int cancel(lamp_samplebook *b, const struct lamp_sample *v, struct lamp_answers *answers,
                   uint64_t now_us, bool *out_removed)
 {
     struct cancelling x = { .v = calloc(LAMP_SAMPLE_SENSORS, sizeof(*x.v)) };
     const struct lamp_sample_file_filter open = { .sample_id = v->id, .open = true };
-    const struct lamp_msg m = { .type = LAMP_MSG_ORDER,
-                                .u.order = { .id = v->wire, .kind = LAMP_ORDER_CANCEL } };
+    const struct lamp_msg m = cancel_of(v->wire);
     if (!x.v)
         return LAMP_ENOMEM;
     int err = lamp_store_sample_files(b->cfg.store, &open, collect, &x);
@@ -304,7 +336,7 @@ static int cancel(lamp_samplebook *b, const struct lamp_sample *v, struct lamp_a
     }
     *out_removed = x.n == 0;
     if (!err && x.n == 0)
-        err = lamp_samplebook_remove(b, v->id);
+        err = lamp_samplebook_remove(b, v->id, answers);
     free(x.v);
     return err;
 }

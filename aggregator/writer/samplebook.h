@@ -30,7 +30,7 @@ LAMP_CHECK int lamp_samplebook_command(lamp_samplebook *b, const struct lamp_com
                                        struct lamp_command_result *r);
 
 /* Orders a sample without a word in the audit log: *v as the command's, with created_by. r->key_id: its number.
- * Errors as above. */
+ * Those of rings are LAMP_SAMPLES_RINGS at once, and only others of rings make room for them. Errors as above. */
 LAMP_CHECK int lamp_samplebook_order(lamp_samplebook *b, const struct lamp_sample *v,
                                      struct lamp_answers *answers, uint64_t now_us,
                                      struct lamp_command_result *r);
@@ -49,8 +49,8 @@ LAMP_CHECK int lamp_samplebook_recruit(lamp_store *s, const struct lamp_sample *
 /* An id for messages, drawn at random. */
 uint64_t lamp_samplebook_draw(void);
 
-/* Takes one out with its files. LAMP_ESTORE. */
-LAMP_CHECK int lamp_samplebook_remove(lamp_samplebook *b, int64_t id);
+/* Takes one out with its files; sensors where it is open are told that it is off. LAMP_ESTORE. */
+LAMP_CHECK int lamp_samplebook_remove(lamp_samplebook *b, int64_t id, struct lamp_answers *answers);
 
 /* A session of the sensor began: it hears of its open orders again. LAMP_ESTORE. */
 LAMP_CHECK int lamp_samplebook_hello(lamp_samplebook *b, const struct lamp_letter *letter,

@@ -113,20 +113,21 @@ static bool collect_sample(const struct lamp_sample *v, void *arg)
     return true;
 }
 
-static int remove_samples(const lamp_trackbook *b, int64_t tracking_id)
+static int remove_samples(const lamp_trackbook *b, int64_t tracking_id,
+                          struct lamp_answers *answers)
 {
     struct samples_of *w = calloc(1, sizeof(*w));
     const struct lamp_sample_filter f = { .tracking_id = tracking_id, .limit = LAMP_SAMPLES_KEPT };
     int err = w ? lamp_store_samples(b->cfg.store, &f, collect_sample, w) : LAMP_ENOMEM;
     for (size_t i = 0; w && i < w->n && !err && b->cfg.samples; i++)
-        err = lamp_samplebook_remove(b->cfg.samples, w->id[i]);
+        err = lamp_samplebook_remove(b->cfg.samples, w->id[i], answers);
     free(w);
     return err;
 }
 
-static int remove_tracking(const lamp_trackbook *b, int64_t id)
+static int remove_tracking(const lamp_trackbook *b, int64_t id, struct lamp_answers *answers)
 {
-    const int err = remove_samples(b, id);
+    const int err = remove_samples(b, id, answers);
     return err ? err : lamp_store_tracking_remove(b->cfg.store, id);
 }
 
@@ -140,7 +141,7 @@ static bool take_over(const struct lamp_tracking *v, void *arg)
 
 /* Room for one more. */
 static int check_number(const lamp_trackbook *b, const struct lamp_tracking *v,
-                        struct lamp_command_result *r)
+                        struct lamp_answers *answers, struct lamp_command_result *r)
 {
     struct lamp_tracking_totals t;
     const struct lamp_tracking_filter all = { .limit = UINT32_MAX };
@@ -166,7 +167,7 @@ static int check_number(const lamp_trackbook *b, const struct lamp_tracking *v,
     if (t.kept < LAMP_TRACKINGS_KEPT)
         return LAMP_OK;
     err = lamp_store_trackings(b->cfg.store, &all, take_over, &oldest);
-    return err || !oldest ? err : remove_tracking(b, oldest);
+    return err || !oldest ? err : remove_tracking(b, oldest, answers);
 }
 
 static int start(lamp_trackbook *b, const struct lamp_command *c, struct lamp_answers *answers,
@@ -176,7 +177,7 @@ static int start(lamp_trackbook *b, const struct lamp_command *c, struct lamp_an
     struct lamp_recruits w = { .ids = NULL };
     int err = lamp_samplebook_recruit(b->cfg.store, &v.order, now_us, &w, r);
     if (!err)
-        err = check_number(b, &v, r); /* last: it may take one out */
+        err = check_number(b, &v, answers, r); /* last: it may take one out */
     v.order.wire = lamp_samplebook_draw();
     v.order.created_us = now_us;
     v.order.expires_us = now_us + c->tracking.order.expires_us;
@@ -237,7 +238,7 @@ int lamp_trackbook_command(lamp_trackbook *b, const struct lamp_command *c,
     if (!err && c->tracking_change != LAMP_TRACKING_START)
         err = end(b, &v, c->actor, answers, now_us);
     if (!err && c->tracking_change == LAMP_TRACKING_REMOVE)
-        err = remove_tracking(b, v.id);
+        err = remove_tracking(b, v.id, answers);
     if (err || !news)
         return err;
     snprintf(object, sizeof(object), "tracking %" PRId64, r->key_id);
@@ -399,7 +400,7 @@ static bool note_sample(const struct lamp_sample *v, void *arg)
 }
 
 /* Those beyond the newest `keep`, and those that nothing came of, go. */
-static int trim(const struct ring *r, size_t keep)
+static int trim(const struct ring *r, size_t keep, struct lamp_answers *answers)
 {
     size_t kept = 0;
     int err = LAMP_OK;
@@ -407,7 +408,7 @@ static int trim(const struct ring *r, size_t keep)
         if (r->v[i].open || (r->v[i].landed && kept < keep))
             kept++;
         else
-            err = lamp_samplebook_remove(r->b->cfg.samples, r->v[i].id);
+            err = lamp_samplebook_remove(r->b->cfg.samples, r->v[i].id, answers);
     }
     return err;
 }
@@ -424,7 +425,7 @@ static int keep_up_ring(const lamp_trackbook *b, const struct lamp_tracking *v,
     const uint64_t pause_us = r.n && !r.v[0].landed ? v->order.duration_s * SECOND_US : 0;
     if (err || (r.n && (r.v[0].open || now_us < r.v[0].created_us + pause_us)))
         return err;
-    err = trim(&r, v->ring);
+    err = trim(&r, v->ring, answers);
     struct lamp_sample next = v->order;
     next.tracking_id = v->id;
     next.expires_us =
@@ -490,14 +491,14 @@ static bool collect_old(const struct lamp_tracking *v, void *arg)
     return o->n < ARRAY_LEN(o->id);
 }
 
-static int drop_old(const lamp_trackbook *b, uint64_t now_us)
+static int drop_old(const lamp_trackbook *b, struct lamp_answers *answers, uint64_t now_us)
 {
     const uint64_t keep_us = b->cfg.keep_days * DAY_US;
     struct old o = { .before_us = keep_us && now_us > keep_us ? now_us - keep_us : 0 };
     const struct lamp_tracking_filter f = { .limit = UINT32_MAX };
     int err = lamp_store_trackings(b->cfg.store, &f, collect_old, &o);
     for (size_t i = 0; i < o.n && !err; i++)
-        err = remove_tracking(b, o.id[i]);
+        err = remove_tracking(b, o.id[i], answers);
     return err;
 }
 
@@ -525,7 +526,7 @@ int lamp_trackbook_tick(lamp_trackbook *b, struct lamp_answers *answers, uint64_
         err = lamp_store_tracking_sensors(b->cfg.store, &told, tell, &t);
     err = err ? err : t.err;
     if (!err)
-        err = drop_old(b, now_us);
+        err = drop_old(b, answers, now_us);
     free(w.v);
     b->due_us = due_us;
     return err;

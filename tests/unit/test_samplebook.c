@@ -443,6 +443,51 @@ static void test_limits(void **state)
     forget_answers();
 }
 
+/* Rings leave room for people: half of what may be under way, and what people had taken. */
+static void test_rings(void **state)
+{
+    (void)state;
+    struct lamp_command_result r = { 0 };
+    struct lamp_command c = order_of("north");
+    const int64_t mine = landed(100);
+    ok(g.store, lamp_store_begin(g.store));
+    for (int i = 0; i < 2; i++) {
+        struct lamp_sample_totals t;
+        int err = LAMP_OK;
+        c.sample.tracking_id = 1;
+        for (int k = 0; k < LAMP_SAMPLES_RINGS && !err; k++)
+            err = lamp_samplebook_order(book, &c.sample, &g.answers, now_us, &r);
+        assert_int_equal(err, i ? LAMP_EFULL : LAMP_OK);
+        ok(g.store, lamp_store_sample_totals(g.store, &t));
+        assert_int_equal(t.rings_open, LAMP_SAMPLES_RINGS);
+        assert_int_equal(t.open, LAMP_SAMPLES_RINGS);
+        forget_answers();
+    }
+    ok(g.store, lamp_samplebook_remove(book, r.key_id, &g.answers)); /* one is free */
+    forget_answers();
+
+    /* As many as are kept: without one of a ring that is over none goes; with one, that does. */
+    struct lamp_sample_totals t;
+    ok(g.store, lamp_store_sample_totals(g.store, &t));
+    for (uint64_t i = t.kept; i < LAMP_SAMPLES_KEPT; i++) {
+        struct lamp_sample over = { .wire = i + 1 };
+        ok(g.store, lamp_store_sample_add(g.store, &over));
+    }
+    assert_int_equal(lamp_samplebook_order(book, &c.sample, &g.answers, now_us, &r), LAMP_EFULL);
+    assert_int_equal(sample(mine).id, mine);
+    ok(g.store, lamp_samplebook_remove(book, mine + 1, &g.answers));
+    struct lamp_sample over = { .wire = 2000, .tracking_id = 1 };
+    ok(g.store, lamp_store_sample_add(g.store, &over));
+    ok(g.store, lamp_samplebook_order(book, &c.sample, &g.answers, now_us, &r));
+    assert_int_equal(sample(over.id).id, 0);
+    assert_int_equal(sample(mine).id, mine);
+    c.sample.tracking_id = 0;
+    ok(g.store, lamp_samplebook_order(book, &c.sample, &g.answers, now_us, &r));
+    assert_int_equal(sample(mine).id, 0); /* was the oldest */
+    ok(g.store, lamp_store_commit(g.store));
+    forget_answers();
+}
+
 /* A folder that is gone is no failure of the store's. */
 static void test_no_folder(void **state)
 {
@@ -467,6 +512,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_quota_and_age, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rings, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_folder, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -552,7 +552,7 @@ static void deliver(uint64_t wire, size_t len)
 static void test_ring(void **state)
 {
     (void)state;
-    struct lamp_order o;
+    struct lamp_order o = { .id = 0 };
     int64_t id;
     assert_int_equal(start("north", 2, &id), LAMP_OK);
     lamp_answers_drop(&g.answers);
@@ -591,6 +591,17 @@ static void test_ring(void **state)
     assert_int_equal(samples_of(id).n, 3); /* they stay with the history */
     assert_int_equal(change(id, true), LAMP_OK);
     assert_int_equal(samples_of(id).n, 0);
+    assert_int_equal(told(LAMP_MSG_ORDER, "s1", &o), 0);
+
+    /* The sample that is under way goes with its tracking, at the sensor, too. */
+    assert_int_equal(start("north", 2, &id), LAMP_OK);
+    tick();
+    assert_int_equal(told(LAMP_MSG_ORDER, "s1", &o), 1);
+    const uint64_t wire = o.id;
+    assert_int_equal(change(id, true), LAMP_OK);
+    assert_int_equal(told(LAMP_MSG_ORDER, "s1", &o), 1);
+    assert_int_equal(o.kind, LAMP_ORDER_CANCEL);
+    assert_int_equal(o.id, wire);
 }
 
 int main(void)
