@@ -522,15 +522,13 @@ static char *render_event(void *app, const struct lamp_event *ev, const char *sc
     lamp_store *s = lamp_api_reader(api, scope);
     const uint64_t now_us = lamp_clock_real_us();
     struct lamp_json j;
-    struct lamp_status_view status;
+    struct lamp_identity anybody = { .role = LAMP_ROLE_VIEWER }; /* one text for all of a scope */
     int err = LAMP_ENOENT;
+    snprintf(anybody.scope, sizeof(anybody.scope), "%s", scope);
     lamp_json_init(&j, EVENT_JSON_MAX);
     switch (ev->kind) {
     case LAMP_EVENT_STATUS:
-        err = lamp_store_status(s, now_us, &status);
-        if (!err)
-            lamp_api_json_status(&j, &status, api->cfg.started_us, now_us, api->cfg.sample_mode,
-                                 api->cfg.exporter);
+        err = lamp_api_write_status(api, s, &anybody, now_us, &j);
         break;
     case LAMP_EVENT_SENSOR:
         err = lamp_api_write_sensor(s, ev->name, now_us, &j);

@@ -3,45 +3,73 @@
 #include "aggregator/api/impl.h"
 #include "aggregator/api/metrics.h"
 
-void lamp_api_past_failed(const lamp_store *s, int err, const char *why, struct lamp_reply *reply)
+/* Its words may name hosts, tables and files. */
+static bool may_read_why(const struct lamp_identity *who)
 {
+    return who->role >= LAMP_ROLE_OPERATOR && !*who->scope;
+}
+
+void lamp_api_past_failed(const lamp_store *s, const struct lamp_identity *who, int err,
+                          const char *why, struct lamp_reply *reply)
+{
+    const bool told = may_read_why(who);
     if (err != LAMP_EIO && err != LAMP_EAGAIN) {
         lamp_api_store_failed(s, reply);
         return;
     }
     lamp_reply_error(reply, 503, "history_away", NULL,
                      "What is older than this aggregator keeps is in ClickHouse, which does not "
-                     "give it now: %s.",
-                     why);
+                     "give it now%s%s.",
+                     told ? ": " : "", told ? why : "");
     reply->retry_after_s = 10;
 }
 
-void lamp_api_json_history(struct lamp_json *j, lamp_exporter *exporter)
+bool lamp_api_history_told(const struct lamp_identity *who, struct lamp_exporter_state *io)
 {
-    struct lamp_exporter_state s;
-    if (!exporter) {
+    if (!may_read_why(who))
+        *io->why = '\0';
+    return !*who->scope;
+}
+
+void lamp_api_json_history(struct lamp_json *j, const struct lamp_exporter_state *s)
+{
+    if (!s) {
         lamp_json_null(j, "history");
         return;
     }
-    lamp_exporter_state(exporter, &s);
-    const bool faulty = !s.connected && *s.why;
     lamp_json_object(j, "history");
-    lamp_json_bool(j, "connected", s.connected);
-    if (faulty && s.faults[s.fault])
-        lamp_json_str(j, "fault", lamp_clickhouse_fault_name(s.fault));
+    lamp_json_bool(j, "connected", s->connected);
+    if (!s->connected && s->faults[s->fault])
+        lamp_json_str(j, "fault", lamp_clickhouse_fault_name(s->fault));
     else
         lamp_json_null(j, "fault");
-    if (faulty)
-        lamp_json_str(j, "error", s.why);
+    if (!s->connected && *s->why)
+        lamp_json_str(j, "error", s->why);
     else
         lamp_json_null(j, "error");
-    lamp_json_time(j, "since", s.since_us);
-    lamp_json_uint(j, "rows", s.rows);
-    lamp_json_uint(j, "blocks", s.blocks);
-    lamp_json_uint(j, "waiting_rows", s.waiting_rows);
-    lamp_json_uint(j, "lag", s.lag_us / 1000000);
-    lamp_json_uint(j, "lost_rows", s.lost_rows);
+    lamp_json_time(j, "since", s->since_us);
+    lamp_json_uint(j, "rows", s->rows);
+    lamp_json_uint(j, "blocks", s->blocks);
+    lamp_json_uint(j, "waiting_rows", s->waiting_rows);
+    lamp_json_uint(j, "lag", s->lag_us / 1000000);
+    lamp_json_uint(j, "lost_rows", s->lost_rows);
     lamp_json_end(j);
+}
+
+int lamp_api_write_status(const lamp_api *api, lamp_store *s, const struct lamp_identity *who,
+                          uint64_t now_us, struct lamp_json *j)
+{
+    struct lamp_status_view v;
+    struct lamp_exporter_state history;
+    const int err = lamp_store_status(s, now_us, &v);
+    if (err)
+        return err;
+    if (api->cfg.exporter)
+        lamp_exporter_state(api->cfg.exporter, &history);
+    const bool told = api->cfg.exporter && lamp_api_history_told(who, &history);
+    lamp_api_json_status(j, &v, api->cfg.started_us, now_us, api->cfg.sample_mode,
+                         told ? &history : NULL);
+    return LAMP_OK;
 }
 
 void lamp_api_history_metrics(const lamp_api *api, FILE *out)

@@ -49,7 +49,17 @@ void lamp_api_reader_done(lamp_api *api, lamp_store *s);
 
 /* Answers 503, where ClickHouse does not give what the store keeps no more, else 500. err: of lamp_past_traffic(),
  * lamp_past_minutes(), which gave why. */
-void lamp_api_past_failed(const lamp_store *s, int err, const char *why, struct lamp_reply *reply);
+void lamp_api_past_failed(const lamp_store *s, const struct lamp_identity *who, int err,
+                          const char *why, struct lamp_reply *reply);
+
+/* Whether somebody is told of history that leaves the store: whoever sees every site. Takes ClickHouse's own words out of
+ * it for all but operators and admins. */
+bool lamp_api_history_told(const struct lamp_identity *who, struct lamp_exporter_state *io);
+
+/* The status, as somebody is told of it. LAMP_ESTORE. */
+LAMP_CHECK int lamp_api_write_status(const lamp_api *api, lamp_store *s,
+                                     const struct lamp_identity *who, uint64_t now_us,
+                                     struct lamp_json *j);
 
 /* Of history that leaves the store. */
 void lamp_api_history_metrics(const lamp_api *api, FILE *out);

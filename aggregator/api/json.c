@@ -545,7 +545,7 @@ void lamp_api_json_block_sensor(struct lamp_json *j, const struct lamp_block_sen
 
 void lamp_api_json_status(struct lamp_json *j, const struct lamp_status_view *v,
                           uint64_t started_us, uint64_t now_us, bool sample_mode,
-                          lamp_exporter *exporter)
+                          const struct lamp_exporter_state *history)
 {
     lamp_json_object(j, NULL);
     lamp_json_str(j, "version", LAMP_VERSION);
@@ -576,7 +576,7 @@ void lamp_api_json_status(struct lamp_json *j, const struct lamp_status_view *v,
     lamp_json_uint(j, "mining_bytes", v->mining_bytes);
     lamp_json_end(j);
     lamp_json_uint(j, "database_bytes", v->database_bytes);
-    lamp_api_json_history(j, exporter);
+    lamp_api_json_history(j, history);
     lamp_json_end(j);
 }
 

@@ -46,11 +46,11 @@ void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v,
                         const struct lamp_site_place *place, double price);
 void lamp_api_json_audit(struct lamp_json *j, const struct lamp_audit_view *v);
 void lamp_api_json_block_sensor(struct lamp_json *j, const struct lamp_block_sensor_view *v);
-/* Of history that leaves the store: null, where none does. */
-void lamp_api_json_history(struct lamp_json *j, lamp_exporter *exporter);
+/* Of history that leaves the store; NULL: null. */
+void lamp_api_json_history(struct lamp_json *j, const struct lamp_exporter_state *s);
 void lamp_api_json_status(struct lamp_json *j, const struct lamp_status_view *v,
                           uint64_t started_us, uint64_t now_us, bool sample_mode,
-                          lamp_exporter *exporter);
+                          const struct lamp_exporter_state *history);
 
 /* by: which of the view's fields are there. */
 void lamp_api_json_coin(struct lamp_json *j, const struct lamp_coin_view *v, enum lamp_coin_by by);

@@ -161,11 +161,7 @@ void lamp_api_get_status(void *app, const struct lamp_request *req, struct lamp_
 {
     lamp_api *api = app;
     lamp_store *s = lamp_api_reader(api, req->who.scope);
-    struct lamp_status_view v;
-    if (lamp_store_status(s, req->now_us, &v) == LAMP_OK)
-        lamp_api_json_status(&reply->json, &v, api->cfg.started_us, req->now_us,
-                             api->cfg.sample_mode, api->cfg.exporter);
-    else
+    if (lamp_api_write_status(api, s, &req->who, req->now_us, &reply->json) != LAMP_OK)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(api, s);
 }
@@ -400,7 +396,7 @@ void lamp_api_get_miner(void *app, const struct lamp_request *req, struct lamp_r
     if (err == LAMP_ENOENT)
         lamp_reply_error(reply, 404, "not_found", NULL, "There is no miner %" PRId64 ".", req->id);
     else if (err)
-        lamp_api_past_failed(s, err, why, reply);
+        lamp_api_past_failed(s, &req->who, err, why, reply);
     lamp_api_reader_done(app, s);
 }
 
@@ -531,6 +527,6 @@ void lamp_api_get_traffic(void *app, const struct lamp_request *req, struct lamp
         lamp_api_json_traffic_total(&reply->json, "total", &total);
     lamp_json_end(&reply->json);
     if (err)
-        lamp_api_past_failed(s, err, why, reply);
+        lamp_api_past_failed(s, &req->who, err, why, reply);
     lamp_api_reader_done(app, s);
 }

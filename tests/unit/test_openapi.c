@@ -4,6 +4,7 @@
 #include "aggregator/api/api.h"
 #include "aggregator/api/backup.h"
 #include "aggregator/api/estimates.h"
+#include "aggregator/api/impl.h"
 #include "aggregator/api/json.h"
 #include "aggregator/api/json_alerts.h"
 #include "aggregator/api/json_imports.h"
@@ -256,6 +257,41 @@ static void test_prices(void **state)
         assert_int_equal(lamp_prices_parse(0, &bad[i], 1, &p, why, sizeof(why)), LAMP_EFORMAT);
 }
 
+static void test_history_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *scope;
+        enum lamp_role role;
+        bool told, why;
+    } cases[] = {
+        { "", LAMP_ROLE_NONE, true, false },     { "", LAMP_ROLE_VIEWER, true, false },
+        { "", LAMP_ROLE_OPERATOR, true, true },  { "", LAMP_ROLE_ADMIN, true, true },
+        { "a", LAMP_ROLE_VIEWER, false, false }, { "a", LAMP_ROLE_ADMIN, false, false },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct lamp_identity who = { .role = cases[i].role };
+        struct lamp_exporter_state s = { .fault = LAMP_CLICKHOUSE_LOGIN,
+                                         .faults = { [LAMP_CLICKHOUSE_LOGIN] = 1 },
+                                         .why = "Code: 516 on db7.example" };
+        struct lamp_json j;
+        struct lamp_reply reply = { .status = 0 };
+        snprintf(who.scope, sizeof(who.scope), "%s", cases[i].scope);
+        lamp_json_init(&reply.json, 4096);
+        lamp_api_past_failed(NULL, &who, LAMP_EIO, s.why, &reply);
+        assert_int_equal(reply.status, 503);
+        assert_int_equal(strstr(reply.json.buf, "db7") != NULL, cases[i].why);
+        lamp_json_done(&reply.json);
+        assert_int_equal(lamp_api_history_told(&who, &s), cases[i].told);
+        lamp_json_init(&j, 65536);
+        lamp_api_json_status(&j, &(struct lamp_status_view){ .sensors = 1 }, 1, 2, false,
+                             cases[i].told ? &s : NULL);
+        assert_int_equal(strstr(j.buf, "db7") != NULL, cases[i].why);
+        assert_int_equal(strstr(j.buf, "\"login\"") != NULL, cases[i].told);
+        check_keys("Status", &j);
+    }
+}
+
 static void test_objects(void **state)
 {
     (void)state;
@@ -427,10 +463,10 @@ static void test_pools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_imports), cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_routes),  cmocka_unit_test(test_estimates),
-        cmocka_unit_test(test_prices),  cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_imports),         cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_routes),          cmocka_unit_test(test_estimates),
+        cmocka_unit_test(test_prices),          cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_history_is_told), cmocka_unit_test(test_pools),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
