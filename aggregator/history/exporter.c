@@ -104,10 +104,17 @@ static int insert(lamp_exporter *e, unsigned table)
     return LAMP_OK;
 }
 
-/* Sends all rows behind one group up to another. Nothing is read while something is sent, so that the store's log
- * does not grow for a slow server. */
-static int send_span(lamp_exporter *e, unsigned table, struct lamp_history_at from,
-                     struct lamp_history_at to)
+static int send_block(lamp_exporter *e, unsigned table)
+{
+    const int err = e->block.rows > 0 ? insert(e, table) : LAMP_OK;
+    e->block.len = e->block.rows = 0;
+    return err;
+}
+
+/* Puts all rows behind one group up to another into the block, and sends it where it is full. Nothing is read
+ * while something is sent, so that the store's log does not grow for a slow server. */
+static int gather(lamp_exporter *e, unsigned table, struct lamp_history_at from,
+                  struct lamp_history_at to)
 {
     struct lamp_history_span span = { from, to, 0 };
     for (;;) {
@@ -118,13 +125,13 @@ static int send_span(lamp_exporter *e, unsigned table, struct lamp_history_at fr
                             .at = span.from,
                             .of_at = 0 };
         const uint64_t skipped = span.skip;
-        e->block.len = e->block.rows = 0;
         int err = lamp_store_history_rows(e->store, table, &span, take_row, &t);
         if (!err)
             err = t.err;
-        if (!err && e->block.rows > 0)
-            err = insert(e, table);
         if (err || !t.full)
+            return err;
+        err = send_block(e, table);
+        if (err)
             return err;
         if (atomic_load(&e->stop))
             return LAMP_EAGAIN;
@@ -132,6 +139,14 @@ static int send_span(lamp_exporter *e, unsigned table, struct lamp_history_at fr
         span.skip = t.of_at + (same(t.done, span.from) ? skipped : 0);
         span.from = t.done;
     }
+}
+
+static int send_span(lamp_exporter *e, unsigned table, struct lamp_history_at from,
+                     struct lamp_history_at to)
+{
+    e->block.len = e->block.rows = 0;
+    const int err = gather(e, table, from, to);
+    return err ? err : send_block(e, table);
 }
 
 static int note(lamp_exporter *e, const struct lamp_history_note *n)
@@ -168,37 +183,49 @@ static int claim_next(lamp_exporter *e, unsigned table, const struct lamp_histor
 struct lates {
     struct lamp_history_late v[LATES];
     size_t n;
+    int64_t no; /* the largest */
 };
 
 static bool take_late(const struct lamp_history_late *l, void *arg)
 {
     struct lates *t = arg;
     t->v[t->n++] = *l;
+    t->no = l->no > t->no ? l->no : t->no;
     return t->n < LATES;
 }
 
+/* The groups that came late go together: a block of its own for each would be a part of a table for each. */
 static int send_late(lamp_exporter *e, unsigned table, uint64_t now_us, bool *io_worked)
 {
     struct lates t = { .n = 0 };
     const uint32_t rest_s = e->cfg.late_s                                     ? e->cfg.late_s
                             : lamp_history_step_of(table) == LAMP_STEP_MINUTE ? LATE_S
                                                                               : LATE_LONG_S;
-    int err = lamp_store_history_lates(e->store, table, now_us - rest_s * UINT64_C(1000000), LATES,
-                                       take_late, &t);
+    const uint64_t before_us = now_us - rest_s * UINT64_C(1000000);
+    int err = lamp_store_history_lates(e->store, table, before_us, LATES, take_late, &t);
+    if (err || t.n == 0)
+        return err;
+    e->block.len = e->block.rows = 0;
     for (size_t i = 0; i < t.n && !err; i++) {
         const struct lamp_history_at at = t.v[i].at;
-        const struct lamp_history_note n = { .table = table, .has_late = true, .late = t.v[i] };
-        err = send_span(e, table, (struct lamp_history_at){ at.time, at.site - 1 }, at);
-        if (!err)
-            err = note(e, &n);
-        *io_worked = true;
+        err = gather(e, table, (struct lamp_history_at){ at.time, at.site - 1 }, at);
     }
-    return err;
+    if (!err)
+        err = send_block(e, table);
+    const struct lamp_history_note n = {
+        .table = table,
+        .has_late = true,
+        .late = { t.v[t.n - 1].at, t.no },
+        .late_before_us = before_us,
+    };
+    *io_worked = true;
+    return err ? err : note(e, &n);
 }
 
-/* One block of each table. */
+/* One block of each table. What came late for one does not hold up the others. */
 static int work(lamp_exporter *e, bool *out_worked)
 {
+    int late = LAMP_OK;
     struct lamp_history_cursor cursors[LAMP_HISTORY_TABLES];
     const uint64_t now_us = lamp_clock_real_us();
     bool worked = false;
@@ -214,11 +241,13 @@ static int work(lamp_exporter *e, bool *out_worked)
             err = send_span(e, i, c->sent, c->claimed);
         if (!err)
             err = claim_next(e, i, c, now_us, &worked);
-        if (!err)
-            err = send_late(e, i, now_us, &worked);
+        if (!err && !atomic_load(&e->stop)) {
+            const int not_sent = send_late(e, i, now_us, &worked);
+            late = late ? late : not_sent;
+        }
     }
     *out_worked = worked;
-    return err;
+    return err ? err : late;
 }
 
 /* ---- how it is ---- */

@@ -84,8 +84,9 @@ struct lamp_history_note {
     struct lamp_history_at
         expected; /* what was claimed; if that is otherwise by now, cursors stay as they are */
     struct lamp_history_at sent, claimed;
-    bool has_late; /* instead: late was sent */
-    struct lamp_history_late late;
+    bool has_late;                 /* instead: what lamp_store_history_lates() gave was sent */
+    struct lamp_history_late late; /* the last of it; no: the largest of it */
+    uint64_t late_before_us;       /* it was asked for */
 };
 
 /* ---- out: reading ---- */

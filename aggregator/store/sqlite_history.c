@@ -218,10 +218,10 @@ int lamp_sqlite_op_history_note(lamp_store *s, const struct lamp_history_note *n
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     if (n->has_late)
         return LAMP_EXEC(q,
-                         "DELETE FROM history_late WHERE tbl = ?1 AND time = ?2 AND site = ?3"
-                         " AND no = ?4",
+                         "DELETE FROM history_late WHERE tbl = ?1 AND (time, site) <= (?2, ?3)"
+                         " AND no <= ?4 AND since_us < ?5",
                          lamp_int(n->table), lamp_int(n->late.at.time), lamp_int(n->late.at.site),
-                         lamp_int(n->late.no));
+                         lamp_int(n->late.no), lamp_uint(n->late_before_us));
     return LAMP_EXEC(
         q,
         "UPDATE history_cursor SET sent_time = ?2, sent_site = ?3, claimed_time = ?4,"
