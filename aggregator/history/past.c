@@ -9,7 +9,8 @@
 
 enum {
     AT_ONCE = 2,
-    LIMIT_S = 20,
+    LIMIT_S = 10,
+    TURN_S = 5, /* that a question waits for its turn */
     ROWS_MAX = 50000,
     ANSWER_MAX = 32 * 1024 * 1024,
 };
@@ -17,6 +18,7 @@ enum {
 struct lamp_past {
     const struct lamp_clickhouse_cfg *cfg;
     pthread_mutex_t lock;
+    pthread_cond_t free; /* some are idle; of the monotonic clock */
     lamp_clickhouse *idle[AT_ONCE];
     size_t n_idle;
 };
@@ -27,7 +29,12 @@ int lamp_past_new(const struct lamp_clickhouse_cfg *cfg, lamp_past **out)
     if (!p)
         return LAMP_ENOMEM;
     p->cfg = cfg;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->free, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     for (; p->n_idle < AT_ONCE; p->n_idle++) {
         if (lamp_clickhouse_new(cfg, NULL, &p->idle[p->n_idle]) != LAMP_OK) {
             lamp_past_free(p);
@@ -43,6 +50,7 @@ lamp_past *lamp_past_free(lamp_past *p)
     if (p) {
         for (size_t i = 0; i < p->n_idle; i++)
             lamp_clickhouse_free(p->idle[i]);
+        pthread_cond_destroy(&p->free);
         pthread_mutex_destroy(&p->lock);
         free(p);
     }
@@ -51,7 +59,13 @@ lamp_past *lamp_past_free(lamp_past *p)
 
 static lamp_clickhouse *take(lamp_past *p)
 {
+    struct timespec until;
+    int err = 0;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += TURN_S;
     pthread_mutex_lock(&p->lock);
+    while (!p->n_idle && !err)
+        err = pthread_cond_timedwait(&p->free, &p->lock, &until);
     lamp_clickhouse *c = p->n_idle ? p->idle[--p->n_idle] : NULL;
     pthread_mutex_unlock(&p->lock);
     return c;
@@ -61,6 +75,7 @@ static void put_back(lamp_past *p, lamp_clickhouse *c)
 {
     pthread_mutex_lock(&p->lock);
     p->idle[p->n_idle++] = c;
+    pthread_cond_signal(&p->free);
     pthread_mutex_unlock(&p->lock);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* past: fetches what the store keeps no more from ClickHouse, and lends it to a reading handle of the store
- * (store/history.h), so that its answers are whole. Thread-safe; two at a time wait for ClickHouse, others are
- * refused. It asks for the sites that the handle sees, whoever recorded them. */
+ * (store/history.h), so that its answers are whole. Thread-safe; two at a time wait for ClickHouse, others
+ * a few seconds for their turn. It asks for the sites that the handle sees, whoever recorded them. */
 #pragma once
 
 #include "aggregator/history/clickhouse.h"

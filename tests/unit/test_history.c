@@ -10,6 +10,11 @@
 #include "aggregator/store/history.h"
 #include "aggregator/writer/tracker.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
 #define MINUTE_US UINT64_C(60000000)
 #define DAY_US (1440 * MINUTE_US)
 
@@ -576,6 +581,78 @@ static void test_asks_for_what_was_sent(void **state)
     fixture_free(f);
 }
 
+/* A ClickHouse that takes questions and does not answer until it is told to go. */
+struct asking {
+    struct fixture *f;
+    lamp_past *past;
+    struct lamp_traffic_filter q;
+    pthread_t thread;
+    int err;
+};
+
+static void *ask_past(void *arg)
+{
+    struct asking *a = arg;
+    char why[LAMP_CLICKHOUSE_WHY] = "";
+    lamp_store *s = open_store(backend, a->f->folder, true);
+    a->err = lamp_past_traffic(a->past, s, &a->q, true, why);
+    lamp_store_close(s);
+    return NULL;
+}
+
+/* Of three questions at once the third waits for its turn. */
+static void test_takes_turns(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    const uint64_t now = TEST_NOW_US / MINUTE_US;
+    const struct lamp_store_policy p = { .settle_minutes = 5, .days = { 1, 1, 1 } };
+    fill(f, now - 3 * 1440, 1, 1);
+    start_history(f, 1);
+    while (slice(f, &p, TEST_NOW_US))
+        ;
+    for (unsigned i = 0; i < LAMP_HISTORY_TABLES; i++)
+        note(f, i, now, now);
+    while (slice(f, &p, TEST_NOW_US))
+        ;
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(at);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(fd, 16), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    char url[64];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(at.sin_port));
+    const struct lamp_clickhouse_cfg slow = {
+        .url = url, .database = "davylamp", .cluster = "", .user = "", .password_file = "", .ca = ""
+    };
+    lamp_past *past = NULL;
+    assert_int_equal(lamp_past_new(&slow, &past), LAMP_OK);
+    struct asking a[3];
+    int taken[2];
+    for (size_t i = 0; i < ARRAY_LEN(a); i++) {
+        a[i] = (struct asking){ .f = f, .past = past, .q = { .to_us = TEST_NOW_US } };
+        assert_int_equal(pthread_create(&a[i].thread, NULL, ask_past, &a[i]), 0);
+        if (i < ARRAY_LEN(taken))
+            assert_true((taken[i] = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0);
+    }
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 200000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    assert_int_equal(pthread_timedjoin_np(a[2].thread, NULL, &until), ETIMEDOUT);
+    close(fd); /* nobody takes it after this */
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++)
+        close(taken[i]);
+    for (size_t i = 0; i < ARRAY_LEN(a); i++) {
+        assert_int_equal(pthread_join(a[i].thread, NULL), 0);
+        assert_int_equal(a[i].err, LAMP_EIO);
+    }
+    lamp_past_free(past);
+    fixture_free(f);
+}
+
 /* Too many groups that came late: those of a block that is under way are sent again too, for its note comes to nothing. */
 static void test_too_many_late(void **state)
 {
@@ -665,11 +742,17 @@ static void test_another_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_traffic_is_exact),       cmocka_unit_test(test_miner_history),
-        cmocka_unit_test(test_forgets_by_age),         cmocka_unit_test(test_forgets_by_size),
-        cmocka_unit_test(test_forgets_connections),    cmocka_unit_test(test_absurd_counts),
-        cmocka_unit_test(test_asks_for_what_was_sent), cmocka_unit_test(test_too_many_late),
-        cmocka_unit_test(test_lost_is_counted_once),   cmocka_unit_test(test_another_place),
+        cmocka_unit_test(test_traffic_is_exact),
+        cmocka_unit_test(test_miner_history),
+        cmocka_unit_test(test_forgets_by_age),
+        cmocka_unit_test(test_forgets_by_size),
+        cmocka_unit_test(test_forgets_connections),
+        cmocka_unit_test(test_absurd_counts),
+        cmocka_unit_test(test_asks_for_what_was_sent),
+        cmocka_unit_test(test_too_many_late),
+        cmocka_unit_test(test_lost_is_counted_once),
+        cmocka_unit_test(test_another_place),
+        cmocka_unit_test(test_takes_turns),
     };
     size_t n;
     const struct lamp_store_ops *const *all = lamp_store_backends(&n);
