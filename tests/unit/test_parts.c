@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows in parts: SQL reads what was packed, a body cut or bent anywhere gives its rows before that and no more
  * happens, upkeep goes on past it and counts it, and a database whose rows stood for themselves is upgraded without
- * one lost. */
+ * one lost. What connections proved is taken over from a database of before that was kept, too. */
 #include "tests/support/aggregator.h"
 
 #include "aggregator/store/parts.h"
@@ -197,19 +197,29 @@ static void run_sql(sqlite3 *db, const char *sql)
         fail_msg("%s", sqlite3_errmsg(db));
 }
 
+/* A database of an old version with sites north and south, to be filled and closed. */
+static sqlite3 *open_old(const char *path, int version)
+{
+    sqlite3 *db = NULL;
+    char sql[64];
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    run_sql(db, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL");
+    for (int v = 0; v < version; v++)
+        run_sql(db, lamp_upgrades[v]);
+    run_sql(db, "INSERT INTO meta VALUES ('epoch', 1), ('interval_us', 10000000);"
+                "INSERT INTO site (no, name) VALUES (1, 'north'), (2, 'south')");
+    snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
+    run_sql(db, sql);
+    return db;
+}
+
 /* A database of version 22 with rows as they came: two of one key in a minute, and one that is too old to be
  * kept in minutes. */
 static void make_old(const char *path)
 {
-    sqlite3 *db = NULL;
     char sql[512];
     const uint64_t now = TEST_NOW_US / MINUTE_US;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    run_sql(db, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL");
-    for (size_t v = 0; v < OLD_VERSION; v++)
-        run_sql(db, lamp_upgrades[v]);
-    run_sql(db, "INSERT INTO meta VALUES ('epoch', 1), ('interval_us', 10000000);"
-                "INSERT INTO site (no, name) VALUES (1, 'north')");
+    sqlite3 *db = open_old(path, OLD_VERSION);
     for (int i = 0; i < 3; i++) {
         snprintf(
             sql, sizeof(sql),
@@ -219,10 +229,8 @@ static void make_old(const char *path)
             i == 2 ? now - 2 * 1440 : now, i);
         run_sql(db, sql);
     }
-    snprintf(sql, sizeof(sql),
-             "UPDATE meta SET value = %" PRIu64 " WHERE key = 'minute_floor';"
-             "PRAGMA user_version = %d",
-             now - 1440, OLD_VERSION);
+    snprintf(sql, sizeof(sql), "UPDATE meta SET value = %" PRIu64 " WHERE key = 'minute_floor'",
+             now - 1440);
     run_sql(db, sql);
     sqlite3_close(db);
 }
@@ -256,6 +264,140 @@ static void test_upgrade(void **state)
         ok(s, lamp_store_traffic(s, &q, keep_view, &sum));
         assert_int_equal(sum.flows, spans[i].flows);
         assert_int_equal(sum.bytes_in, 100 * spans[i].flows);
+    }
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
+/* ---- what was proved before version 28 ---- */
+
+enum { BEFORE_PROVED = 27 };
+
+static void add_conn(sqlite3 *db, const char *server, int site, uint64_t first_us, uint64_t last_us,
+                     int verdict, const char *pool)
+{
+    static int id;
+    char sql[1400];
+    const struct lamp_addr a = test_addr(server);
+    char hex[2 * sizeof(a.b) + 1];
+    for (size_t i = 0; i < sizeof(a.b); i++)
+        snprintf(hex + 2 * i, 3, "%02x", a.b[i]);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO conn (miner, sensor, site, run, conn_id, client, server, client_port,"
+             " server_port, ip_proto, vlan, first_us, last_us, bytes_up, bytes_down, packets_up,"
+             " packets_down, jobs, submitted, accepted, rejected, stale, work, squares, verdict,"
+             " confidence, difficulty, self_rate, flags, family, coin, algorithm, wallet, worker,"
+             " agent, pool, server_name, sni, ja4, hash_unit, recent) VALUES (1, 1, %d, x'01', %d,"
+             " x'00', x'%s', 1, 3333, 6, 0, %" PRIu64 ", %" PRIu64 ", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
+             " 0, %d, 90, 0, 0, 0, '', 'C%s', '', '', '', '', '%s', '', '', '', '', x'')",
+             site, ++id, hex, first_us, last_us, verdict, pool, pool);
+    run_sql(db, sql);
+}
+
+struct proved {
+    struct lamp_proved v[64];
+    size_t n;
+};
+
+static bool keep_proved(const struct lamp_proved *p, void *arg)
+{
+    struct proved *to = arg;
+    assert_true(to->n < ARRAY_LEN(to->v));
+    to->v[to->n++] = *p;
+    return true;
+}
+
+/* Of each server the connection that began first is the one that met it; those that nothing is learned of do not
+ * come in. */
+static void test_upgrade_proved(void **state)
+{
+    (void)state;
+    static const char *const edges[] = {
+        "9.255.255.255",
+        "10.0.0.0",
+        "10.255.255.255",
+        "11.0.0.0",
+        "172.15.255.255",
+        "172.16.0.0",
+        "172.31.255.255",
+        "172.32.0.0",
+        "192.167.255.255",
+        "192.168.0.0",
+        "192.169.0.0",
+        "192.168.255.255",
+        "100.63.255.255",
+        "100.64.0.0",
+        "100.127.255.255",
+        "100.128.0.0",
+        "126.255.255.255",
+        "127.0.0.0",
+        "127.255.255.255",
+        "128.0.0.0",
+        "169.253.0.255",
+        "169.254.0.0",
+        "169.254.255.255",
+        "169.255.0.0",
+        "0.0.0.0",
+        "0.255.255.255",
+        "1.0.0.0",
+        "223.255.255.255",
+        "224.0.0.0",
+        "239.255.255.255",
+        "240.0.0.0",
+        "255.255.255.254",
+        "255.255.255.255",
+        "fbff::1",
+        "fc00::",
+        "fdff:ffff::1",
+        "fe00::",
+        "fe7f::1",
+        "fe80::",
+        "febf:ffff::1",
+        "fec0::",
+        "ff00::",
+        "ffff:ffff::1",
+        "::",
+        "::1",
+        "::2",
+    };
+    const uint64_t t = TEST_NOW_US;
+    char *folder = new_folder(), path[256];
+    struct proved found = { .n = 0 };
+    snprintf(path, sizeof(path), "%s/db", folder);
+    sqlite3 *db = open_old(path, BEFORE_PROVED);
+    add_conn(db, "203.0.113.1", 1, t + 50, t + 60, 3, "second");
+    add_conn(db, "203.0.113.1", 2, t + 10, t + 20, 3, "first");
+    add_conn(db, "203.0.113.1", 1, t + 30, t + 90, 3, "last");
+    add_conn(db, "203.0.113.1", 1, t + 40, t + 50, 4, "proof");
+    add_conn(db, "203.0.113.2", 1, t, t, 2, "suspected");
+    for (size_t i = 0; i < ARRAY_LEN(edges); i++)
+        add_conn(db, edges[i], 1, t, t, 4, "edge");
+    sqlite3_close(db);
+
+    lamp_store *s = open_store("sqlite", folder, false);
+    ok(s, lamp_store_proved(s, 0, keep_proved, &found));
+    size_t want = 1;
+    for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
+        const struct lamp_addr a = test_addr(edges[i]);
+        const bool learned = !lamp_addr_is_private(&a) && !lamp_addr_is_multicast(&a);
+        size_t n = 0;
+        for (size_t k = 0; k < found.n; k++)
+            n += lamp_addr_eq(&found.v[k].addr, &a);
+        if (n != learned)
+            fail_msg("%s: %zu", edges[i], n);
+        want += learned;
+    }
+    assert_int_equal(found.n, want);
+    const struct lamp_addr first = test_addr("203.0.113.1");
+    for (size_t k = 0; k < found.n; k++) {
+        const struct lamp_proved *p = &found.v[k];
+        if (!lamp_addr_eq(&p->addr, &first))
+            continue;
+        assert_string_equal(p->site, "south");
+        assert_string_equal(p->coin, "Cfirst");
+        assert_string_equal(p->pool, "first");
+        assert_true(p->confirmed && p->first_us == t + 10 && p->last_us == t + 90);
     }
     lamp_store_close(s);
     remove_folder(folder);
@@ -366,9 +508,8 @@ static void test_upkeep_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_was_packed),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_upgrade),
+        cmocka_unit_test(test_what_was_packed), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_upgrade),         cmocka_unit_test(test_upgrade_proved),
         cmocka_unit_test(test_upkeep_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
