@@ -28,7 +28,8 @@ const char *lamp_proved_state_name(enum lamp_proved_state s); /* "fresh", ... */
 
 enum {
     LAMP_PROVED_MAX = 4096,    /* of each kind; the one that was silent longest gives way */
-    LAMP_PROVED_SPOKEN = 2048, /* of each kind with a word of an operator: those never give way */
+    LAMP_PROVED_SPOKEN = 2048, /* of each kind with a word of an operator: those never give way; one
+                                  that has run out makes room for another */
     LAMP_PROVED_SERVER_DAYS = 7,
     LAMP_PROVED_WALLET_DAYS = 30, /* LAMP_TRACE_US */
     LAMP_PROVED_DAYS_MAX = 365,   /* for so long one may be extended */

@@ -164,6 +164,23 @@ static size_t spoken(const struct kept *k)
     return n;
 }
 
+/* A word that has run out is none any more: takes back the one that did first, if any did. */
+static int take_back_old(lamp_watchlist *w, struct kept *k, uint64_t now_us)
+{
+    struct lamp_proved *old = NULL;
+    for (size_t i = 0; i < k->n; i++) {
+        struct lamp_proved *p = &k->v[i];
+        if (p->said_us > 0 && p->word == LAMP_PROVED_NOTHING && p->until_us <= now_us &&
+            (!old || p->until_us < old->until_us))
+            old = p;
+    }
+    if (!old)
+        return LAMP_OK;
+    old->said_us = old->until_us = 0;
+    *old->said_by = *old->note = '\0';
+    return lamp_store_proved_put(w->store, old);
+}
+
 static int audit(lamp_watchlist *w, const struct lamp_command *c, const struct lamp_proved *p,
                  uint64_t now_us)
 {
@@ -196,7 +213,13 @@ int lamp_watchlist_say(lamp_watchlist *w, const struct lamp_command *c, uint64_t
         return LAMP_ENOENT;
     }
     const bool nothing = c->proved.say == LAMP_SAY_NOTHING;
-    if (p->said_us == 0 && !nothing && spoken(k) >= LAMP_PROVED_SPOKEN) {
+    const bool one_more = p->said_us == 0 && !nothing;
+    int err = LAMP_OK;
+    if (one_more && spoken(k) >= LAMP_PROVED_SPOKEN)
+        err = take_back_old(w, k, now_us);
+    if (err)
+        return err;
+    if (one_more && spoken(k) >= LAMP_PROVED_SPOKEN) {
         snprintf(r->why, sizeof(r->why), "%d of a kind with a word are the most there can be",
                  LAMP_PROVED_SPOKEN);
         return LAMP_EFULL;
@@ -209,7 +232,7 @@ int lamp_watchlist_say(lamp_watchlist *w, const struct lamp_command *c, uint64_t
     snprintf(p->said_by, sizeof(p->said_by), "%s", nothing ? "" : c->actor);
     snprintf(p->note, sizeof(p->note), "%s", nothing ? "" : c->proved.note);
     r->key_id = p->id;
-    const int err = lamp_store_proved_put(w->store, p);
+    err = lamp_store_proved_put(w->store, p);
     return err ? err : audit(w, c, p, now_us);
 }
 

@@ -256,7 +256,14 @@ static void test_words_full(void **state)
     ok(store, lamp_store_commit(store));
     assert_int_equal(say(w, 99, LAMP_SAY_ACCEPT, 0, NOW), LAMP_EFULL);
     assert_int_equal(say(w, 1, LAMP_SAY_NOTHING, 0, NOW), LAMP_OK);
-    assert_int_equal(say(w, 99, LAMP_SAY_ACCEPT, 0, NOW), LAMP_OK);
+    assert_int_equal(say(w, 99, LAMP_SAY_EXTEND, 10, NOW), LAMP_OK);
+    /* One that has run out makes room, and only once. */
+    assert_int_equal(say(w, 98, LAMP_SAY_ACCEPT, 0, NOW + 9 * DAY), LAMP_EFULL);
+    assert_int_equal(say(w, 98, LAMP_SAY_ACCEPT, 0, NOW + 11 * DAY), LAMP_OK);
+    assert_int_equal(say(w, 97, LAMP_SAY_ACCEPT, 0, NOW + 11 * DAY), LAMP_EFULL);
+    struct lamp_proved old = { .said_us = 1 }, *at = &old;
+    ok(store, lamp_store_proved(store, 99, take_proved, &at));
+    assert_true(old.id == 99 && old.said_us == 0 && old.until_us == 0 && !*old.said_by);
     end_list(w);
 }
 
