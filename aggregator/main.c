@@ -835,9 +835,15 @@ static int check_conf(void *conf, char why[LAMP_CONF_WHY])
     const struct lamp_aggregator_conf *c = conf;
     char what[WHY];
     const int err = lamp_notify_check((const char *const *)c->notify.v, c->notify.n, what);
-    if (err)
+    if (err) {
         snprintf(why, LAMP_CONF_WHY, "notify.receivers: %.480s", what);
-    return err;
+        return err;
+    }
+    const struct lamp_clickhouse_cfg history = clickhouse_of(c);
+    const int wrong = *history.url ? lamp_clickhouse_check(&history, what) : LAMP_OK;
+    if (wrong)
+        snprintf(why, LAMP_CONF_WHY, "%.480s", what);
+    return wrong;
 }
 
 int main(int argc, char **argv)

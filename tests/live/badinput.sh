@@ -41,6 +41,12 @@ sed 's/state_dir *=/state_dirr =/' "$LAMP_RUN/aggregator.conf" >"$LAMP_RUN/wrong
 line=$(grep -n state_dirr "$LAMP_RUN/wrong.conf" | cut -d: -f1)
 check "so it is by the aggregator" refuses 2 "wrong.conf:$line:.*state_dirr" \
     "$LAMP_BIN/davylamp-aggregator" -c "$LAMP_RUN/wrong.conf" --check-config
+for wrong in 'url = "ftp://history.example";' \
+    'url = "https://history.example"; password_file = "/nowhere";'; do
+    { cat "$LAMP_RUN/aggregator.conf"; echo "clickhouse = { $wrong };"; } >"$LAMP_RUN/wrong.conf"
+    check "so is what is no ClickHouse: $wrong" refuses 2 'clickhouse\.' \
+        "$LAMP_BIN/davylamp-aggregator" -c "$LAMP_RUN/wrong.conf" --check-config
+done
 
 sed "s|$LAMP_RUN/sensor-north\"|$LAMP_RUN/stranger\"|" "$LAMP_RUN/sensor-north.conf" \
     >"$LAMP_RUN/sensor-stranger.conf"
