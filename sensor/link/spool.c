@@ -9,6 +9,9 @@
 
 #define RECORD_OVERHEAD 64 /* bytes a row costs beside its body, about */
 #define SIZE_OF_BODIES "ifnull(sum(length(body) + " LAMP_STR(RECORD_OVERHEAD) "), 0)"
+/* The records of a stream that hold ?2 or follow it. None overlaps another, so the first of them is the
+ * last that begins at ?2 or before, or the next: the key finds it, however many were acknowledged. */
+#define FROM_2 "seq>=(SELECT ifnull(max(seq), 0) FROM record WHERE n=?1 AND seq<=?2) AND to_seq>=?2"
 #define RETAIN_US (UINT64_C(24) * 3600 * 1000000) /* acknowledged records are kept this long */
 
 struct lamp_spool {
@@ -583,7 +586,7 @@ int lamp_spool_read(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t
     sqlite3_stmt *st = NULL;
     err = prepare(s,
                   "SELECT seq, to_seq, t_from, t_to, n_rows, n_bytes, body, reason FROM record "
-                  "WHERE n=?1 AND to_seq>=?2 ORDER BY seq LIMIT 1",
+                  "WHERE n=?1 AND " FROM_2 " ORDER BY seq LIMIT 1",
                   args, ARRAY_LEN(args), &st);
     if (err)
         return err;
@@ -611,7 +614,8 @@ int lamp_spool_ack(lamp_spool *s, const struct lamp_stream_id *stream, uint64_t 
     if (err)
         return err;
     err = QUERY(s, &size,
-                "SELECT " SIZE_OF_BODIES " FROM record WHERE n=?1 AND to_seq>=?2 AND to_seq<?3",
+                "SELECT " SIZE_OF_BODIES " FROM record WHERE n=?1 AND " FROM_2
+                " AND seq<?3 AND to_seq<?3",
                 v[0], v[1], (int64_t)next_seq);
     if (!err)
         err = RUN(s, "UPDATE stream SET next_seq=?2 WHERE n=?1", v[0], (int64_t)next_seq);
@@ -652,7 +656,8 @@ int lamp_spool_rewind(lamp_spool *s, const struct lamp_stream_id *stream, uint64
                   v[0], (int64_t)next_seq, first - 1, LAMP_LOSS_AGG_RESTORE, until);
     if (!err)
         err = QUERY(s, &size,
-                    "SELECT " SIZE_OF_BODIES " FROM record WHERE n=?1 AND to_seq>=?2 AND to_seq<?3",
+                    "SELECT " SIZE_OF_BODIES " FROM record WHERE n=?1 AND " FROM_2
+                    " AND seq<?3 AND to_seq<?3",
                     v[0], (int64_t)next_seq, v[1]);
     if (!err)
         err = RUN(s, "UPDATE stream SET next_seq=?2 WHERE n=?1", v[0], (int64_t)next_seq);
