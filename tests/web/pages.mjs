@@ -436,7 +436,8 @@ async function samples({ page }) {
   assert.deepEqual([mock.desk.samples.at(-1).what, mock.desk.samples.at(-1).miner], ['miner', 1]);
 }
 
-/** A tracking's page: figures behind the chart, what sensors say, its end by hand; then one of a miner is begun. */
+/** A tracking's page: figures behind the chart, what sensors say, its end by hand; then one of a miner is begun. Its
+ * sample is one of those that `samples` takes out. */
 async function tracking({ page }) {
   await page.goto(`${mock.url}/trackings`);
   await live(page);
@@ -875,7 +876,7 @@ async function logout({ page }) {
 const browser = await browse(chromium, mock.url);
 const parts = [
   loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
-  minerArrives, blockByKeyboard, blockForm, pools, captures, alerts, policies, usual, samples, tracking, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
+  minerArrives, blockByKeyboard, blockForm, pools, captures, alerts, policies, usual, tracking, samples, auditLog, settings, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
   killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
 const only = process.env.LAMP_WEB_ONLY;
