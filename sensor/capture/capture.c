@@ -15,6 +15,7 @@
 #include "sensor/process/child.h"
 #include "sensor/source/replay.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sodium.h>
@@ -115,6 +116,7 @@ static void summarise(struct capture *c, uint64_t now_us, uint64_t mono_us)
         all[i] = lamp_lane_collect(c->lanes[i], now_us);
     if (c->records)
         all[n++] = lamp_record_lane_collect(c->records, now_us);
+    assert(n > 0); /* the configuration names an interface, a file or an exporter */
     fill_counters(c, &counters);
     struct lamp_track_row *tracks = lamp_tracks_take(c->tracks, lamp_clock_mono_us(), &n_tracks);
     lamp_summarise_tracks(all[0], tracks, n_tracks);
