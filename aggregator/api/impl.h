@@ -87,6 +87,20 @@ void lamp_api_finish(void *app, const struct lamp_request *req, struct lamp_repl
 /* Whether such a list is needed whole, since it is sorted afterwards. */
 bool lamp_api_whole(const struct lamp_request *req);
 
+/* The rows of a list that are asked for. */
+struct lamp_api_page {
+    uint32_t limit, most; /* in: where nothing is asked, and the most that may be; out: rows */
+    int64_t after;        /* out: `next` of the page before; 0: from the beginning */
+};
+
+/* Reads `limit` and `after`; of a list that is needed whole, all. False after answering 400. */
+bool lamp_api_page(const struct lamp_request *req, struct lamp_reply *reply,
+                   struct lamp_api_page *io);
+
+/* Ends the array of n rows and says what comes next: those behind `last`, where the page is full. */
+void lamp_api_end_page(struct lamp_json *j, const struct lamp_api_page *p, uint32_t n,
+                       int64_t last);
+
 /* Answers 410: the row that a page is to begin behind is gone, and with it its place in the order. */
 void lamp_api_gone(struct lamp_reply *reply);
 

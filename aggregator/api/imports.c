@@ -55,34 +55,19 @@ static bool add_conn(const struct lamp_import_conn *c, void *arg)
     return true;
 }
 
-static void end_page(struct list *l, bool full)
-{
-    lamp_json_end(l->j);
-    if (full)
-        lamp_json_int(l->j, "next", l->last);
-    else
-        lamp_json_null(l->j, "next");
-    lamp_json_end(l->j);
-}
-
 void lamp_api_get_imports(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
     struct list l = { .api = app, .j = &reply->json };
-    int64_t limit = LIMIT;
-    struct lamp_import_filter f = { 0 };
-    if (!lamp_api_int(req, reply, "limit", 1, LIMIT_MAX, &limit) ||
-        !lamp_api_int(req, reply, "after", 1, INT64_MAX, &f.after_id))
+    struct lamp_api_page page = { .limit = LIMIT, .most = LIMIT_MAX };
+    if (!lamp_api_page(req, reply, &page))
         return;
-    f.limit = (uint32_t)limit;
-    if (lamp_api_whole(req)) {
-        f.limit = UINT32_MAX;
-        f.after_id = 0;
-    }
+    const struct lamp_import_filter f = { .limit = page.limit, .after_id = page.after };
     lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(l.j, NULL);
     lamp_json_array(l.j, "imports");
     const int err = lamp_store_imports(s, &f, add_import, &l);
-    end_page(&l, l.n == f.limit);
+    lamp_api_end_page(l.j, &page, l.n, l.last);
+    lamp_json_end(l.j);
     if (err)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);
@@ -123,20 +108,21 @@ void lamp_api_get_import_conns(void *app, const struct lamp_request *req, struct
     struct list l = { .j = &reply->json };
     struct lamp_import_conn_filter f = { .import_id = req->id };
     const char *verdict = lamp_request_query(req, "verdict");
-    int64_t limit = CONNS;
-    if (!lamp_api_int(req, reply, "limit", 1, CONNS_MAX, &limit) ||
-        !lamp_api_int(req, reply, "after", 0, INT64_MAX, &f.after_id))
+    struct lamp_api_page page = { .limit = CONNS, .most = CONNS_MAX };
+    if (!lamp_api_page(req, reply, &page))
         return;
     if (verdict && lamp_verdict_parse(verdict, &f.least) != LAMP_OK) {
         lamp_api_bad(reply, "verdict", "wallet, suspected, probable or confirmed");
         return;
     }
-    f.limit = (uint32_t)limit;
+    f.limit = page.limit;
+    f.after_id = page.after;
     lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(l.j, NULL);
     lamp_json_array(l.j, "connections");
     const int err = lamp_store_import_conns(s, &f, add_conn, &l);
-    end_page(&l, l.n == f.limit);
+    lamp_api_end_page(l.j, &page, l.n, l.last);
+    lamp_json_end(l.j);
     if (err)
         lamp_api_store_failed(s, reply);
     lamp_api_reader_done(app, s);

@@ -10,7 +10,9 @@ struct list {
     struct lamp_json *j;
     uint64_t now_us;
     const char *kind, *state; /* NULL: any */
-    int64_t after, limit, last, n;
+    struct lamp_api_page page;
+    int64_t last;
+    uint32_t n;
 };
 
 static const char *text_or_null(const char *s)
@@ -55,11 +57,11 @@ static bool add_proved(const struct lamp_proved *p, void *arg)
     const bool fits =
         (!l->kind || streq(l->kind, lamp_proved_kind_name(p->kind))) &&
         (l->state ? streq(l->state, lamp_proved_state_name(state)) : state != LAMP_PROVED_OVER);
-    if (!fits || (l->after && p->id >= l->after))
+    if (!fits || (l->page.after && p->id >= l->page.after))
         return true;
     write_proved(l->j, p, l->now_us);
     l->last = p->id;
-    return ++l->n < l->limit;
+    return ++l->n < l->page.limit;
 }
 
 static bool is_kind(const char *kind)
@@ -84,9 +86,8 @@ void lamp_api_get_knowledge(void *app, const struct lamp_request *req, struct la
                       .now_us = req->now_us,
                       .kind = lamp_request_query(req, "kind"),
                       .state = lamp_request_query(req, "state"),
-                      .limit = PAGE };
-    if (!lamp_api_int(req, reply, "limit", 1, PAGE, &l.limit) ||
-        !lamp_api_int(req, reply, "after", 0, INT64_MAX, &l.after))
+                      .page = { .limit = PAGE, .most = PAGE } };
+    if (!lamp_api_page(req, reply, &l.page))
         return;
     if (l.kind && !is_kind(l.kind)) {
         lamp_api_bad(reply, "kind", "server or wallet");
@@ -96,19 +97,11 @@ void lamp_api_get_knowledge(void *app, const struct lamp_request *req, struct la
         lamp_api_bad(reply, "state", "fresh, old, over, accepted or muted");
         return;
     }
-    if (lamp_api_whole(req)) {
-        l.after = 0;
-        l.limit = INT64_MAX;
-    }
     lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(l.j, NULL);
     lamp_json_array(l.j, "knowledge");
     const int err = lamp_store_proved(s, 0, add_proved, &l);
-    lamp_json_end(l.j);
-    if (l.n == l.limit)
-        lamp_json_int(l.j, "next", l.last);
-    else
-        lamp_json_null(l.j, "next");
+    lamp_api_end_page(l.j, &l.page, l.n, l.last);
     lamp_json_end(l.j);
     if (err)
         lamp_api_store_failed(s, reply);

@@ -216,6 +216,31 @@ bool lamp_api_whole(const struct lamp_request *req)
     return lamp_request_query(req, "sort") != NULL;
 }
 
+bool lamp_api_page(const struct lamp_request *req, struct lamp_reply *reply,
+                   struct lamp_api_page *io)
+{
+    int64_t limit = io->limit;
+    io->after = 0;
+    if (!lamp_api_int(req, reply, "limit", 1, io->most, &limit) ||
+        !lamp_api_int(req, reply, "after", 0, INT64_MAX, &io->after))
+        return false;
+    io->limit = (uint32_t)limit;
+    if (lamp_api_whole(req)) {
+        io->limit = UINT32_MAX;
+        io->after = 0;
+    }
+    return true;
+}
+
+void lamp_api_end_page(struct lamp_json *j, const struct lamp_api_page *p, uint32_t n, int64_t last)
+{
+    lamp_json_end(j);
+    if (n == p->limit)
+        lamp_json_int(j, "next", last);
+    else
+        lamp_json_null(j, "next");
+}
+
 /* ---- files for a spreadsheet ---- */
 
 /* A spreadsheet takes a text that begins with one of = + - @, also in their wide forms, for a formula,

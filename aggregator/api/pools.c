@@ -42,39 +42,28 @@ static bool add_entry(const struct lamp_pool_entry *e, void *arg)
     return true;
 }
 
-static void write_next(struct lamp_json *j, const struct list *l, uint32_t limit)
-{
-    if (l->n == limit)
-        lamp_json_int(j, "next", l->last_id);
-    else
-        lamp_json_null(j, "next");
-}
-
 void lamp_api_get_pools(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    int64_t limit = PAGE, after = 0;
+    struct lamp_api_page page = { .limit = PAGE, .most = PAGE };
     const char *state = lamp_request_query(req, "state");
-    if (!lamp_api_int(req, reply, "limit", 1, PAGE, &limit) ||
-        !lamp_api_int(req, reply, "after", 0, INT64_MAX, &after))
+    if (!lamp_api_page(req, reply, &page))
         return;
     if (state && !streq(state, "up") && !streq(state, "listen") && !streq(state, "down")) {
         lamp_api_bad(reply, "state", "up, listen or down");
         return;
     }
-    const bool whole = lamp_api_whole(req);
     const struct lamp_pool_filter f = { .text = lamp_request_query(req, "q"),
                                         .coin = lamp_request_query(req, "coin"),
                                         .state = state,
-                                        .after_id = whole ? 0 : after,
-                                        .limit = whole ? UINT32_MAX : (uint32_t)limit,
+                                        .after_id = page.after,
+                                        .limit = page.limit,
                                         .now_us = req->now_us };
     struct list l = { .j = &reply->json };
     lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(l.j, NULL);
     lamp_json_array(l.j, "pools");
     const int err = lamp_store_pools(s, &f, add_pool, &l);
-    lamp_json_end(l.j);
-    write_next(l.j, &l, f.limit);
+    lamp_api_end_page(l.j, &page, l.n, l.last_id);
     lamp_json_end(l.j);
     if (err)
         lamp_api_store_failed(s, reply);
@@ -83,23 +72,21 @@ void lamp_api_get_pools(void *app, const struct lamp_request *req, struct lamp_r
 
 void lamp_api_get_pool_entries(void *app, const struct lamp_request *req, struct lamp_reply *reply)
 {
-    int64_t limit = PAGE, after = 0, pool = 0;
-    if (!lamp_api_int(req, reply, "limit", 1, PAGE, &limit) ||
-        !lamp_api_int(req, reply, "after", 0, INT64_MAX, &after) ||
-        !lamp_api_int(req, reply, "pool", 1, INT64_MAX, &pool))
+    struct lamp_api_page page = { .limit = PAGE, .most = PAGE };
+    int64_t pool = 0;
+    if (!lamp_api_page(req, reply, &page) || !lamp_api_int(req, reply, "pool", 1, INT64_MAX, &pool))
         return;
     const char *deleted = lamp_request_query(req, "deleted");
     const struct lamp_pool_entry_filter f = { .pool_id = pool,
-                                              .after_id = after,
-                                              .limit = (uint32_t)limit,
+                                              .after_id = page.after,
+                                              .limit = page.limit,
                                               .with_deleted = deleted && streq(deleted, "1") };
     struct list l = { .j = &reply->json };
     lamp_store *s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(l.j, NULL);
     lamp_json_array(l.j, "entries");
     const int err = lamp_store_pool_entries(s, &f, add_entry, &l);
-    lamp_json_end(l.j);
-    write_next(l.j, &l, f.limit);
+    lamp_api_end_page(l.j, &page, l.n, l.last_id);
     lamp_json_end(l.j);
     if (err)
         lamp_api_store_failed(s, reply);

@@ -88,26 +88,18 @@ void lamp_api_get_trackings(void *app, const struct lamp_request *req, struct la
     struct lamp_json *j = &reply->json;
     struct lamp_tracking_filter f = { .id = 0 };
     struct list l = { .j = j };
-    int64_t limit = LIMIT;
-    if (!lamp_api_int(req, reply, "limit", 1, LIMIT_MAX, &limit) ||
-        !lamp_api_int(req, reply, "after", 1, INT64_MAX, &f.after_id) ||
+    struct lamp_api_page page = { .limit = LIMIT, .most = LIMIT_MAX };
+    if (!lamp_api_page(req, reply, &page) ||
         !lamp_api_int(req, reply, "miner", 1, INT64_MAX, &f.miner_id))
         return;
-    f.limit = (uint32_t)limit;
-    if (lamp_api_whole(req)) {
-        f.limit = UINT32_MAX;
-        f.after_id = 0;
-    }
+    f.limit = page.limit;
+    f.after_id = page.after;
     lamp_store *s = l.s = lamp_api_reader(app, req->who.scope);
     lamp_json_object(j, NULL);
     lamp_json_array(j, "trackings");
     int err = lamp_store_trackings(s, &f, write_tracking, &l);
     err = err ? err : l.err;
-    lamp_json_end(j);
-    if (l.n == f.limit)
-        lamp_json_int(j, "next", l.last);
-    else
-        lamp_json_null(j, "next");
+    lamp_api_end_page(j, &page, l.n, l.last);
     lamp_json_end(j);
     if (err)
         lamp_api_store_failed(s, reply);
