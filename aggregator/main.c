@@ -30,7 +30,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define DAY_US INT64_C(86400000000)
+#define DAY_US UINT64_C(86400000000)
 #define EXPIRES_SOON_US UINT64_C(1209600000000) /* 14 days */
 
 enum {
@@ -330,33 +330,67 @@ static int open_store(struct aggregator *g)
     return err ? complain(lamp_store_why(g->store)) : 0;
 }
 
-/* Before anything is started: a receiver that nobody can read is no alert to anybody. */
-static int check_notify(const struct aggregator *g)
+static struct lamp_clickhouse_cfg clickhouse_of(const struct lamp_aggregator_conf *c)
 {
-    char what[WHY], why[WHY + 32];
-    const int err =
-        lamp_notify_check((const char *const *)g->conf.notify.v, g->conf.notify.n, what);
+    return (struct lamp_clickhouse_cfg){
+        .url = c->clickhouse_url,
+        .database = c->clickhouse_database,
+        .cluster = c->clickhouse_cluster,
+        .user = c->clickhouse_user,
+        .password_file = c->clickhouse_password_file,
+        .ca = c->clickhouse_ca,
+        .plain_ok = c->clickhouse_plain_ok,
+    };
+}
+
+/* No certificate and no key: no TLS. */
+static int load_tls(const struct lamp_aggregator_conf *c, struct lamp_http_tls *out, char *why,
+                    size_t size)
+{
+    const bool has_key = *c->http_key;
+    if (!*c->http_certificate && !has_key)
+        return LAMP_OK;
+    if (*c->http_certificate && has_key)
+        return lamp_http_tls_load(c->http_certificate, c->http_key, out, why, size);
+    snprintf(why, size, "http.certificate and http.key belong together: give both");
+    return LAMP_EINVAL;
+}
+
+/* What no option alone tells (lamp_conf_check_fn): whether alerts can be told to anybody, and the files
+ * and places that options name can be used. Asked by --check-config, and before a start. */
+static int check_conf(void *conf, char why[LAMP_CONF_WHY])
+{
+    const struct lamp_aggregator_conf *c = conf;
+    const struct lamp_clickhouse_cfg history = clickhouse_of(c);
+    struct lamp_http_tls tls = { 0 };
+    char what[WHY];
+    int err = lamp_notify_check((const char *const *)c->notify.v, c->notify.n, what);
+    if (err) {
+        snprintf(why, LAMP_CONF_WHY, "notify.receivers: %.480s", what);
+        return err;
+    }
+    if (*history.url)
+        err = lamp_clickhouse_check(&history, what);
     if (!err)
-        return 0;
-    snprintf(why, sizeof(why), "notify.receivers: %s", what);
-    (void)complain(why);
-    return err == LAMP_ENOMEM ? 1 : 2;
+        err = load_tls(c, &tls, what, sizeof(what));
+    if (err)
+        snprintf(why, LAMP_CONF_WHY, "%.500s", what);
+    lamp_http_tls_wipe(&tls);
+    return err;
 }
 
 static int open_tls(struct aggregator *g)
 {
     char why[WHY];
-    if (!*g->conf.http_certificate && !*g->conf.http_key)
-        return 0;
-    if (!*g->conf.http_certificate || !*g->conf.http_key)
-        return complain("http.certificate and http.key belong together: give both");
-    if (lamp_http_tls_load(g->conf.http_certificate, g->conf.http_key, &g->tls, why, sizeof(why)) !=
-        LAMP_OK)
+    const uint64_t now_us = lamp_clock_real_us();
+    if (load_tls(&g->conf, &g->tls, why, sizeof(why)) != LAMP_OK)
         return complain(why);
-    if (g->tls.expires_us < lamp_clock_real_us() + EXPIRES_SOON_US)
+    if (g->tls.certificate && g->tls.expires_us < now_us)
+        lamp_log(LAMP_LOG_ERROR, "main", "http.certificate has ended: renew it, then restart");
+    else if (g->tls.certificate && g->tls.expires_us < now_us + EXPIRES_SOON_US)
         lamp_log(LAMP_LOG_WARN, "main",
-                 "http.certificate ends in %" PRId64 " days: renew it, then restart",
-                 (int64_t)(g->tls.expires_us - lamp_clock_real_us()) / DAY_US);
+                 "http.certificate ends in %" PRIu64 " days: renew it, then restart",
+                 (g->tls.expires_us - now_us) / DAY_US);
     return 0;
 }
 
@@ -372,11 +406,9 @@ static int open_files(struct aggregator *g)
     if (err)
         return complain(err == LAMP_EFULL ? "geo.files names more than 8 files"
                                           : lamp_strerror(err));
-    int code = check_notify(g);
-    if (!code && *g->clickhouse.url && lamp_clickhouse_check(&g->clickhouse, why) != LAMP_OK)
-        code = 2 * complain(why);
-    if (!code)
-        code = open_tls(g);
+    if (check_conf(&g->conf, why) != LAMP_OK)
+        return 2 * complain(why);
+    int code = open_tls(g);
     if (!code)
         code = read_places(g);
     if (code)
@@ -471,19 +503,6 @@ static int open_notify(struct aggregator *g)
         .n_lines = g->conf.notify.n,
     };
     return lamp_notify_start(&cfg, &g->notify, why) ? complain(why) : 0;
-}
-
-static struct lamp_clickhouse_cfg clickhouse_of(const struct lamp_aggregator_conf *c)
-{
-    return (struct lamp_clickhouse_cfg){
-        .url = c->clickhouse_url,
-        .database = c->clickhouse_database,
-        .cluster = c->clickhouse_cluster,
-        .user = c->clickhouse_user,
-        .password_file = c->clickhouse_password_file,
-        .ca = c->clickhouse_ca,
-        .plain_ok = c->clickhouse_plain_ok,
-    };
 }
 
 static int print_clickhouse_schema(struct aggregator *g)
@@ -827,23 +846,6 @@ static int run_command(struct aggregator *g, const char *name, int n_args)
     }
     complain("there is no such command (see --help)");
     return 2;
-}
-
-/* What no option alone tells (lamp_conf_check_fn): whether the receivers of alerts make sense. */
-static int check_conf(void *conf, char why[LAMP_CONF_WHY])
-{
-    const struct lamp_aggregator_conf *c = conf;
-    char what[WHY];
-    const int err = lamp_notify_check((const char *const *)c->notify.v, c->notify.n, what);
-    if (err) {
-        snprintf(why, LAMP_CONF_WHY, "notify.receivers: %.480s", what);
-        return err;
-    }
-    const struct lamp_clickhouse_cfg history = clickhouse_of(c);
-    const int wrong = *history.url ? lamp_clickhouse_check(&history, what) : LAMP_OK;
-    if (wrong)
-        snprintf(why, LAMP_CONF_WHY, "%.480s", what);
-    return wrong;
 }
 
 int main(int argc, char **argv)

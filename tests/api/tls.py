@@ -110,7 +110,10 @@ def refused(w):
         conf.write_text(good.replace(w.http(w.key, w.key), w.http(certificate, key)))
         got = subprocess.run([w.bin / "davylamp-aggregator", "-c", conf], capture_output=True, text=True, timeout=60,
                              check=False)
-        check(got.returncode not in (0, -6) and said in got.stderr, f"{certificate}, {key}: {got.returncode} {got.stderr}")
+        check(got.returncode == 2 and said in got.stderr, f"{certificate}, {key}: {got.returncode} {got.stderr}")
+        got = subprocess.run([w.bin / "davylamp-aggregator", "-c", conf, "--check-config"], capture_output=True,
+                             text=True, timeout=60, check=False)
+        check(got.returncode == 2 and said in got.stderr, f"--check-config: {certificate}, {key}: {got.stderr}")
     conf.write_text(good)
 
 
