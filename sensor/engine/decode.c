@@ -3,6 +3,7 @@
 
 #include "sensor/engine/decode_fragments.h"
 #include "sensor/engine/decode_layers.h"
+#include "sensor/engine/decode_plain.h"
 
 #include <assert.h>
 
@@ -86,8 +87,9 @@ bool lamp_job_try(struct lamp_job *j, lamp_layer *layer, enum lamp_decode *out)
 }
 
 /* Reads the frame layer by layer. */
-static enum lamp_decode by_layers(lamp_decoder *d, const struct lamp_frame *frame,
-                                  struct lamp_pkt *out)
+static __attribute__((noinline)) enum lamp_decode by_layers(lamp_decoder *d,
+                                                            const struct lamp_frame *frame,
+                                                            struct lamp_pkt *out)
 {
     struct lamp_job j; /* what belongs to a fragment is set where one begins */
     j.in = lamp_cursor_of(frame->data, frame->cap_len);
@@ -110,14 +112,27 @@ static enum lamp_decode by_layers(lamp_decoder *d, const struct lamp_frame *fram
     return outcome;
 }
 
-enum lamp_decode lamp_decode_frame(lamp_decoder *d, const struct lamp_frame *frame,
-                                   struct lamp_pkt *out)
+static inline enum lamp_decode decode(lamp_decoder *d, const struct lamp_frame *frame,
+                                      struct lamp_pkt *out)
 {
     out->n_vlans = 0;
     out->frame_len = frame->orig_len;
     out->t_us = frame->t_us;
     const enum lamp_decode outcome = lamp_layer_plain(frame, out);
     return outcome != LAMP_DECODE_COUNT ? outcome : by_layers(d, frame, out);
+}
+
+enum lamp_decode lamp_decode_frame(lamp_decoder *d, const struct lamp_frame *frame,
+                                   struct lamp_pkt *out)
+{
+    return decode(d, frame, out);
+}
+
+void lamp_decode_frames(lamp_decoder *d, const struct lamp_frame *frames, size_t n,
+                        struct lamp_pkt *out, enum lamp_decode *out_outcomes)
+{
+    for (size_t i = 0; i < n; i++)
+        out_outcomes[i] = decode(d, &frames[i], &out[i]);
 }
 
 static const char *const names[] = {

@@ -53,6 +53,10 @@ lamp_decoder *lamp_decoder_free(lamp_decoder *d);
 enum lamp_decode lamp_decode_frame(lamp_decoder *d, const struct lamp_frame *frame,
                                    struct lamp_pkt *out);
 
+/* The same for n frames. Time and length of a frame stand in its packet whatever the outcome is. */
+void lamp_decode_frames(lamp_decoder *d, const struct lamp_frame *frames, size_t n,
+                        struct lamp_pkt *out, enum lamp_decode *out_outcomes);
+
 /* Remembered datagrams that were given up before their time or their end, for lack of room. */
 uint64_t lamp_decoder_evicted(const lamp_decoder *d);
 

@@ -75,11 +75,6 @@ lamp_layer lamp_layer_gre;
 /* What follows an EtherType: VLAN tags, then a network layer. */
 enum lamp_decode lamp_layer_network(struct lamp_job *job, uint16_t type);
 
-/* What most frames are, read in one go: Ethernet, IP without options or extension headers, a whole TCP
- * or UDP packet that cannot be a tunnel. Fills *out as the layers would; LAMP_DECODE_COUNT: the
- * frame is something else, or not quite so, and the layers have to say what. */
-enum lamp_decode lamp_layer_plain(const struct lamp_frame *frame, struct lamp_pkt *out);
-
 /* Whether a UDP port is one of a tunnel's. */
 bool lamp_layer_is_tunnel_port(uint16_t port);
 

@@ -14,7 +14,6 @@
 #include <stdio.h>
 
 enum {
-    FETCH_LAG = 8, /* frames between asking for a place of the flow table and reading it */
     MIN_MEMORY = 1 << 20,
     IDLE_US = 300 * 1000 * 1000,
     LINGER_US = 5 * 1000 * 1000,
@@ -35,12 +34,11 @@ struct track {
     struct track *next_free;
 };
 
-/* A frame of the batch between the steps of lamp_engine_frames(). */
-struct step {
-    struct lamp_pkt pkt;
-    struct lamp_flow_aim aim;
-    uint64_t print; /* for twins */
-    enum lamp_decode outcome;
+/* The frames that are worked on at once. */
+struct batch {
+    struct lamp_pkt pkts[LAMP_ENGINE_BATCH];
+    enum lamp_decode outcomes[LAMP_ENGINE_BATCH];
+    struct lamp_flow_aim aims[LAMP_ENGINE_BATCH];
 };
 
 struct lamp_engine {
@@ -66,7 +64,7 @@ struct lamp_engine {
     struct lamp_engine_counters n; /* packets, bytes and decode */
     lamp_engine_tap_fn *tap;       /* NULL: nobody wants the packets */
     void *tap_arg;
-    struct step steps[LAMP_ENGINE_BATCH];
+    struct batch batch;
 };
 
 static void flow_ended(struct lamp_flow *f, void *arg);
@@ -534,19 +532,6 @@ static void flow_ended(struct lamp_flow *f, void *arg)
 
 /* -- packets in, connections out ----------------------------------------------------- */
 
-/* First step of a frame: what is in it. Starts fetching where its flow is looked for. */
-static void aim(lamp_engine *e, const struct lamp_frame *frame, struct step *s)
-{
-    e->n.packets++;
-    e->n.bytes += frame->orig_len;
-    s->outcome = lamp_decode_frame(e->decoder, frame, &s->pkt);
-    if (!lamp_decode_is_packet(s->outcome))
-        return;
-    lamp_flows_aim(e->flows, &s->pkt, &s->aim);
-    if (e->twins)
-        s->print = lamp_twins_print(e->twins, &s->pkt, s->aim.hash, s->aim.src);
-}
-
 /* Does what is due at t_us, and notes how long nothing is. */
 static __attribute__((noinline)) void pass_time(lamp_engine *e, uint64_t t_us)
 {
@@ -560,22 +545,21 @@ static __attribute__((noinline)) void pass_time(lamp_engine *e, uint64_t t_us)
     e->calm_us = to_us > e->calm_from_us ? to_us - e->calm_from_us : 0;
 }
 
-/* Last step: counts the frame, finds its flow and looks into it. */
-static void take(lamp_engine *e, struct step *s)
+/* Counts a frame, finds its flow and looks into it. */
+static void take(lamp_engine *e, const struct lamp_pkt *pkt, enum lamp_decode outcome,
+                 const struct lamp_flow_aim *aim)
 {
-    const struct lamp_pkt *pkt = &s->pkt;
     if (pkt->t_us - e->calm_from_us >= e->calm_us)
         pass_time(e, pkt->t_us);
-    const bool is_packet = lamp_decode_is_packet(s->outcome);
-    if (is_packet && e->twins && lamp_twins_is_copy(e->twins, pkt, s->print))
-        s->outcome = LAMP_DECODE_DUPLICATE;
-    e->n.decode[s->outcome]++;
-    e->n.decode_bytes[s->outcome] += pkt->frame_len;
-    if (!lamp_decode_is_packet(s->outcome))
+    e->n.packets++;
+    e->n.bytes += pkt->frame_len;
+    e->n.decode[outcome]++;
+    e->n.decode_bytes[outcome] += pkt->frame_len;
+    if (!lamp_decode_is_packet(outcome))
         return;
     struct lamp_flow *f;
     enum lamp_dir dir;
-    if (lamp_flows_touch_aimed(e->flows, pkt, &s->aim, &f, &dir) != LAMP_OK) {
+    if (lamp_flows_touch_aimed(e->flows, pkt, aim, &f, &dir) != LAMP_OK) {
         e->n.refused_bytes += pkt->frame_len; /* the packet is counted as refused */
         return;
     }
@@ -589,22 +573,22 @@ static void take(lamp_engine *e, struct step *s)
         f->n_payloads[dir]++;
 }
 
-/* The steps are taken by all frames of a batch in turn, so that the memory that each asks for
- * has come when the next step needs it. */
+/* Each step is taken by all frames of a batch, so that the memory that one asks for has come when
+ * the next needs it. */
 void lamp_engine_frames(lamp_engine *e, const struct lamp_frame *frames, size_t n)
 {
-    for (size_t done = 0, batch; done < n; done += batch) {
-        batch = lamp_min(n - done, (size_t)LAMP_ENGINE_BATCH);
-        for (size_t i = 0; i < batch + FETCH_LAG; i++) {
-            if (i < batch)
-                aim(e, &frames[done + i], &e->steps[i]);
-            if (i >= FETCH_LAG && lamp_decode_is_packet(e->steps[i - FETCH_LAG].outcome))
-                lamp_flows_fetch(e->flows, &e->steps[i - FETCH_LAG].aim);
-        }
-        for (size_t i = 0; i < batch; i++) {
-            take(e, &e->steps[i]);
-            if (e->tap && lamp_decode_is_packet(e->steps[i].outcome))
-                e->tap(&frames[done + i], &e->steps[i].pkt, e->tap_arg);
+    struct batch *b = &e->batch;
+    for (size_t done = 0, len; done < n; done += len) {
+        len = lamp_min(n - done, (size_t)LAMP_ENGINE_BATCH);
+        lamp_decode_frames(e->decoder, &frames[done], len, b->pkts, b->outcomes);
+        lamp_flows_aim(e->flows, b->pkts, len, b->aims);
+        if (e->twins)
+            lamp_twins_mark(e->twins, b->pkts, b->aims, len, b->outcomes);
+        lamp_flows_fetch(e->flows, b->aims, len);
+        for (size_t i = 0; i < len; i++) {
+            take(e, &b->pkts[i], b->outcomes[i], &b->aims[i]);
+            if (e->tap && lamp_decode_is_packet(b->outcomes[i]))
+                e->tap(&frames[done + i], &b->pkts[i], e->tap_arg);
         }
     }
 }

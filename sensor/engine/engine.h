@@ -13,7 +13,7 @@
 
 typedef struct lamp_engine lamp_engine;
 
-enum { LAMP_ENGINE_BATCH = 32 }; /* frames worked on at once by lamp_engine_frames() */
+enum { LAMP_ENGINE_BATCH = 64 }; /* frames worked on at once by lamp_engine_frames() */
 
 struct lamp_engine_cfg {
     const lamp_catalogue *catalogue; /* borrowed, may be NULL */

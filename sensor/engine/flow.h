@@ -94,10 +94,12 @@ struct lamp_flow_aim {
     bool src;      /* the sender's index in lamp_flow_key */
 };
 
-/* Computes *out and has memory begin to fetch the place of the hash table, and then, called
- * when that has arrived, the flow itself. Calling neither is right too, but slower. */
-void lamp_flows_aim(const lamp_flows *t, const struct lamp_pkt *pkt, struct lamp_flow_aim *out);
-void lamp_flows_fetch(const lamp_flows *t, struct lamp_flow_aim *io);
+/* Computes out[] of n packets and has memory begin to fetch the places of the hash table, and then,
+ * called when these have arrived, the flows themselves. Best of many at once; without, touching is
+ * right too, but slower. What is no packet may stand among them, and its aim means nothing. */
+void lamp_flows_aim(const lamp_flows *t, const struct lamp_pkt *pkts, size_t n,
+                    struct lamp_flow_aim *out);
+void lamp_flows_fetch(const lamp_flows *t, struct lamp_flow_aim *io, size_t n);
 
 /* Finds or creates the packet's flow and counts the packet in it. *out_dir: which way it
  * went; up is from the client. That is who sent the SYN; if none was seen, the side whose port

@@ -32,21 +32,14 @@ static uint64_t mix(uint64_t h, uint64_t v)
     return h ^ h >> 32;
 }
 
-static struct place *place_of(const lamp_twins *t, uint64_t print)
+/* What copies of the packet have in common. */
+static uint64_t print_of(const struct lamp_pkt *pkt, const struct lamp_flow_aim *aim)
 {
-    return (struct place *)&t->places[print % LAMP_TWIN_PLACES];
-}
-
-uint64_t lamp_twins_print(const lamp_twins *t, const struct lamp_pkt *pkt, uint64_t pair_hash,
-                          bool src)
-{
-    uint64_t h =
-        mix(pair_hash, (uint64_t)pkt->ip_id << 48 | (uint64_t)pkt->frag_off << 32 |
-                           (uint64_t)pkt->checksum << 16 | (uint64_t)pkt->tcp_flags << 8 | src);
+    uint64_t h = mix(aim->hash, (uint64_t)pkt->ip_id << 48 | (uint64_t)pkt->frag_off << 32 |
+                                    (uint64_t)pkt->checksum << 16 | (uint64_t)pkt->tcp_flags << 8 |
+                                    aim->src);
     h = mix(h, (uint64_t)pkt->tcp_seq << 32 | pkt->tcp_ack);
-    h = mix(h, pkt->payload_orig_len);
-    __builtin_prefetch(place_of(t, h), 1);
-    return h;
+    return mix(h, pkt->payload_orig_len);
 }
 
 static uint16_t vlan_mark(const struct lamp_pkt *pkt)
@@ -71,12 +64,22 @@ static bool is_again(const struct place *p, const struct lamp_pkt *pkt, uint64_t
     return away <= LAMP_TWIN_US && (!is_ambiguous(pkt) || (uint16_t)p->when != (uint16_t)when);
 }
 
-bool lamp_twins_is_copy(lamp_twins *t, const struct lamp_pkt *pkt, uint64_t print)
+/* Whether the packet is a copy of one seen before; if not, it is remembered. */
+static inline bool is_copy(lamp_twins *t, const struct lamp_pkt *pkt, uint64_t print)
 {
-    struct place *p = place_of(t, print);
+    struct place *p = &t->places[print % LAMP_TWIN_PLACES];
     const uint64_t when = pkt->t_us << 16 | (pkt->n_vlans ? vlan_mark(pkt) : 0);
     if (p->print == print && is_again(p, pkt, when))
         return true;
     *p = (struct place){ print, when };
     return false;
+}
+
+void lamp_twins_mark(lamp_twins *t, const struct lamp_pkt *pkts, const struct lamp_flow_aim *aims,
+                     size_t n, enum lamp_decode *io_outcomes)
+{
+    for (size_t i = 0; i < n; i++)
+        if (lamp_decode_is_packet(io_outcomes[i]) &&
+            is_copy(t, &pkts[i], print_of(&pkts[i], &aims[i])))
+            io_outcomes[i] = LAMP_DECODE_DUPLICATE;
 }

@@ -13,8 +13,8 @@
  * remembered. Not thread-safe, reads no clock. */
 #pragma once
 
-#include "common/err.h"
-#include "sensor/engine/packet.h"
+#include "sensor/engine/decode.h"
+#include "sensor/engine/flow.h"
 
 typedef struct lamp_twins lamp_twins;
 
@@ -23,10 +23,7 @@ enum { LAMP_TWIN_US = 2000, LAMP_TWIN_PLACES = 4096 };
 LAMP_CHECK int lamp_twins_new(lamp_twins **out); /* LAMP_ENOMEM */
 lamp_twins *lamp_twins_free(lamp_twins *t);
 
-/* What copies of the packet have in common. pair_hash: keyed hash of its ends; src: which of
- * them sent it. Has memory begin to fetch what it will be compared with. */
-uint64_t lamp_twins_print(const lamp_twins *t, const struct lamp_pkt *pkt, uint64_t pair_hash,
-                          bool src);
-
-/* Whether the packet is a copy of one seen before; if not, it is remembered. */
-bool lamp_twins_is_copy(lamp_twins *t, const struct lamp_pkt *pkt, uint64_t print);
+/* Makes LAMP_DECODE_DUPLICATE of the outcome of each of n packets that is a copy of one seen before,
+ * among them or earlier; the others are remembered. Outcomes without a packet stay as they are. */
+void lamp_twins_mark(lamp_twins *t, const struct lamp_pkt *pkts, const struct lamp_flow_aim *aims,
+                     size_t n, enum lamp_decode *io_outcomes);

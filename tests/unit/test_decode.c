@@ -2,7 +2,7 @@
 #include "tests/support/test.h"
 
 #include "sensor/engine/decode.h"
-#include "sensor/engine/decode_layers.h"
+#include "sensor/engine/decode_plain.h"
 #include "tests/support/frames.h"
 #include "tests/support/rng.h"
 

@@ -439,8 +439,8 @@ static void test_hash_is_keyed(void **state)
         for (unsigned i = 0; i < FLOWS; i++) {
             struct lamp_pkt pkt = packet((uint16_t)(1024 + i), true, 0, 1, 1);
             struct lamp_flow_aim a, b;
-            lamp_flows_aim(first, &pkt, &a);
-            lamp_flows_aim(t, &pkt, &b);
+            lamp_flows_aim(first, &pkt, 1, &a);
+            lamp_flows_aim(t, &pkt, 1, &b);
             same += ((a.hash ^ b.hash) & ((1U << BITS) - 1)) == 0;
         }
         lamp_flows_free(t);

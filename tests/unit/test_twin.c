@@ -24,8 +24,10 @@ static struct lamp_pkt segment(uint64_t t_us)
 
 static bool is_copy(lamp_twins *t, const struct lamp_pkt *pkt, bool src)
 {
-    const uint64_t print = lamp_twins_print(t, pkt, 0x123456789abcdef, src);
-    return lamp_twins_is_copy(t, pkt, print);
+    const struct lamp_flow_aim aim = { .hash = 0x123456789abcdef, .src = src };
+    enum lamp_decode outcome = LAMP_DECODE_TCP;
+    lamp_twins_mark(t, pkt, &aim, 1, &outcome);
+    return outcome == LAMP_DECODE_DUPLICATE;
 }
 
 /* What follows the same segment, and whether it is its copy. */
