@@ -11,26 +11,61 @@ static uint64_t newest(const struct lamp_blockclock_coin *c)
     return c->n ? c->block_us[(c->n - 1) % LAMP_BLOCKCLOCK_BLOCKS] : 0;
 }
 
-static struct lamp_blockclock_coin *coin_of(struct lamp_blockclock *c, const char *coin)
+/* The place of a coin that has a block at t_us. NULL: there is none. */
+static struct lamp_blockclock_coin *coin_of(struct lamp_blockclock *c, const char *coin,
+                                            uint64_t t_us)
 {
-    struct lamp_blockclock_coin *victim = &c->coins[0];
+    struct lamp_blockclock_coin *oldest = &c->coins[0];
     for (size_t i = 0; i < LAMP_BLOCKCLOCK_COINS; i++) {
         if (streq(c->coins[i].coin, coin))
             return &c->coins[i];
-        if (newest(&c->coins[i]) < newest(victim))
-            victim = &c->coins[i];
+        if (newest(&c->coins[i]) < newest(oldest))
+            oldest = &c->coins[i];
     }
-    *victim = (struct lamp_blockclock_coin){ 0 };
-    snprintf(victim->coin, sizeof(victim->coin), "%s", coin);
-    return victim;
+    if (oldest->n && newest(oldest) + LAMP_BLOCKCLOCK_LIVES_US > t_us)
+        return NULL;
+    *oldest = (struct lamp_blockclock_coin){ 0 };
+    snprintf(oldest->coin, sizeof(oldest->coin), "%s", coin);
+    return oldest;
 }
 
-void lamp_blockclock_block(struct lamp_blockclock *c, const char *coin, uint64_t t_us)
+bool lamp_blockclock_block(struct lamp_blockclock *c, const char *coin, uint64_t t_us)
 {
-    struct lamp_blockclock_coin *k = coin_of(c, coin);
-    if (k->n && t_us < newest(k) + SAME_BLOCK_US)
-        return; /* the same block, or a clock that stepped back */
-    k->block_us[k->n++ % LAMP_BLOCKCLOCK_BLOCKS] = t_us;
+    struct lamp_blockclock_coin *k = coin_of(c, coin, t_us);
+    if (!k) {
+        c->refused++;
+        return false;
+    }
+    uint64_t *v = k->block_us;
+    const uint32_t kept = (uint32_t)lamp_min(k->n, LAMP_BLOCKCLOCK_BLOCKS);
+    uint32_t at = k->n; /* its place among all that were taken */
+    while (at > k->n - kept && v[(at - 1) % LAMP_BLOCKCLOCK_BLOCKS] > t_us)
+        at--;
+    const bool is_first = at == k->n - kept, is_last = at == k->n;
+    if ((!is_first && t_us - v[(at - 1) % LAMP_BLOCKCLOCK_BLOCKS] < SAME_BLOCK_US) ||
+        (!is_last && v[at % LAMP_BLOCKCLOCK_BLOCKS] - t_us < SAME_BLOCK_US))
+        return false;
+    if (is_first && kept == LAMP_BLOCKCLOCK_BLOCKS)
+        return false; /* older than all that are kept */
+    for (uint32_t i = k->n++; i > at; i--)
+        v[i % LAMP_BLOCKCLOCK_BLOCKS] = v[(i - 1) % LAMP_BLOCKCLOCK_BLOCKS];
+    v[at % LAMP_BLOCKCLOCK_BLOCKS] = t_us;
+    return true;
+}
+
+bool lamp_blockclock_told(struct lamp_blockclock *c, const char *coin, size_t len, uint64_t t_us)
+{
+    char symbol[LAMP_BLOCKCLOCK_SYMBOL];
+    bool is_symbol = len > 0 && len < sizeof(symbol);
+    for (size_t i = 0; i < len && is_symbol; i++)
+        is_symbol = (coin[i] >= 'A' && coin[i] <= 'Z') || (coin[i] >= '0' && coin[i] <= '9');
+    if (!is_symbol) {
+        c->refused++;
+        return false;
+    }
+    memcpy(symbol, coin, len);
+    symbol[len] = '\0';
+    return lamp_blockclock_block(c, symbol, t_us);
 }
 
 /* The similarity of one interval of `length` s whose first message came after `delay` s, m in all

@@ -371,6 +371,25 @@ LAMP_SHAPE(server_key, server_key, server_key, server_key_fields);
 #undef LAMP_OURS
 #undef LAMP_THEIRS
 
+#define LAMP_OURS struct lamp_coin_block
+#define LAMP_THEIRS Davylamp__V1__CoinBlock
+static const struct lamp_field coin_block_fields[] = {
+    LAMP_BYTES(coin, LAMP_WIRE_COIN_MAX),
+    LAMP_U64(t_us),
+};
+LAMP_SHAPE(coin_block, coin_block, coin_block, coin_block_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
+#define LAMP_OURS struct lamp_coin_blocks
+#define LAMP_THEIRS Davylamp__V1__CoinBlocks
+static const struct lamp_field coin_blocks_fields[] = {
+    LAMP_LIST(blocks, LAMP_WIRE_COIN_BLOCKS_MAX, coin_block),
+};
+LAMP_SHAPE(coin_blocks, coin_blocks, coin_blocks, coin_blocks_fields);
+#undef LAMP_OURS
+#undef LAMP_THEIRS
+
 #define LAMP_OURS struct lamp_local_state
 #define LAMP_THEIRS Davylamp__V1__LocalState
 static const struct lamp_field local_state_fields[] = {
@@ -536,6 +555,7 @@ static const struct message messages[] = {
     MESSAGE(ENROLL_ANSWER, enroll_answer),
     MESSAGE(KEY_STATE, key_state),
     MESSAGE(SERVER_KEY, server_key),
+    MESSAGE(COIN_BLOCKS, coin_blocks),
     MESSAGE(LOCAL_STATE, local_state),
     MESSAGE(LOCAL_REPLY, local_reply),
     MESSAGE(LOCAL_ANSWER, local_answer),

@@ -47,6 +47,8 @@ enum {
     LAMP_WIRE_KEY_LEN = 32,
     LAMP_WIRE_TOKEN_LEN = 16,
     LAMP_WIRE_NAME_MAX = 64, /* of a sensor */
+    LAMP_WIRE_COIN_MAX = 15,
+    LAMP_WIRE_COIN_BLOCKS_MAX = 64,
     LAMP_WIRE_MATCHES_MAX = 16,
     LAMP_WIRE_TRACK_ROWS_MAX = 1024,
     LAMP_WIRE_TRACK_STEP_S = 10,
@@ -316,6 +318,18 @@ struct lamp_server_key {
     uint8_t signature[LAMP_WIRE_SIGNATURE_LEN];
 };
 
+/* ---- blocks of coins ---- */
+
+struct lamp_coin_block {
+    struct lamp_bytes coin; /* symbol */
+    uint64_t t_us;
+};
+
+struct lamp_coin_blocks {
+    struct lamp_coin_block *blocks;
+    size_t n_blocks;
+};
+
 /* ---- orders: packet samples ---- */
 
 enum lamp_order_kind { LAMP_ORDER_NONE, LAMP_ORDER_SAMPLE, LAMP_ORDER_CANCEL };
@@ -420,6 +434,7 @@ enum lamp_msg_type {
     LAMP_MSG_ENROLL_ANSWER,
     LAMP_MSG_KEY_STATE,
     LAMP_MSG_SERVER_KEY,
+    LAMP_MSG_COIN_BLOCKS,
     LAMP_MSG_ORDER = 40,
     LAMP_MSG_ORDER_STATUS,
     LAMP_MSG_SAMPLE_CHUNK,
@@ -456,6 +471,7 @@ struct lamp_msg {
         struct lamp_enroll_answer enroll_answer;
         struct lamp_key_state key_state;
         struct lamp_server_key server_key;
+        struct lamp_coin_blocks coin_blocks;
         struct lamp_local_state local_state;
         struct lamp_local_reply local_reply;
         struct lamp_local_answer local_answer;
@@ -531,7 +547,8 @@ struct lamp_conn_row {
     uint32_t hash_values;                       /* of HASH_VALUE: read from so many hashes */
     enum lamp_rate_method other_method;         /* NONE, NONCE or TIMING */
     double other_rate, other_low, other_high;   /* hashes/s by other_method */
-    struct lamp_evidence *evidence;             /* at most LAMP_WIRE_EVIDENCE_MAX */
+    uint32_t block_ms; /* its newest job of a new block: 1 + ms after t_from_us; 0: none came */
+    struct lamp_evidence *evidence; /* at most LAMP_WIRE_EVIDENCE_MAX */
     size_t n_evidence;
 };
 

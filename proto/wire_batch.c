@@ -147,6 +147,7 @@ static const struct column conn_columns[] = {
     REAL(other_rate),
     REAL(other_low),
     REAL(other_high),
+    COUNT32(block_ms),
 };
 #undef LAMP_OURS
 #undef LAMP_THEIRS

@@ -199,6 +199,8 @@ static int on_hello(const struct lamp_merge *m, struct work *k)
         used = lamp_trackbook_hello(m->trackings, k->letter, k->sensor.ref, m->answers);
     if (used != LAMP_OK)
         return used;
+    if (m->clock)
+        lamp_fleetclock_hello(m->clock, k->letter, m->answers);
     k->delta.version = lamp_text_utf8(h->build.data, h->build.len, k->version, sizeof(k->version));
     note_clock(k, h->t_real_us, k->letter->at_us);
     if (k->letter->shared_key)
@@ -372,6 +374,8 @@ static int merge_record(const struct lamp_merge *m, struct work *k, struct lamp_
         err = lamp_habits_batch(m->habits, k->sensor.site, k->sensor.id, b);
     if (err == LAMP_OK && !b->recorded)
         err = lamp_rigs_interval(m->rigs, k->sensor.id, b->t_from_us, b->t_to_us);
+    if (err == LAMP_OK && !b->recorded && m->clock)
+        lamp_fleetclock_record(m->clock, b, k->letter->at_us, m->answers);
     for (size_t i = 0; i < b->n_conns && err == LAMP_OK; i++)
         err = lamp_watchlist_note(m->watch, k->sensor.site, &b->conns[i], m->watch_changed);
     if (err == LAMP_OK && m->trackings)

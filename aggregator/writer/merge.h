@@ -8,6 +8,7 @@
 #include "aggregator/policy/guard.h"
 #include "aggregator/writer/answers.h"
 #include "aggregator/writer/blocklist.h"
+#include "aggregator/writer/fleetclock.h"
 #include "aggregator/writer/keyring.h"
 #include "aggregator/writer/samplebook.h"
 #include "aggregator/writer/sets.h"
@@ -28,8 +29,9 @@ struct lamp_merge {
     lamp_rigs *rigs;
     lamp_guard *guard;
     lamp_habits *habits;
-    lamp_samplebook *samples;  /* NULL: none are taken */
-    lamp_trackbook *trackings; /* NULL: nothing is tracked */
+    lamp_samplebook *samples;      /* NULL: none are taken */
+    lamp_trackbook *trackings;     /* NULL: nothing is tracked */
+    struct lamp_fleetclock *clock; /* NULL: nobody is told of blocks */
     struct lamp_answers *answers;
     uint64_t epoch;                                /* of the database */
     uint32_t interval_ms;                          /* between summaries, told to sensors */

@@ -46,6 +46,7 @@ struct lamp_writer {
     struct lamp_baselinebook baselines;
     lamp_samplebook *samples; /* NULL: none are taken */
     lamp_trackbook *trackings;
+    struct lamp_fleetclock clock;
     uint64_t
         watch_us; /* monotonic: since when the watch list waits to be published; 0: it does not */
     lamp_touched *touched;
@@ -714,6 +715,7 @@ static int take_letters(lamp_writer *w)
                                       .habits = w->habits,
                                       .samples = w->samples,
                                       .trackings = w->trackings,
+                                      .clock = &w->clock,
                                       .touched = w->touched,
                                       .answers = &w->answers,
                                       .epoch = w->epoch,

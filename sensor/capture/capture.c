@@ -38,6 +38,7 @@ enum {
 };
 
 #define TELL_US (UINT64_C(3600) * 1000000) /* between lines about exporters */
+#define BLOCK_LEAD_US UINT64_C(1500000)
 
 /* Why a lane reads no more; `why` is written before err. */
 struct lane_end {
@@ -177,6 +178,21 @@ static void on_order(enum lamp_msg_type type, const struct lamp_order *o, void *
         on_sample_order(arg, o);
 }
 
+/* Told times are those of another site's pool, by another clock: a server here may well be a little
+ * ahead of them. */
+static void on_blocks(const struct lamp_coin_blocks *told, void *arg)
+{
+    const struct capture *c = arg;
+    lamp_crew_halt(c->crew);
+    for (size_t k = 0; k < told->n_blocks; k++) {
+        struct lamp_coin_block b = told->blocks[k];
+        b.t_us -= lamp_min(b.t_us, BLOCK_LEAD_US);
+        for (size_t i = 0; i < c->n_lanes; i++)
+            lamp_lane_block(c->lanes[i], &b);
+    }
+    lamp_crew_resume(c->crew);
+}
+
 /* Opens what routers send flow records to. */
 static int make_records(struct capture *c, const struct lamp_lane_cfg *lanes)
 {
@@ -251,6 +267,8 @@ static int open_lanes(struct capture *c)
     if (err)
         return err;
     lamp_inbox_on_order(c->inbox, on_order, c);
+    if (!c->replay) /* whose times are its own */
+        lamp_inbox_on_blocks(c->inbox, on_blocks, c);
     lamp_inbox_settings(c->inbox, &c->settings);
     rollup.on_answer_arg = c->inbox;
     err = find_inside(c, own, &rollup);

@@ -22,6 +22,8 @@ struct lamp_inbox {
     uint8_t *buf; /* LAMP_CHANNEL_MAX */
     lamp_inbox_order_fn *on_order;
     void *on_order_arg;
+    lamp_inbox_blocks_fn *on_blocks;
+    void *on_blocks_arg;
 
     struct lamp_collect incoming;
     struct lamp_set_head head; /* of the watch list held */
@@ -234,6 +236,12 @@ void lamp_inbox_on_order(lamp_inbox *b, lamp_inbox_order_fn *fn, void *arg)
     b->on_order_arg = arg;
 }
 
+void lamp_inbox_on_blocks(lamp_inbox *b, lamp_inbox_blocks_fn *fn, void *arg)
+{
+    b->on_blocks = fn;
+    b->on_blocks_arg = arg;
+}
+
 void lamp_inbox_settings(lamp_inbox *b, struct lamp_settings *settings)
 {
     b->settings = settings;
@@ -264,6 +272,8 @@ void lamp_inbox_take(lamp_inbox *b, struct lamp_bytes packed)
         on_names(b, &m->u.local_names);
     else if ((m->type == LAMP_MSG_ORDER || m->type == LAMP_MSG_TRACK) && b->on_order)
         b->on_order(m->type, &m->u.order, b->on_order_arg);
+    else if (m->type == LAMP_MSG_COIN_BLOCKS && b->on_blocks)
+        b->on_blocks(&m->u.coin_blocks, b->on_blocks_arg);
     else if (m->type == LAMP_MSG_SET_BEGIN || m->type == LAMP_MSG_SET_CHUNK ||
              m->type == LAMP_MSG_SET_END)
         on_set_part(b, m);

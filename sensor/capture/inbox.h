@@ -27,6 +27,10 @@ LAMP_CHECK int lamp_inbox_read(lamp_inbox *b);
 typedef void lamp_inbox_order_fn(enum lamp_msg_type type, const struct lamp_order *o, void *arg);
 void lamp_inbox_on_order(lamp_inbox *b, lamp_inbox_order_fn *fn, void *arg);
 
+/* Has fn told of blocks that the fleet has heard of, which are lent. */
+typedef void lamp_inbox_blocks_fn(const struct lamp_coin_blocks *blocks, void *arg);
+void lamp_inbox_on_blocks(lamp_inbox *b, lamp_inbox_blocks_fn *fn, void *arg);
+
 /* Has the settings that the aggregator has for the site kept there; borrowed. */
 void lamp_inbox_settings(lamp_inbox *b, struct lamp_settings *settings);
 

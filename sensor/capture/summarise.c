@@ -20,6 +20,7 @@ struct reported {
     const char *family; /* conn's */
     uint64_t bytes[2], packets[2];
     uint32_t jobs;
+    uint64_t block_us;
     struct lamp_shares shares;
     double work;
     uint32_t work_shares;
@@ -306,6 +307,16 @@ static uint32_t grown32(uint32_t now, uint32_t before)
     return now > before ? now - before : 0;
 }
 
+/* When the newest block came that was not reported yet; 0: none did. */
+static uint32_t block_ms(const lamp_summarise *s, const struct lamp_conn *c,
+                         const struct reported *r)
+{
+    if (c->block_us <= r->block_us)
+        return 0;
+    const uint64_t ms = grown(c->block_us, s->from_us) / 1000;
+    return 1 + (uint32_t)lamp_min(ms, UINT32_MAX - 1);
+}
+
 static void fill_deltas(struct lamp_conn_row *row, const struct lamp_conn *c,
                         const struct reported *r)
 {
@@ -349,6 +360,7 @@ static void remember(struct reported *r, const struct lamp_conn *c)
     memcpy(r->bytes, c->bytes, sizeof(r->bytes));
     memcpy(r->packets, c->packets, sizeof(r->packets));
     r->jobs = c->jobs;
+    r->block_us = c->block_us;
     r->shares = c->shares;
     r->work = c->work;
     r->work_shares = c->work_shares;
@@ -441,6 +453,7 @@ void lamp_summarise_conn(lamp_summarise *s, const struct lamp_conn *conn)
     const struct reported *before = r ? r : &nothing;
     struct lamp_conn_row delta = { 0 };
     fill_deltas(&delta, conn, before);
+    delta.block_ms = block_ms(s, conn, before);
     if (!first && !conn->ended && before->verdict == conn->verdict && says_nothing(&delta))
         return;
 

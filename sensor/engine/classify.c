@@ -305,8 +305,12 @@ static void note_heads(lamp_inspect *s)
 /* Tells the block clock of a job that came with a new block. */
 static void note_block(lamp_classify *c, lamp_inspect *s, uint64_t t_us)
 {
-    if (c->cfg.clock && lamp_newblock(&c->line, &s->height) && s->session.conn.coin)
-        lamp_blockclock_block(c->cfg.clock, s->session.conn.coin, t_us);
+    struct lamp_conn *conn = &s->session.conn;
+    if (!lamp_newblock(&c->line, &s->height))
+        return;
+    conn->block_us = t_us;
+    if (c->cfg.clock && conn->coin)
+        (void)lamp_blockclock_block(c->cfg.clock, conn->coin, t_us);
 }
 
 /* Whether no line may name a better recogniser: following a miner asks one only. */

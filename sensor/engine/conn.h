@@ -77,6 +77,7 @@ struct lamp_conn {
     struct lamp_tunnel tunnel;
 
     uint32_t jobs;             /* messages that handed out work */
+    uint64_t block_us;         /* when the newest job of a new block came; 0: none did */
     struct lamp_shares shares; /* distinct submits and their answers */
     double difficulty;         /* in force; 0 unknown */
     double work;               /* expected hashes of the counted shares */

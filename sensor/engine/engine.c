@@ -609,6 +609,11 @@ void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch)
     lamp_opaque_watch(e->opaque, watch);
 }
 
+void lamp_engine_block(lamp_engine *e, const char *coin, size_t len, uint64_t t_us)
+{
+    (void)lamp_blockclock_told(&e->clock, coin, len, t_us);
+}
+
 void lamp_engine_adjust(lamp_engine *e, bool no_tunnels, size_t traffic_rows)
 {
     lamp_decoder_close_tunnels(e->decoder, no_tunnels);

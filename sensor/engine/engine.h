@@ -69,6 +69,10 @@ void lamp_engine_expire(lamp_engine *e, uint64_t now_us);
 /* The watch list from now on; borrowed until the next call, may be NULL. */
 void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch);
 
+/* A pool somewhere else told of a new block of the coin at t_us, which the block clock takes for its
+ * own (lamp_blockclock_told()). */
+void lamp_engine_block(lamp_engine *e, const char *coin, size_t len, uint64_t t_us);
+
 /* From now on as with these in its configuration: whether tunnels are left closed, and the most rows of
  * a minute. */
 void lamp_engine_adjust(lamp_engine *e, bool no_tunnels, size_t traffic_rows);

@@ -220,14 +220,16 @@ static void pump_samples(struct link *l, struct lamp_now now)
     lamp_delivery_used(l->delivery, lamp_samples_pump(l->samples, room, now.real_us, now.mono_us));
 }
 
-/* ---- what is tracked: capture knows of it alone ---- */
+/* ---- what capture alone knows of: what is tracked, and blocks of coins ---- */
 
-/* Where capture is behind, or there is none: the aggregator says it again. */
-static bool on_track(struct link *l, const struct lamp_msg *m, struct lamp_bytes packed)
+/* Where capture is behind, or there is none: the aggregator says again what is tracked, and of blocks
+ * with the next session. */
+static bool pass_to_capture(struct link *l, const struct lamp_msg *m, struct lamp_bytes packed)
 {
-    if (m->type == LAMP_MSG_TRACK)
-        (void)!send_to_capture(packed.data, packed.len, l);
-    return m->type == LAMP_MSG_TRACK;
+    if (m->type != LAMP_MSG_TRACK && m->type != LAMP_MSG_COIN_BLOCKS)
+        return false;
+    (void)!send_to_capture(packed.data, packed.len, l);
+    return true;
 }
 
 /* An answer of capture's, where it may go now. */
@@ -252,7 +254,7 @@ static void on_up_message(struct link *l, struct lamp_bytes packed, struct lamp_
     enum lamp_bye_reason bye = LAMP_BYE_UNSPECIFIED;
     uint64_t pause_us = 0;
     if (!on_key_message(l, m, now) && !lamp_setsync_take(l->sets, m, packed) &&
-        !on_track(l, m, packed))
+        !pass_to_capture(l, m, packed))
         on_sample_message(l, m, now);
     err = lamp_delivery_message(l->delivery, m, now, &bye, &pause_us);
     lamp_msg_free(m);

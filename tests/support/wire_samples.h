@@ -19,7 +19,7 @@ static const enum lamp_msg_type wire_sample_types[] = {
     LAMP_MSG_ENROLL,      LAMP_MSG_KEY_ROTATE,  LAMP_MSG_ENROLL_ANSWER, LAMP_MSG_KEY_STATE,
     LAMP_MSG_SERVER_KEY,  LAMP_MSG_LOCAL_STATE, LAMP_MSG_LOCAL_REPLY,   LAMP_MSG_LOCAL_ANSWER,
     LAMP_MSG_LOCAL_NAMES, LAMP_MSG_ORDER,       LAMP_MSG_ORDER_STATUS,  LAMP_MSG_SAMPLE_CHUNK,
-    LAMP_MSG_SAMPLE_ACK,  LAMP_MSG_TRACK,       LAMP_MSG_LOCAL_SAMPLE,
+    LAMP_MSG_SAMPLE_ACK,  LAMP_MSG_TRACK,       LAMP_MSG_LOCAL_SAMPLE,  LAMP_MSG_COIN_BLOCKS,
 };
 
 static inline size_t wire_sample_count(void)
@@ -211,6 +211,12 @@ static inline void wire_sample_key(struct lamp_msg *m)
         wire_fill(m->u.server_key.public_key, LAMP_WIRE_KEY_LEN, 9);
         wire_fill(m->u.server_key.signature, LAMP_WIRE_SIGNATURE_LEN, 10);
         break;
+    case LAMP_MSG_COIN_BLOCKS: {
+        static struct lamp_coin_block blocks[2] = { { .t_us = 1700000000000000 }, { .t_us = 1 } };
+        blocks[0].coin = lamp_bytes_of("XMR");
+        m->u.coin_blocks = (struct lamp_coin_blocks){ blocks, ARRAY_LEN(blocks) };
+        break;
+    }
     default:
         break;
     }

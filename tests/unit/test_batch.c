@@ -71,6 +71,7 @@ static struct lamp_batch sample(void)
                                  .other_rate = 2,
                                  .other_low = 1,
                                  .other_high = 1e300,
+                                 .block_ms = UINT32_MAX,
                                  .evidence = evidence,
                                  .n_evidence = LAMP_WIRE_EVIDENCE_MAX };
     for (size_t i = 0; i < c->n_evidence; i++)
@@ -168,6 +169,7 @@ static void assert_conn_equal(const struct lamp_conn_row *a, const struct lamp_c
     EQ(other_rate);
     EQ(other_low);
     EQ(other_high);
+    EQ(block_ms);
 #undef EQ
     assert_true(lamp_addr_eq(&a->client_addr, &b->client_addr));
     assert_true(lamp_addr_eq(&a->server_addr, &b->server_addr));

@@ -72,6 +72,39 @@ static void test_peek(void **state)
     }
 }
 
+/* The time of each new block that a pool's work tells of, and of no other job. */
+static void test_blocks(void **state)
+{
+    static const struct {
+        const char *job;
+        uint64_t t_us, block_us; /* since then */
+    } jobs[] = {
+        { "\"job_id\":\"1\",\"height\":900", 10, 0 }, /* the first tells of none */
+        { "\"job_id\":\"2\",\"height\":900", 20, 0 }, /* other transactions */
+        { "\"job_id\":\"3\",\"height\":901", 30, 30 },
+        { "\"job_id\":\"4\",\"height\":901", 40, 30 },
+        { "\"job_id\":\"5\",\"height\":902", 50, 50 },
+    };
+    (void)state;
+    lamp_classify *c = make(1);
+    lamp_inspect *s = open_flow(c, true);
+    (void)say(
+        c, s, LAMP_UP,
+        "{\"id\":1,\"method\":\"login\",\"params\":{\"login\":\"4a\",\"pass\":\"x\",\"agent\":"
+        "\"XMRig/6\"}}\n");
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
+        char line[400];
+        snprintf(line, sizeof(line),
+                 "{\"method\":\"job\",\"params\":{\"blob\":\"0e0e%0148d\",\"target\":\"b88d0600\",%"
+                 "s}}\n",
+                 0, jobs[i].job);
+        (void)lamp_classify_stream(c, s, LAMP_DOWN, lamp_bytes_of(line), false, jobs[i].t_us);
+        assert_int_equal(lamp_inspect_conn(s)->block_us, jobs[i].block_us);
+    }
+    lamp_classify_close(c, s);
+    lamp_classify_free(c);
+}
+
 static void test_ladder_and_evidence(void **state)
 {
     (void)state;
@@ -296,6 +329,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_peek),
+        cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_ladder_and_evidence),
         cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_certain_beats_strong),

@@ -173,6 +173,29 @@ static void test_names(void **state)
     assert_int_equal(lamp_inbox_dropped(inbox), 1);
 }
 
+static void on_blocks(const struct lamp_coin_blocks *told, void *arg)
+{
+    uint64_t *sum = arg;
+    for (size_t i = 0; i < told->n_blocks; i++)
+        if (lamp_bytes_eq(told->blocks[i].coin, "XMR"))
+            *sum += told->blocks[i].t_us;
+}
+
+static void test_blocks(void **state)
+{
+    (void)state;
+    uint64_t sum = 0;
+    struct lamp_coin_block blocks[] = { { lamp_bytes_of("XMR"), 100 },
+                                        { lamp_bytes_of("XMR"), 20 } };
+    const struct lamp_msg m = { .type = LAMP_MSG_COIN_BLOCKS, .u.coin_blocks = { blocks, 2 } };
+    say(&m);
+    assert_int_equal(lamp_inbox_read(inbox), LAMP_OK); /* nobody asks */
+    lamp_inbox_on_blocks(inbox, on_blocks, &sum);
+    say(&m);
+    assert_int_equal(lamp_inbox_read(inbox), LAMP_OK);
+    assert_int_equal(sum, 120);
+}
+
 static void test_closed(void **state)
 {
     (void)state;
@@ -186,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_watch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_closed, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

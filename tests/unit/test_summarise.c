@@ -19,6 +19,7 @@ struct sink {
     size_t records, rows;
     uint64_t tracked[LAMP_WIRE_TRACK_ROWS_MAX]; /* bytes by step */
     uint64_t n_bytes, from_us, rows_dropped;    /* the last two of the newest record */
+    uint32_t block_ms;                          /* of the newest row */
 };
 
 static void on_record(const uint8_t *data, size_t len, size_t n_rows, uint64_t n_bytes, void *arg)
@@ -52,6 +53,7 @@ static void on_record(const uint8_t *data, size_t len, size_t n_rows, uint64_t n
         s->jobs += r->jobs;
         s->work += r->work_hashes;
         s->work_shares += r->work_shares;
+        k->block_ms = r->block_ms;
         s->rows++;
         s->ended = r->flags & LAMP_CONN_ENDED;
         assert_true(lamp_bytes_eq(r->family, "stratum-v1"));
@@ -270,6 +272,36 @@ static void test_tracks(void **state)
     lamp_summarise_free(s);
 }
 
+/* Of each new block the next row says when it came, once. */
+static void test_blocks(void **state)
+{
+    static const struct {
+        uint64_t block_us; /* of the connection; 0: as before */
+        uint32_t block_ms; /* of its row */
+    } steps[] = { { 0, 0 },       { 1000500, 1 }, { 0, 0 },
+                  { 3004000, 5 }, { 3990000, 1 }, { 5999999, 1000 } };
+    (void)state;
+    static struct sink k;
+    memset(&k, 0, sizeof(k));
+    lamp_summarise *s = NULL;
+    const struct lamp_summarise_cfg cfg = {
+        .max_conns = 4, .max_record_bytes = 64 * 1024, .emit = on_record, .arg = &k
+    };
+    const struct lamp_sensor_counters counters = { .packets = 1 };
+    struct lamp_conn c = { .id = 1,
+                           .family = "stratum-v1",
+                           .workers = { .v = { "rig1" }, .n = 1 } };
+    assert_int_equal(lamp_summarise_new(&cfg, 0, 1, &s), LAMP_OK);
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        grow(&c, 1);
+        c.block_us = steps[i].block_us ? steps[i].block_us : c.block_us;
+        lamp_summarise_conn(s, &c);
+        lamp_summarise_flush(&s, 1, &counters, (i + 1) * 1000000, i + 1);
+        assert_int_equal(k.block_ms, steps[i].block_ms);
+    }
+    lamp_summarise_free(s);
+}
+
 /* What several have taken leaves as one record, with what each of them lost in its counters. */
 static void test_together(void **state)
 {
@@ -313,7 +345,7 @@ int main(void)
         cmocka_unit_test(test_sums),        cmocka_unit_test(test_sums_with_small_table),
         cmocka_unit_test(test_quiet),       cmocka_unit_test(test_change_of_mind),
         cmocka_unit_test(test_one_bad_row), cmocka_unit_test(test_tracks),
-        cmocka_unit_test(test_together),
+        cmocka_unit_test(test_blocks),      cmocka_unit_test(test_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
