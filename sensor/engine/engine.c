@@ -584,7 +584,7 @@ void lamp_engine_frames(lamp_engine *e, const struct lamp_frame *frames, size_t 
         lamp_flows_aim(e->flows, b->pkts, len, b->aims);
         if (e->twins)
             lamp_twins_mark(e->twins, b->pkts, b->aims, len, b->outcomes);
-        lamp_flows_fetch(e->flows, b->aims, len);
+        lamp_flows_fetch(e->flows, b->pkts, len, b->aims);
         for (size_t i = 0; i < len; i++) {
             take(e, &b->pkts[i], b->outcomes[i], &b->aims[i]);
             if (e->tap && lamp_decode_is_packet(b->outcomes[i]))

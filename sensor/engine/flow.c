@@ -12,6 +12,7 @@ static_assert(sizeof(struct lamp_flow) <= 128, "a flow is two cache lines");
 
 enum {
     WHEEL = 512,       /* slots; an idle flow's deadline is at most half a turn ahead */
+    SWARM = 16,        /* flows ended together */
     EVICT_TRIES = 256, /* flows looked at for one that may go, in the order of deadlines */
     EVICT_PROBES = 32, /* and at random, */
     EVICT_CHOICE = 4,  /* until so many may go */
@@ -255,7 +256,8 @@ void lamp_flows_aim(const lamp_flows *t, const struct lamp_pkt *pkts, size_t n,
         __builtin_prefetch(&t->places[(uint32_t)out[i].hash & t->mask]);
 }
 
-void lamp_flows_fetch(const lamp_flows *t, struct lamp_flow_aim *io, size_t n)
+void lamp_flows_fetch(const lamp_flows *t, const struct lamp_pkt *pkts, size_t n,
+                      struct lamp_flow_aim *io)
 {
     for (size_t i = 0; i < n; i++) {
         const uint32_t hash = (uint32_t)io[i].hash;
@@ -263,8 +265,10 @@ void lamp_flows_fetch(const lamp_flows *t, struct lamp_flow_aim *io, size_t n)
         while (t->places[at].flow && t->places[at].hash != hash)
             at = (at + 1) & t->mask;
         io[i].flow = t->places[at].flow;
-        if (!io[i].flow)
+        if (!io[i].flow) { /* a new flow, most likely of its sender */
+            __builtin_prefetch(host_count(t, &pkts[i].src), 1);
             continue;
+        }
         const char *f = (const char *)&t->pool[io[i].flow - 1];
         __builtin_prefetch(f, 1);
         __builtin_prefetch(f + 64, 1);
@@ -362,8 +366,18 @@ static __attribute__((noinline)) void end(lamp_flows *t, struct lamp_flow *f)
     t->n.live--;
 }
 
+static void end_swarm(lamp_flows *t, struct lamp_flow **due, size_t *io_n)
+{
+    for (size_t i = 0; i < *io_n; i++)
+        end(t, due[i]);
+    *io_n = 0;
+}
+
+/* Flows end in swarms: what ending each needs from memory is asked for before the first is ended. */
 static void sweep(lamp_flows *t, uint32_t slot, uint64_t now_us)
 {
+    struct lamp_flow *due[SWARM];
+    size_t n = 0;
     for (uint32_t i = t->wheel[slot], next; i != NONE; i = next) {
         struct lamp_flow *f = &t->pool[i];
         next = f->next;
@@ -371,11 +385,17 @@ static void sweep(lamp_flows *t, uint32_t slot, uint64_t now_us)
             __builtin_prefetch(&t->pool[next]);
         /* silent too long, or from a future that the clock has taken back */
         uint64_t away = now_us > f->last_us ? now_us - f->last_us : f->last_us - now_us;
-        if (away >= timeout(t, f))
-            end(t, f);
-        else
+        if (away < timeout(t, f)) {
             wheel_move(t, f);
+            continue;
+        }
+        due[n++] = f;
+        __builtin_prefetch(&t->places[f->hash & t->mask], 1);
+        __builtin_prefetch(host_count(t, &f->key.addr[f->client]), 1);
+        if (n == SWARM)
+            end_swarm(t, due, &n);
     }
+    end_swarm(t, due, &n);
 }
 
 void lamp_flows_expire(lamp_flows *t, uint64_t now_us)
@@ -522,6 +542,8 @@ static struct lamp_flow *take_node(lamp_flows *t)
         return NULL;
     struct lamp_flow *f = &t->pool[t->free];
     t->free = f->next;
+    if (t->free != NONE)
+        __builtin_prefetch(&t->pool[t->free].next, 1); /* the next one's turn comes soon */
     return f;
 }
 

@@ -99,7 +99,8 @@ struct lamp_flow_aim {
  * right too, but slower. What is no packet may stand among them, and its aim means nothing. */
 void lamp_flows_aim(const lamp_flows *t, const struct lamp_pkt *pkts, size_t n,
                     struct lamp_flow_aim *out);
-void lamp_flows_fetch(const lamp_flows *t, struct lamp_flow_aim *io, size_t n);
+void lamp_flows_fetch(const lamp_flows *t, const struct lamp_pkt *pkts, size_t n,
+                      struct lamp_flow_aim *io);
 
 /* Finds or creates the packet's flow and counts the packet in it. *out_dir: which way it
  * went; up is from the client. That is who sent the SYN; if none was seen, the side whose port

@@ -138,10 +138,10 @@ const char *lamp_names_text(const lamp_names *n, uint32_t ref)
 
 /* -- addresses ----------------------------------------------------------------------- */
 
-static struct binding *binding_set(const lamp_names *n, const struct lamp_addr *addr)
+/* The number of an address' set. */
+static uint32_t binding_set(const lamp_names *n, const struct lamp_addr *addr)
 {
-    const uint64_t h = lamp_hash(n->seed, addr->b, sizeof(addr->b));
-    return &n->bindings[(h & (n->binding_sets - 1)) * LAMP_NAMES_WAYS];
+    return (uint32_t)lamp_hash(n->seed, addr->b, sizeof(addr->b)) & (n->binding_sets - 1);
 }
 
 void lamp_names_bind(lamp_names *n, const struct lamp_addr *addr, uint32_t ref, uint32_t ttl_s,
@@ -149,7 +149,8 @@ void lamp_names_bind(lamp_names *n, const struct lamp_addr *addr, uint32_t ref, 
 {
     if (ref == 0)
         return;
-    struct binding *set = binding_set(n, addr), *victim = set;
+    struct binding *set = &n->bindings[(size_t)binding_set(n, addr) * LAMP_NAMES_WAYS],
+                   *victim = set;
     for (struct binding *b = set; b < set + LAMP_NAMES_WAYS; b++) {
         if (b->until_us && lamp_addr_eq(&b->addr, addr)) {
             victim = b;
@@ -163,15 +164,32 @@ void lamp_names_bind(lamp_names *n, const struct lamp_addr *addr, uint32_t ref, 
     *victim = (struct binding){ *addr, now_us + (GRACE_S + (uint64_t)ttl_s) * 1000000U, ref };
 }
 
-uint32_t lamp_names_of(const lamp_names *n, const struct lamp_addr *addr, uint64_t at_us)
+uint32_t lamp_names_aim(const lamp_names *n, const struct lamp_addr *addr)
 {
     if (!n->any_bound)
         return 0;
-    const struct binding *set = binding_set(n, addr);
+    const uint32_t aim = binding_set(n, addr);
+    const char *set = (const char *)&n->bindings[(size_t)aim * LAMP_NAMES_WAYS];
+    for (size_t i = 0; i < LAMP_NAMES_WAYS * sizeof(*n->bindings); i += 64)
+        __builtin_prefetch(set + i);
+    return aim;
+}
+
+uint32_t lamp_names_of_aimed(const lamp_names *n, uint32_t aim, const struct lamp_addr *addr,
+                             uint64_t at_us)
+{
+    const struct binding *set = &n->bindings[(size_t)aim * LAMP_NAMES_WAYS];
+    if (!n->any_bound)
+        return 0;
     for (const struct binding *b = set; b < set + LAMP_NAMES_WAYS; b++)
         if (b->until_us && lamp_addr_eq(&b->addr, addr))
             return at_us <= b->until_us ? b->ref : 0;
     return 0;
+}
+
+uint32_t lamp_names_of(const lamp_names *n, const struct lamp_addr *addr, uint64_t at_us)
+{
+    return n->any_bound ? lamp_names_of_aimed(n, binding_set(n, addr), addr, at_us) : 0;
 }
 
 struct lamp_names_counters lamp_names_counters(const lamp_names *n)

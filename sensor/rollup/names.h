@@ -42,4 +42,9 @@ void lamp_names_bind(lamp_names *n, const struct lamp_addr *addr, uint32_t ref, 
  * programs use what they resolved a little longer); 0: none. */
 uint32_t lamp_names_of(const lamp_names *n, const struct lamp_addr *addr, uint64_t at_us);
 
+/* The same in two steps: where an address is looked for, which memory begins to fetch, and what is there. */
+uint32_t lamp_names_aim(const lamp_names *n, const struct lamp_addr *addr);
+uint32_t lamp_names_of_aimed(const lamp_names *n, uint32_t aim, const struct lamp_addr *addr,
+                             uint64_t at_us);
+
 struct lamp_names_counters lamp_names_counters(const lamp_names *n);

@@ -15,6 +15,7 @@ enum {
     MIN_MEMORY = 32 * 1024,
     WAYS = 8,
     OTHERS = 8, /* minutes that may be in work at once */
+    PENDING = 32,
 };
 
 #define MINUTE_US UINT64_C(60000000)
@@ -41,6 +42,15 @@ struct head {
     uint64_t size[WAYS]; /* size_of() the row */
 } __attribute__((aligned(128)));
 
+/* Traffic on its way into a row: flows end in swarms, so what a few of them need from memory is asked
+ * for together before the first is added. */
+struct pending {
+    struct row add;
+    uint64_t hash, first_us;
+    uint32_t name, aim; /* name: the mark's; aim: of lamp_names_aim() */
+    bool remote_serves; /* so that its name is the remote's */
+};
+
 struct lamp_rollup {
     size_t top;
     struct lamp_prefix *inside;
@@ -53,6 +63,8 @@ struct lamp_rollup {
     struct row *rows, **sorted; /* both sets * WAYS */
     uint32_t sets;              /* power of two */
     struct row others[OTHERS];
+    struct pending pending[PENDING];
+    size_t n_pending;
     uint64_t seed[2];
     struct lamp_rollup_counters n;
 };
@@ -120,6 +132,8 @@ lamp_rollup *lamp_rollup_free(lamp_rollup *r)
 
 /* -- names --------------------------------------------------------------------------- */
 
+static void settle(lamp_rollup *r);
+
 static void look_dns(lamp_rollup *r, const struct lamp_addr *server, struct lamp_bytes message,
                      uint64_t t_us)
 {
@@ -143,6 +157,8 @@ void lamp_rollup_look(lamp_rollup *r, uint8_t ip_proto, const struct lamp_addr *
                       uint16_t server_port, enum lamp_dir dir, struct lamp_bytes payload,
                       uint64_t t_us, struct lamp_rollup_mark *io)
 {
+    if (r->n_pending > 0)
+        settle(r); /* before the names change */
     const struct lamp_bytes message = lamp_app_dns(ip_proto, server_port, payload);
     if (message.len > 0) {
         if (dir == LAMP_DOWN) /* the answer repeats the question */
@@ -219,6 +235,74 @@ static void merge_other(lamp_rollup *r, const struct row *from)
     r->n.other_flows++;
 }
 
+static struct head *head_of(const lamp_rollup *r, uint64_t hash)
+{
+    return &r->heads[hash & (r->sets - 1)];
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32) | 1;
+}
+
+/* Adds to the row of its key, or to a new one. */
+static void put(lamp_rollup *r, const struct row *add, uint64_t hash)
+{
+    struct head *head = head_of(r, hash);
+    struct row *rows = &r->rows[(size_t)(head - r->heads) * WAYS];
+    const uint32_t tag = tag_of(hash);
+    unsigned least = 0;
+    for (unsigned i = 0; i < WAYS && head->tag[least] != 0; i++) {
+        if (head->tag[i] == tag && memcmp(&rows[i].key, &add->key, sizeof(add->key)) == 0) {
+            merge(&rows[i], add);
+            head->size[i] = size_of(&rows[i]);
+            return;
+        }
+        if (head->tag[i] == 0 || head->size[i] < head->size[least])
+            least = i;
+    }
+    if (head->tag[least] != 0) {
+        if (head->size[least] >= size_of(add)) {
+            merge_other(r, add);
+            return;
+        }
+        merge_other(r, &rows[least]);
+    }
+    rows[least] = *add;
+    head->tag[least] = tag;
+    head->size[least] = size_of(add);
+}
+
+/* Has memory begin to fetch the row that put() will most likely want. */
+static void fetch_row(const lamp_rollup *r, uint64_t hash)
+{
+    const struct head *head = head_of(r, hash);
+    const uint32_t tag = tag_of(hash);
+    unsigned i = 0;
+    while (i < WAYS - 1 && head->tag[i] != tag && head->tag[i] != 0)
+        i++;
+    const char *row = (const char *)&r->rows[(size_t)(head - r->heads) * WAYS + i];
+    __builtin_prefetch(row, 1);
+    __builtin_prefetch(row + sizeof(struct row) - 1, 1);
+}
+
+/* Adds what is pending. */
+static void settle(lamp_rollup *r)
+{
+    const struct pending *end = r->pending + r->n_pending;
+    for (const struct pending *p = r->pending; p < end; p++)
+        fetch_row(r, p->hash);
+    for (struct pending *p = r->pending; p < end; p++) {
+        if (p->remote_serves)
+            p->add.name =
+                lamp_names_text(r->names, p->name)[0]
+                    ? p->name
+                    : lamp_names_of_aimed(r->names, p->aim, &p->add.key.remote, p->first_us);
+        put(r, &p->add, p->hash);
+    }
+    r->n_pending = 0;
+}
+
 void lamp_rollup_add(lamp_rollup *r, const struct lamp_rollup_flow *f)
 {
     const bool swap = !is_inside(r, f->client) && is_inside(r, f->server);
@@ -237,36 +321,20 @@ void lamp_rollup_add(lamp_rollup *r, const struct lamp_rollup_flow *f)
     };
     if (is_free(&add))
         return;
-    if (!swap)
-        add.name = lamp_names_text(r->names, f->mark.name)[0]
-                       ? f->mark.name
-                       : lamp_names_of(r->names, f->server, f->first_us);
-
-    const uint64_t h = lamp_hash(r->seed, &add.key, sizeof(add.key));
-    const size_t set = h & (r->sets - 1);
-    struct head *head = &r->heads[set];
-    struct row *rows = &r->rows[set * WAYS];
-    const uint32_t tag = (uint32_t)(h >> 32) | 1;
-    unsigned least = 0;
-    for (unsigned i = 0; i < WAYS && head->tag[least] != 0; i++) {
-        if (head->tag[i] == tag && memcmp(&rows[i].key, &add.key, sizeof(add.key)) == 0) {
-            merge(&rows[i], &add);
-            head->size[i] = size_of(&rows[i]);
-            return;
-        }
-        if (head->tag[i] == 0 || head->size[i] < head->size[least])
-            least = i;
-    }
-    if (head->tag[least] != 0) {
-        if (head->size[least] >= size_of(&add)) {
-            merge_other(r, &add);
-            return;
-        }
-        merge_other(r, &rows[least]);
-    }
-    rows[least] = add;
-    head->tag[least] = tag;
-    head->size[least] = size_of(&add);
+    if (r->n_pending == PENDING)
+        settle(r);
+    struct pending *p = &r->pending[r->n_pending++];
+    *p = (struct pending){
+        .add = add,
+        .hash = lamp_hash(r->seed, &add.key, sizeof(add.key)),
+        .first_us = f->first_us,
+        .name = f->mark.name,
+        .aim = swap ? 0 : lamp_names_aim(r->names, f->server),
+        .remote_serves = !swap,
+    };
+    const char *head = (const char *)head_of(r, p->hash);
+    __builtin_prefetch(head, 1);
+    __builtin_prefetch(head + 64, 1);
 }
 
 /* -- out ----------------------------------------------------------------------------- */
@@ -313,6 +381,7 @@ static void lend(const lamp_rollup *r, const struct row *row, lamp_rollup_fn *fn
 void lamp_rollup_drain(lamp_rollup *r, lamp_rollup_fn *fn, void *arg)
 {
     size_t n = 0;
+    settle(r);
     for (size_t i = 0; i < (size_t)r->sets * WAYS; i++)
         if (r->heads[i / WAYS].tag[i % WAYS] != 0)
             r->sorted[n++] = &r->rows[i];

@@ -150,33 +150,43 @@ lamp_records *lamp_records_free(lamp_records *r)
 
 /* ---- packets ---- */
 
-/* Takes a whole packet out of the buffer. LAMP_EAGAIN: it is not all there. */
-static int take_classic(lamp_records *r, struct lamp_frame *out, const char **out_what)
+/* Takes whole packets out of the buffer, *io_n of them at most. LAMP_EAGAIN: the next is not all there. */
+static inline int take_classic(lamp_records *r, bool swapped, struct lamp_frame *out, size_t *io_n,
+                               const char **out_what)
 {
-    const size_t left = r->end - r->begin;
-    const uint8_t *h = r->buf + r->begin;
-    if (left < PACKET_HEADER)
-        return LAMP_EAGAIN;
-    const uint32_t cap_len = field(h + 8, r->swapped);
-    /* the snapshot length of the header is no limit: files in the wild exceed it */
-    if (cap_len > LAMP_RECORDS_PACKET_MAX) {
-        *out_what = "a packet is longer than any can be";
-        return LAMP_EFORMAT;
+    const uint8_t *h = r->buf + r->begin, *const end = r->buf + r->end;
+    const bool nanoseconds = r->nanoseconds;
+    const int linktype = r->linktype;
+    const size_t max = *io_n;
+    size_t n = 0;
+    int err = LAMP_OK;
+    for (; n < max; n++) {
+        const size_t left = (size_t)(end - h);
+        if (left < PACKET_HEADER) {
+            err = LAMP_EAGAIN;
+            break;
+        }
+        const uint32_t cap_len = field(h + 8, swapped);
+        /* the snapshot length of the header is no limit: files in the wild exceed it */
+        if (cap_len > LAMP_RECORDS_PACKET_MAX || left - PACKET_HEADER < cap_len) {
+            err = cap_len > LAMP_RECORDS_PACKET_MAX ? LAMP_EFORMAT : LAMP_EAGAIN;
+            break;
+        }
+        const uint32_t fraction = field(h + 4, swapped), len = field(h + 12, swapped);
+        out[n].data = h + PACKET_HEADER;
+        out[n].cap_len = cap_len;
+        out[n].orig_len = len > cap_len ? len : cap_len;
+        out[n].t_us =
+            (uint64_t)field(h, swapped) * 1000000 + (nanoseconds ? fraction / 1000 : fraction);
+        out[n].linktype = linktype;
+        h += PACKET_HEADER + cap_len;
+        __builtin_prefetch(h + 4 * (size_t)PACKET_HEADER);
     }
-    if (left - PACKET_HEADER < cap_len)
-        return LAMP_EAGAIN;
-    const uint32_t fraction = field(h + 4, r->swapped), len = field(h + 12, r->swapped);
-    *out = (struct lamp_frame){
-        .data = h + PACKET_HEADER,
-        .cap_len = cap_len,
-        .orig_len = len > cap_len ? len : cap_len,
-        .t_us = (uint64_t)field(h, r->swapped) * 1000000 +
-                (r->nanoseconds ? fraction / 1000 : fraction),
-        .linktype = r->linktype,
-    };
-    r->begin += PACKET_HEADER + cap_len;
-    __builtin_prefetch(r->buf + r->begin + 4 * PACKET_HEADER);
-    return LAMP_OK;
+    if (err == LAMP_EFORMAT)
+        *out_what = "a packet is longer than any can be";
+    r->begin = (size_t)(h - r->buf);
+    *io_n = n;
+    return err;
 }
 
 /* The same for pcapng, whose blocks without a packet are passed by. */
@@ -236,10 +246,13 @@ int lamp_records_read(lamp_records *r, struct lamp_frame *frames, size_t max, si
         const char *what = "";
         size_t n = 0;
         int err = LAMP_OK;
-        while (n < max && !err) {
-            err = r->ng ? take_block(r, &frames[n], &what) : take_classic(r, &frames[n], &what);
-            if (!err)
+        if (r->ng) {
+            while (n < max && !(err = take_block(r, &frames[n], &what)))
                 n++;
+        } else {
+            n = max;
+            err = r->swapped ? take_classic(r, true, frames, &n, &what)
+                             : take_classic(r, false, frames, &n, &what);
         }
         if (n > 0) {
             *out_n = n;
