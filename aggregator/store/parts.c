@@ -1,73 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/store/parts.h"
 
-#include "common/cursor.h"
-
-enum {
-    VARINT_MAX = 10,
-    TEXT_MAX = 4 * LAMP_WIRE_STRING_MAX + 1, /* as the tracker makes it storable */
-    ROW_MAX = 2 * 17 + 9 * VARINT_MAX + 2 * TEXT_MAX,
-    GROW = 64 * 1024,
-};
+enum { ROW_MAX = 2 * 17 + 9 * LAMP_PACKED_NUMBER + 2 * LAMP_PACKED_TEXT, GROW = 64 * 1024 };
 
 /* ---- packing ---- */
-
-static uint8_t *put_number(uint8_t *p, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7)
-        *p++ = (uint8_t)(v | 0x80);
-    *p++ = (uint8_t)v;
-    return p;
-}
-
-static uint8_t *put_bytes(uint8_t *p, const void *data, size_t len)
-{
-    p = put_number(p, len);
-    if (len)
-        memcpy(p, data, len);
-    return p + len;
-}
 
 static uint8_t *put_addr(uint8_t *p, const struct lamp_addr *a)
 {
     static const struct lamp_addr zero;
     if (lamp_addr_is_v4(a))
-        return put_bytes(p, a->b + 12, 4);
-    return put_bytes(p, a->b, lamp_addr_eq(a, &zero) ? 0 : sizeof(a->b));
-}
-
-static int make_room(struct lamp_part *p)
-{
-    if (p->size - p->len >= ROW_MAX)
-        return LAMP_OK;
-    const size_t size = p->size ? 2 * p->size : GROW;
-    uint8_t *data = realloc(p->data, size);
-    if (!data)
-        return LAMP_ENOMEM;
-    p->data = data;
-    p->size = size;
-    return LAMP_OK;
+        return lamp_put_bytes(p, a->b + 12, 4);
+    return lamp_put_bytes(p, a->b, lamp_addr_eq(a, &zero) ? 0 : sizeof(a->b));
 }
 
 int lamp_part_add(struct lamp_part *p, const struct lamp_rollup_row *r)
 {
-    if (r->application.len > TEXT_MAX || r->remote_name.len > TEXT_MAX)
+    if (r->application.len > LAMP_PACKED_TEXT || r->remote_name.len > LAMP_PACKED_TEXT)
         return LAMP_EFULL;
-    const int err = make_room(p);
+    const int err = lamp_packed_room(p, p->size ? ROW_MAX : GROW);
     if (err)
         return err;
     uint8_t *at = p->data + p->len;
     at = put_addr(at, &r->inside_addr);
     at = put_addr(at, &r->remote_addr);
-    at = put_number(at, r->ip_proto);
-    at = put_number(at, r->service_port);
-    at = put_bytes(at, r->application.data, r->application.len);
-    at = put_bytes(at, r->remote_name.data, r->remote_name.len);
-    at = put_number(at, r->bytes_out);
-    at = put_number(at, r->bytes_in);
-    at = put_number(at, r->packets_out);
-    at = put_number(at, r->packets_in);
-    at = put_number(at, r->flows);
+    at = lamp_put_number(at, r->ip_proto);
+    at = lamp_put_number(at, r->service_port);
+    at = lamp_put_bytes(at, r->application.data, r->application.len);
+    at = lamp_put_bytes(at, r->remote_name.data, r->remote_name.len);
+    at = lamp_put_number(at, r->bytes_out);
+    at = lamp_put_number(at, r->bytes_in);
+    at = lamp_put_number(at, r->packets_out);
+    at = lamp_put_number(at, r->packets_in);
+    at = lamp_put_number(at, r->flows);
     p->len = (size_t)(at - p->data);
     return LAMP_OK;
 }
@@ -80,58 +44,28 @@ void lamp_part_done(struct lamp_part *p)
 
 /* ---- unpacking ---- */
 
-static uint64_t get_number(struct lamp_cursor *c)
-{
-    uint64_t v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        const uint8_t *b = lamp_cursor_take(c, 1);
-        if (!b)
-            return 0;
-        v |= (uint64_t)(*b & 0x7f) << shift;
-        if (*b < 0x80)
-            return v;
-    }
-    c->bad = true;
-    return 0;
-}
-
-static struct lamp_bytes get_bytes(struct lamp_cursor *c, size_t max)
-{
-    const uint64_t len = get_number(c);
-    if (len > max)
-        c->bad = true;
-    const uint8_t *data = c->bad ? NULL : lamp_cursor_take(c, (size_t)len);
-    return data ? (struct lamp_bytes){ data, (size_t)len } : (struct lamp_bytes){ NULL, 0 };
-}
-
 static struct lamp_bytes get_addr(struct lamp_cursor *c)
 {
     static const struct lamp_addr zero;
-    const struct lamp_bytes a = get_bytes(c, sizeof(zero.b));
+    const struct lamp_bytes a = lamp_get_bytes(c, sizeof(zero.b));
     if (a.len != 0 && a.len != 4 && a.len != sizeof(zero.b))
         c->bad = true;
     return a.len ? a : (struct lamp_bytes){ zero.b, sizeof(zero.b) };
 }
 
-struct row {
-    struct lamp_bytes inside, remote, application, name;
-    uint64_t ip_proto, service_port, counts[5];
-};
-
-/* False: there is none left, or c->bad: what is left is none. */
-static bool get_row(struct lamp_cursor *c, struct row *r)
+bool lamp_part_next(struct lamp_cursor *c, struct lamp_part_row *out)
 {
     if (lamp_cursor_left(c) == 0)
         return false;
-    r->inside = get_addr(c);
-    r->remote = get_addr(c);
-    r->ip_proto = get_number(c);
-    r->service_port = get_number(c);
-    r->application = get_bytes(c, TEXT_MAX);
-    r->name = get_bytes(c, TEXT_MAX);
-    for (size_t i = 0; i < ARRAY_LEN(r->counts); i++)
-        r->counts[i] = get_number(c);
-    if (r->ip_proto > UINT8_MAX || r->service_port > UINT16_MAX)
+    out->inside = get_addr(c);
+    out->remote = get_addr(c);
+    out->ip_proto = lamp_get_number(c);
+    out->service_port = lamp_get_number(c);
+    out->application = lamp_get_bytes(c, LAMP_PACKED_TEXT);
+    out->name = lamp_get_bytes(c, LAMP_PACKED_TEXT);
+    for (size_t i = 0; i < ARRAY_LEN(out->counts); i++)
+        out->counts[i] = lamp_get_number(c);
+    if (out->ip_proto > UINT8_MAX || out->service_port > UINT16_MAX)
         c->bad = true;
     return !c->bad;
 }
@@ -142,9 +76,9 @@ static void damaged(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const void *body = sqlite3_value_blob(argv[0]); /* before its length is asked for */
     struct lamp_cursor c = lamp_cursor_of(body, (size_t)sqlite3_value_bytes(argv[0]));
-    struct row row;
+    struct lamp_part_row row;
     (void)argc;
-    while (get_row(&c, &row))
+    while (lamp_part_next(&c, &row))
         ;
     sqlite3_result_int(ctx, c.bad);
 }
@@ -171,7 +105,7 @@ struct rows {
     struct lamp_cursor at;
     sqlite3_int64 place;
     bool over;
-    struct row row;
+    struct lamp_part_row row;
 };
 
 static int rows_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
@@ -236,7 +170,7 @@ static int rows_next(sqlite3_vtab_cursor *cursor)
 {
     struct rows *r = (struct rows *)cursor;
     r->place++;
-    r->over = !get_row(&r->at, &r->row);
+    r->over = !lamp_part_next(&r->at, &r->row);
     return SQLITE_OK;
 }
 

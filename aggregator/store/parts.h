@@ -9,19 +9,23 @@
  * that one bad value keeps nothing else from being read; part_damaged(body) is 1 for such a body.
  *
  * A row is: length of inside (4, 16; 0: all zero) and its bytes, the same of remote, ip_proto, service_port,
- * length and bytes of application and of remote_name, bytes_out, bytes_in, packets_out, packets_in, flows; numbers
- * are as in Protocol Buffers (varint, 7 bits a byte, the lowest first). */
+ * length and bytes of application and of remote_name, bytes_out, bytes_in, packets_out, packets_in, flows, each
+ * as in packed.h. */
 #pragma once
 
-#include "proto/wire.h"
+#include "aggregator/store/packed.h"
 
 #include <sqlite3.h>
 
-/* Rows of one part while they are gathered. */
-struct lamp_part {
-    uint8_t *data;
-    size_t len, size;
+/* A row as it is read, borrowed from what it is read of; addresses of 4 or 16 bytes. */
+struct lamp_part_row {
+    struct lamp_bytes inside, remote, application, name;
+    uint64_t ip_proto, service_port;
+    uint64_t counts[5]; /* bytes out, in, packets out, in, flows */
 };
+
+/* The next row of a part. False: there is none left, or c->bad: what is left is none. */
+bool lamp_part_next(struct lamp_cursor *c, struct lamp_part_row *out);
 
 /* Adds a row behind the others. LAMP_ENOMEM, LAMP_EFULL (a text longer than any on the wire): nothing is added. */
 LAMP_CHECK int lamp_part_add(struct lamp_part *p, const struct lamp_rollup_row *r);
@@ -29,5 +33,5 @@ LAMP_CHECK int lamp_part_add(struct lamp_part *p, const struct lamp_rollup_row *
 /* Frees what the rows take. */
 void lamp_part_done(struct lamp_part *p);
 
-/* Makes both functions known to a handle, which every reader of the view rollup_minute has to. LAMP_ESTORE. */
+/* Makes both functions known to a handle. LAMP_ESTORE. */
 LAMP_CHECK int lamp_parts_register(sqlite3 *db);

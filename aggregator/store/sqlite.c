@@ -222,7 +222,7 @@ static int op_open(const char *where, bool read_only, lamp_store **out, char why
     if (err == LAMP_OK)
         err = lamp_sqlite_harden(q);
     if (err == LAMP_OK)
-        err = lamp_parts_register(q->db);
+        err = lamp_packs_register(q->db);
     if (err == LAMP_OK)
         err = lamp_sqlite_past_open(q);
     if (err == LAMP_OK && read_only)

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "aggregator/store/backend.h"
-#include "aggregator/store/parts.h"
+#include "aggregator/store/packs.h"
 
 #include <assert.h>
 #include <sqlite3.h>

@@ -344,11 +344,6 @@ int lamp_sqlite_op_host_wanted(lamp_store *s, const char *site, const struct lam
 
 /* Settled minutes are found one by one by their key: a span of them holds those of all hosts. What is still
  * as it came is of some minutes. */
-#define NAME_OF_DAY                                                                                \
-    "ifnull((SELECT d.remote_name FROM traffic_day d WHERE d.day = t.minute / 1440"                \
-    " AND d.site = t.site AND d.inside = t.inside AND d.remote = t.remote"                         \
-    " AND d.ip_proto = t.ip_proto AND d.service_port = t.service_port"                             \
-    " AND d.application = t.application), '')"
 #define MINING                                                                                     \
     " SELECT c.minute, k.server, k.ip_proto, k.server_port, k.verdict >= 2, k.server_name, "       \
     "k.pool, k.family,"                                                                            \
@@ -365,7 +360,7 @@ int lamp_sqlite_op_host_minutes(lamp_store *s, const char *site, const struct la
         q,
         "WITH RECURSIVE m(minute) AS (SELECT ?1 UNION ALL SELECT minute + 1 FROM m"
         " WHERE minute < ?2)"
-        " SELECT t.minute, t.remote, t.ip_proto, t.service_port, 0, " NAME_OF_DAY ", '',"
+        " SELECT t.minute, t.remote, t.ip_proto, t.service_port, 0, t.remote_name, '',"
         " t.application, t.bytes_out + t.bytes_in, t.packets_out + t.packets_in, t.packets_out, ''"
         " FROM m CROSS JOIN traffic_minute t ON t.minute = m.minute AND t.site = " OF_SITE
         " AND t.inside = ?5 UNION ALL SELECT minute, remote, ip_proto, service_port, 0,"

@@ -2,6 +2,8 @@
 /* History that leaves the SQLite store for good: its cursors, its rows, and what came late. */
 #include "aggregator/store/sqlite_history.h"
 
+#include "aggregator/store/sqlite_compact.h"
+
 static const struct {
     const char *next, *rows, *count;
 } tables[LAMP_HISTORY_TABLES] = {
@@ -10,16 +12,22 @@ static const struct {
 #define NEXT(table, time)                                                                          \
     "SELECT " time ", site FROM " table " WHERE (" time ", site) > (?1, ?2) AND " time " < ?3"     \
     " ORDER BY 1, 2 LIMIT 1 OFFSET ?4"
-#define SPAN(table, time, order)                                                                   \
+/* Several packs may have the same row. */
+#define SUM(column) "CAST(min(total(" #column "), 4e18) AS INTEGER)"
+#define SPAN(table, time, order, group)                                                            \
     " FROM " table " h JOIN site t ON t.no = h.site WHERE (" time ", site) > (?1, ?2)"             \
-    " AND (" time ", site) <= (?3, ?4) ORDER BY " time ", site, " order " LIMIT -1 OFFSET ?5"
+    " AND (" time ", site) <= (?3, ?4)" group " ORDER BY " time ", site, " order                   \
+    " LIMIT -1 OFFSET ?5"
 #define TRAFFIC(table, time, first, last, remote_name)                                             \
     {                                                                                              \
         NEXT(table, time),                                                                         \
             "SELECT " time ", h.site, t.name, inside, remote, ip_proto, service_port,"             \
-            " application, " remote_name ", " first ", " last ", bytes_out, bytes_in,"             \
-            " packets_out, packets_in, flows" SPAN(                                                \
-                table, time, "inside, remote, ip_proto, service_port, application"),               \
+            " application, " remote_name ", min(" first "), max(" last                             \
+            "), " SUM(bytes_out) "," SUM(bytes_in) "," SUM(packets_out) "," SUM(                   \
+                packets_in) "," SUM(flows)                                                         \
+                SPAN(table, time, "inside, remote, ip_proto, service_port, application",           \
+                     " GROUP BY " time                                                             \
+                     ", h.site, inside, remote, ip_proto, service_port, application"),             \
             COUNT(table, time)                                                                     \
     }
 #define CONNS(table, time)                                                                         \
@@ -27,12 +35,12 @@ static const struct {
         NEXT(table, time),                                                                         \
             "SELECT " time ", h.site, t.name, host, vlan, conn, work, squares, self_rate,"         \
             " bytes_up, bytes_down, packets_up, packets_down, jobs, submitted, accepted,"          \
-            " rejected, stale" SPAN(table, time, "host, vlan, conn"),                              \
+            " rejected, stale" SPAN(table, time, "host, vlan, conn", ""),                          \
             COUNT(table, time)                                                                     \
     }
     TRAFFIC("traffic_minute", "minute", "minute", "minute", "''"),
     TRAFFIC("traffic_hour", "hour", "first_minute", "last_minute", "''"),
-    TRAFFIC("traffic_day", "day", "first_minute", "last_minute", "remote_name"),
+    TRAFFIC("traffic_day", "day", "first_minute", "last_minute", "max(remote_name)"),
     CONNS("conn_by_minute", "minute"),
     CONNS("conn_by_hour", "hour"),
     CONNS("conn_by_day", "day"),
@@ -83,6 +91,14 @@ int lamp_sqlite_op_history_next(lamp_store *s, unsigned table, struct lamp_histo
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     assert(table < LAMP_HISTORY_TABLES && rows > 0);
+    if (lamp_history_kind_of(table) == LAMP_HISTORY_TRAFFIC) { /* only of what was made whole */
+        struct lamp_sqlite_made made;
+        const int err = lamp_sqlite_made(q, &made);
+        if (err)
+            return err;
+        const int64_t until = lamp_sqlite_made_until(&made, lamp_history_step_of(table));
+        end = until < end ? until : end;
+    }
     sqlite3_stmt *st = LAMP_QUERY(q, tables[table].next, lamp_int(from.time), lamp_int(from.site),
                                   lamp_int(end), lamp_int(rows - 1));
     const int got = lamp_sqlite_step(q, st);

@@ -3,11 +3,14 @@
  * what they took is given back to the disk. */
 #include "aggregator/store/sqlite.h"
 
+#include "aggregator/store/sqlite_compact.h"
 #include "aggregator/store/sqlite_history.h"
 #include "aggregator/store/sqlite_rollup.h"
 
 enum {
-    SLICE_ROWS = 4096,
+    SLICE_ROWS = 32768,  /* of other traffic and of what is forgotten */
+    SLICE_CONNS = 4096,  /* rows of connections, which are added up one by one */
+    PACK_ROWS_MEAN = 64, /* rows that a pack of other traffic is taken to have */
     VACUUM_PAGES = 2048, /* given back at once */
     SLACK_PAGES = 64,    /* kept for what comes next, or 1/16 of the file */
 };
@@ -46,84 +49,51 @@ static int find_slice(struct lamp_sqlite *q, const char *sql, uint64_t limit, ui
     return LAMP_OK;
 }
 
-/* ---- adding up ---- */
-
-struct rollup {
-    const char *first;   /* of the rows as they came */
-    const char *into[3]; /* by enum lamp_step */
-    const char *remove;
-    const char *damaged; /* counts values that cannot be read to their end; and the first minute */
-};
-
-/* By enum lamp_history_kind. */
-static const struct rollup rollups[LAMP_HISTORY_KINDS] = {
-    { FIRST_ROWS("rollup_minute", "minute"),
-      { TRAFFIC_INTO_MINUTE, TRAFFIC_INTO_HOUR, TRAFFIC_INTO_DAY },
-      "DELETE FROM rollup_part WHERE (minute, site) <= (?1, ?2)",
-      "SELECT count(*), min(minute) FROM rollup_part WHERE (minute, site) <= (?1, ?2)"
-      " AND part_damaged(body)" },
-    { FIRST_ROWS("conn_minute", "minute"),
-      { CONN_INTO_MINUTE, CONN_INTO_HOUR, CONN_INTO_DAY },
-      "DELETE FROM conn_minute WHERE (minute, site) <= (?1, ?2)",
-      NULL },
-};
-
-/* What is damaged goes with its slice; it is counted in the same transaction, so once. */
-static int count_damaged(struct lamp_sqlite *q, const char *sql, const struct slice *s,
-                         struct lamp_maintained *io)
-{
-    sqlite3_stmt *st = LAMP_QUERY(q, sql, lamp_int(s->time), lamp_int(s->site));
-    const int got = lamp_sqlite_step(q, st);
-    if (got <= 0)
-        return got ? got : LAMP_ESTORE;
-    io->damaged_parts = lamp_col_uint(st, 0);
-    io->damaged_from_us = lamp_col_uint(st, 1) * MINUTE_US;
-    sqlite3_reset(st);
-    return io->damaged_parts == 0 ? LAMP_OK
-                                  : LAMP_EXEC(q,
-                                              "INSERT INTO meta VALUES ('damaged_parts', ?1)"
-                                              " ON CONFLICT DO UPDATE SET value = value + ?1",
-                                              lamp_uint(io->damaged_parts));
-}
+/* ---- adding up connections ---- */
 
 /* Every row is in the table of rows as they came, or in those of minutes, hours and days: reads that add up one
  * of these with what is still as it came count it once. */
-static int add_up(struct lamp_sqlite *q, enum lamp_history_kind kind, uint64_t limit, uint32_t rows,
-                  const uint64_t floors[3], uint64_t now_us, struct lamp_maintained *io)
+static int add_up_conns(struct lamp_sqlite *q, uint64_t limit, uint32_t rows,
+                        const uint64_t floors[3], uint64_t now_us, struct lamp_maintained *io)
 {
-    const struct rollup *r = &rollups[kind];
+    static const char *const into[3] = { CONN_INTO_MINUTE, CONN_INTO_HOUR, CONN_INTO_DAY };
     struct slice s;
-    int err = find_slice(q, r->first, limit, rows, &s);
-    if (!err && s.any)
-        err =
-            lamp_sqlite_history_grown(q, kind, (struct lamp_history_at){ s.time, s.site }, now_us);
+    int err = find_slice(q, FIRST_ROWS("conn_minute", "minute"), limit, rows, &s);
+    if (err || !s.any)
+        return err;
+    err = lamp_sqlite_history_grown(q, LAMP_HISTORY_CONNS,
+                                    (struct lamp_history_at){ s.time, s.site }, now_us);
     for (size_t i = 0; i < 3 && !err; i++)
-        err = LAMP_EXEC(q, r->into[i], lamp_int(s.time), lamp_int(s.site),
+        err = LAMP_EXEC(q, into[i], lamp_int(s.time), lamp_int(s.site),
                         lamp_uint(floors[i] * lamp_step_minutes((enum lamp_step)i)));
-    if (!err && r->damaged)
-        err = count_damaged(q, r->damaged, &s, io);
-    io->more |= !err && s.any && !s.all;
-    /* Without a row, too: there may be a part of which none can be read. */
-    return err ? err : LAMP_EXEC(q, r->remove, lamp_int(s.time), lamp_int(s.site));
+    io->more |= !s.all;
+    return err ? err
+               : LAMP_EXEC(q, "DELETE FROM conn_minute WHERE (minute, site) <= (?1, ?2)",
+                           lamp_int(s.time), lamp_int(s.site));
 }
 
 /* ---- forgetting ---- */
 
 static const struct {
     enum lamp_step step;
+    uint32_t mean; /* rows that one of these stands for */
     const char *first, *remove;
 } tables[] = {
-#define TABLE(step, name, column)                                                                  \
+#define CONNS(step, name, column)                                                                  \
     {                                                                                              \
-        step, FIRST_ROWS(name, column),                                                            \
+        step, 1, FIRST_ROWS(name, column),                                                         \
             "DELETE FROM " name " WHERE (" column ", site) <= (?1, ?2)"                            \
     }
-    TABLE(LAMP_STEP_MINUTE, "traffic_minute", "minute"),
-    TABLE(LAMP_STEP_MINUTE, "conn_by_minute", "minute"),
-    TABLE(LAMP_STEP_HOUR, "traffic_hour", "hour"),
-    TABLE(LAMP_STEP_HOUR, "conn_by_hour", "hour"),
-    TABLE(LAMP_STEP_DAY, "traffic_day", "day"),
-    TABLE(LAMP_STEP_DAY, "conn_by_day", "day"),
+#define PACKS(step, number)                                                                        \
+    {                                                                                              \
+        step, PACK_ROWS_MEAN,                                                                      \
+            "SELECT time, site FROM traffic_pack WHERE step = " number " AND time < ?1"            \
+            " ORDER BY 1, 2 LIMIT 1 OFFSET ?2",                                                    \
+            "DELETE FROM traffic_pack WHERE step = " number " AND (time, site) <= (?1, ?2)"        \
+    }
+    PACKS(LAMP_STEP_MINUTE, "0"), CONNS(LAMP_STEP_MINUTE, "conn_by_minute", "minute"),
+    PACKS(LAMP_STEP_HOUR, "1"),   CONNS(LAMP_STEP_HOUR, "conn_by_hour", "hour"),
+    PACKS(LAMP_STEP_DAY, "2"),    CONNS(LAMP_STEP_DAY, "conn_by_day", "day"),
 };
 
 int lamp_sqlite_floors(struct lamp_sqlite *q, uint64_t out[3])
@@ -152,9 +122,26 @@ int lamp_sqlite_op_kept_us(lamp_store *s, uint64_t out[3])
     return err;
 }
 
+/* Minutes (hours) stay until hours (days) were made of them. */
+static int last_floor(struct lamp_sqlite *q, enum lamp_step step, uint64_t *io_to)
+{
+    struct lamp_sqlite_made made;
+    if (step == LAMP_STEP_DAY)
+        return LAMP_OK;
+    const enum lamp_step next = (enum lamp_step)((int)step + 1);
+    const int err = lamp_sqlite_made(q, &made);
+    if (!err)
+        *io_to = lamp_min(*io_to, (uint64_t)lamp_sqlite_made_until(&made, next) *
+                                      (lamp_step_minutes(next) / lamp_step_minutes(step)));
+    return err;
+}
+
 static int raise_floor(struct lamp_sqlite *q, enum lamp_step step, uint64_t to, uint64_t floors[3])
 {
     static const char *const keys[] = { "minute_floor", "hour_floor", "day_floor" };
+    const int err = last_floor(q, step, &to);
+    if (err)
+        return err;
     if (to <= floors[step])
         return LAMP_OK;
     floors[step] = to;
@@ -186,23 +173,28 @@ static const struct {
 static int make_room(struct lamp_sqlite *q, uint64_t now_us, uint64_t floors[3])
 {
     static const char *const oldest[] = {
-        "SELECT min(ifnull((SELECT min(minute) FROM traffic_minute), 1 << 60),"
+        "SELECT min(ifnull((SELECT min(time) FROM traffic_pack WHERE step = 0), 1 << 60),"
         " ifnull((SELECT min(minute) FROM conn_by_minute), 1 << 60))",
-        "SELECT min(ifnull((SELECT min(hour) FROM traffic_hour), 1 << 60),"
+        "SELECT min(ifnull((SELECT min(time) FROM traffic_pack WHERE step = 1), 1 << 60),"
         " ifnull((SELECT min(hour) FROM conn_by_hour), 1 << 60))",
-        "SELECT min(ifnull((SELECT min(day) FROM traffic_day), 1 << 60),"
+        "SELECT min(ifnull((SELECT min(time) FROM traffic_pack WHERE step = 2), 1 << 60),"
         " ifnull((SELECT min(day) FROM conn_by_day), 1 << 60))",
     };
     for (size_t i = 0; i < ARRAY_LEN(victims); i++) {
         const enum lamp_step step = victims[i].step;
         const uint64_t now = now_us / MINUTE_US / lamp_step_minutes(step);
         uint64_t first = 0;
-        const int err = value_of(q, oldest[step], &first);
+        int err = value_of(q, oldest[step], &first);
         if (err)
             return err;
         if (first + victims[i].keep >= now)
             continue;
-        const uint64_t to = lamp_min(first + victims[i].piece, now - victims[i].keep);
+        uint64_t to = lamp_min(first + victims[i].piece, now - victims[i].keep);
+        err = last_floor(q, step, &to);
+        if (err)
+            return err;
+        if (to <= first)
+            continue;
         if (to <= floors[step]) /* it goes, slice by slice */
             return LAMP_OK;
         const int lost = lamp_sqlite_history_forget(q, step, floors[step], to);
@@ -230,7 +222,8 @@ static int forget(struct lamp_sqlite *q, const struct lamp_store_policy *p, uint
     for (size_t i = 0; i < ARRAY_LEN(tables) && !err; i++) {
         struct slice s = { 0 };
         if (floors[tables[i].step])
-            err = find_slice(q, tables[i].first, floors[tables[i].step], rows, &s);
+            err = find_slice(q, tables[i].first, floors[tables[i].step], rows / tables[i].mean + 1,
+                             &s);
         if (!err && s.any)
             err = LAMP_EXEC(q, tables[i].remove, lamp_int(s.time), lamp_int(s.site));
         *io_more |= s.any && !s.all;
@@ -293,13 +286,16 @@ int lamp_sqlite_op_maintain(lamp_store *s, const struct lamp_store_policy *p, ui
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     const uint32_t rows = p->slice_rows ? p->slice_rows : SLICE_ROWS;
+    const uint32_t conns = p->slice_rows ? p->slice_rows : SLICE_CONNS;
     const uint64_t now = now_us / MINUTE_US;
     const uint64_t settled = now > p->settle_minutes ? now - p->settle_minutes : 0;
     uint64_t floors[3], used = 0;
     struct lamp_maintained done = { .more = false };
     int err = lamp_sqlite_floors(q, floors);
-    for (size_t i = 0; i < ARRAY_LEN(rollups) && !err; i++)
-        err = add_up(q, (enum lamp_history_kind)i, settled, rows, floors, now_us, &done);
+    if (!err)
+        err = lamp_sqlite_compact(q, settled, rows, floors, now_us, &done);
+    if (!err)
+        err = add_up_conns(q, settled, conns, floors, now_us, &done);
     if (!err)
         err = give_back(q, &used, &done.more);
     if (!err && p->max_bytes && used > p->max_bytes) {
@@ -310,7 +306,7 @@ int lamp_sqlite_op_maintain(lamp_store *s, const struct lamp_store_policy *p, ui
     if (!err)
         err = forget(q, p, now_us, rows, floors, &done.more);
     if (!err)
-        err = forget_conns(q, p, now_us, rows);
+        err = forget_conns(q, p, now_us, conns);
     if (!err)
         *out = done;
     return err;

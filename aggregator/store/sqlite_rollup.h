@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_rollup: how rows as they came are added to those of minutes, hours and days. Included by
+/* sqlite_rollup: how rows of connections as they came are added to those of minutes, hours and days, and how rows of
+ * other traffic were before version 30. Included by
  * sqlite_maintain.c and schemas only. ?1, ?2: the last minute and site of the slice; ?3: the first minute that is
  * kept. */
 #pragma once
@@ -26,16 +27,6 @@
     ", first_minute = min(first_minute, excluded.first_minute),"                                   \
     " last_minute = max(last_minute, excluded.last_minute)"
 #define TRAFFIC_NAME ", remote_name = max(remote_name, excluded.remote_name)"
-
-#define SLICE " FROM rollup_minute WHERE (minute, site) <= (?1, ?2) AND minute >= ?3"
-#define TRAFFIC_INTO_MINUTE                                                                        \
-    TRAFFIC_INTO("traffic_minute", "minute", "inside", "remote", "", SLICE, "")
-#define TRAFFIC_INTO_HOUR                                                                          \
-    TRAFFIC_INTO("traffic_hour", "minute / 60", "inside", "remote", TRAFFIC_FIRST_LAST, SLICE,     \
-                 TRAFFIC_SPAN)
-#define TRAFFIC_INTO_DAY                                                                           \
-    TRAFFIC_INTO("traffic_day", "minute / 1440", "inside", "remote",                               \
-                 TRAFFIC_FIRST_LAST ", max(remote_name)", SLICE, TRAFFIC_SPAN TRAFFIC_NAME)
 
 #define CONN_INTO(table, time)                                                                                                                                                                                \
     "INSERT INTO " table                                                                                                                                                                                      \

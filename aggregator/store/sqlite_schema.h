@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sqlite_schema: the tables of the SQLite store, version 29 (PRAGMA user_version). Included by
+/* sqlite_schema: the tables of the SQLite store, version 30 (PRAGMA user_version). Included by
  * sqlite.c only. Times are microseconds since 1970, addresses 16 bytes. Rows that grow with
  * traffic are clustered by time and only ever appended. */
 #pragma once
@@ -10,6 +10,7 @@
 #include "aggregator/store/sqlite_history_out_schema.h"
 #include "aggregator/store/sqlite_history_schema.h"
 #include "aggregator/store/sqlite_imports_schema.h"
+#include "aggregator/store/sqlite_packs_schema.h"
 #include "aggregator/store/sqlite_parts_schema.h"
 #include "aggregator/store/sqlite_pools_schema.h"
 #include "aggregator/store/sqlite_proved_schema.h"
@@ -17,7 +18,7 @@
 #include "aggregator/store/sqlite_settings_schema.h"
 #include "aggregator/store/sqlite_trackings_schema.h"
 
-#define LAMP_SCHEMA_LATEST 29
+#define LAMP_SCHEMA_LATEST 30
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
@@ -328,4 +329,5 @@ static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema_trackings,
     lamp_schema_proved,
     lamp_schema_history_out,
+    lamp_schema_packs,
 };

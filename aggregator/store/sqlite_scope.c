@@ -31,6 +31,7 @@ static const struct {
     { "conn_minute", "site IN (" SITES ")" },
     { "rollup_minute", "site IN (" SITES ")" },
     { "rollup_part", "site IN (" SITES ")" },
+    { "traffic_pack", "site IN (" SITES ")" },
     { "traffic_minute", "site IN (" SITES ")" },
     { "traffic_hour", "site IN (" SITES ")" },
     { "traffic_day", "site IN (" SITES ")" },

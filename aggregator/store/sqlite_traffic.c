@@ -4,38 +4,50 @@
 #include "aggregator/store/sqlite.h"
 
 #include "aggregator/store/spans.h"
+#include "aggregator/store/sqlite_compact.h"
 
 enum {
     ROWS_DEFAULT = 100,
-    NAME_DAYS = 31, /* that a remote's name is looked for in */
 };
 
 #define MINUTE_US UINT64_C(60000000)
 
 /* The "other" row of a minute has no addresses; it is kept apart from rows that have. */
-#define MATCHES                                                                                    \
-    " AND (?3 = '' OR site = (SELECT no FROM site WHERE name = ?3))"                               \
-    " AND (length(?4) = 0 OR inside = ?4) AND (length(?5) = 0 OR remote = ?5)"                     \
-    " AND (?6 = '' OR application = ?6)"
+#define OF_SITE(site) " AND (?3 = '' OR " site " = (SELECT no FROM site WHERE name = ?3))"
+#define OF_APPLICATION(application) " AND (?6 = '' OR " application " = ?6)"
 #define KEY " site, inside, remote, ip_proto, service_port, application,"
 #define COUNTS " bytes_out, bytes_in, packets_out, packets_in, flows,"
-#define ALSO(table, time, from, to, first, last)                                                   \
-    " UNION ALL SELECT" KEY COUNTS " " first ", " last ", '' FROM " table " WHERE " time           \
-    " BETWEEN " from " AND " to MATCHES
-#define ALSO_MINUTES(from, to) ALSO("traffic_minute", "minute", from, to, "minute", "minute")
-#define ALSO_HOURS(from, to) ALSO("traffic_hour", "hour", from, to, "first_minute", "last_minute")
-#define ALSO_DAYS(from, to) ALSO("traffic_day", "day", from, to, "first_minute", "last_minute")
 #define AS_THEY_CAME                                                                               \
     "SELECT" KEY COUNTS " minute AS first, minute AS last, remote_name AS name"                    \
-    " FROM rollup_minute WHERE minute BETWEEN ?1 AND ?2" MATCHES
+    " FROM rollup_minute WHERE minute BETWEEN ?1 AND ?2" OF_SITE("site") OF_APPLICATION(           \
+        "application") " AND (length(?4) = 0 OR inside = ?4) AND (length(?5) = 0 OR remote = ?5)"
+
+/* Of packs that have none of the addresses, only the keys are read. */
+#define PACKED(step, from, to, more)                                                               \
+    " UNION ALL SELECT p.site, r.inside, r.remote, r.ip_proto, r.service_port, r.application,"     \
+    " r.bytes_out, r.bytes_in, r.packets_out, r.packets_in, r.flows, r.first, r.last,"             \
+    " r.remote_name FROM traffic_pack p CROSS JOIN pack_rows(p.keys, p.body, ?4, ?5) r"            \
+    " WHERE p.step = " step " AND p.time BETWEEN " from " AND " to                                 \
+    " AND pack_has(p.keys, ?4, ?5)" OF_SITE("p.site") OF_APPLICATION("r.application") more
+#define MINUTES(from, to) PACKED("0", from, to, "")
+#define HOURS(from, to) PACKED("1", from, to, "")
+#define DAYS(from, to) PACKED("2", from, to, "")
+
+/* Minutes of which no hours were made yet, where hours are read, and hours of which no days were, where days are:
+ * behind hour ?15, site ?16, and day ?17, site ?18. */
+#define MINUTES_FOR_HOURS(from, to)                                                                \
+    PACKED("0", "max(" from ", ?15 * 60)", to, " AND (p.time / 60, p.site) > (?15, ?16)")
+#define HOURS_FOR_DAYS(from, to)                                                                   \
+    PACKED("1", "max(" from ", ?17 * 24)", to, " AND (p.time / 24, p.site) > (?17, ?18)")
 
 /* What was fetched of before these minutes (history.h) was asked for by the same filter. */
 #define PAST " UNION ALL SELECT" KEY COUNTS " first, last, name FROM past_traffic"
 
 /* Every minute from ?1 to ?2 once. */
 #define TRAFFIC_FROM                                                                               \
-    " FROM (" AS_THEY_CAME ALSO_MINUTES("?1", "?7") ALSO_MINUTES("?8", "?2")                       \
-        ALSO_HOURS("?9", "?10") ALSO_HOURS("?11", "?12") ALSO_DAYS("?13", "?14") PAST ") r"
+    " FROM (" AS_THEY_CAME MINUTES("?1", "?7") MINUTES("?8", "?2") HOURS("?9", "?10")              \
+        HOURS("?11", "?12") DAYS("?13", "?14") MINUTES_FOR_HOURS("?7 + 1", "?8 - 1")               \
+            HOURS_FOR_DAYS("?13 * 24", "?14 * 24 + 23") PAST ") r"
 #define TRAFFIC_SUMS                                                                               \
     " total(r.bytes_out), total(r.bytes_in), total(r.packets_out), total(r.packets_in),"           \
     " total(r.flows), min(r.first), max(r.last)"
@@ -53,7 +65,8 @@ static sqlite3_stmt *query(struct lamp_sqlite *q, const char *sql,
                            const struct lamp_traffic_filter *f, bool total)
 {
     uint64_t floors[3];
-    if (lamp_sqlite_floors(q, floors) != LAMP_OK)
+    struct lamp_sqlite_made made;
+    if (lamp_sqlite_floors(q, floors) != LAMP_OK || lamp_sqlite_made(q, &made) != LAMP_OK)
         return NULL;
     const uint64_t from_us = q->past_until ? (uint64_t)q->past_until * MINUTE_US : f->from_us;
     struct lamp_piece all = lamp_span_widened(from_us, f->to_us, floors);
@@ -78,10 +91,13 @@ static sqlite3_stmt *query(struct lamp_sqlite *q, const char *sql,
         lamp_int(p.hours[1].to),
         lamp_int(p.days.from),
         lamp_int(p.days.to),
+        lamp_int(made.at[LAMP_STEP_HOUR].time),
+        lamp_int(made.at[LAMP_STEP_HOUR].site),
+        lamp_int(made.at[LAMP_STEP_DAY].time),
+        lamp_int(made.at[LAMP_STEP_DAY].site),
         lamp_int(f->limit ? f->limit : ROWS_DEFAULT),
-        lamp_int(p.all.to / 1440 - NAME_DAYS),
     };
-    return lamp_sqlite_bind(q, sql, values, ARRAY_LEN(values) - (total ? 2 : 0));
+    return lamp_sqlite_bind(q, sql, values, ARRAY_LEN(values) - (total ? 1 : 0));
 }
 
 static void read_sums(sqlite3_stmt *st, int at, struct lamp_traffic_view *v)
@@ -95,23 +111,17 @@ static void read_sums(sqlite3_stmt *st, int at, struct lamp_traffic_view *v)
     v->last_us = lamp_col_uint(st, at + 6) * MINUTE_US;
 }
 
-/* The largest rows, and then the names of their remotes: those of the rows as they came, else of the days. */
 #define LARGEST                                                                                    \
-    "WITH RECURSIVE days(d) AS (SELECT max(?1 / 1440, ?16) UNION ALL SELECT d + 1 FROM days"       \
-    " WHERE d < ?2 / 1440), largest AS (SELECT" KEY                                                \
-    " max(name) AS name, total(r.bytes_out) AS out, total(r.bytes_in) AS in_,"                     \
-    " total(r.packets_out) AS packets_out, total(r.packets_in) AS packets_in,"                     \
-    " total(r.flows) AS flows, min(r.first) AS first, max(r.last) AS last" TRAFFIC_FROM            \
+    "WITH largest AS (SELECT" KEY " max(name) AS name, total(r.bytes_out) AS out,"                 \
+    " total(r.bytes_in) AS in_, total(r.packets_out) AS packets_out,"                              \
+    " total(r.packets_in) AS packets_in, total(r.flows) AS flows, min(r.first) AS first,"          \
+    " max(r.last) AS last" TRAFFIC_FROM                                                            \
     " GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY out + in_ DESC, (SELECT name FROM site WHERE no = "       \
     "r.site),"                                                                                     \
-    " 2, 3, 4, 5, 6 LIMIT ?15)"                                                                    \
-    " SELECT t.name, l.inside, l.remote, l.ip_proto, l.service_port, l.application,"               \
-    " max(l.name, ifnull((SELECT max(d.remote_name) FROM days CROSS JOIN traffic_day d"            \
-    " ON d.day = days.d AND d.site = l.site AND d.inside = l.inside AND d.remote = l.remote"       \
-    " AND d.ip_proto = l.ip_proto AND d.service_port = l.service_port"                             \
-    " AND d.application = l.application), '')), l.out, l.in_, l.packets_out, l.packets_in,"        \
-    " l.flows, l.first, l.last FROM largest l JOIN site t ON t.no = l.site"                        \
-    " ORDER BY l.out + l.in_ DESC, 1, 2, 3, 4, 5, 6"
+    " 2, 3, 4, 5, 6 LIMIT ?19)"                                                                    \
+    " SELECT t.name, l.inside, l.remote, l.ip_proto, l.service_port, l.application, l.name,"       \
+    " l.out, l.in_, l.packets_out, l.packets_in, l.flows, l.first, l.last"                         \
+    " FROM largest l JOIN site t ON t.no = l.site ORDER BY l.out + l.in_ DESC, 1, 2, 3, 4, 5, 6"
 
 int lamp_sqlite_op_traffic(lamp_store *s, const struct lamp_traffic_filter *f,
                            lamp_traffic_view_fn *fn, void *arg)

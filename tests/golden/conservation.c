@@ -9,7 +9,7 @@
  * more with so few rows that "other" is used.
  * conservation database FILE PATH...: compares an aggregator's database, into which one sensor has
  * replayed PATHs and nothing else, with what is in them. */
-#include "aggregator/store/parts.h"
+#include "aggregator/store/packs.h"
 #include "aggregator/writer/tracker.h"
 #include "sensor/capture/summarise.h"
 #include "sensor/engine/decode.h"
@@ -275,7 +275,7 @@ static int run_database(const char *file, char *const *paths, int n)
 {
     struct run r = { 0 };
     if (sqlite3_open_v2(file, &r.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
-        lamp_parts_register(r.db) != LAMP_OK)
+        lamp_packs_register(r.db) != LAMP_OK)
         return 1;
     for (int i = 0; i < n; i++)
         lamp_source_walk(paths[i], count_file, on_walk_error, &r);
@@ -302,7 +302,7 @@ static bool run(const char *path, size_t memory_bytes, size_t top, bool *out_use
     must(lamp_store_open("sqlite", file, false, &r.store, why), "store");
     r.catalogue = catalogue;
     if (sqlite3_open_v2(file, &r.db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
-        lamp_parts_register(r.db) != LAMP_OK)
+        lamp_packs_register(r.db) != LAMP_OK)
         return false;
     lamp_source_walk(path, on_file, on_walk_error, &r);
     print_all(&r);

@@ -2,7 +2,7 @@
 /* Whatever order the batches of several sensors and minutes are merged in, the database says the same. */
 #include "tests/support/aggregator.h"
 
-#include "aggregator/store/parts.h"
+#include "aggregator/store/packs.h"
 #include "aggregator/writer/tracker.h"
 #include "tests/support/rng.h"
 
@@ -168,7 +168,7 @@ static char *content_of(const char *folder)
     assert_non_null(out);
     snprintf(path, sizeof(path), "%s/db", folder);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    assert_int_equal(lamp_parts_register(db), LAMP_OK);
+    assert_int_equal(lamp_packs_register(db), LAMP_OK);
     for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
         char sql[1024];
         sqlite3_stmt *st = NULL;

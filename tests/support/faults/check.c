@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/faults/check.h"
 
-#include "aggregator/store/parts.h"
+#include "aggregator/store/packs.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -61,7 +61,7 @@ static void __attribute__((format(printf, 2, 3))) violation(struct view *v, cons
 static int open_file(const char *path, sqlite3 **out)
 {
     if (sqlite3_open_v2(path, out, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-        lamp_parts_register(*out) == LAMP_OK) {
+        lamp_packs_register(*out) == LAMP_OK) {
         sqlite3_busy_timeout(*out, 5000);
         return LAMP_OK;
     }
