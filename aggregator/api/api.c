@@ -614,6 +614,10 @@ static int open_parts(lamp_api *api, char why[LAMP_STORE_WHY])
         if (err)
             return err;
     }
+    if (cfg->facts && (err = lamp_facts_load(cfg->facts, api->readers[0][0].store)) != LAMP_OK) {
+        snprintf(why, LAMP_STORE_WHY, "%s", lamp_store_why(api->readers[0][0].store));
+        return err;
+    }
     api->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     api->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     err = api->wake_fd < 0 || api->stop_fd < 0 ? -errno : LAMP_OK;

@@ -4,7 +4,7 @@
  * changes something goes to the writer thread as a command. */
 #pragma once
 
-#include "aggregator/api/prices.h"
+#include "aggregator/api/facts.h"
 #include "aggregator/handover/command.h"
 #include "aggregator/handover/events.h"
 #include "aggregator/handover/mailbox.h"
@@ -19,7 +19,6 @@
 #include "aggregator/notify/notify.h"
 #include "aggregator/places/geo.h"
 #include "aggregator/places/names.h"
-#include "aggregator/places/sites.h"
 #include "aggregator/store/store.h"
 #include "common/cdn.h"
 #include "common/devices.h"
@@ -40,11 +39,9 @@ struct lamp_api_cfg {
     lamp_geo *geo;               /* borrowed, as all below; NULL: nothing is known of places */
     lamp_names *names;           /* NULL: host names are not asked for */
     const lamp_devices *devices; /* NULL: no devices are estimated */
-    struct lamp_prices prices;   /* of a kWh */
+    lamp_facts *facts;           /* prices and places of sites; NULL: none */
     const lamp_cdn *cdn;         /* NULL: no address counts as one of a content network */
     const char *geo_attribution; /* what the licences of the geo files want said; may be "" */
-    const struct lamp_site_place *places; /* where sites are; n_places of them */
-    size_t n_places;
     const struct lamp_prefix
         *never; /* what is never blocked; the first n_never_said are the operator's, */
     size_t n_never, n_never_said; /* the others addresses of this machine */

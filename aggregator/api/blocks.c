@@ -266,10 +266,8 @@ struct site_list {
 static bool add_site(const struct lamp_site_view *v, void *arg)
 {
     const struct site_list *l = arg;
-    const struct lamp_api_cfg *cfg = &l->api->cfg;
     if (!l->name || streq(l->name, v->name))
-        lamp_api_json_site(l->j, v, lamp_site_place_find(cfg->places, cfg->n_places, v->name),
-                           lamp_prices_of(&cfg->prices, v->name));
+        lamp_api_json_site(l->j, v, l->api->cfg.facts);
     return true;
 }
 

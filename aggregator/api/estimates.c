@@ -193,7 +193,7 @@ void lamp_estimates_add(lamp_estimates *e, const struct lamp_miner_view *v,
             continue;
         into[i]->miners++;
         add_rate(into[i], algorithm, v->unit && *v->unit ? v->unit : "H/s", &v->rate);
-        add_hardware(into[i], &h, lamp_prices_of(power->prices, v->site));
+        add_hardware(into[i], &h, lamp_facts_price(power->facts, v->site));
     }
     e->left_out += e->by != LAMP_BY_FLEET && !into[1];
     add_models(e, &h);

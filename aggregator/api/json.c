@@ -189,7 +189,7 @@ static void hardware(struct lamp_json *j, const struct lamp_miner_view *v,
     struct lamp_hardware h;
     snprintf(algorithm, sizeof(algorithm), "%.*s", (int)strcspn(all, "\n"), all);
     lamp_devices_estimate(power->devices, &v->rate, algorithm, v->devices, &h);
-    lamp_devices_json(j, &h, lamp_prices_of(power->prices, v->site));
+    lamp_devices_json(j, &h, lamp_facts_price(power->facts, v->site));
 }
 
 static void mark(struct lamp_json *j, const struct lamp_miner_view *v)
@@ -437,13 +437,15 @@ void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_vie
     lamp_json_end(j);
 }
 
-void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v,
-                        const struct lamp_site_place *place, double price)
+void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v, lamp_facts *facts)
 {
+    double latitude = 0, longitude = 0;
+    const bool placed = lamp_facts_place(facts, v->name, &latitude, &longitude);
+    const double price = lamp_facts_price(facts, v->name);
     lamp_json_object(j, NULL);
     text(j, "site", v->name);
     lamp_json_uint(j, "sensors", v->sensors);
-    coordinates(j, place != NULL, place ? place->latitude : 0, place ? place->longitude : 0);
+    coordinates(j, placed, latitude, longitude);
     if (price > 0)
         lamp_json_double(j, "price", price);
     else

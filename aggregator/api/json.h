@@ -2,13 +2,12 @@
 /* json: the views of store and places as the JSON objects of docs/api/openapi.yaml. Pure. */
 #pragma once
 
-#include "aggregator/api/prices.h"
+#include "aggregator/api/facts.h"
 #include "aggregator/handover/pending.h"
 #include "aggregator/history/exporter.h"
 #include "aggregator/http/auth.h"
 #include "aggregator/places/geo.h"
 #include "aggregator/places/names.h"
-#include "aggregator/places/sites.h"
 #include "aggregator/store/store.h"
 #include "common/devices.h"
 #include "common/json.h"
@@ -19,8 +18,8 @@ void lamp_api_json_sensor_set(struct lamp_json *j, const struct lamp_sensor_set_
 
 /* What devices and power are estimated with. */
 struct lamp_api_power {
-    const lamp_devices *devices;      /* borrowed; NULL: no table, nothing is estimated */
-    const struct lamp_prices *prices; /* of a kWh; NULL: not known */
+    const lamp_devices *devices; /* borrowed; NULL: no table, nothing is estimated */
+    lamp_facts *facts;           /* what a kWh costs; NULL: not known */
 };
 
 /* Writes the fields of a miner without opening or closing the object, so that the detail call
@@ -41,9 +40,7 @@ void lamp_api_json_traffic_total(struct lamp_json *j, const char *key,
 void lamp_api_json_block_fields(struct lamp_json *j, const struct lamp_block_view *v,
                                 uint64_t now_us);
 
-/* place: where it is; NULL: not known. price: of a kWh there; 0: not known. */
-void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v,
-                        const struct lamp_site_place *place, double price);
+void lamp_api_json_site(struct lamp_json *j, const struct lamp_site_view *v, lamp_facts *facts);
 void lamp_api_json_audit(struct lamp_json *j, const struct lamp_audit_view *v);
 void lamp_api_json_block_sensor(struct lamp_json *j, const struct lamp_block_sensor_view *v);
 /* Of history that leaves the store; NULL: null. */

@@ -3,13 +3,18 @@
 
 static const char *type_name(const struct lamp_opt *o)
 {
-    return o->type == LAMP_OPT_BOOL ? "boolean" : o->type == LAMP_OPT_INT ? "integer" : "choice";
+    return o->type == LAMP_OPT_BOOL     ? "boolean"
+           : o->type == LAMP_OPT_INT    ? "integer"
+           : o->type == LAMP_OPT_DOUBLE ? "number"
+           : o->type == LAMP_OPT_STR    ? "place"
+                                        : "choice";
 }
 
-void lamp_api_json_setting_known(struct lamp_json *j, const struct lamp_opt *o)
+void lamp_api_json_setting_known(struct lamp_json *j, const struct lamp_opt *o, const char *of)
 {
     lamp_json_object(j, NULL);
     lamp_json_str(j, "name", o->key);
+    lamp_json_str(j, "of", of);
     lamp_json_str(j, "type", type_name(o));
     lamp_json_int(j, "min", o->min);
     lamp_json_int(j, "max", o->max);

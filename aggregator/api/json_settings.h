@@ -5,6 +5,6 @@
 #include "aggregator/store/store.h"
 #include "common/json.h"
 
-/* Writes what can be set at all, and what was set. */
-void lamp_api_json_setting_known(struct lamp_json *j, const struct lamp_opt *o);
+/* Writes what can be set at all (of: "sensor" or "site"), and what was set. */
+void lamp_api_json_setting_known(struct lamp_json *j, const struct lamp_opt *o, const char *of);
 void lamp_api_json_setting(struct lamp_json *j, const struct lamp_site_setting *x);

@@ -220,7 +220,7 @@ int lamp_api_write_sensor(lamp_store *s, const char *id, uint64_t now_us, struct
 
 struct lamp_api_power lamp_api_power_of(const lamp_api *api)
 {
-    return (struct lamp_api_power){ api->cfg.devices, &api->cfg.prices };
+    return (struct lamp_api_power){ api->cfg.devices, api->cfg.facts };
 }
 
 static bool add_miner(const struct lamp_miner_view *v, void *arg)

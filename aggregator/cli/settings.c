@@ -13,14 +13,16 @@ static const struct lamp_column set_columns[] = {
     { "SINCE", "set", lamp_cell_age },     { NULL, NULL, NULL },
 };
 
-/* What it may be: "1..300 s", "true|false". */
+/* What it may be: "1..300 s", "true|false", "LATITUDE LONGITUDE". */
 static const char *range(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
 {
     char unit[LAMP_CELL];
     const char *type = json_string_value(lamp_at(row, path));
     if (type && streq(type, "choice"))
         return lamp_cell_text(row, "choices", now, buf);
-    if (!type || !streq(type, "integer"))
+    if (type && streq(type, "place"))
+        return "\"LATITUDE LONGITUDE\"";
+    if (!type || (!streq(type, "integer") && !streq(type, "number")))
         return "true|false";
     const bool has_unit = json_is_string(lamp_at(row, "unit"));
     snprintf(buf, LAMP_CELL, "%" PRId64 "..%" PRId64 "%s%.20s", lamp_number(row, "min"),

@@ -17,23 +17,6 @@ int lamp_complain(const char *why)
     return 1;
 }
 
-static int read_places(struct lamp_aggregator *g)
-{
-    char why[LAMP_PROGRAM_WHY];
-    const struct lamp_strlist *l = &g->conf.places;
-    g->places = calloc(l->n + 1, sizeof(*g->places));
-    if (!g->places)
-        return lamp_complain("out of memory");
-    for (size_t i = 0; i < l->n; i++) {
-        if (lamp_site_place_parse(l->v[i], &g->places[i]) == LAMP_OK)
-            continue;
-        snprintf(why, sizeof(why), "sites.places: \"%s\" is not LATITUDE LONGITUDE SITE", l->v[i]);
-        (void)lamp_complain(why);
-        return 2;
-    }
-    return 0;
-}
-
 void lamp_aggregator_open_geo(struct lamp_aggregator *g)
 {
     char why[LAMP_PROGRAM_WHY];
@@ -164,15 +147,13 @@ int lamp_aggregator_open(struct lamp_aggregator *g)
     if (lamp_aggregator_check(&g->conf, why) != LAMP_OK)
         return 2 * lamp_complain(why);
     int code = open_tls(g);
-    if (!code)
-        code = read_places(g);
     if (code)
         return code;
     lamp_aggregator_open_geo(g);
     open_devices(g);
     open_catalogue(g);
-    if (lamp_prices_parse(g->conf.price, (const char *const *)g->conf.site_prices.v,
-                          g->conf.site_prices.n, &g->prices, why, sizeof(why)) != LAMP_OK)
+    if (lamp_facts_new(g->conf.price, &g->conf.site_prices, &g->conf.places, &g->facts, why,
+                       sizeof(why)) != LAMP_OK)
         return lamp_complain(why);
     code = open_store(g);
     return code ? code : lamp_aggregator_load_sensors(g);

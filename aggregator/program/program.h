@@ -34,13 +34,12 @@ struct lamp_aggregator {
     struct lamp_prefix *opted_out; /* is not probed */
     const char **opted_names;      /* likewise */
     size_t n_opted_out, n_opted_names;
-    struct lamp_site_place *places; /* of conf.places */
     lamp_geo *geo;
     lamp_devices *devices;
     lamp_catalogue *catalogue; /* NULL: the watch list has no pools but those that were seen */
     lamp_cdn *cdn;             /* NULL: every address counts for what it is */
     lamp_names *names;
-    struct lamp_prices prices;
+    lamp_facts *facts;
     struct lamp_http_tls tls;
     lamp_mailbox *inbox, *outbox;
     lamp_commands *commands;

@@ -261,11 +261,9 @@ static int open_api(struct lamp_aggregator *g)
         .geo = g->geo,
         .names = g->names,
         .devices = g->devices,
-        .prices = g->prices,
+        .facts = g->facts,
         .cdn = g->cdn,
         .geo_attribution = g->conf.geo_attribution,
-        .places = g->places,
-        .n_places = g->conf.places.n,
         .never = g->never,
         .n_never = g->n_never,
         .n_never_said = g->conf.never.n,
@@ -342,7 +340,7 @@ void lamp_aggregator_stop(struct lamp_aggregator *g)
     lamp_writer_stop(g->writer);
     lamp_ingest_stop(g->ingest);
     lamp_names_free(g->names);
-    lamp_prices_free(&g->prices);
+    lamp_facts_free(g->facts);
     lamp_http_tls_wipe(&g->tls);
     lamp_devices_free(g->devices);
     lamp_catalogue_free(g->catalogue);
@@ -361,7 +359,6 @@ void lamp_aggregator_stop(struct lamp_aggregator *g)
     lamp_store_close(g->store);
     lamp_allow_free(g->allow);
     free(g->never);
-    free(g->places);
     lamp_keys_wipe(&g->keys);
     lamp_conf_free(&lamp_aggregator_spec, &g->conf);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/writer/sitebook.h"
 
+#include "aggregator/store/facts.h"
+
 #include <stdio.h>
 
 /* ---- changes ---- */
@@ -34,12 +36,13 @@ static int set(lamp_store *s, const struct lamp_site_setting *x, char *why, size
     char expected[LAMP_CONF_WHY];
     struct search search = { x->site, *x->site == '\0' };
     struct others others = { .than = x };
-    const struct lamp_opt *o = lamp_setting_find(x->name);
-    if (!o) {
-        snprintf(why, size, "no setting of this name can be given to sensors");
+    const struct lamp_opt *o = lamp_setting_find(x->name), *fact = lamp_fact_find(x->name);
+    if (!o && !fact) {
+        snprintf(why, size, "no setting of this name can be given to sensors or sites");
         return LAMP_ENOENT;
     }
-    if (lamp_opt_check(o, x->value, expected) != LAMP_OK) {
+    if ((fact ? lamp_fact_check(fact, x->site, x->value, expected)
+              : lamp_opt_check(o, x->value, expected)) != LAMP_OK) {
         snprintf(why, size, "%.200s", expected);
         return LAMP_EFORMAT;
     }
@@ -85,7 +88,7 @@ struct builder {
 static bool add(const struct lamp_site_setting *x, void *arg)
 {
     struct builder *b = arg;
-    if (*x->site && !streq(x->site, b->site))
+    if ((*x->site && !streq(x->site, b->site)) || !lamp_setting_find(x->name))
         return true;
     if (b->n > 0 && streq(b->v[b->n - 1].name, x->name))
         b->n--;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sitebook: the settings that operators have for the sensors of sites: kept in the store, and what of
- * them is for a site (its policy set). The writer thread's. */
+/* sitebook: the settings that operators have for the sensors of sites, and for sites themselves: kept in the store,
+ * and what of them is for the sensors of a site (its policy set). The writer thread's. */
 #pragma once
 
 #include "aggregator/handover/command.h"

@@ -584,7 +584,7 @@ static int carry_out(lamp_writer *w, const struct lamp_command *c, uint64_t now_
         return on_own(w, c, now_us, r);
     case LAMP_CMD_SETTING:
         err = lamp_sitebook_command(w->store, c, now_us, r);
-        if (err == LAMP_OK)
+        if (err == LAMP_OK && lamp_setting_find(c->setting.name))
             lamp_sets_mark(w->sets, LAMP_SET_POLICY, c->setting.site);
         return err;
     case LAMP_CMD_ACK:

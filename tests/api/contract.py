@@ -66,6 +66,8 @@ CALLS = [
     (200, "GET", "/settings"),
     (200, "PUT", "/settings/capture.interval", {"value": "30", "site": "berlin"}),
     (204, "DELETE", "/settings/capture.interval?site=berlin"),
+    (200, "PUT", "/settings/site.price", {"value": "0.25", "site": "berlin"}),
+    (400, "PUT", "/settings/site.place", {"value": "91 0", "site": "berlin"}),
     (200, "GET", "/sites"),
     (200, "POST", "/sites", {"site": "berlin", "hold": True}),
     (200, "POST", "/sites", {"site": "berlin", "hold": False}),

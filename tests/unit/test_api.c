@@ -27,6 +27,7 @@ static struct {
     lamp_commands *commands;
     lamp_pending *pending;
     struct lamp_command last; /* that was not about blocks */
+    lamp_facts *facts;
     lamp_api *api;
     pthread_t writer;
     atomic_bool stop;
@@ -207,7 +208,13 @@ static int set_up(void **state)
     assert_int_equal(lamp_events_new(&t.events), LAMP_OK);
     assert_int_equal(lamp_commands_new(&t.commands), LAMP_OK);
     assert_int_equal(lamp_pending_new(&t.pending), LAMP_OK);
-    static const struct lamp_site_place places[] = { { FAKE_SITE, 52.52, 13.405 } };
+    static char place[] = "52.52 13.405 " FAKE_SITE;
+    static char *lines[] = { place };
+    char fault[128];
+    assert_int_equal(lamp_facts_new(0.25, &(struct lamp_strlist){ 0 },
+                                    &(struct lamp_strlist){ lines, 1 }, &t.facts, fault,
+                                    sizeof(fault)),
+                     LAMP_OK);
     static struct lamp_prefix never[2];
     assert_int_equal(lamp_prefix_parse("203.0.113.0/24", &never[0]), LAMP_OK);
     assert_int_equal(lamp_prefix_parse("2001:db8::1", &never[1]), LAMP_OK);
@@ -217,9 +224,7 @@ static int set_up(void **state)
                                       .database = "",
                                       .sample_mode = true,
                                       .started_us = FAKE_NOW_US,
-                                      .places = places,
-                                      .prices = { .all = 0.25 },
-                                      .n_places = ARRAY_LEN(places),
+                                      .facts = t.facts,
                                       .never = never,
                                       .n_never = ARRAY_LEN(never),
                                       .n_never_said = 1,
@@ -239,6 +244,7 @@ static int tear_down(void **state)
 {
     (void)state;
     lamp_api_stop(t.api);
+    lamp_facts_free(t.facts);
     atomic_store(&t.stop, true);
     pthread_join(t.writer, NULL);
     lamp_auth_close(t.auth);

@@ -155,9 +155,23 @@ static void test_imports(void **state)
 }
 
 /* What a rate stands for, where something is known of it. */
+/* A kWh costs 0.3, and 0.5 at north. */
+static lamp_facts *new_facts(void)
+{
+    static char dear[] = "north=0.5";
+    static char *lines[] = { dear };
+    char why[128];
+    lamp_facts *f;
+    assert_int_equal(lamp_facts_new(0.3, &(struct lamp_strlist){ lines, 1 },
+                                    &(struct lamp_strlist){ 0 }, &f, why, sizeof(why)),
+                     LAMP_OK);
+    return f;
+}
+
 static void test_devices(void **state)
 {
     (void)state;
+    lamp_facts *facts = new_facts();
     lamp_devices *devices;
     char why[256];
     assert_int_equal(lamp_devices_load(LAMP_DATA, &devices, why, sizeof(why)), LAMP_OK);
@@ -166,8 +180,7 @@ static void test_devices(void **state)
     struct lamp_json j;
     lamp_json_init(&j, 65536);
     lamp_json_object(&j, NULL);
-    lamp_api_json_miner_fields(
-        &j, &miner, &(struct lamp_api_power){ devices, &(struct lamp_prices){ .all = 0.3 } });
+    lamp_api_json_miner_fields(&j, &miner, &(struct lamp_api_power){ devices, facts });
     lamp_json_end(&j);
     json_t *o = parse(&j);
     json_t *d = json_object_get(o, "devices"), *p = json_object_get(o, "power");
@@ -176,6 +189,7 @@ static void test_devices(void **state)
     check_object("Power", p);
     check_object("Range", json_object_get(p, "cost_per_day"));
     json_decref(o);
+    lamp_facts_free(facts);
     lamp_devices_free(devices);
 }
 
@@ -187,8 +201,7 @@ static void test_estimates(void **state)
     lamp_estimates *e;
     char why[256];
     struct lamp_json j;
-    struct lamp_site_price dear = { "north", 0.5 };
-    const struct lamp_prices prices = { 0.3, &dear, 1 };
+    lamp_facts *facts = new_facts();
     assert_int_equal(lamp_devices_load(LAMP_DATA, &devices, why, sizeof(why)), LAMP_OK);
     assert_int_equal(lamp_estimates_new(LAMP_BY_SITE, &e), LAMP_OK);
     struct lamp_miner_view v = { .site = "north",
@@ -197,7 +210,7 @@ static void test_estimates(void **state)
                                  .state = LAMP_MINER_CONFIRMED,
                                  .open_connections = 1,
                                  .rate = { 1e14, 9e13, 1.1e14, LAMP_RATE_SHARES, 2.6e25 } };
-    const struct lamp_api_power power = { devices, &prices };
+    const struct lamp_api_power power = { devices, facts };
     lamp_estimates_add(e, &v, &power);
     lamp_estimates_add(e, &v, &power);
     v.site = "south";
@@ -239,22 +252,8 @@ static void test_estimates(void **state)
     assert_true(fabs(cost[1] / (watts[1] * 0.024 * 0.3) - 1) < 0.001);
     json_decref(o);
     lamp_estimates_free(e);
+    lamp_facts_free(facts);
     lamp_devices_free(devices);
-}
-
-static void test_prices(void **state)
-{
-    (void)state;
-    static const char *const good[] = { "north=0.5", "a=b=0.1", "north=0.25" };
-    static const char *const bad[] = { "north", "=0.5", "north=", "north=-1", "north=1e9" };
-    struct lamp_prices p;
-    char why[128];
-    assert_int_equal(lamp_prices_parse(0.3, good, 3, &p, why, sizeof(why)), LAMP_OK);
-    assert_true(lamp_prices_of(&p, "north") == 0.25 && lamp_prices_of(&p, "a=b") == 0.1);
-    assert_true(lamp_prices_of(&p, "elsewhere") == 0.3 && lamp_prices_of(NULL, "north") == 0);
-    lamp_prices_free(&p);
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        assert_int_equal(lamp_prices_parse(0, &bad[i], 1, &p, why, sizeof(why)), LAMP_EFORMAT);
 }
 
 static void test_history_is_told(void **state)
@@ -311,9 +310,8 @@ static void test_objects(void **state)
 
     lamp_json_init(&j, 65536);
     lamp_json_object(&j, NULL);
-    lamp_api_json_miner_fields(
-        &j, &(struct lamp_miner_view){ .id = 1 },
-        &(struct lamp_api_power){ .prices = &(struct lamp_prices){ .all = 0.3 } });
+    lamp_api_json_miner_fields(&j, &(struct lamp_miner_view){ .id = 1 },
+                               &(struct lamp_api_power){ NULL, NULL });
     lamp_json_end(&j);
     check_keys("Miner", &j);
 
@@ -358,7 +356,7 @@ static void test_objects(void **state)
     check_keys("Setting", &j);
 
     lamp_json_init(&j, 65536);
-    lamp_api_json_setting_known(&j, lamp_setting_find("log.level"));
+    lamp_api_json_setting_known(&j, lamp_setting_find("log.level"), "sensor");
     check_keys("SettingKnown", &j);
 
     lamp_json_init(&j, 65536);
@@ -394,7 +392,7 @@ static void test_objects(void **state)
     check_keys("TrafficTotal", &j);
 
     lamp_json_init(&j, 65536);
-    lamp_api_json_site(&j, &(struct lamp_site_view){ "a", "b", "c", 1, 2, 3 }, NULL, 0.3);
+    lamp_api_json_site(&j, &(struct lamp_site_view){ "a", "b", "c", 1, 2, 3 }, NULL);
     check_keys("Site", &j);
 
     lamp_json_init(&j, 65536);
@@ -463,10 +461,10 @@ static void test_pools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_imports),         cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_routes),          cmocka_unit_test(test_estimates),
-        cmocka_unit_test(test_prices),          cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_history_is_told), cmocka_unit_test(test_pools),
+        cmocka_unit_test(test_imports), cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_routes),  cmocka_unit_test(test_estimates),
+        cmocka_unit_test(test_objects), cmocka_unit_test(test_history_is_told),
+        cmocka_unit_test(test_pools),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -62,6 +62,13 @@ static const struct {
     { "no such word", "log.level", "", "loud", LAMP_EFORMAT },
     { "not from here", "sensor.site", "", "x", LAMP_ENOENT },
     { "not from here either", "enforce.mode", "", "off", LAMP_ENOENT },
+    { "a price", "site.price", "north", "0.25", LAMP_OK },
+    { "a price for all", "site.price", "", "0.3", LAMP_OK },
+    { "no price", "site.price", "", "cheap", LAMP_EFORMAT },
+    { "a place", "site.place", "north", "59.91 10.75", LAMP_OK },
+    { "a place for all", "site.place", "", "59.91 10.75", LAMP_EFORMAT },
+    { "no place on earth", "site.place", "north", "95 10", LAMP_EFORMAT },
+    { "a place of no site", "site.place", "west", "59.91 10.75", LAMP_ENOENT },
     { "no such site", "log.level", "west", "debug", LAMP_ENOENT },
     { "taken back", "capture.tunnels", "south", NULL, LAMP_OK },
     { "taken back twice", "capture.tunnels", "south", NULL, LAMP_ENOENT },
@@ -99,6 +106,8 @@ static void test_set(void **state)
 {
     struct fixture *f = *state;
     assert_string_equal(set_of(f, "north"), "");
+    assert_int_equal(command(f, "site.price", "", "0.25"), LAMP_OK); /* nothing for sensors */
+    assert_int_equal(command(f, "site.place", "north", "59.91 10.75"), LAMP_OK);
     assert_int_equal(command(f, "log.level", "", "debug"), LAMP_OK);
     assert_int_equal(command(f, "capture.interval", "", "60"), LAMP_OK);
     assert_int_equal(command(f, "capture.interval", "north", "5"), LAMP_OK);

@@ -394,8 +394,17 @@ async function settings() {
   await open('/settings?part=places', 'Settings');
   for (const s of (await api('/sites')).sites) {
     const row = tableOf('Sites').getByRole('row').filter({ hasText: s.site });
-    assert.equal(await row.getByRole('cell').last().innerText(), String(s.price));
+    assert.equal(await row.getByRole('cell').nth(3).innerText(), String(s.price));
   }
+  await page.getByRole('button', { name: 'Price everywhere…' }).click();
+  await page.getByRole('dialog').getByLabel('A kWh costs').fill('2');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await page.getByText('A kWh costs 2 where nothing else is said.').waitFor();
+  assert.ok((await api('/sites')).sites.every((s) => s.price === 2));
+  const { watts, cost_per_day: cost } = (await api('/estimates')).total;
+  assert.ok(Math.abs(cost.value / (watts.value * 0.048) - 1) < 0.01, `${cost.value} for ${watts.value} W`);
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+  await page.getByText('A kWh costs 2 where nothing else is said.').waitFor({ state: 'detached' });
   await open('/settings', 'Settings');
   await tableOf('Open sessions').getByText('this one').waitFor();
 }

@@ -330,8 +330,13 @@ export async function startMock(dist, port = 0) {
       const of = w.miners.find((m) => m.id === Number(path.split('/')[2]));
       if (of) send(response, 200, timeline(of));
       else refuse(response, 404, 'not_found', 'There is no such object.');
-    } else if (what === 'GET /sites') send(response, 200, { sites: w.sites });
-    else if (what === 'GET /never') send(response, 200, { never: [{ target: '203.0.113.254', source: 'configuration' }, { target: '192.0.2.1', source: 'aggregator' }] });
+    } else if (what === 'GET /sites') {
+      const of = (site, name) => d.settings.find((s) => s.name === name && s.site === site)?.value;
+      send(response, 200, { sites: w.sites.map((s) => {
+        const [latitude, longitude] = of(s.site, 'site.place')?.split(' ').map(Number) ?? [s.latitude, s.longitude];
+        return { ...s, latitude, longitude, price: Number(of(s.site, 'site.price')) || s.price || Number(of(null, 'site.price')) || null };
+      }) });
+    } else if (what === 'GET /never') send(response, 200, { never: [{ target: '203.0.113.254', source: 'configuration' }, { target: '192.0.2.1', source: 'aggregator' }] });
     else if (what === 'GET /gaps') send(response, 200, { gaps: [gap] });
     else if (what === 'GET /keys') send(response, 200, { keys: w.keys, pending: w.pending, pending_refused: 2, enrollments: [] });
     else if (what === 'GET /coins') send(response, 200, { coins: coinShares(query.get('by')) });

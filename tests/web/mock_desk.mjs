@@ -51,7 +51,9 @@ export function deskWorld(hostile) {
     known: [
       { name: 'capture.interval', type: 'integer', min: 1, max: 300, choices: null, unit: 's', default: '10', help: 'Time between summaries.' },
       { name: 'capture.tunnels', type: 'boolean', min: 0, max: 0, choices: null, unit: null, default: 'true', help: 'Look into tunnels.' },
-      { name: 'log.level', type: 'choice', min: 0, max: 0, choices: 'error|warn|info|debug', unit: null, default: 'info', help: 'Least urgent line that a sensor logs.' }],
+      { name: 'log.level', type: 'choice', min: 0, max: 0, choices: 'error|warn|info|debug', unit: null, default: 'info', help: 'Least urgent line that a sensor logs.' }].map((k) => ({ ...k, of: 'sensor' })).concat([
+      { name: 'site.price', of: 'site', type: 'number', min: 0, max: 1000, choices: null, unit: null, default: '0', help: 'What a kWh costs.' },
+      { name: 'site.place', of: 'site', type: 'place', min: 0, max: 64, choices: null, unit: null, default: null, help: 'Where the site is.' }]),
     settings: [{ name: 'capture.interval', site: null, value: '30', set_by: 'eve', set: now() - 9000 }, { name: 'capture.interval', site: hostile.markup, value: '5', set_by: 'eve', set: now() - 900 }],
     whole: true, password: 'correct horse', next: 100,
   };

@@ -610,7 +610,26 @@ async function settings({ page }) {
   await part('Sites and places');
   const row = page.getByRole('row').filter({ hasText: 'Porto' });
   await row.getByText('0.22').waitFor();
-  assert.deepEqual((await row.getByRole('cell').allInnerTexts()).slice(2), ['41.15° N, 8.61° W', '0.22']);
+  assert.deepEqual((await row.getByRole('cell').allInnerTexts()).slice(2, 4), ['41.15° N, 8.61° W', '0.22']);
+  await page.getByRole('button', { name: 'Change… Porto', exact: true }).click();
+  await dialog.getByLabel('A kWh costs').fill('much');
+  await dialog.getByLabel('Where it is').fill('the north');
+  assert.deepEqual(await axe(page), [], 'the form of a site');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  for (const why of ['A price is a number', 'This must be degrees']) await dialog.getByText(why).waitFor();
+  await dialog.getByLabel('A kWh costs').fill('0,19');
+  await dialog.getByLabel('Where it is').fill('40.5, -8');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await row.getByText('40.50° N, 8.00° W').waitFor();
+  await row.getByText('0.19').waitFor();
+  await page.getByRole('button', { name: 'Undo' }).last().click();
+  await row.getByText('41.15° N, 8.61° W').waitFor();
+  await row.getByText('0.22').waitFor();
+  await page.getByRole('button', { name: 'Price everywhere…' }).click();
+  await dialog.getByLabel('A kWh costs').fill('0.5');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('A kWh costs 0.5 where nothing else is said.').waitFor();
+  assert.ok(mock.desk.settings.some((s) => s.name === 'site.price' && s.site === null && s.value === '0.5'));
   await page.getByText('Places by nobody').waitFor();
   await page.locator('.badge', { hasText: 'old' }).waitFor();
 }

@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* settings: options of sensors that are set from here, and which of them are meant for a site. */
+/* settings: options of sensors that are set from here, and which of them are meant for a site; what is set
+ * of sites themselves. */
 import type { Setting, SettingKnown } from '../api/types';
+
+/** What is set of sites themselves. */
+export const PRICE = 'site.price';
+export const PLACE = 'site.place';
+export const PRICE_MAX = 1000;
+
+const NUMBER = /^-?\d{1,9}(\.\d{1,9})?$/;
+
+/** The aggregator has the last word of both. */
+export const isPrice = (text: string): boolean => NUMBER.test(text) && Number(text) >= 0 && Number(text) <= PRICE_MAX;
+
+/** LATITUDE LONGITUDE, in degrees. */
+export function isPlace(text: string): boolean {
+  const [latitude, longitude, ...more] = text.split(' ');
+  if (!latitude || !longitude || more.length > 0 || !NUMBER.test(latitude) || !NUMBER.test(longitude)) return false;
+  return Math.abs(Number(latitude)) <= 90 && Math.abs(Number(longitude)) <= 180;
+}
 
 /** The words an option may have; none for a number. */
 export function choices(option: SettingKnown): string[] {

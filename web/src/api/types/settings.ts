@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options of sensors that are set from the aggregator. */
+/* Options of sensors, and facts of sites, that are set from the aggregator. */
 
 export interface SettingKnown {
   name: string;
-  type: 'boolean' | 'integer' | 'choice';
+  of: 'sensor' | 'site';
+  type: 'boolean' | 'integer' | 'number' | 'choice' | 'place';
   min: number;
   max: number;
   /** Words with "|" between them. */
   choices: string | null;
   unit: string | null;
-  default: string;
+  default: string | null;
   help: string;
 }
 
