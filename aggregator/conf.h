@@ -19,7 +19,7 @@ struct lamp_aggregator_conf {
     char *web;                        /* folder of the built dashboard */
     struct lamp_strlist geo_files;    /* .mmdb */
     char *geo_attribution;
-    struct lamp_strlist places; /* of sites, lamp_site_place_parse() */
+    struct lamp_strlist places; /* "LATITUDE LONGITUDE SITE" */
     char *names_servers;        /* "": the system's */
     char *catalogue;            /* folder of devices.csv */
     int64_t pools_rate;         /* connections a second */

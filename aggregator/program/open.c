@@ -154,7 +154,7 @@ int lamp_aggregator_open(struct lamp_aggregator *g)
     open_catalogue(g);
     if (lamp_facts_new(g->conf.price, &g->conf.site_prices, &g->conf.places, &g->facts, why,
                        sizeof(why)) != LAMP_OK)
-        return lamp_complain(why);
+        return 2 * lamp_complain(why);
     code = open_store(g);
     return code ? code : lamp_aggregator_load_sensors(g);
 }

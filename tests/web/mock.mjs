@@ -338,6 +338,7 @@ export async function startMock(dist, port = 0) {
       }) });
     } else if (what === 'GET /never') send(response, 200, { never: [{ target: '203.0.113.254', source: 'configuration' }, { target: '192.0.2.1', source: 'aggregator' }] });
     else if (what === 'GET /gaps') send(response, 200, { gaps: [gap] });
+    else if (what === 'POST /enrollments') send(response, 201, { id: 1, token: `lamp1-${'a'.repeat(60)}`, site: body.site, name: body.name || null, created: now(), created_by: 'admin', expires: now() + body.ttl });
     else if (what === 'GET /keys') send(response, 200, { keys: w.keys, pending: w.pending, pending_refused: 2, enrollments: [] });
     else if (what === 'GET /coins') send(response, 200, { coins: coinShares(query.get('by')) });
     else if (what === 'GET /coins/series') send(response, 200, { points: coinPoints(Number(query.get('step'))) });
