@@ -64,9 +64,11 @@ int lamp_sqlite_op_server_known(lamp_store *s, const struct lamp_track_pair *of,
     const int err = find_other(q, of, from_us, out);
     if (err || of->ip_proto != 6)
         return err;
-    sqlite3_stmt *st = LAMP_QUERY(
-        q, "SELECT state, probed_us, reason, family FROM pool_endpoint WHERE addr = ? AND port = ?",
-        lamp_addr_blob(&of->server), lamp_int(of->server_port));
+    sqlite3_stmt *st =
+        LAMP_QUERY(q,
+                   "SELECT state, probed_us, reason, family, difficulty FROM pool_endpoint"
+                   " WHERE addr = ? AND port = ?",
+                   lamp_addr_blob(&of->server), lamp_int(of->server_port));
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
         return got;
@@ -74,6 +76,7 @@ int lamp_sqlite_op_server_known(lamp_store *s, const struct lamp_track_pair *of,
     out->probed_us = lamp_col_uint(st, 1);
     lamp_col_copy(st, 2, out->reason, sizeof(out->reason));
     lamp_col_copy(st, 3, out->family, sizeof(out->family));
+    out->difficulty = sqlite3_column_double(st, 4);
     sqlite3_reset(st);
     return LAMP_OK;
 }

@@ -282,6 +282,7 @@ struct lamp_server_known {
     char site[65]; /* of that other client */
     enum lamp_pool_state state;
     uint64_t probed_us; /* 0: never */
+    double difficulty;  /* that the server starts with, as the family counts it; 0: not told */
     char reason[LAMP_POOL_REASON], family[LAMP_POOL_WORD];
 };
 LAMP_CHECK int lamp_store_server_known(lamp_store *s, const struct lamp_track_pair *of,

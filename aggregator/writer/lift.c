@@ -110,3 +110,21 @@ void lamp_lift_weigh(const struct lamp_track_conn *c, uint32_t confidence,
         yes && (g.identity || fleet) && g.rhythm ? LAMP_VERDICT_CONFIRMED : LAMP_VERDICT_PROBABLE;
     out->flags = (yes ? (uint32_t)LAMP_CONN_PROBED : 0U) | (fleet ? (uint32_t)LAMP_CONN_FLEET : 0U);
 }
+
+struct lamp_rate lamp_lift_rate(const struct lamp_server_known *k, const lamp_catalogue *catalogue,
+                                const char *algorithm, uint32_t shares, uint32_t ms)
+{
+    double hashes = 0;
+    if (streq(k->family, "cryptonote")) {
+        hashes = k->difficulty;
+    } else if (streq(k->family, "stratum-v1") && catalogue) {
+        const struct lamp_algorithm *a = lamp_catalogue_algorithm(catalogue, algorithm);
+        hashes = a ? k->difficulty * a->hashes_per_diff1 : 0;
+    }
+    struct lamp_rate r = { .method = LAMP_RATE_NONE };
+    if (hashes > 0 && k->state == LAMP_POOL_UP)
+        r = lamp_rate_from_shares(hashes * shares, shares, ms / 1e3);
+    if (r.method != LAMP_RATE_NONE)
+        r.method = LAMP_RATE_TIMING;
+    return r;
+}

@@ -365,7 +365,8 @@ static int merge_record(const struct lamp_merge *m, struct work *k, struct lamp_
     if (error_us)
         put_right(b, error_us);
     struct tracking tracking = { m, k, b };
-    const struct lamp_tracker tracker = { m->store, covered, miner_touched, &tracking, mined };
+    const struct lamp_tracker tracker = { m->store,  covered, miner_touched,
+                                          &tracking, mined,   m->catalogue };
     const struct lamp_record rec = { &k->sensor, st->ref, s->seq, k->letter->at_us };
     err = s->seq == 1 ? note_pause(m, k, st, b) : LAMP_OK;
     if (err == LAMP_OK)

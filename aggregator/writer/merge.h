@@ -29,9 +29,10 @@ struct lamp_merge {
     lamp_rigs *rigs;
     lamp_guard *guard;
     lamp_habits *habits;
-    lamp_samplebook *samples;      /* NULL: none are taken */
-    lamp_trackbook *trackings;     /* NULL: nothing is tracked */
-    struct lamp_fleetclock *clock; /* NULL: nobody is told of blocks */
+    lamp_samplebook *samples;        /* NULL: none are taken */
+    lamp_trackbook *trackings;       /* NULL: nothing is tracked */
+    const lamp_catalogue *catalogue; /* may be NULL */
+    struct lamp_fleetclock *clock;   /* NULL: nobody is told of blocks */
     struct lamp_answers *answers;
     uint64_t epoch;                                /* of the database */
     uint32_t interval_ms;                          /* between summaries, told to sensors */

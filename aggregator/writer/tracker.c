@@ -483,16 +483,11 @@ static int recall(const struct lamp_tracker *t, struct lamp_track_conn *c,
     return lamp_store_pair_save(t->store, &p);
 }
 
-/* What the aggregator alone knows of the server holds too: looked up for as long as the connection is but
- * suspected, since a probe takes its time. */
-static int lift(const struct lamp_tracker *t, struct lamp_track_conn *c,
-                const struct lamp_conn_row *row, uint64_t now_us, struct lamp_lift *out)
+/* What the aggregator alone knows of the server of a connection. */
+static int know_server(const struct lamp_tracker *t, const struct lamp_track_conn *c,
+                       uint64_t now_us, struct lamp_server_known *out)
 {
-    struct lamp_conn_row *r = &c->row;
-    *out = (struct lamp_lift){ .n_evidence = 0 };
-    if (r->verdict != LAMP_VERDICT_SUSPECTED || row->verdict != LAMP_VERDICT_SUSPECTED ||
-        *c->text[LAMP_TEXT_TUNNEL_KIND])
-        return LAMP_OK;
+    const struct lamp_conn_row *r = &c->row;
     const struct lamp_track_pair of = {
         .site_ref = c->site_ref,
         .client = r->client_addr,
@@ -501,9 +496,22 @@ static int lift(const struct lamp_tracker *t, struct lamp_track_conn *c,
         .server_port = r->server_port,
         .ip_proto = r->ip_proto,
     };
+    return lamp_store_server_known(t->store, &of, now_us > LAMP_PAIR_US ? now_us - LAMP_PAIR_US : 0,
+                                   out);
+}
+
+/* That holds too: looked up for as long as the connection is but suspected, since a probe takes its
+ * time. */
+static int lift(const struct lamp_tracker *t, struct lamp_track_conn *c,
+                const struct lamp_conn_row *row, uint64_t now_us, struct lamp_lift *out)
+{
+    struct lamp_conn_row *r = &c->row;
     struct lamp_server_known known;
-    const int err = lamp_store_server_known(
-        t->store, &of, now_us > LAMP_PAIR_US ? now_us - LAMP_PAIR_US : 0, &known);
+    *out = (struct lamp_lift){ .n_evidence = 0 };
+    if (r->verdict != LAMP_VERDICT_SUSPECTED || row->verdict != LAMP_VERDICT_SUSPECTED ||
+        *c->text[LAMP_TEXT_TUNNEL_KIND])
+        return LAMP_OK;
+    const int err = know_server(t, c, now_us, &known);
     if (err != LAMP_OK)
         return err;
     lamp_lift_weigh(c, row->confidence, &known, now_us, out);
@@ -512,6 +520,28 @@ static int lift(const struct lamp_tracker *t, struct lamp_track_conn *c,
         r->confidence = out->confidence;
         r->flags |= out->flags;
     }
+    return LAMP_OK;
+}
+
+/* What is encrypted tells its rate by the shares at the start, which are of the difficulty that the
+ * server gave a probe of ours as well: tried until a probe has found it. */
+static int time_shares(const struct lamp_tracker *t, struct lamp_track_conn *c,
+                       const struct lamp_conn_row *row, uint64_t now_us)
+{
+    struct lamp_conn_row *r = &c->row;
+    struct lamp_server_known known;
+    if (row->early_ms == 0 || row->early_shares == 0 || r->verdict < LAMP_VERDICT_SUSPECTED ||
+        r->other_method != LAMP_RATE_NONE || *c->text[LAMP_TEXT_TUNNEL_KIND])
+        return LAMP_OK;
+    const int err = know_server(t, c, now_us, &known);
+    if (err != LAMP_OK)
+        return err;
+    const struct lamp_rate rate = lamp_lift_rate(&known, t->catalogue, c->text[LAMP_TEXT_ALGORITHM],
+                                                 row->early_shares, row->early_ms);
+    r->other_method = rate.method;
+    r->other_rate = rate.value;
+    r->other_low = rate.low;
+    r->other_high = rate.high;
     return LAMP_OK;
 }
 
@@ -656,6 +686,8 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
     err = recall(t, c, &before, row);
     if (err == LAMP_OK)
         err = lift(t, c, row, rec->now_us, &lifted);
+    if (err == LAMP_OK)
+        err = time_shares(t, c, row, rec->now_us);
     news.at_us = at_us;
     news.reasons = new_evidence || c->miner_id == 0;
     news.level = news.reasons || row->verdict != before.verdict;

@@ -21,6 +21,8 @@ struct lamp_tracker {
     /* A connection that is at least suspected to mine was merged: as it stands, and what the record
      * added to it. NULL: nobody asks. Returns LAMP_OK or what the merge shall fail with. */
     int (*mined)(const struct lamp_track_conn *c, const struct lamp_conn_row *delta, void *arg);
+
+    const lamp_catalogue *catalogue; /* what a difficulty is worth; NULL: not known */
 };
 
 /* Which record a batch came in. */

@@ -715,6 +715,7 @@ static int take_letters(lamp_writer *w)
                                       .habits = w->habits,
                                       .samples = w->samples,
                                       .trackings = w->trackings,
+                                      .catalogue = w->cfg.catalogue,
                                       .clock = &w->clock,
                                       .touched = w->touched,
                                       .answers = &w->answers,

@@ -422,6 +422,8 @@ static void fill_newest(struct lamp_conn_row *row, const struct lamp_conn *c)
                  (c->ip_bytes ? LAMP_CONN_IP_BYTES : 0U);
     row->platform = text(c->platform);
     row->devices = c->devices;
+    row->early_shares = c->early_shares;
+    row->early_ms = c->early_ms;
     row->work_method = c->work_method;
     row->hash_values = c->hash_values;
     row->other_method = c->other_rate.method;

@@ -10,6 +10,7 @@ enum {
     BULK_BYTES = 64 << 10,
     BULK_RATE = 4 << 10, /* bytes/s */
     GAPS_MIN = 4,        /* gaps before their spread says anything */
+    EARLY_US = LAMP_BEHAVIOUR_EARLY_MS * 1000,
 };
 
 static void welford_add(struct lamp_welford *w, double x)
@@ -57,11 +58,24 @@ static void count_size(struct lamp_behaviour_side *s, uint16_t len, uint64_t t_u
     }
 }
 
+static const struct lamp_behaviour_slot *mode(const struct lamp_behaviour_side *s)
+{
+    const struct lamp_behaviour_slot *best = &s->slots[0];
+    for (size_t i = 1; i < LAMP_BEHAVIOUR_SLOTS; i++)
+        if (s->slots[i].count > best->count)
+            best = &s->slots[i];
+    return best;
+}
+
 void lamp_behaviour_message(struct lamp_behaviour *b, enum lamp_dir dir, uint32_t len,
                             uint64_t t_us)
 {
     if (b->messages++ == 0)
         b->first_us = b->last_us = t_us;
+    if (!b->is_early_over && t_us > b->first_us + EARLY_US) {
+        b->is_early_over = true;
+        b->early = mode(&b->side[LAMP_UP])->count;
+    }
     b->bytes += len;
     if (t_us > b->last_us)
         b->last_us = t_us;
@@ -110,15 +124,6 @@ static double coverage(const struct lamp_behaviour_side *s)
         least = s->slots[i].count < least ? s->slots[i].count : least;
     }
     return s->n ? (sum - least) / (double)s->n : 0;
-}
-
-static const struct lamp_behaviour_slot *mode(const struct lamp_behaviour_side *s)
-{
-    const struct lamp_behaviour_slot *best = &s->slots[0];
-    for (size_t i = 1; i < LAMP_BEHAVIOUR_SLOTS; i++)
-        if (s->slots[i].count > best->count)
-            best = &s->slots[i];
-    return best;
 }
 
 /* Reports come at one of the periods that miners have. */

@@ -323,6 +323,10 @@ static void fill_conn(const lamp_opaque *o, struct lamp_conn *c, const lamp_dim 
 {
     c->family = d->is_sv2 ? "stratum-v2" : "tls-mining";
     c->tls = d->kind == KIND_TLS;
+    if (d->facts.saw_syn && d->behaviour.is_early_over) {
+        c->early_shares = d->behaviour.early;
+        c->early_ms = LAMP_BEHAVIOUR_EARLY_MS;
+    }
     snprintf(c->sni, sizeof(c->sni), "%s", d->sni);
     if (!c->ja4[0])
         lamp_tls_ja4(&d->offer, c->ja4);

@@ -70,7 +70,7 @@ static void on_record(const uint8_t *data, size_t len, size_t n_rows, uint64_t n
     (void)n_rows, (void)n_bytes;
     must(lamp_msg_unpack(data, len, &m), "summary");
     must(lamp_batch_unpack(m->u.summary.batch, &b), "batch");
-    const struct lamp_tracker t = { r->store, is_covered, on_touched, r, NULL };
+    const struct lamp_tracker t = { r->store, is_covered, on_touched, r, NULL, NULL };
     const struct lamp_record rec = { &r->sensor, r->sensor.ref, ++r->seq, r->now_us };
     must(lamp_tracker_merge(&t, &rec, b), "merge");
     must(lamp_store_counters(r->store, r->sensor.ref, b->cap_run, &b->counters), "counters");

@@ -135,7 +135,7 @@ static void ignore_id(int64_t id, void *arg)
 
 static void mine(struct fixture *f, uint64_t conn_id, enum lamp_verdict verdict)
 {
-    const struct lamp_tracker t = { f->s, not_covered, ignore_id, f, on_mined };
+    const struct lamp_tracker t = { f->s, not_covered, ignore_id, f, on_mined, NULL };
     const struct lamp_record rec = { &f->sensor, 1, ++f->seq, f->now_us };
     struct lamp_conn_row row = test_row(conn_id, f->now_us - S, f->now_us);
     row.verdict = verdict;

@@ -213,7 +213,7 @@ static void interval(struct fixture *f)
     if (f->direct) {
         feed_directly(f, conns, n);
     } else {
-        const struct lamp_tracker t = { f->s, not_covered, ignore_id, f, on_mined };
+        const struct lamp_tracker t = { f->s, not_covered, ignore_id, f, on_mined, NULL };
         const struct lamp_record rec = { &f->sensor, 1, ++f->seq, f->now_us };
         ok(f->s, lamp_tracker_merge(&t, &rec, &b));
     }

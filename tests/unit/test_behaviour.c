@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/behaviour.h"
+
+#include "common/estimate.h"
 #include "tests/support/rng.h"
 #include "tests/support/test.h"
 
@@ -135,13 +137,59 @@ static void test_clock_steps_back(void **state)
     (void)lamp_behaviour_score(&b, 0);
 }
 
+/* Of the first shares the rate's interval holds the true one in 95 of 100 cases, whatever else is said. */
+static void test_early(void **state)
+{
+    (void)state;
+    static const struct {
+        double gap_s;
+        unsigned login; /* messages each way before the first share */
+    } cases[] = { { 3, 2 }, { 8, 2 }, { 3, 3 } };
+    enum { RUNS = 1000 };
+    for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+        unsigned held = 0;
+        for (uint64_t seed = 1; seed <= RUNS; seed++) {
+            struct lamp_rng rng = { seed };
+            struct lamp_behaviour b = { 0 };
+            double t = 0, alive = 60, job = 20;
+            for (unsigned i = 0; i < cases[k].login; i++) {
+                lamp_behaviour_message(&b, LAMP_UP, 200 + 40 * i, S + i * 1000);
+                lamp_behaviour_message(&b, LAMP_DOWN, 300 + 40 * i, S + i * 1000 + 500);
+            }
+            while (t < 400) {
+                t += lamp_rng_exponential(&rng, cases[k].gap_s);
+                for (; alive < t; alive += 60)
+                    lamp_behaviour_message(&b, LAMP_UP, 120, S + (uint64_t)(alive * 1e6));
+                for (; job < t; job += 45)
+                    lamp_behaviour_message(&b, LAMP_DOWN, 400, S + (uint64_t)(job * 1e6));
+                lamp_behaviour_message(&b, LAMP_UP, 270, S + (uint64_t)(t * 1e6));
+                lamp_behaviour_message(&b, LAMP_DOWN, 86, S + (uint64_t)(t * 1e6) + 50000);
+            }
+            assert_true(b.is_early_over);
+            const struct lamp_rate r =
+                lamp_rate_from_shares(b.early, b.early, LAMP_BEHAVIOUR_EARLY_MS / 1e3);
+            held += r.low <= 1 / cases[k].gap_s && 1 / cases[k].gap_s <= r.high;
+        }
+        if (held < RUNS * 94 / 100 || held > RUNS * 98 / 100)
+            fail_msg("case %zu: %u of %d intervals hold the rate", k, held, RUNS);
+    }
+}
+
+/* Nothing is said of a connection that is younger. */
+static void test_early_not_over(void **state)
+{
+    (void)state;
+    const struct talk talks[TALKS] = { { LAMP_UP, 270, 3, false, 86 } };
+    const struct lamp_behaviour b = play(talks, 80, 1);
+    assert_false(b.is_early_over);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scores),
-        cmocka_unit_test(test_too_early),
-        cmocka_unit_test(test_bulk),
-        cmocka_unit_test(test_clock_steps_back),
+        cmocka_unit_test(test_scores), cmocka_unit_test(test_too_early),
+        cmocka_unit_test(test_early),  cmocka_unit_test(test_early_not_over),
+        cmocka_unit_test(test_bulk),   cmocka_unit_test(test_clock_steps_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,13 @@
 #include "aggregator/writer/tracker.h"
 #include "tests/support/aggregator.h"
 
+#include <math.h>
+
 #define DAY_US (UINT64_C(86400) * 1000000)
 
 enum { PORT = 443 };
+
+static lamp_catalogue *catalogue;
 
 struct fixture {
     char *folder;
@@ -62,7 +66,7 @@ static int keep(const struct lamp_track_conn *c, const struct lamp_conn_row *del
 
 static void merge(struct fixture *f, const struct lamp_store_sensor *at, struct lamp_conn_row *row)
 {
-    const struct lamp_tracker t = { f->s, not_covered, ignore_id, f, keep };
+    const struct lamp_tracker t = { f->s, not_covered, ignore_id, f, keep, catalogue };
     const struct lamp_record rec = { at, at == &f->north ? 1 : 2, ++f->seq, row->last_us };
     const struct lamp_batch b = test_batch(row, 1, row->first_us, row->last_us);
     ok(f->s, lamp_tracker_merge(&t, &rec, &b));
@@ -75,16 +79,24 @@ static struct lamp_evidence reason(const char *kind, const char *strength)
                                    .strength = lamp_bytes_of(strength) };
 }
 
+static void told(struct fixture *f, const char *server, enum lamp_pool_state state, uint64_t at_us,
+                 const char *family, double difficulty)
+{
+    struct lamp_pool_endpoint e = { .addr = test_addr(server),
+                                    .port = PORT,
+                                    .state = state,
+                                    .probed_us = at_us,
+                                    .difficulty = difficulty };
+    bool changed;
+    snprintf(e.family, sizeof(e.family), "%s", family);
+    snprintf(e.reason, sizeof(e.reason), "it answered");
+    ok(f->s, lamp_store_pool_probed(f->s, &e, &changed));
+}
+
 static void probed(struct fixture *f, const char *server, enum lamp_pool_state state,
                    uint64_t at_us)
 {
-    struct lamp_pool_endpoint e = {
-        .addr = test_addr(server), .port = PORT, .state = state, .probed_us = at_us
-    };
-    bool changed;
-    snprintf(e.family, sizeof(e.family), "stratum-v1");
-    snprintf(e.reason, sizeof(e.reason), "it answered");
-    ok(f->s, lamp_store_pool_probed(f->s, &e, &changed));
+    told(f, server, state, at_us, "stratum-v1", 0);
 }
 
 struct seen {
@@ -310,6 +322,60 @@ static void test_later(void **state)
     assert_int_equal(f->conn.row.verdict, LAMP_VERDICT_CONFIRMED);
 }
 
+/* What encrypted shares are worth by the difficulty that a probe was told. */
+static void test_rate(void **state)
+{
+    static const struct {
+        const char *label, *family, *algorithm;
+        enum lamp_pool_state state;
+        double difficulty;
+        uint32_t shares;
+        double want; /* 0: nothing is known */
+    } rows[] = {
+        { "hashes", "cryptonote", "", LAMP_POOL_UP, 10000, 36, 4000 },
+        { "by the algorithm", "stratum-v1", "sha256d", LAMP_POOL_UP, 512, 9,
+          512 * 4294967296.0 / 10 },
+        { "of an algorithm unknown", "stratum-v1", "", LAMP_POOL_UP, 512, 9, 0 },
+        { "of another family", "beam", "beamhash3", LAMP_POOL_UP, 512, 9, 0 },
+        { "not told", "cryptonote", "", LAMP_POOL_UP, 0, 36, 0 },
+        { "no pool now", "cryptonote", "", LAMP_POOL_LISTEN, 10000, 36, 0 },
+        { "no shares", "cryptonote", "", LAMP_POOL_UP, 10000, 0, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct lamp_server_known k = { .state = rows[i].state, .difficulty = rows[i].difficulty };
+        snprintf(k.family, sizeof(k.family), "%s", rows[i].family);
+        const struct lamp_rate r =
+            lamp_lift_rate(&k, catalogue, rows[i].algorithm, rows[i].shares, 90000);
+        if (r.value < rows[i].want * 0.999 || r.value > rows[i].want * 1.001 ||
+            (r.method == LAMP_RATE_TIMING) != (rows[i].want > 0) || r.low > r.value ||
+            r.high < r.value)
+            fail_msg("%s: %g, %g to %g", rows[i].label, r.value, r.low, r.high);
+    }
+}
+
+/* The rate is there from the first row on after both are known, and stays. */
+static void test_rate_later(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + 1);
+    row.verdict = LAMP_VERDICT_SUSPECTED;
+    row.confidence = 8000;
+    row.server_addr = test_addr("203.0.113.9");
+    row.server_port = PORT;
+    told(f, "203.0.113.9", LAMP_POOL_UP, TEST_NOW_US, "cryptonote", 10000);
+    merge(f, &f->north, &row);
+    assert_int_equal(f->conn.row.other_method, LAMP_RATE_NONE); /* too early to say */
+    row.early_ms = 90000;
+    row.early_shares = 36;
+    merge(f, &f->north, &row);
+    assert_int_equal(f->conn.row.other_method, LAMP_RATE_TIMING);
+    assert_true(fabs(f->conn.row.other_rate - 4000) < 1);
+    told(f, "203.0.113.9", LAMP_POOL_UP, TEST_NOW_US + 1, "cryptonote", 77);
+    merge(f, &f->north, &row);
+    assert_true(fabs(f->conn.row.other_rate - 4000) < 1);
+}
+
 struct suspects {
     size_t n;
     uint16_t ports[4];
@@ -382,7 +448,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_cases, setup, teardown),
         cmocka_unit_test_setup_teardown(test_later, setup, teardown),
+        cmocka_unit_test(test_rate),
+        cmocka_unit_test_setup_teardown(test_rate_later, setup, teardown),
         cmocka_unit_test_setup_teardown(test_suspects, setup, teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    char why[256];
+    if (lamp_catalogue_load(LAMP_DATA, &catalogue, why, sizeof(why)) != LAMP_OK) {
+        fprintf(stderr, "%s\n", why);
+        return 1;
+    }
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    lamp_catalogue_free(catalogue);
+    return failed;
 }

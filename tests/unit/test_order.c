@@ -107,7 +107,7 @@ static void merge_all(lamp_store *s, const struct made *all, const unsigned *ord
     static const char *const ids[SENSORS] = { "s1", "s2", "s3" };
     struct lamp_store_sensor sensors[SENSORS];
     struct lamp_store_stream streams[SENSORS];
-    const struct lamp_tracker t = { s, never_covered, ignore_id, NULL, NULL };
+    const struct lamp_tracker t = { s, never_covered, ignore_id, NULL, NULL, NULL };
     ok(s, lamp_store_begin(s));
     for (unsigned i = 0; i < SENSORS; i++) { /* the first two at one site */
         const struct lamp_stream_id id = { { (uint8_t)(i + 1) } };

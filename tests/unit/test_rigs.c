@@ -116,7 +116,7 @@ static void interval(struct fixture *f)
     row.work_shares = n;
     row.difficulty = f->share_work;
     row.work_hashes = f->share_work * n;
-    const struct lamp_tracker t = { f->s, not_covered, ignore_id, f, on_mined };
+    const struct lamp_tracker t = { f->s, not_covered, ignore_id, f, on_mined, NULL };
     const struct lamp_record rec = { &f->sensor, 1, ++f->seq, f->now_us };
     const struct lamp_batch b = test_batch(&row, f->off ? 0 : 1, from_us, f->now_us);
     ok(f->s, lamp_tracker_merge(&t, &rec, &b));

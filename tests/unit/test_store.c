@@ -60,7 +60,7 @@ static void ignore_id(int64_t id, void *arg)
 static void merge(struct fixture *f, struct lamp_conn_row *rows, size_t n, uint64_t from_us,
                   uint64_t to_us)
 {
-    const struct lamp_tracker t = { f->s, never_covered, ignore_id, NULL, NULL };
+    const struct lamp_tracker t = { f->s, never_covered, ignore_id, NULL, NULL, NULL };
     const struct lamp_record rec = { &f->sensor, f->stream.ref, f->stream.next_seq++, to_us };
     const struct lamp_batch b = test_batch(rows, n, from_us, to_us);
     ok(f->s, lamp_tracker_merge(&t, &rec, &b));

@@ -51,7 +51,7 @@ static void on_touched(int64_t id, void *arg)
 
 static void merge(struct fixture *f, struct lamp_conn_row *rows, size_t n)
 {
-    const struct lamp_tracker t = { f->s, is_covered, on_touched, f, NULL };
+    const struct lamp_tracker t = { f->s, is_covered, on_touched, f, NULL, NULL };
     const struct lamp_record rec = { &f->sensor, 1, ++f->seq, TEST_NOW_US + 10000000 };
     const struct lamp_batch b = test_batch(rows, n, TEST_NOW_US, TEST_NOW_US + 10000000);
     ok(f->s, lamp_tracker_merge(&t, &rec, &b));
@@ -303,7 +303,7 @@ static void test_fleet(void **state)
     struct fixture *f = *state;
     struct lamp_store_sensor there;
     struct lamp_conn_row row = test_row(1, TEST_NOW_US, TEST_NOW_US + 5);
-    const struct lamp_tracker t = { f->s, any_site, on_touched, f, NULL };
+    const struct lamp_tracker t = { f->s, any_site, on_touched, f, NULL, NULL };
     merge(f, &row, 1);
     row = test_row(2, TEST_NOW_US, TEST_NOW_US + 5);
     row.client_addr = test_addr("10.0.0.8");
