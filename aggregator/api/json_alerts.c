@@ -73,6 +73,7 @@ void lamp_api_json_policy(struct lamp_json *j, const struct lamp_policy *p)
     lamp_json_str(j, "mode", lamp_policy_mode_name(p->mode));
     lamp_json_uint(j, "place", p->place);
     lamp_json_str(j, "verdict", lamp_verdict_name(p->verdict));
+    lamp_json_double(j, "confidence", p->confidence / (double)LAMP_POLICY_SURE);
     lamp_json_str(j, "coin", p->coin);
     lamp_json_str(j, "pool", p->pool);
     lamp_json_str(j, "site", p->site);

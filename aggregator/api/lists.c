@@ -63,8 +63,8 @@ static const struct list lists[] = {
       "id what site sensor miner state ring duration reason created_by created until ended "
       "ended_by rows rows_refused" },
     { "/api/v1/policies", "policies", true, 0,
-      "id name mode place verdict coin pool site sanctioned hours days alert sample block "
-      "everywhere lease longest grace created_by created mode_by mode_since" },
+      "id name mode place verdict confidence coin pool site sanctioned hours days alert "
+      "sample block everywhere lease longest grace created_by created mode_by mode_since" },
     { "/api/v1/imports", "imports", true, 100,
       "id name source site state answer error created_by created started ended size files "
       "files_done files_failed packets bytes connections verdicts.confirmed verdicts.probable "

@@ -4,6 +4,7 @@
 
 #include "aggregator/api/json_alerts.h"
 
+#include <math.h>
 #include <stdio.h>
 
 enum {
@@ -104,6 +105,17 @@ static void read_verdict(struct lamp_body *b, struct lamp_policy *p)
         fail(b, "verdict", "This must be probable or confirmed.");
 }
 
+/* 0 to 1; nothing is 0. */
+static void read_confidence(struct lamp_body *b, struct lamp_policy *p)
+{
+    const json_t *v = json_object_get(b->object, "confidence");
+    const double sure = json_number_value(v);
+    if (v && !json_is_null(v) && !(json_is_number(v) && sure >= 0 && sure <= 1))
+        fail(b, "confidence", "This must be a number from 0 to 1.");
+    else
+        p->confidence = (uint16_t)lround(sure * LAMP_POLICY_SURE);
+}
+
 static void read_action(struct lamp_body *b, struct lamp_policy *p)
 {
     const char *text = lamp_body_str(b, "block", 16, false);
@@ -161,15 +173,17 @@ static void answer_policy(lamp_api *api, const struct lamp_request *req, int64_t
 /* The terms of a new policy, or the new ones of another. */
 static void read_terms(struct lamp_body *b, struct lamp_policy *p)
 {
-    static const char *const names[] = { "name",  "verdict", "coin",       "pool",  "site",
-                                         "days",  "hours",   "sanctioned", "alert", "block",
-                                         "lease", "longest", "everywhere", "grace", "sample" };
+    static const char *const names[] = { "name",       "verdict", "coin",   "pool",
+                                         "site",       "days",    "hours",  "sanctioned",
+                                         "alert",      "block",   "lease",  "longest",
+                                         "everywhere", "grace",   "sample", "confidence" };
     lamp_body_known(b, names, ARRAY_LEN(names));
     read_text(b, "name", true, p->name, sizeof(p->name));
     read_text(b, "coin", false, p->coin, sizeof(p->coin));
     read_text(b, "pool", false, p->pool, sizeof(p->pool));
     read_text(b, "site", false, p->site, sizeof(p->site));
     read_verdict(b, p);
+    read_confidence(b, p);
     read_action(b, p);
     read_times(b, p);
     p->sanctioned = read_flag(b, "sanctioned", false);

@@ -12,6 +12,9 @@
 static json_t *rule_value(const char *name, const char *text)
 {
     int64_t n;
+    double sure;
+    if (streq(name, "confidence") && lamp_text_double(text, 0, 1, &sure) == LAMP_OK)
+        return json_real(sure);
     if (streq(name, "days")) {
         json_t *days = json_array();
         while (days && *text) {
@@ -161,6 +164,13 @@ static const char *lease(const json_t *row, const char *path, double now, char b
     return buf;
 }
 
+static const char *confidence(const json_t *row, const char *path, double now, char buf[LAMP_CELL])
+{
+    (void)now;
+    snprintf(buf, LAMP_CELL, "%.4g", json_number_value(json_object_get(row, path)));
+    return buf;
+}
+
 static const struct lamp_column policy_columns[] = {
     { "ID", "id", lamp_cell_number },
     { "PLACE", "place", lamp_cell_number },
@@ -168,6 +178,7 @@ static const struct lamp_column policy_columns[] = {
     { "MODE", "mode", lamp_cell_text },
     { "SINCE", "mode_since", lamp_cell_age },
     { "VERDICT", "verdict", lamp_cell_text },
+    { "CONFIDENCE", "confidence", confidence },
     { "COIN", "coin", lamp_cell_text },
     { "POOL", "pool", lamp_cell_text },
     { "SITE", "site", lamp_cell_all },

@@ -60,6 +60,8 @@ const char *lamp_rule_problem(const struct lamp_policy *p)
         return "A policy needs a name.";
     if (p->verdict < LAMP_VERDICT_PROBABLE)
         return "Only what is probable or confirmed may be acted on.";
+    if (p->confidence > LAMP_POLICY_SURE)
+        return "A confidence is from 0 to 1.";
     if (p->days == 0 || p->days > 0x7f || p->from_minute >= DAY_MINUTES ||
         p->to_minute >= DAY_MINUTES)
         return "Days are some of the week, hours from 00:00 to 23:59.";
@@ -93,18 +95,23 @@ bool lamp_rule_fits(const struct lamp_policy *p, const struct lamp_rules_news *n
 {
     static const char *const days[] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
     const struct lamp_track_conn *c = n->conn;
-    if (c->row.verdict < p->verdict || (*p->site && !streq(p->site, n->site)) ||
+    if (c->row.verdict < p->verdict || c->row.confidence < p->confidence ||
+        (*p->site && !streq(p->site, n->site)) ||
         (*p->coin && strcasecmp(p->coin, c->text[LAMP_TEXT_COIN]) != 0) ||
         (*p->pool && !lamp_match_pool(p->pool, c)) ||
         (n->mark != LAMP_MARK_NONE && !p->sanctioned) || !is_time(p, n->weekday, n->minute))
         return false;
     const char *coin = c->text[LAMP_TEXT_COIN];
-    char at[48] = "";
+    char at[48] = "", sure[64] = "";
+    if (p->confidence)
+        snprintf(sure, sizeof(sure), "; confidence %.4g, at least %.4g wanted",
+                 c->row.confidence / (double)LAMP_POLICY_SURE,
+                 p->confidence / (double)LAMP_POLICY_SURE);
     if (p->days != 0x7f || p->from_minute != p->to_minute)
         snprintf(at, sizeof(at), "; %s %02u:%02u is in its hours", days[n->weekday % 7],
                  n->minute / 60, n->minute % 60);
-    snprintf(why, size, "%s, at least %s wanted%s%.16s%s%.200s%s%.64s%s%s",
-             lamp_verdict_name(c->row.verdict), lamp_verdict_name(p->verdict),
+    snprintf(why, size, "%s, at least %s wanted%s%s%.16s%s%.200s%s%.64s%s%s",
+             lamp_verdict_name(c->row.verdict), lamp_verdict_name(p->verdict), sure,
              *p->coin ? "; coin " : "", *p->coin ? coin : "", *p->pool ? "; pool " : "", p->pool,
              *p->site ? "; site " : "", p->site,
              n->mark == LAMP_MARK_NONE ? "; not marked as wanted" : "; marked ones too", at);

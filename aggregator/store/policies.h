@@ -10,6 +10,7 @@ enum {
     LAMP_POLICY_HITS_MAX = 1000, /* of a policy; the oldest make room */
     LAMP_POLICY_NAME = 49,       /* with NUL */
     LAMP_POLICY_SAMPLE_MAX = 10000,
+    LAMP_POLICY_SURE = 10000, /* the highest confidence */
 };
 
 enum lamp_policy_mode { LAMP_POLICY_OFF, LAMP_POLICY_DRY_RUN, LAMP_POLICY_ON, LAMP_POLICY_MODES };
@@ -35,6 +36,7 @@ struct lamp_policy {
     bool sanctioned; /* also those that operators marked as sanctioned or dismissed */
     uint8_t days;    /* bit 0: Monday ... bit 6: Sunday; at which it begins */
     uint16_t from_minute, to_minute; /* of the day; alike: all day; from later: past midnight */
+    uint16_t confidence;             /* at least, in 1/10000; 0: any that the verdict has */
 
     /* What is done. */
     bool alert;

@@ -48,3 +48,7 @@ static const char lamp_schema_policies_2[] =
     "ALTER TABLE policy ADD COLUMN sample INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX conn_suspected ON conn (last_us) WHERE verdict = 2;"
     "CREATE INDEX pair_confirmed ON pair (server, server_port) WHERE verdict = 4;";
+
+/* And how confident the verdict has to be, in 1/10000. */
+static const char lamp_schema_policies_3[] =
+    "ALTER TABLE policy ADD COLUMN confidence INTEGER NOT NULL DEFAULT 0;";

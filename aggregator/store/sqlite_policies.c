@@ -11,7 +11,7 @@ int lamp_sqlite_op_policies(lamp_store *s, lamp_policy_fn *fn, void *arg)
         q,
         "SELECT id, name, mode, verdict, coin, site, pool, sanctioned, days, from_minute,"
         " to_minute, alert, block, everywhere, lease_s, longest_s, grace_s, created_by, mode_by,"
-        " created_us, mode_us, place, sample FROM policy ORDER BY place, id",
+        " created_us, mode_us, place, sample, confidence FROM policy ORDER BY place, id",
         NULL, 0);
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
@@ -33,6 +33,7 @@ int lamp_sqlite_op_policies(lamp_store *s, lamp_policy_fn *fn, void *arg)
             .mode_us = lamp_col_uint(st, 20),
             .place = (uint32_t)sqlite3_column_int64(st, 21),
             .sample = (uint32_t)sqlite3_column_int64(st, 22),
+            .confidence = (uint16_t)sqlite3_column_int(st, 23),
         };
         lamp_col_copy(st, 1, p.name, sizeof(p.name));
         lamp_col_copy(st, 4, p.coin, sizeof(p.coin));
@@ -55,15 +56,16 @@ int lamp_sqlite_op_policy_add(lamp_store *s, struct lamp_policy *p)
         q,
         "INSERT INTO policy (name, mode, verdict, coin, site, pool, sanctioned, days, from_minute,"
         " to_minute, alert, block, everywhere, lease_s, longest_s, grace_s, created_by, mode_by,"
-        " created_us, mode_us, sample, place) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "?,"
-        " ?, ?, ?, ?, ?, 1 + count(*) FROM policy WHERE true ON CONFLICT DO NOTHING",
+        " created_us, mode_us, sample, confidence, place) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "?, ?,"
+        " ?, ?, ?, ?, ?, ?, ?, ?, ?, 1 + count(*) FROM policy WHERE true ON CONFLICT DO NOTHING",
         lamp_str(p->name), lamp_int((int64_t)p->mode), lamp_int((int64_t)p->verdict),
         lamp_str(p->coin), lamp_str(p->site), lamp_str(p->pool), lamp_int(p->sanctioned),
         lamp_int(p->days), lamp_int(p->from_minute), lamp_int(p->to_minute), lamp_int(p->alert),
         lamp_int((int64_t)p->block), lamp_int(p->everywhere), lamp_int(p->lease_s),
         lamp_int(p->longest_s), lamp_int(p->grace_s), lamp_str(p->created_by), lamp_str(p->mode_by),
-        lamp_uint(p->created_us), lamp_uint(p->mode_us), lamp_int(p->sample));
+        lamp_uint(p->created_us), lamp_uint(p->mode_us), lamp_int(p->sample),
+        lamp_int(p->confidence));
     if (err == LAMP_OK && sqlite3_changes(q->db) == 0)
         return LAMP_EEXIST;
     p->id = sqlite3_last_insert_rowid(q->db);
@@ -96,13 +98,13 @@ int lamp_sqlite_op_policy_edit(lamp_store *s, const struct lamp_policy *p)
         "UPDATE policy SET name = ?2, mode = ?3, verdict = ?4, coin = ?5, site = ?6, pool = ?7,"
         " sanctioned = ?8, days = ?9, from_minute = ?10, to_minute = ?11, alert = ?12, block = ?13,"
         " everywhere = ?14, lease_s = ?15, longest_s = ?16, grace_s = ?17, mode_by = ?18,"
-        " mode_us = ?19, sample = ?20 WHERE id = ?1",
+        " mode_us = ?19, sample = ?20, confidence = ?21 WHERE id = ?1",
         lamp_int(p->id), lamp_str(p->name), lamp_int((int64_t)p->mode),
         lamp_int((int64_t)p->verdict), lamp_str(p->coin), lamp_str(p->site), lamp_str(p->pool),
         lamp_int(p->sanctioned), lamp_int(p->days), lamp_int(p->from_minute),
         lamp_int(p->to_minute), lamp_int(p->alert), lamp_int((int64_t)p->block),
         lamp_int(p->everywhere), lamp_int(p->lease_s), lamp_int(p->longest_s), lamp_int(p->grace_s),
-        lamp_str(p->mode_by), lamp_uint(p->mode_us), lamp_int(p->sample));
+        lamp_str(p->mode_by), lamp_uint(p->mode_us), lamp_int(p->sample), lamp_int(p->confidence));
     if (err == LAMP_OK && sqlite3_changes(q->db) == 0)
         return LAMP_ENOENT;
     return err ? err : LAMP_EXEC(q, "DELETE FROM policy_hit WHERE policy = ?", lamp_int(p->id));

@@ -18,7 +18,7 @@
 #include "aggregator/store/sqlite_settings_schema.h"
 #include "aggregator/store/sqlite_trackings_schema.h"
 
-#define LAMP_SCHEMA_LATEST 30
+#define LAMP_SCHEMA_LATEST 31
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
@@ -330,4 +330,5 @@ static const char *const lamp_upgrades[LAMP_SCHEMA_LATEST] = {
     lamp_schema_proved,
     lamp_schema_history_out,
     lamp_schema_packs,
+    lamp_schema_policies_3,
 };

@@ -81,7 +81,7 @@ CALLS = [
     (201, "POST", "/policies", {"name": "p", "block": "server", "coin": "XMR", "hours": "08:00-18:00", "days": ["mon"]},
      "policy"),
     (200, "GET", "/policies"),
-    (200, "PUT", "/policies/<policy>", {"name": "q", "alert": True, "sample": 20}),
+    (200, "PUT", "/policies/<policy>", {"name": "q", "alert": True, "sample": 20, "confidence": 0.995}),
     (200, "PATCH", "/policies/<policy>", {"mode": "on"}),
     (200, "PATCH", "/policies/<policy>", {"place": 1}),
     (200, "GET", "/policies/<policy>/dry-run"),

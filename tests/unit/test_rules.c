@@ -11,6 +11,7 @@ static struct lamp_track_conn conn_of(enum lamp_verdict verdict)
     struct lamp_track_conn c = { .id = 11, .miner_id = 3 };
     c.row = test_row(1, 0, 0);
     c.row.verdict = verdict;
+    c.row.confidence = 9900;
     snprintf(c.text[LAMP_TEXT_COIN], sizeof(c.text[0]), "XMR");
     snprintf(c.text[LAMP_TEXT_SERVER_NAME], sizeof(c.text[0]), "eu.pool.example");
     return c;
@@ -96,6 +97,11 @@ static void test_problems(void **state)
     p.verdict = LAMP_VERDICT_SUSPECTED;
     assert_non_null(lamp_rule_problem(&p));
     p = any;
+    p.confidence = LAMP_POLICY_SURE;
+    assert_null(lamp_rule_problem(&p));
+    p.confidence++;
+    assert_non_null(lamp_rule_problem(&p));
+    p = any;
     p.days = 0;
     assert_non_null(lamp_rule_problem(&p));
     p = any;
@@ -112,6 +118,39 @@ static void test_problems(void **state)
     p = any;
     p.longest_s = p.lease_s - 1;
     assert_non_null(lamp_rule_problem(&p));
+}
+
+/* The confidence that is wanted, and that the verdict has, in 1/10000. */
+static void test_confidence(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        enum lamp_verdict verdict;
+        uint32_t at_least, has;
+        bool want;
+        const char *why;
+    } cases[] = {
+        { "none is wanted", 4, 0, 0, true, "confirmed, at least probable wanted; not" },
+        { "just enough", 4, 9950, 9950, true, "; confidence 0.995, at least 0.995 wanted" },
+        { "more than that", 3, 9700, 9999, true, "; confidence 0.9999, at least 0.97 wanted" },
+        { "a little less", 4, 9950, 9949, false, NULL },
+        { "only what is certain", 4, 10000, 9999, false, NULL },
+        { "confident of too little", 2, 9000, 9999, false, NULL },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct lamp_track_conn c = conn_of(cases[i].verdict);
+        struct lamp_policy p = any;
+        char why[512] = "";
+        p.verdict = LAMP_VERDICT_PROBABLE;
+        p.confidence = (uint16_t)cases[i].at_least;
+        c.row.confidence = cases[i].has;
+        const struct lamp_rules_news n = { "north", &c, LAMP_MARK_NONE, TEST_NOW_US, 2, 720 };
+        if (lamp_rule_fits(&p, &n, why, sizeof(why)) != cases[i].want)
+            fail_msg("%s: %s", cases[i].label, why);
+        if (cases[i].want && !strstr(why, cases[i].why))
+            fail_msg("%s: says %s", cases[i].label, why);
+    }
 }
 
 /* ---- what is done ---- */
@@ -441,6 +480,25 @@ static void test_alert_alone(void **state)
     assert_int_equal(hit_of(f, &p).count, 0);
 }
 
+/* The store keeps the confidence that a policy wants, and what it is changed to. */
+static void test_confidence_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct lamp_policy q = any;
+    q.confidence = 9950;
+    struct lamp_policy p = add(f, &q, "sure");
+    mine_as(f, "10.0.0.7", "203.0.113.9");
+    assert_int_equal(f->n_blocked, 0);
+    p.confidence = 9900;
+    ok(f->s, lamp_store_policy_edit(f->s, &p));
+    ok(f->s, lamp_rules_reload(f->r));
+    mine_as(f, "10.0.0.7", "203.0.113.9");
+    assert_int_equal(f->n_blocked, 1);
+    assert_string_equal(hit_of(f, &p).why, "confirmed, at least confirmed wanted;"
+                                           " confidence 0.99, at least 0.99 wanted;"
+                                           " not marked as wanted");
+}
+
 static void test_sample(void **state)
 {
     struct fixture *f = *state;
@@ -529,6 +587,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fits),
+        cmocka_unit_test(test_confidence),
         cmocka_unit_test(test_problems),
         cmocka_unit_test_setup_teardown(test_dry_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_growth_and_grace, setup, teardown),
@@ -536,6 +595,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_servers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_alert_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sample, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_confidence_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

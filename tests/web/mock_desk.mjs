@@ -21,7 +21,7 @@ export function deskWorld(hostile) {
     alert(1, { kind: 'policy', severity: 'warning', about: 'a policy fits', text: hostile.long, raised: now() - 90000, resolved: now() - 4000 }),
   ];
   const policy = {
-    id: 1, name: 'Nightly <b>XMR</b>', mode: 'dry-run', place: 1, verdict: 'confirmed', coin: 'XMR', pool: null, site: 'Porto', sanctioned: false,
+    id: 1, name: 'Nightly <b>XMR</b>', mode: 'dry-run', place: 1, verdict: 'confirmed', confidence: 0, coin: 'XMR', pool: null, site: 'Porto', sanctioned: false,
     hours: '22:00-06:00', days: ['mon', 'tue', 'wed', 'thu', 'fri'], alert: true, sample: 0, block: 'server', everywhere: false, lease: 3600, longest: 604800,
     grace: 86400, created_by: 'eve', created: now() - 90000, mode_by: 'eve', mode_since: now() - 90000,
   };

@@ -339,13 +339,14 @@ async function policies({ page }) {
   await dialog.getByText('A policy raises an alert, keeps packets, or blocks.').waitFor();
   await dialog.getByLabel('Hours').fill('08:00 – 18:00');
   await dialog.getByLabel('The server, at its port').check();
+  await dialog.getByLabel('With a confidence of at least').selectOption('99.5 %');
   assert.deepEqual(await axe(page), []);
   await shot(page, 'policy-dialog', false);
   await dialog.getByRole('button', { name: 'Add in dry run' }).click();
   await dialog.getByText('There is a policy of that name.').waitFor();
   await dialog.getByLabel('Name').fill('Office hours');
   await dialog.getByRole('button', { name: 'Add in dry run' }).click();
-  await item('Office hours').getByText('08:00–18:00: blocks the server where it is seen for 60 min, twice as long each time up to 7 d.').waitFor();
+  await item('Office hours').getByText('at least 99.5 % sure, 08:00–18:00: blocks the server where it is seen for 60 min, twice as long each time up to 7 d.').waitFor();
   await item('Office hours').getByRole('button', { name: /^Change/ }).click();
   await dialog.getByLabel('Coin').fill('BTC');
   await dialog.getByRole('button', { name: 'Change it' }).click();

@@ -10,14 +10,14 @@ export const WEEK: { day: Weekday; label: string }[] = [
 export const HOURS = /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/;
 
 export const FRESH: PolicyTerms = {
-  name: '', verdict: 'confirmed', coin: null, pool: null, site: null, sanctioned: false, hours: null,
+  name: '', verdict: 'confirmed', confidence: 0, coin: null, pool: null, site: null, sanctioned: false, hours: null,
   days: WEEK.map((w) => w.day), alert: true, sample: 0, block: 'nothing', everywhere: false, lease: 3600, longest: 604_800, grace: 86_400,
 };
 
 /** The part of a policy that makes another one like it. */
 export function termsOf(p: Policy): PolicyTerms {
-  const { name, verdict, coin, pool, site, sanctioned, hours, days, alert, sample, block, everywhere, lease, longest, grace } = p;
-  return { name, verdict, coin, pool, site, sanctioned, hours, days, alert, sample, block, everywhere, lease, longest, grace };
+  const { name, verdict, confidence, coin, pool, site, sanctioned, hours, days, alert, sample, block, everywhere, lease, longest, grace } = p;
+  return { name, verdict, confidence, coin, pool, site, sanctioned, hours, days, alert, sample, block, everywhere, lease, longest, grace };
 }
 
 /** "Confirmed mining of XMR at Porto, Mon to Fri, 22:00-06:00" */
@@ -26,10 +26,16 @@ export function when(p: PolicyTerms): string {
   const parts = [
     what + (p.coin === null ? '' : ` of ${visible(p.coin)}`) + (p.pool === null ? '' : ` at the pool ${visible(p.pool)}`)
       + (p.site === null ? ' at every site' : ` at ${visible(p.site)}`),
+    ...(p.confidence > 0 ? [`at least ${sure(p.confidence)} sure`] : []),
     ...(p.days.length < WEEK.length ? [days(p.days)] : []),
     ...(p.hours === null ? [] : [p.hours.replace('-', '–')]),
   ];
   return parts.join(', ') + (p.sanctioned ? '; also what was sanctioned or dismissed' : '');
+}
+
+/** A confidence as a percentage, with the digits it has: "99.5 %". */
+export function sure(confidence: number): string {
+  return `${Number((100 * confidence).toFixed(2))} %`;
 }
 
 /** "raises an alert and blocks the server where it is seen for 1 h" */

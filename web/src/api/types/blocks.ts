@@ -102,6 +102,8 @@ export interface Policy {
   /** In their order, from 1 on. */
   place: number;
   verdict: 'probable' | 'confirmed';
+  /** That the verdict has at least, 0 to 1. */
+  confidence: number;
   coin: string | null;
   pool: string | null;
   site: string | null;
