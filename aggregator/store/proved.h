@@ -30,6 +30,8 @@ enum {
     LAMP_PROVED_MAX = 4096,    /* of each kind; the one that was silent longest gives way */
     LAMP_PROVED_SPOKEN = 2048, /* of each kind with a word of an operator: those never give way; one
                                   that has run out makes room for another */
+    LAMP_PROVED_LISTED =
+        1024, /* wallets on the watch list: the newest, those that were spoken about before */
     LAMP_PROVED_SERVER_DAYS = 7,
     LAMP_PROVED_WALLET_DAYS = 30, /* LAMP_TRACE_US */
     LAMP_PROVED_DAYS_MAX = 365,   /* for so long one may be extended */

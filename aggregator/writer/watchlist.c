@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/writer/watchlist.h"
 
+#include "common/address.h"
 #include "common/text.h"
+#include "common/walletname.h"
 
 #include <stdio.h>
 
@@ -47,6 +49,16 @@ static size_t place_of(const struct kept *k, const struct lamp_proved *p)
             to = mid;
     }
     return from;
+}
+
+/* Whether it is on the list: a wallet only if it is one person's for sure, or somebody said so. */
+static bool is_listed(const struct lamp_proved *p, uint64_t now_us)
+{
+    const enum lamp_proved_state state = lamp_proved_state_of(p, now_us);
+    if (state == LAMP_PROVED_OVER || state == LAMP_PROVED_SILENCED)
+        return false;
+    return p->kind == LAMP_PROVED_SERVER || state == LAMP_PROVED_KEPT || p->until_us > now_us ||
+           lamp_address_check(lamp_bytes_of(p->wallet)).check == LAMP_ADDRESS_RIGHT;
 }
 
 /* Makes room: what somebody said a word to stays. */
@@ -120,7 +132,6 @@ static bool is_wallet(const struct lamp_conn_row *row)
 int lamp_watchlist_note(lamp_watchlist *w, const char *site, const struct lamp_conn_row *row,
                         bool *io_changed)
 {
-    bool unlisted = false; /* wallets are on no list of sensors */
     struct lamp_proved p = { .kind = LAMP_PROVED_WALLET,
                              .confirmed = row->verdict == LAMP_VERDICT_CONFIRMED,
                              .first_us = row->last_us,
@@ -129,9 +140,11 @@ int lamp_watchlist_note(lamp_watchlist *w, const char *site, const struct lamp_c
     put_text(p.coin, sizeof(p.coin), row->coin);
     put_text(p.pool, sizeof(p.pool), row->pool);
     int err = LAMP_OK;
+    bool changed = false;
     if (is_wallet(row)) {
         lamp_text_utf8(row->wallet.data, row->wallet.len, p.wallet, sizeof(p.wallet));
-        err = note(w, &p, &unlisted);
+        err = note(w, &p, &changed);
+        *io_changed |= changed && is_listed(&p, row->last_us);
     }
     if (err || !is_proof(row))
         return err;
@@ -324,20 +337,50 @@ static void add(struct builder *b, const struct lamp_set_entry *key, unsigned we
 static void add_proved(struct builder *b, const struct lamp_proved *p, uint64_t now_us)
 {
     const enum lamp_proved_state state = lamp_proved_state_of(p, now_us);
-    if (state == LAMP_PROVED_OVER || state == LAMP_PROVED_SILENCED)
-        return;
+    const bool server = p->kind == LAMP_PROVED_SERVER;
+    char name[LAMP_WALLET_NAME];
     /* In whole days; a clock that was wrong must not give an endpoint more than its days. */
-    const uint64_t most = LAMP_PROVED_SERVER_DAYS + 1, end_us = lamp_proved_end_us(p);
+    const uint64_t most = (server ? LAMP_PROVED_SERVER_DAYS : LAMP_PROVED_WALLET_DAYS) + 1;
+    const uint64_t end_us = lamp_proved_end_us(p);
     const uint64_t left = end_us == UINT64_MAX ? most : end_us / DAY_US - now_us / DAY_US;
     const uint64_t days = left < most || p->until_us > now_us ? left : most;
-    const struct lamp_set_entry key = { .prefix = { p->addr, 128 },
-                                        .port = p->port,
-                                        .ttl_s = (uint32_t)(days * 86400) };
-    add(b, &key,
-        state == LAMP_PROVED_OLD                    ? WEIGHT_STALE
-        : state == LAMP_PROVED_KEPT || p->confirmed ? WEIGHT_CONFIRMED
-                                                    : WEIGHT_PROBABLE,
-        p->site, p->coin, p->pool);
+    struct lamp_set_entry key = { .prefix = { p->addr, server ? 128 : 0 },
+                                  .port = p->port,
+                                  .ttl_s = (uint32_t)(days * 86400) };
+    const struct name *at = server ? NULL : keep_name(b, lamp_wallet_name(p->wallet, name));
+    if (at)
+        key.name = lamp_bytes_of(at->text);
+    if (server || at)
+        add(b, &key,
+            state == LAMP_PROVED_OLD                    ? WEIGHT_STALE
+            : state == LAMP_PROVED_KEPT || p->confirmed ? WEIGHT_CONFIRMED
+                                                        : WEIGHT_PROBABLE,
+            p->site, p->coin, p->pool);
+}
+
+/* What somebody spoke about goes before the others, and of these what was seen last. */
+static int by_worth(const void *a, const void *b)
+{
+    const struct lamp_proved *const *x = a, *const *y = b;
+    if (((*x)->said_us > 0) != ((*y)->said_us > 0))
+        return (*x)->said_us > 0 ? -1 : 1;
+    return ((*x)->last_us < (*y)->last_us) - ((*x)->last_us > (*y)->last_us);
+}
+
+static int add_wallets(struct builder *b, const struct kept *k, uint64_t now_us)
+{
+    const struct lamp_proved **v = calloc(k->n + 1, sizeof(struct lamp_proved *));
+    size_t n = 0;
+    if (!v)
+        return LAMP_ENOMEM;
+    for (size_t i = 0; i < k->n; i++)
+        if (is_listed(&k->v[i], now_us))
+            v[n++] = &k->v[i];
+    qsort(v, n, sizeof(struct lamp_proved *), by_worth);
+    for (size_t i = 0; i < n && i < LAMP_PROVED_LISTED; i++)
+        add_proved(b, v[i], now_us);
+    free(v);
+    return LAMP_OK;
 }
 
 static bool is_host_name(const char *name)
@@ -390,7 +433,10 @@ int lamp_watchlist_build(void *arg, const char *site, uint64_t now_us, struct la
     int err = b.entries && b.texts ? LAMP_OK : LAMP_ENOMEM;
     const struct kept *servers = &w->kinds[LAMP_PROVED_SERVER];
     for (size_t i = 0; i < servers->n && !err; i++)
-        add_proved(&b, &servers->v[i], now_us);
+        if (is_listed(&servers->v[i], now_us))
+            add_proved(&b, &servers->v[i], now_us);
+    if (!err)
+        err = add_wallets(&b, &w->kinds[LAMP_PROVED_WALLET], now_us);
     if (!err)
         err = lamp_store_pool_entries(w->store, &all, add_entry, &b);
     if (!err)

@@ -2,11 +2,13 @@
 /* watchlist: the endpoints that sensors of every site watch for: those of the pools in the catalogue,
  * by name and by the addresses that the names led to within a day, and those where a connection of some
  * site was proved to be mining (confirmed, or probable by more than the watch list itself) within the
- * last LAMP_PROVED_SERVER_DAYS days, by address. An address that several pools share, or that belongs to a content
+ * last LAMP_PROVED_SERVER_DAYS days, by address; and the wallets that confirmed connections were mining to within
+ * LAMP_PROVED_WALLET_DAYS, by lamp_wallet_name(): those whose checksum is right, or that an operator accepted or
+ * extended, since "test" is many people's. An address that several pools share, or that belongs to a content
  * network, is on it with a weight that says so. What was proved, and the wallets of confirmed connections, is
  * written down (store/proved.h), and operators may accept, mute or extend it. Bounded: LAMP_PROVED_MAX of each
- * kind, the one that was silent longest gives way, and LAMP_WIRE_SET_ENTRIES_MAX in all: proved ones first,
- * then names. The writer thread's, inside its transactions.
+ * kind, the one that was silent longest gives way, and LAMP_WIRE_SET_ENTRIES_MAX in all: proved ones first, with
+ * LAMP_PROVED_LISTED wallets, then names. The writer thread's, inside its transactions.
  *
  * The text of an entry is "WEIGHT\tORIGIN\tCOIN\tPOOL" (docs/WIRE.md). */
 #pragma once

@@ -95,10 +95,10 @@ static const char *lasting(lamp_inbox *b, const char *text)
 }
 
 /* The text of an entry, "WEIGHT\tORIGIN\tCOIN\tPOOL" (docs/WIRE.md). What makes no sense is
- * taken for stale and unnamed. */
-static void read_text(lamp_inbox *b, struct lamp_bytes text, struct lamp_watch_entry *out)
+ * taken for stale and unnamed. The origin is then in buf. */
+static void read_text(lamp_inbox *b, struct lamp_bytes text, char buf[LAMP_WIRE_SET_TEXT_MAX + 1],
+                      struct lamp_watch_entry *out)
 {
-    char buf[LAMP_WIRE_SET_TEXT_MAX + 1];
     char *field[4] = { buf, NULL, NULL, NULL };
     int64_t weight = 0;
     if (text.len)
@@ -110,6 +110,7 @@ static void read_text(lamp_inbox *b, struct lamp_bytes text, struct lamp_watch_e
             *field[i]++ = '\0';
     }
     out->fresh = lamp_text_int(field[0], 0, 100, &weight) == LAMP_OK && weight >= FRESH_FROM;
+    out->origin = field[1] && *field[1] ? field[1] : NULL;
     out->coin = lasting(b, field[2]);
     out->pool = lasting(b, field[3]);
 }
@@ -118,11 +119,14 @@ static int make_watch(lamp_inbox *b, const struct lamp_set *s, lamp_watch **out)
 {
     struct lamp_watch_entry *e = calloc(s->n + 1, sizeof(*e));
     char(*names)[LAMP_WIRE_SET_NAME_MAX + 1] = calloc(s->n + 1, sizeof(*names));
-    int err = e && names ? LAMP_OK : LAMP_ENOMEM;
+    char(*texts)[LAMP_WIRE_SET_TEXT_MAX + 1] = calloc(s->n + 1, sizeof(*texts));
+    int err = e && names && texts ? LAMP_OK : LAMP_ENOMEM;
     for (size_t i = 0; i < s->n && !err; i++) {
         const struct lamp_set_entry *from = &s->entries[i];
-        e[i] = (struct lamp_watch_entry){ .addr = from->prefix.addr, .port = from->port };
-        read_text(b, from->text, &e[i]);
+        e[i] = (struct lamp_watch_entry){ .addr = from->prefix.addr,
+                                          .port = from->port,
+                                          .ttl_s = from->ttl_s };
+        read_text(b, from->text, texts[i], &e[i]);
         if (from->name.len > 0) {
             memcpy(names[i], from->name.data, from->name.len);
             e[i].name = names[i];
@@ -132,6 +136,7 @@ static int make_watch(lamp_inbox *b, const struct lamp_set *s, lamp_watch **out)
         err = lamp_watch_new(e, s->n, out);
     free(e);
     free(names);
+    free(texts);
     return err;
 }
 

@@ -52,6 +52,8 @@ struct lamp_inspect {
     uint64_t work_us;            /* and since when nothing was added */
     bool by_head;                /* recog was chosen by a head alone: a line may tell better */
     struct lamp_finding head[2]; /* what heads told, by side */
+    uint32_t wallets_looked_up;  /* of session.new_wallets, */
+    uint32_t in_list;            /* in that watch list: its number */
     struct lamp_web web;
     double height;               /* of lamp_newblock() */
     struct lamp_session session; /* not set before a recogniser matched */
@@ -65,6 +67,8 @@ struct lamp_classify {
     lamp_unwrapper *unwrapper;
     lamp_proofs *proofs;
     lamp_registry *registry;
+    const lamp_watch *watch;
+    uint32_t n_lists;          /* how many there were */
     struct lamp_jsonline line; /* scratch: the line being read */
 };
 
@@ -123,6 +127,12 @@ lamp_classify *lamp_classify_free(lamp_classify *c)
 struct lamp_classify_counters lamp_classify_counters(const lamp_classify *c)
 {
     return c->counters;
+}
+
+void lamp_classify_watch(lamp_classify *c, const lamp_watch *watch)
+{
+    c->watch = watch;
+    c->n_lists++;
 }
 
 /* ---- whether to look at all ---- */
@@ -243,6 +253,7 @@ static void begin_session(lamp_classify *c, lamp_inspect *s, const struct lamp_r
     const uint64_t id = s->recog ? s->session.conn.id : 0;
     s->findings = (struct lamp_findings){ .wallet = r->wallet, .t_us = t_us };
     s->swapped = f->dir != dir;
+    s->wallets_looked_up = 0;
     s->session = (struct lamp_session){
         .catalogue = c->cfg.catalogue,
         .proofs = c->proofs,
@@ -345,6 +356,20 @@ static void choose_recog(lamp_classify *c, lamp_inspect *s, const struct lamp_sa
         note_heads(s);
 }
 
+/* Looks the wallet up, if it is another one or the list is. */
+static void look_up_wallet(lamp_classify *c, lamp_inspect *s)
+{
+    if (s->session.new_wallets == s->wallets_looked_up &&
+        (s->in_list == c->n_lists || s->session.new_wallets == 0))
+        return;
+    s->wallets_looked_up = s->session.new_wallets;
+    s->in_list = c->n_lists;
+    const char *wallet = lamp_conn_current(&s->session.conn.wallets);
+    const struct lamp_known_wallet found = lamp_identity_of_wallet(c->watch, wallet);
+    if (found.mass.mining > 0)
+        lamp_verdict_wallet(&s->session.conn, &s->findings, wallet, &found);
+}
+
 /* Takes the line in c->line. */
 static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, uint64_t t_us)
 {
@@ -370,6 +395,8 @@ static void take_line(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir, uint
     lamp_verdict_note(&s->session.conn, &s->findings, &f, number);
     if (s->session.conn.verdict < LAMP_VERDICT_CONFIRMED && lamp_proof_holds(&s->session.values))
         lamp_verdict_proven(&s->session.conn, &s->findings);
+    if (role == LAMP_UP)
+        look_up_wallet(c, s);
     lamp_session_refresh(&s->session);
     if (s->session.conn.jobs != jobs)
         note_block(c, s, t_us);

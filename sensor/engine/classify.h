@@ -14,6 +14,7 @@
 #include "common/catalogue.h"
 #include "common/err.h"
 #include "sensor/engine/conn.h"
+#include "sensor/engine/identity.h"
 
 typedef struct lamp_classify lamp_classify;
 typedef struct lamp_inspect lamp_inspect; /* the state of one inspected flow */
@@ -50,6 +51,9 @@ struct lamp_flow_facts {
 /* LAMP_EINVAL: max_inspected is 0. LAMP_ENOMEM. */
 LAMP_CHECK int lamp_classify_new(const struct lamp_classify_cfg *cfg, lamp_classify **out);
 lamp_classify *lamp_classify_free(lamp_classify *c);
+
+/* The watch list from now on, which wallets are looked up in; borrowed until the next call, may be NULL. */
+void lamp_classify_watch(lamp_classify *c, const lamp_watch *watch);
 
 /* Looks at the first bytes of one packet's payload. n_payloads: how many payload packets of
  * that direction came before. Costs a few compares; touches no flow state. */

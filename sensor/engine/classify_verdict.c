@@ -65,6 +65,26 @@ void lamp_verdict_note(struct lamp_conn *conn, struct lamp_findings *all,
     raise_verdict(conn, all);
 }
 
+void lamp_verdict_wallet(struct lamp_conn *conn, struct lamp_findings *all, const char *wallet,
+                         const struct lamp_known_wallet *found)
+{
+    if (all->wallet)
+        return;
+    const struct lamp_reason r = {
+        .kind = "known-wallet",
+        .field = "user of the login",
+        .strength = found->mass.mining >= lamp_mass_fresh.mining ? "strong" : "fair",
+        .refute = "a name that many give for a wallet, at a server that is no pool",
+        .t_us = all->t_us,
+        .dir = LAMP_UP,
+    };
+    lamp_reason_add(conn, &r, true, "%s (met at %.40s, for %u more days): mined to: %s",
+                    found->what, found->origin ? found->origin : "an unknown site",
+                    found->ttl_s / 86400, wallet);
+    lamp_grounds_add(&all->grounds, LAMP_GROUND_IDENTITY, found->mass);
+    raise_verdict(conn, all);
+}
+
 void lamp_verdict_proven(struct lamp_conn *conn, struct lamp_findings *all)
 {
     if (all->wallet || conn->verdict == LAMP_VERDICT_CONFIRMED)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "sensor/engine/evidence.h"
+#include "sensor/engine/identity.h"
 #include "sensor/recog/recog.h"
 
 /* What was found of a connection so far; zero-initialise. */
@@ -24,6 +25,11 @@ void lamp_verdict_note(struct lamp_conn *conn, struct lamp_findings *all,
 /* Shares whose hashes meet the target of their job: what they stand for is mining, whoever of the two
  * is not seen. Raises the verdict, unless this is wallet traffic. */
 void lamp_verdict_proven(struct lamp_conn *conn, struct lamp_findings *all);
+
+/* The wallet of a login is on the watch list (found): a reason more, and an identity, which raises the verdict,
+ * unless this is wallet traffic. */
+void lamp_verdict_wallet(struct lamp_conn *conn, struct lamp_findings *all, const char *wallet,
+                         const struct lamp_known_wallet *found);
 
 /* The better grade of the two sides. */
 static inline enum lamp_grade lamp_verdict_best(const struct lamp_findings *all)

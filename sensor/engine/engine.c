@@ -607,6 +607,7 @@ void lamp_engine_expire(lamp_engine *e, uint64_t now_us)
 void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch)
 {
     lamp_opaque_watch(e->opaque, watch);
+    lamp_classify_watch(e->classify, watch);
 }
 
 void lamp_engine_block(lamp_engine *e, const char *coin, size_t len, uint64_t t_us)

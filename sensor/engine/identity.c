@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/identity.h"
 
+#include "common/walletname.h"
+
 #include <ctype.h>
 #include <strings.h>
 
 struct lamp_watch {
     struct lamp_watch_entry *entries; /* by address, name, port */
     size_t n;
-    char *text; /* of all names */
+    char *text; /* of all names and origins */
 };
 
 static int by_endpoint(const void *a, const void *b)
@@ -39,7 +41,7 @@ int lamp_watch_new(const struct lamp_watch_entry *entries, size_t n, lamp_watch 
         return LAMP_EFULL;
     size_t size = 1;
     for (size_t i = 0; i < n; i++)
-        size += text_size(entries[i].name);
+        size += text_size(entries[i].name) + text_size(entries[i].origin);
     lamp_watch *w = calloc(1, sizeof(*w));
     if (w) {
         w->entries = calloc(n + 1, sizeof(*w->entries));
@@ -53,6 +55,7 @@ int lamp_watch_new(const struct lamp_watch_entry *entries, size_t n, lamp_watch 
     for (size_t i = 0; i < n; i++) {
         w->entries[i] = entries[i];
         w->entries[i].name = put_text(&at, entries[i].name);
+        w->entries[i].origin = put_text(&at, entries[i].origin);
     }
     w->n = n;
     qsort(w->entries, n, sizeof(*w->entries), by_endpoint);
@@ -100,6 +103,20 @@ struct lamp_identity lamp_identity_of_address(const lamp_watch *watch, const str
 {
     const struct lamp_watch_entry *e = watched(watch, addr, NULL, port);
     return e ? of_entry(e) : (struct lamp_identity){ 0 };
+}
+
+struct lamp_known_wallet lamp_identity_of_wallet(const lamp_watch *watch, const char *wallet)
+{
+    char name[LAMP_WALLET_NAME];
+    const struct lamp_watch_entry *e =
+        watch ? watched(watch, NULL, lamp_wallet_name(wallet, name), 0) : NULL;
+    if (!e)
+        return (struct lamp_known_wallet){ .what = NULL };
+    /* As of an address: it was met, its owner did not say so. */
+    const bool fresh = e->fresh && !e->mute;
+    const struct lamp_identity found = of_entry(e);
+    return (struct lamp_known_wallet){ fresh ? lamp_mass_fresh : found.mass, found.what, e->origin,
+                                       e->ttl_s };
 }
 
 static struct lamp_identity of_pool(const struct lamp_pool *p, struct lamp_mass mass,

@@ -170,8 +170,10 @@ void lamp_session_user(struct lamp_session *s, const struct lamp_jsonvalue *user
 void lamp_session_account(struct lamp_session *s, struct lamp_bytes user)
 {
     const size_t n = wallet_length(user);
-    if (remember(&s->conn.wallets, (struct lamp_bytes){ user.data, n }))
+    if (remember(&s->conn.wallets, (struct lamp_bytes){ user.data, n })) {
+        s->new_wallets++;
         identify_wallet(s);
+    }
     if (n + 1 < user.len)
         (void)remember(&s->conn.workers,
                        (struct lamp_bytes){ user.data + n + 1, user.len - n - 1 });

@@ -91,6 +91,7 @@ struct lamp_session {
     /* Hashes of the user and algorithm names that were read last, and what the latter is in the
      * catalogue: nearly every line says the same again. */
     uint64_t user_said, algorithm_said;
+    uint32_t new_wallets; /* how often the current wallet was one not remembered */
     const struct lamp_algorithm *algorithm_found;
     const struct lamp_coin *coin;
     enum lamp_coin_source coin_by;

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A policy blocks by itself: a host that begins to mine is cut off within 20 s of its first line (25 s
+# What one site proves, a server on 443 and a wallet, is evidence at the other within a minute. A policy blocks by itself: a host that begins to mine is cut off within 20 s of its first line (25 s
 # with sanitizers), while a sanctioned rig at the same site goes on at the same pool. And the settings that
 # sensors get from here: taken where the sensor's own configuration leaves them open, said so where it does
 # not, and kept over a restart of the sensor without its aggregator.
 . "$(dirname "$0")/topology.sh"
 
-pool=203.0.113.11:10300 promise_ms=${LAMP_SANITIZED:+25000}
+pool=203.0.113.11:443 promise_ms=${LAMP_SANITIZED:+25000}
 promise_ms=${promise_ms:-20000}
 wallet=45RjqWpk9j2KmGEe2p8qKi8bvzrgDDxqGHyRH3yuDsaD8m4aE7kZBDWKmGEe2p8qKi8c3Xp7fBmN4MGZgoypJPGR6HxsfPk
 
-# start_miner NAME ADDRESS SEED
+# start_miner NAME ADDRESS SEED [SITE]
 start_miner() {
-    lamp_start "miner-$1" "$prefix-north-lan" "$LAMP_BIN/poolsim" client --bind "$2" --connect "$pool" \
+    lamp_start "miner-$1" "$prefix-${4:-north}-lan" "$LAMP_BIN/poolsim" client --bind "$2" --connect "$pool" \
         --family cryptonote --user "$wallet.$1" --hashrate 3000 --seed "$3" --events --idle-every 10 \
         --timeout 60 --reconnect
 }
@@ -34,11 +34,44 @@ lamp_start pool "$prefix-net" "$LAMP_BIN/poolsim" pool --listen "$pool" --family
 rig=$(lamp_host_add "$prefix" north 1 21)
 thief=$(lamp_host_add "$prefix" north 1 22)
 
+guest=$(lamp_host_add "$prefix" south 2 31)
+watch_serial() { api sensors | jq -s 'map(select(.id == "router-south"))[0].sets[] | select(.kind == "watch") | .serial'; }
+holds_newer() { local at; at=$(watch_serial) && [ "$at" -gt "$1" ]; }
+miner_of() { api miners | jq -es "map(select(.host == \"$1\"))[0].id"; }
+# evidence_of HOST KIND TEXT: whether a connection of the host has such evidence.
+evidence_of() {
+    local of
+    of=$(miner_of "$1") && api_is "any(.[0].connection_list[].evidence[]; .kind == \"$2\" and (.detail | contains(\"$3\")))" miners "$of"
+}
+# say_tls ADDRESS: a TLS session of a host at south with the pool's endpoint, as frames on its wire.
+say_tls() {
+    local tls="$LAMP_RUN/tls" count
+    printf 'start 1767600000\nflow t tls\nclient %s:40001\nserver %s\nhost proxy.example\nbytes 4000\nend\n' "$1" "$pool" >"$tls.script"
+    "$LAMP_BIN/poolsim" write --out "$tls.pcap" "$tls.script" >/dev/null &&
+        count=$("$LAMP_BIN/davylamp-sensor" analyze --json --catalogue "$LAMP_SOURCE/data" "$tls.pcap" | jq -s '.[-1].packets') &&
+        lamp_ns "$prefix-south-lan" "$LAMP_BIN/../tests/send_frames" --count "$count" --rate 100 eth0 "$tls.pcap" >/dev/null
+}
+holds_one() { holds_newer 0; }
+wait_for $patience "the sensor at south holds a watch list" holds_one
+serial=$(watch_serial)
+began=$(now_ms)
 start_miner rig "$rig" 5
+wait_for 60 "what north proves is on the list at south" holds_newer "$serial"
+check "a host there speaks TLS with the server" say_tls "$guest"
+wait_for 60 "TLS with the server there is suspect" evidence_of "$guest" address "on the watch list"
+start_miner guest "$guest" 7 south
+wait_for 60 "and a login with the wallet" evidence_of "$guest" known-wallet "met at north, for 31 more days"
+took=$(($(now_ms) - began))
+check "that took $took ms from the first line at north, less than a minute" [ "$took" -lt 60000 ]
+check "the origin and the end are listed" api_is "any(.[]; .wallet == \"$wallet\" and .site == \"north\" and .expires > .last) and
+    any(.[]; .port == 443 and .site == \"north\" and .expires > .last)" knowledge
+wait_for $patience "the guest at south is known" api_is "any(.[]; .host == \"$guest\" and .verdict == \"confirmed\")" miners
+check "it is wanted too" api_is '.[0].state == "sanctioned"' mark "$(miner_of "$guest")" sanctioned
+lamp_stop miner-guest
 wait_for $patience "the rig is known" api_is "any(.[]; .host == \"$rig\" and .verdict == \"confirmed\")" miners
 id=$(api miners | jq -s "map(select(.host == \"$rig\"))[0].id")
 check "it is wanted" api_is '.[0].state == "sanctioned"' mark "$id" sanctioned
-check "a policy is entered" api_is '.[0].mode == "dry-run"' policies add all block=host lease=600
+check "a policy is entered" api_is '.[0].mode == "dry-run" and .[0].confidence == 0.99' policies add all block=host lease=600 confidence=0.99
 check "it is switched on" api_is '.[0].mode == "on"' policies on 1
 
 start_miner thief "$thief" 6

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/test.h"
 
+#include "common/walletname.h"
 #include "sensor/engine/classify.h"
 #include "sensor/recog/jsonline.h"
 
@@ -101,6 +102,90 @@ static void test_blocks(void **state)
         (void)lamp_classify_stream(c, s, LAMP_DOWN, lamp_bytes_of(line), false, jobs[i].t_us);
         assert_int_equal(lamp_inspect_conn(s)->block_us, jobs[i].block_us);
     }
+    lamp_classify_close(c, s);
+    lamp_classify_free(c);
+}
+
+static const struct lamp_conn_evidence *known_wallet(lamp_inspect *s)
+{
+    const struct lamp_conn *c = lamp_inspect_conn(s);
+    for (size_t i = 0; c && i < c->n_evidence; i++)
+        if (streq(c->evidence[i].kind, "known-wallet"))
+            return &c->evidence[i];
+    return NULL;
+}
+
+static lamp_watch *wallet_list(const char *wallet, bool fresh)
+{
+    char name[LAMP_WALLET_NAME];
+    const struct lamp_watch_entry e = { .name = lamp_wallet_name(wallet, name),
+                                        .fresh = fresh,
+                                        .origin = "north",
+                                        .ttl_s = 30 * 86400 };
+    lamp_watch *w;
+    assert_int_equal(lamp_watch_new(&e, 1, &w), LAMP_OK);
+    return w;
+}
+
+/* A login in the clear with a wallet of the watch list: a reason with its origin and expiry, and more than the
+ * words alone are worth. */
+static void test_known_wallet(void **state)
+{
+    (void)state;
+    static const char login[] = "{\"id\":1,\"method\":\"login\",\"params\":"
+                                "{\"login\":\"4wallet.rig\",\"pass\":\"x\"}}\n";
+    static const struct {
+        const char *label, *listed;
+        bool fresh;
+        enum lamp_verdict want;
+        const char *strength; /* NULL: no such reason */
+    } cases[] = {
+        { "no list", NULL, true, LAMP_VERDICT_SUSPECTED, NULL },
+        { "another's", "4another", true, LAMP_VERDICT_SUSPECTED, NULL },
+        { "its worker", "rig", true, LAMP_VERDICT_SUSPECTED, NULL },
+        { "listed", "4wallet", true, LAMP_VERDICT_PROBABLE, "strong" },
+        { "not of late", "4wallet", false, LAMP_VERDICT_SUSPECTED, "fair" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        lamp_classify *c = make(1);
+        lamp_watch *w = cases[i].listed ? wallet_list(cases[i].listed, cases[i].fresh) : NULL;
+        lamp_classify_watch(c, w);
+        lamp_inspect *s = open_flow(c, true);
+        assert_int_equal(say(c, s, LAMP_UP, login), LAMP_INTEREST_MORE);
+        const struct lamp_conn_evidence *e = known_wallet(s);
+        if (verdict(s) != cases[i].want || !e != !cases[i].strength)
+            fail_msg("%s: %d", cases[i].label, (int)verdict(s));
+        if (e) {
+            assert_string_equal(e->strength, cases[i].strength);
+            assert_non_null(strstr(e->detail, "met at north, for 30 more days"));
+            assert_non_null(strstr(e->detail, "4wallet"));
+        }
+        lamp_classify_close(c, s);
+        lamp_classify_free(c);
+        lamp_watch_free(w);
+    }
+}
+
+/* A list that comes later holds for who is there already, from what it says next; one that goes takes nothing back. */
+static void test_known_wallet_later(void **state)
+{
+    (void)state;
+    lamp_classify *c = make(1);
+    lamp_inspect *s = open_flow(c, true);
+    say(c, s, LAMP_UP, SUBSCRIBE);
+    say(c, s, LAMP_UP,
+        "{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"4wallet\",\"x\"]}\n");
+    assert_null(known_wallet(s));
+    lamp_watch *w = wallet_list("4wallet", true);
+    lamp_classify_watch(c, w);
+    say(c, s, LAMP_DOWN, NOTIFY);
+    assert_null(known_wallet(s));
+    say(c, s, LAMP_UP, SUBSCRIBE);
+    assert_non_null(known_wallet(s));
+    lamp_classify_watch(c, NULL);
+    lamp_watch_free(w);
+    say(c, s, LAMP_UP, SUBSCRIBE);
+    assert_non_null(known_wallet(s));
     lamp_classify_close(c, s);
     lamp_classify_free(c);
 }
@@ -330,6 +415,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_peek),
         cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_known_wallet),
+        cmocka_unit_test(test_known_wallet_later),
         cmocka_unit_test(test_ladder_and_evidence),
         cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_certain_beats_strong),

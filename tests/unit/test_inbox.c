@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What capture hears from its link: over a real channel, both ways. */
+#include "common/walletname.h"
 #include "sensor/capture/inbox.h"
 #include "sensor/process/channel.h"
 #include "tests/support/test.h"
@@ -89,6 +90,7 @@ static void expect_head(uint64_t serial)
 static void test_watch(void **state)
 {
     (void)state;
+    char wallet[LAMP_WALLET_NAME];
     struct lamp_set_entry e[] = {
         { .action = LAMP_SET_ADD,
           .name = lamp_bytes_of("pool.example"),
@@ -101,6 +103,10 @@ static void test_watch(void **state)
         { .action = LAMP_SET_ADD,
           .prefix = { addr("203.0.113.8"), 128 },
           .text = lamp_bytes_of("no such text") },
+        { .action = LAMP_SET_ADD,
+          .name = lamp_bytes_of(lamp_wallet_name("4wallet", wallet)),
+          .ttl_s = 86400,
+          .text = lamp_bytes_of("90\tnorth\tXMR\t") },
     };
     const struct lamp_addr seven = addr("203.0.113.7"), eight = addr("203.0.113.8");
     const lamp_watch *watch = NULL;
@@ -119,6 +125,12 @@ static void test_watch(void **state)
     assert_null(stale.pool);
     assert_true(lamp_identity_of_address(watch, &seven, 444).mass.mining == 0);
     assert_true(lamp_identity_of_address(watch, &eight, 1).mass.mining == stale.mass.mining);
+    const struct lamp_known_wallet met = lamp_identity_of_wallet(watch, "4wallet");
+    assert_true(met.mass.mining > stale.mass.mining && met.mass.mining < named.mass.mining);
+    assert_string_equal(met.origin, "north");
+    assert_int_equal(met.ttl_s, 86400);
+    assert_true(lamp_identity_of_wallet(watch, "4Wallet").mass.mining == 0);
+    assert_true(lamp_identity_of_wallet(NULL, "4wallet").mass.mining == 0);
     expect_head(5);
 
     say_set(LAMP_SET_POLICY, e, 1, 6); /* not for this */

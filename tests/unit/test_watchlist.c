@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/writer/watchlist.h"
 #include "common/catalogue.h"
+#include "common/walletname.h"
 #include "tests/support/aggregator.h"
 
 #include <stdio.h>
@@ -267,7 +268,94 @@ static void test_words_full(void **state)
     end_list(w);
 }
 
-/* The wallet of a confirmed connection is learned too, and is on no list; a muted one is no evidence between
+#define MONERO                                                                                     \
+    "48edfHu7V9Z84YzzMa6fUueoELZ9ZRXq9VetWzYGzKt52XU5xvqgzYnDK9URnRoJMk1j8nLwEVsaSWJ4fhdUyZijBGUi" \
+    "coD"
+
+static const struct lamp_set_entry *wallet_in(const struct lamp_set *s, const char *wallet)
+{
+    char name[LAMP_WALLET_NAME];
+    lamp_wallet_name(wallet, name);
+    for (size_t i = 0; i < s->n; i++)
+        if (lamp_bytes_eq(s->entries[i].name, name))
+            return &s->entries[i];
+    return NULL;
+}
+
+/* The wallet of a confirmed connection is on every sensor's list for 30 days: at once if it is one person's for
+ * sure, else once somebody says so, and never while it is muted. */
+static void test_wallets_listed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label, *wallet;
+        enum lamp_proved_say say;
+        unsigned after_days;
+        const char *text; /* NULL: it is not on the list */
+        uint32_t ttl_days;
+    } table[] = {
+        { "proved", MONERO, LAMP_SAY_NOTHING, 0, "90\tnorth\tXMR\tapool", 31 },
+        { "a day later", MONERO, LAMP_SAY_NOTHING, 1, "90\tnorth\tXMR\tapool", 30 },
+        { "a month later", MONERO, LAMP_SAY_NOTHING, 30, "30\tnorth\tXMR\tapool", 1 },
+        { "over", MONERO, LAMP_SAY_NOTHING, 31, NULL, 0 },
+        { "muted", MONERO, LAMP_SAY_MUTE, 0, NULL, 0 },
+        { "accepted", MONERO, LAMP_SAY_ACCEPT, 365, "90\tnorth\tXMR\tapool", 31 },
+        { "extended", MONERO, LAMP_SAY_EXTEND, 0, "90\tnorth\tXMR\tapool", 60 },
+        { "many people's", "test", LAMP_SAY_NOTHING, 0, NULL, 0 },
+        { "many people's, accepted", "test", LAMP_SAY_ACCEPT, 0, "90\tnorth\tXMR\tapool", 31 },
+        { "many people's, extended", "test", LAMP_SAY_EXTEND, 0, "90\tnorth\tXMR\tapool", 60 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        lamp_watchlist *w = new_list(NULL);
+        struct lamp_conn_row r = row("10.0.0.1", LAMP_VERDICT_CONFIRMED, NOW);
+        r.wallet = lamp_bytes_of(table[i].wallet);
+        if (note(w, "north", &r) != streq(table[i].wallet, MONERO) || note(w, "south", &r))
+            fail_msg("%s: whether the list is another", table[i].label);
+        assert_int_equal(say(w, 1, table[i].say, 60, NOW), LAMP_OK);
+        struct lamp_set s = built(w, NOW + table[i].after_days * DAY);
+        const struct lamp_set_entry *e = wallet_in(&s, table[i].wallet);
+        assert_int_equal(s.n, table[i].text ? 1 : 0);
+        if (table[i].text && (!e || !lamp_bytes_eq(e->text, table[i].text) ||
+                              e->ttl_s != table[i].ttl_days * 86400 || e->port != 0))
+            fail_msg("%s: %.*s for %u s", table[i].label, e ? (int)e->text.len : 0,
+                     e ? (const char *)e->text.data : "", e ? e->ttl_s : 0);
+        lamp_set_done(&s);
+        end_list(w);
+    }
+}
+
+/* No more than so many wallets, and of them those that were spoken about and those that were seen last. */
+static void test_wallets_full(void **state)
+{
+    (void)state;
+    lamp_watchlist *w = new_list(NULL);
+    struct lamp_conn_row r = row("10.0.0.1", LAMP_VERDICT_CONFIRMED, NOW - DAY);
+    bool changed = false;
+    char wallet[32];
+    ok(store, lamp_store_begin(store));
+    for (unsigned i = 1; i <= LAMP_PROVED_LISTED + 2; i++) {
+        snprintf(wallet, sizeof(wallet), "rig-%u", i);
+        r.wallet = lamp_bytes_of(wallet);
+        ok(store, lamp_watchlist_note(w, "north", &r, &changed));
+        r.last_us = NOW;
+    }
+    for (unsigned i = 1; i <= LAMP_PROVED_LISTED + 2; i++) {
+        const struct lamp_command c = { .kind = LAMP_CMD_PROVED,
+                                        .proved = { LAMP_SAY_ACCEPT, i, 0, "" } };
+        ok(store, lamp_watchlist_say(w, &c, NOW, &(struct lamp_command_result){ 0 }));
+    }
+    r.wallet = lamp_bytes_of(MONERO);
+    ok(store, lamp_watchlist_note(w, "north", &r, &changed));
+    ok(store, lamp_store_commit(store));
+    struct lamp_set s = built(w, NOW);
+    assert_int_equal(s.n, LAMP_PROVED_LISTED);
+    assert_null(wallet_in(&s, MONERO)); /* nobody spoke about it */
+    assert_null(wallet_in(&s, "rig-1"));
+    lamp_set_done(&s);
+    end_list(w);
+}
+
+/* A wallet that is many people's is learned and is on no list; a muted one is no evidence between
  * sites, an accepted one is for longer than it would be. */
 static void test_wallets(void **state)
 {
@@ -441,6 +529,8 @@ int main(void)
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_words_full),
         cmocka_unit_test(test_wallets),
+        cmocka_unit_test(test_wallets_listed),
+        cmocka_unit_test(test_wallets_full),
         cmocka_unit_test(test_muted_between_sites),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
