@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "aggregator/store/packs.h"
+#include "aggregator/store/packs_read.h"
 
 #include <assert.h>
 #include <stddef.h>
 
 enum {
-    COUNTS = 5,
     ROW_LEAST = 8, /* bytes that a row takes at least */
-    V4 = 4,
-    V6 = 16,
 };
 
 /* Bytes that rows point to. */
@@ -60,7 +57,7 @@ static bool text_is_more(struct lamp_bytes a, struct lamp_bytes b)
 
 static void add_row(struct lamp_pack_row *to, const struct lamp_pack_row *r)
 {
-    for (size_t i = 0; i < COUNTS; i++)
+    for (size_t i = 0; i < LAMP_PACK_COUNTS; i++)
         to->key.counts[i] = lamp_min(to->key.counts[i] + r->key.counts[i], LAMP_PACK_SUM_MAX);
     if (r->first < to->first)
         to->first = r->first;
@@ -120,7 +117,7 @@ static int append(struct lamp_pack_rows *rows, const struct lamp_pack_row *r)
         return err;
     struct lamp_pack_row *to = &rows->v[rows->n++];
     *to = *r;
-    for (size_t i = 0; i < COUNTS; i++)
+    for (size_t i = 0; i < LAMP_PACK_COUNTS; i++)
         to->key.counts[i] = lamp_min(to->key.counts[i], LAMP_PACK_SUM_MAX);
     return LAMP_OK;
 }
@@ -157,6 +154,19 @@ void lamp_pack_rows_done(struct lamp_pack_rows *rows)
     lamp_pack_rows_clear(rows);
     free(rows->v);
     *rows = (struct lamp_pack_rows){ 0 };
+}
+
+int lamp_pack_rows_add(struct lamp_pack_rows *rows, const struct lamp_pack_row *r)
+{
+    struct lamp_pack_row own = *r;
+    struct lamp_bytes *const b[] = { &own.key.inside, &own.key.remote, &own.key.application,
+                                     &own.key.name };
+    for (size_t i = 0; i < ARRAY_LEN(b); i++) {
+        b[i]->data = copy_for(rows, *b[i]);
+        if (!b[i]->data)
+            return LAMP_ENOMEM;
+    }
+    return append(rows, &own);
 }
 
 /* ---- writing ---- */
@@ -224,7 +234,7 @@ static size_t count_short(const struct lamp_pack_row *const *first, size_t n, si
     for (; k < n; k++) {
         const struct lamp_bytes *a =
             (const struct lamp_bytes *)((const uint8_t *)&first[k]->key + member);
-        if (a->len != V4)
+        if (a->len != LAMP_PACK_V4)
             break;
     }
     return k;
@@ -235,7 +245,7 @@ static int write_addresses(struct lamp_part *keys, const struct lamp_pack_row *c
                            size_t n, size_t member)
 {
     const size_t n_v4 = count_short(first, n, member);
-    const int err = lamp_packed_room(keys, 2 * LAMP_PACKED_NUMBER + n * V6);
+    const int err = lamp_packed_room(keys, 2 * LAMP_PACKED_NUMBER + n * LAMP_PACK_V6);
     if (err)
         return err;
     uint8_t *at = lamp_put_number(keys->data + keys->len, n_v4);
@@ -243,7 +253,7 @@ static int write_addresses(struct lamp_part *keys, const struct lamp_pack_row *c
     for (size_t i = 0; i < n; i++) {
         const struct lamp_bytes *a =
             (const struct lamp_bytes *)((const uint8_t *)&first[i]->key + member);
-        const size_t len = i < n_v4 ? V4 : V6;
+        const size_t len = i < n_v4 ? LAMP_PACK_V4 : LAMP_PACK_V6;
         memcpy(at, a->data, len);
         at += len;
     }
@@ -311,7 +321,7 @@ static int write_columns(const struct writing *w, uint64_t minute, bool spans,
         at = lamp_put_number(at, w->service.of[i]);
     for (size_t i = 0; i < w->n; i++)
         at = lamp_put_number(at, w->name.of[i]);
-    for (size_t k = 0; k < COUNTS; k++)
+    for (size_t k = 0; k < LAMP_PACK_COUNTS; k++)
         for (size_t i = 0; i < w->n; i++)
             at = lamp_put_number(at, w->rows[i].key.counts[k]);
     for (size_t i = 0; i < w->n && spans; i++)
@@ -369,70 +379,46 @@ int lamp_pack_write(const struct lamp_pack_row *rows, size_t n, uint64_t minute,
 
 /* ---- reading ---- */
 
-/* Addresses of a pack, in order. */
-struct addresses {
-    const uint8_t *v4, *v6;
-    size_t n_v4, n_v6;
-};
-
-struct service {
-    uint64_t ip_proto, port;
-    struct lamp_bytes application;
-};
-
-struct packed_row {
-    uint32_t inside, remote, service, name;
-    uint64_t counts[COUNTS], first, last;
-};
-
-/* A pack that was read; what it has points into the keys and the body. */
-struct pack {
-    struct addresses inside, remote;
-    struct service *services;
-    struct lamp_bytes *names;
-    struct packed_row *rows;
-    size_t n, n_services, n_names;
-};
-
-static void pack_done(struct pack *p)
+void lamp_pack_done(struct lamp_pack *p)
 {
     free(p->services);
     free(p->names);
     free(p->rows);
-    *p = (struct pack){ 0 };
+    *p = (struct lamp_pack){ 0 };
 }
 
-static bool get_addresses(struct lamp_cursor *c, struct addresses *out)
+bool lamp_pack_addresses(struct lamp_cursor *c, struct lamp_pack_addresses *out)
 {
     const uint64_t n_v4 = lamp_get_number(c), n_v6 = lamp_get_number(c);
-    if (n_v4 > lamp_cursor_left(c) / V4 || n_v6 > lamp_cursor_left(c) / V6) {
+    if (n_v4 > lamp_cursor_left(c) / LAMP_PACK_V4 || n_v6 > lamp_cursor_left(c) / LAMP_PACK_V6) {
         c->bad = true;
         return false;
     }
     out->n_v4 = (size_t)n_v4;
     out->n_v6 = (size_t)n_v6;
-    out->v4 = lamp_cursor_take(c, out->n_v4 * V4);
-    out->v6 = lamp_cursor_take(c, out->n_v6 * V6);
+    out->v4 = lamp_cursor_take(c, out->n_v4 * LAMP_PACK_V4);
+    out->v6 = lamp_cursor_take(c, out->n_v6 * LAMP_PACK_V6);
     return !c->bad;
 }
 
-static size_t count_addresses(const struct addresses *a)
+static size_t count_addresses(const struct lamp_pack_addresses *a)
 {
     return a->n_v4 + a->n_v6;
 }
 
-static struct lamp_bytes address_at(const struct addresses *a, size_t i)
+static struct lamp_bytes address_at(const struct lamp_pack_addresses *a, size_t i)
 {
-    return i < a->n_v4 ? (struct lamp_bytes){ a->v4 + i * V4, V4 }
-                       : (struct lamp_bytes){ a->v6 + (i - a->n_v4) * V6, V6 };
+    return i < a->n_v4 ? (struct lamp_bytes){ a->v4 + i * LAMP_PACK_V4, LAMP_PACK_V4 }
+                       : (struct lamp_bytes){ a->v6 + (i - a->n_v4) * LAMP_PACK_V6, LAMP_PACK_V6 };
 }
 
 /* False: it is none of these. */
-static bool find_address(const struct addresses *a, struct lamp_bytes what, size_t *out)
+bool lamp_pack_find(const struct lamp_pack_addresses *a, struct lamp_bytes what, size_t *out)
 {
-    if (what.len != V4 && what.len != V6)
+    if (what.len != LAMP_PACK_V4 && what.len != LAMP_PACK_V6)
         return false;
-    size_t low = what.len == V4 ? 0 : a->n_v4, high = what.len == V4 ? a->n_v4 : count_addresses(a);
+    size_t low = what.len == LAMP_PACK_V4 ? 0 : a->n_v4,
+           high = what.len == LAMP_PACK_V4 ? a->n_v4 : count_addresses(a);
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         const int by = memcmp(address_at(a, middle).data, what.data, what.len);
@@ -459,12 +445,12 @@ static size_t get_count(struct lamp_cursor *c, size_t least)
     return (size_t)n;
 }
 
-static int get_texts(struct lamp_cursor *c, struct pack *p)
+static int get_texts(struct lamp_cursor *c, struct lamp_pack *p)
 {
     p->n_services = get_count(c, 3);
     p->services = calloc(p->n_services + 1, sizeof(*p->services));
     for (size_t i = 0; p->services && i < p->n_services; i++) {
-        struct service *s = &p->services[i];
+        struct lamp_pack_service *s = &p->services[i];
         s->ip_proto = lamp_get_number(c);
         s->port = lamp_get_number(c);
         s->application = lamp_get_bytes(c, LAMP_PACKED_TEXT);
@@ -484,7 +470,7 @@ static uint32_t get_place(struct lamp_cursor *c, size_t n)
     return (uint32_t)v;
 }
 
-static void get_places(struct lamp_cursor *c, struct pack *p)
+static void get_places(struct lamp_cursor *c, struct lamp_pack *p)
 {
     const size_t n_inside = count_addresses(&p->inside), n_remote = count_addresses(&p->remote);
     size_t filled = 0;
@@ -509,13 +495,13 @@ static void get_places(struct lamp_cursor *c, struct pack *p)
         p->rows[i].name = get_place(c, p->n_names);
 }
 
-static int get_rows(struct lamp_cursor *c, struct pack *p, uint64_t minute, bool spans)
+static int get_rows(struct lamp_cursor *c, struct lamp_pack *p, uint64_t minute, bool spans)
 {
     p->rows = calloc(p->n + 1, sizeof(*p->rows));
     if (!p->rows)
         return LAMP_ENOMEM;
     get_places(c, p);
-    for (size_t k = 0; k < COUNTS; k++)
+    for (size_t k = 0; k < LAMP_PACK_COUNTS; k++)
         for (size_t i = 0; i < p->n; i++)
             p->rows[i].counts[k] = lamp_min(lamp_get_number(c), LAMP_PACK_SUM_MAX);
     for (size_t i = 0; i < p->n; i++)
@@ -526,12 +512,13 @@ static int get_rows(struct lamp_cursor *c, struct pack *p, uint64_t minute, bool
 }
 
 /* LAMP_EFORMAT, LAMP_ENOMEM: there are no rows. */
-static int pack_read(struct lamp_bytes keys, struct lamp_bytes body, struct pack *out)
+int lamp_pack_read(struct lamp_bytes keys, struct lamp_bytes body, struct lamp_pack *out)
 {
-    struct pack p = { .n = 0 };
+    struct lamp_pack p = { .n = 0 };
     struct lamp_cursor k = lamp_cursor_of(keys.data, keys.len);
     struct lamp_cursor c = lamp_cursor_of(body.data, body.len);
-    if (!get_addresses(&k, &p.inside) || !get_addresses(&k, &p.remote) || lamp_cursor_left(&k))
+    if (!lamp_pack_addresses(&k, &p.inside) || !lamp_pack_addresses(&k, &p.remote) ||
+        lamp_cursor_left(&k))
         return LAMP_EFORMAT;
     const uint64_t minute = lamp_get_number(&c), spans = lamp_get_number(&c);
     p.n = get_count(&c, ROW_LEAST);
@@ -541,16 +528,16 @@ static int pack_read(struct lamp_bytes keys, struct lamp_bytes body, struct pack
     if (!err)
         err = get_rows(&c, &p, minute, spans != 0);
     if (err)
-        pack_done(&p);
+        lamp_pack_done(&p);
     else
         *out = p;
     return err;
 }
 
-static void row_at(const struct pack *p, size_t i, struct lamp_pack_row *out)
+void lamp_pack_row_at(const struct lamp_pack *p, size_t i, struct lamp_pack_row *out)
 {
-    const struct packed_row *r = &p->rows[i];
-    const struct service *s = &p->services[r->service];
+    const struct lamp_packed_row *r = &p->rows[i];
+    const struct lamp_pack_service *s = &p->services[r->service];
     *out = (struct lamp_pack_row){
         .key = { .inside = address_at(&p->inside, r->inside),
                  .remote = address_at(&p->remote, r->remote),
@@ -566,393 +553,17 @@ static void row_at(const struct pack *p, size_t i, struct lamp_pack_row *out)
 
 int lamp_pack_rows_pack(struct lamp_pack_rows *rows, struct lamp_bytes keys, struct lamp_bytes body)
 {
-    struct pack p;
+    struct lamp_pack p;
     const uint8_t *own_keys = copy_for(rows, keys), *own_body = copy_for(rows, body);
     int err = own_keys && own_body ? LAMP_OK : LAMP_ENOMEM;
     if (!err)
-        err = pack_read((struct lamp_bytes){ own_keys, keys.len },
-                        (struct lamp_bytes){ own_body, body.len }, &p);
+        err = lamp_pack_read((struct lamp_bytes){ own_keys, keys.len },
+                             (struct lamp_bytes){ own_body, body.len }, &p);
     if (err)
         return err;
     err = room_for(rows, p.n);
     for (size_t i = 0; i < p.n && !err; i++)
-        row_at(&p, i, &rows->v[rows->n++]);
-    pack_done(&p);
+        lamp_pack_row_at(&p, i, &rows->v[rows->n++]);
+    lamp_pack_done(&p);
     return err;
-}
-
-/* ---- pack_has(), pack_damaged() ---- */
-
-static struct lamp_bytes value_bytes(sqlite3_value *v)
-{
-    const void *data = sqlite3_value_blob(v); /* before its length is asked for */
-    return (struct lamp_bytes){ data, (size_t)sqlite3_value_bytes(v) };
-}
-
-static void has(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    const struct lamp_bytes keys = value_bytes(argv[0]);
-    struct lamp_cursor c = lamp_cursor_of(keys.data, keys.len);
-    bool yes = true;
-    for (int i = 1; i < argc && yes; i++) {
-        struct addresses a;
-        const struct lamp_bytes what = value_bytes(argv[i]);
-        size_t at;
-        yes = get_addresses(&c, &a) && (what.len == 0 || find_address(&a, what, &at));
-    }
-    sqlite3_result_int(ctx, yes);
-}
-
-static void damaged(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    struct pack p;
-    (void)argc;
-    const int err = pack_read(value_bytes(argv[0]), value_bytes(argv[1]), &p);
-    if (!err)
-        pack_done(&p);
-    if (err == LAMP_ENOMEM)
-        sqlite3_result_error_nomem(ctx);
-    else
-        sqlite3_result_int(ctx, err != LAMP_OK);
-}
-
-/* ---- pack_of(): a pack out of rows, with the length of its keys before them ---- */
-
-static void gather_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    struct lamp_pack_rows *rows = sqlite3_aggregate_context(ctx, sizeof(*rows));
-    (void)argc;
-    if (!rows) {
-        sqlite3_result_error_nomem(ctx);
-        return;
-    }
-    struct lamp_pack_row r = {
-        .key = { .ip_proto = (uint64_t)sqlite3_value_int64(argv[2]) & UINT8_MAX,
-                 .service_port = (uint64_t)sqlite3_value_int64(argv[3]) & UINT16_MAX },
-        .first = (uint64_t)sqlite3_value_int64(argv[11]),
-        .last = (uint64_t)sqlite3_value_int64(argv[12]),
-    };
-    struct lamp_bytes *const own[] = { &r.key.inside, &r.key.remote, &r.key.application,
-                                       &r.key.name };
-    static const int from[] = { 0, 1, 4, 5 };
-    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-        const struct lamp_bytes b = value_bytes(argv[from[i]]);
-        const size_t len = lamp_min(b.len, LAMP_PACKED_TEXT);
-        own[i]->data = copy_for(rows, (struct lamp_bytes){ b.data, len });
-        own[i]->len = len;
-        if (!own[i]->data) {
-            sqlite3_result_error_nomem(ctx);
-            return;
-        }
-    }
-    for (size_t i = 0; i < COUNTS; i++)
-        r.key.counts[i] = (uint64_t)sqlite3_value_int64(argv[6 + i]);
-    const bool addresses = (r.key.inside.len == V4 || r.key.inside.len == V6) &&
-                           (r.key.remote.len == V4 || r.key.remote.len == V6);
-    if (addresses && append(rows, &r) != LAMP_OK)
-        sqlite3_result_error_nomem(ctx);
-}
-
-static void gather_end(sqlite3_context *ctx)
-{
-    struct lamp_pack_rows *rows = sqlite3_aggregate_context(ctx, 0);
-    struct lamp_part keys = { 0 }, body = { 0 }, whole = { 0 };
-    if (!rows || rows->n == 0) {
-        if (rows)
-            lamp_pack_rows_done(rows);
-        return;
-    }
-    lamp_pack_rows_merge(rows);
-    uint64_t minute = rows->v[0].first;
-    for (size_t i = 1; i < rows->n; i++)
-        minute = lamp_min(minute, rows->v[i].first);
-    int err = lamp_pack_write(rows->v, rows->n, minute, &keys, &body);
-    if (!err)
-        err = lamp_packed_room(&whole, LAMP_PACKED_NUMBER + keys.len + body.len);
-    if (!err) {
-        uint8_t *at = lamp_put_bytes(whole.data, keys.data, keys.len);
-        memcpy(at, body.data, body.len);
-        at += body.len;
-        sqlite3_result_blob64(ctx, whole.data, (sqlite3_uint64)(at - whole.data), SQLITE_TRANSIENT);
-    } else {
-        sqlite3_result_error_nomem(ctx);
-    }
-    lamp_part_done(&keys);
-    lamp_part_done(&body);
-    lamp_part_done(&whole);
-    lamp_pack_rows_done(rows);
-}
-
-/* The user data says which half. */
-static void half(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    const struct lamp_bytes whole = value_bytes(argv[0]);
-    struct lamp_cursor c = lamp_cursor_of(whole.data, whole.len);
-    const struct lamp_bytes keys = lamp_get_bytes(&c, whole.len);
-    (void)argc;
-    if (c.bad)
-        sqlite3_result_null(ctx);
-    else if (sqlite3_user_data(ctx))
-        sqlite3_result_blob64(ctx, c.p, lamp_cursor_left(&c), SQLITE_TRANSIENT);
-    else
-        sqlite3_result_blob64(ctx, keys.data, keys.len, SQLITE_TRANSIENT);
-}
-
-/* ---- pack_rows(), an eponymous virtual table (sqlite.org/vtab.html#tabfunc2) ---- */
-
-enum {
-    COL_INSIDE,
-    COL_REMOTE,
-    COL_PROTO,
-    COL_PORT,
-    COL_APPLICATION,
-    COL_NAME,
-    COL_BYTES_OUT,
-    COL_FIRST = COL_BYTES_OUT + COUNTS,
-    COL_LAST,
-    COL_KEYS,
-    COL_BODY,
-    COL_ONLY_INSIDE,
-    COL_ONLY_REMOTE,
-};
-
-struct rows {
-    sqlite3_vtab_cursor base; /* first */
-    uint8_t *bytes;           /* keys and body */
-    struct pack pack;
-    bool only_inside, only_remote;
-    size_t at, inside, remote;
-    struct lamp_pack_row row;
-};
-
-static int rows_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
-                        sqlite3_vtab **out, char **err)
-{
-    (void)aux, (void)argc, (void)argv, (void)err;
-    int rc = sqlite3_declare_vtab(
-        db, "CREATE TABLE x (inside BLOB, remote BLOB, ip_proto INTEGER, service_port INTEGER,"
-            " application TEXT, remote_name TEXT, bytes_out INTEGER, bytes_in INTEGER,"
-            " packets_out INTEGER, packets_in INTEGER, flows INTEGER, first INTEGER,"
-            " last INTEGER, keys HIDDEN, body HIDDEN, only_inside HIDDEN, only_remote HIDDEN)");
-    /* It only looks at its arguments, so views of a file that is not trusted may use it. */
-    if (rc == SQLITE_OK)
-        rc = sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
-    if (rc != SQLITE_OK)
-        return rc;
-    *out = calloc(1, sizeof(**out));
-    return *out ? SQLITE_OK : SQLITE_NOMEM;
-}
-
-static int rows_disconnect(sqlite3_vtab *vtab)
-{
-    free(vtab);
-    return SQLITE_OK;
-}
-
-/* Which columns rows_filter() is given a value of, in order; idxNum has a bit for each. */
-static const int given[] = { COL_KEYS,        COL_BODY,   COL_ONLY_INSIDE,
-                             COL_ONLY_REMOTE, COL_INSIDE, COL_REMOTE };
-
-static int rows_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
-{
-    (void)vtab;
-    int n = 0;
-    info->idxNum = 0;
-    for (size_t g = 0; g < ARRAY_LEN(given); g++)
-        for (int i = 0; i < info->nConstraint; i++) {
-            if (info->aConstraint[i].iColumn != given[g] || !info->aConstraint[i].usable ||
-                info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ)
-                continue;
-            info->aConstraintUsage[i].argvIndex = ++n;
-            info->aConstraintUsage[i].omit = given[g] >= COL_KEYS;
-            info->idxNum |= 1 << g;
-            break;
-        }
-    if ((info->idxNum & 3) != 3)
-        return SQLITE_CONSTRAINT; /* without a pack there are no rows */
-    info->estimatedRows = info->idxNum > 3 ? 10 : 500;
-    info->estimatedCost = (double)info->estimatedRows;
-    return SQLITE_OK;
-}
-
-static int rows_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
-{
-    (void)vtab;
-    struct rows *r = calloc(1, sizeof(*r));
-    if (!r)
-        return SQLITE_NOMEM;
-    *out = &r->base;
-    return SQLITE_OK;
-}
-
-static void rows_drop(struct rows *r)
-{
-    pack_done(&r->pack);
-    free(r->bytes);
-    r->bytes = NULL;
-}
-
-static int rows_close(sqlite3_vtab_cursor *cursor)
-{
-    struct rows *r = (struct rows *)cursor;
-    rows_drop(r);
-    free(r);
-    return SQLITE_OK;
-}
-
-/* Goes to the first row from r->at on that is asked for. */
-static void rows_settle(struct rows *r)
-{
-    const struct pack *p = &r->pack;
-    while (r->at < p->n && ((r->only_inside && p->rows[r->at].inside != r->inside) ||
-                            (r->only_remote && p->rows[r->at].remote != r->remote)))
-        r->at++;
-    if (r->at < p->n)
-        row_at(p, r->at, &r->row);
-}
-
-static int rows_next(sqlite3_vtab_cursor *cursor)
-{
-    struct rows *r = (struct rows *)cursor;
-    r->at++;
-    rows_settle(r);
-    return SQLITE_OK;
-}
-
-/* Notes that only rows with an address are wanted; there are none where it is not one of these. */
-static void want(struct rows *r, bool inside, bool any_if_empty, struct lamp_bytes what)
-{
-    const struct addresses *a = inside ? &r->pack.inside : &r->pack.remote;
-    if (what.len == 0 && any_if_empty)
-        return;
-    if (!find_address(a, what, inside ? &r->inside : &r->remote))
-        r->at = r->pack.n;
-    if (inside)
-        r->only_inside = true;
-    else
-        r->only_remote = true;
-}
-
-static int rows_filter(sqlite3_vtab_cursor *cursor, int idx, const char *idx_str, int argc,
-                       sqlite3_value **argv)
-{
-    struct rows *r = (struct rows *)cursor;
-    (void)idx_str, (void)argc;
-    rows_drop(r);
-    r->only_inside = r->only_remote = false;
-    r->at = 0;
-    const struct lamp_bytes keys = value_bytes(argv[0]), body = value_bytes(argv[1]);
-    r->bytes = malloc(keys.len + body.len + 1); /* the values are gone when this returns */
-    if (!r->bytes)
-        return SQLITE_NOMEM;
-    if (keys.len)
-        memcpy(r->bytes, keys.data, keys.len);
-    if (body.len)
-        memcpy(r->bytes + keys.len, body.data, body.len);
-    if (pack_read((struct lamp_bytes){ r->bytes, keys.len },
-                  (struct lamp_bytes){ r->bytes + keys.len, body.len }, &r->pack) == LAMP_ENOMEM)
-        return SQLITE_NOMEM;
-    for (size_t g = 2, n = 2; g < ARRAY_LEN(given); g++)
-        if (idx & 1 << g)
-            want(r, given[g] == COL_INSIDE || given[g] == COL_ONLY_INSIDE, given[g] >= COL_KEYS,
-                 value_bytes(argv[n++]));
-    rows_settle(r);
-    return SQLITE_OK;
-}
-
-static int rows_eof(sqlite3_vtab_cursor *cursor)
-{
-    const struct rows *r = (const struct rows *)cursor;
-    return r->at >= r->pack.n;
-}
-
-static void give_bytes(sqlite3_context *ctx, struct lamp_bytes b)
-{
-    sqlite3_result_blob64(ctx, b.len ? (const void *)b.data : "", b.len, SQLITE_TRANSIENT);
-}
-
-static void give_text(sqlite3_context *ctx, struct lamp_bytes b)
-{
-    sqlite3_result_text64(ctx, b.len ? (const char *)b.data : "", b.len, SQLITE_TRANSIENT,
-                          SQLITE_UTF8);
-}
-
-static int rows_column(sqlite3_vtab_cursor *cursor, sqlite3_context *ctx, int col)
-{
-    const struct lamp_pack_row *row = &((const struct rows *)cursor)->row;
-    switch (col) {
-    case COL_INSIDE:
-        give_bytes(ctx, row->key.inside);
-        break;
-    case COL_REMOTE:
-        give_bytes(ctx, row->key.remote);
-        break;
-    case COL_PROTO:
-        sqlite3_result_int64(ctx, (sqlite3_int64)row->key.ip_proto);
-        break;
-    case COL_PORT:
-        sqlite3_result_int64(ctx, (sqlite3_int64)row->key.service_port);
-        break;
-    case COL_APPLICATION:
-        give_text(ctx, row->key.application);
-        break;
-    case COL_NAME:
-        give_text(ctx, row->key.name);
-        break;
-    case COL_FIRST:
-        sqlite3_result_int64(ctx, (sqlite3_int64)row->first);
-        break;
-    case COL_LAST:
-        sqlite3_result_int64(ctx, (sqlite3_int64)row->last);
-        break;
-    default:
-        if (col < COL_FIRST)
-            sqlite3_result_int64(ctx, (sqlite3_int64)row->key.counts[col - COL_BYTES_OUT]);
-        else
-            sqlite3_result_null(ctx); /* the arguments: nobody asks for them back */
-    }
-    return SQLITE_OK;
-}
-
-static int rows_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *out)
-{
-    *out = (sqlite3_int64)((const struct rows *)cursor)->at;
-    return SQLITE_OK;
-}
-
-/* ---- all of them ---- */
-
-int lamp_packs_register(sqlite3 *db)
-{
-    static const sqlite3_module module = {
-        .xConnect = rows_connect,
-        .xBestIndex = rows_best_index,
-        .xDisconnect = rows_disconnect,
-        .xOpen = rows_open,
-        .xClose = rows_close,
-        .xFilter = rows_filter,
-        .xNext = rows_next,
-        .xEof = rows_eof,
-        .xColumn = rows_column,
-        .xRowid = rows_rowid,
-    };
-    static int second;
-    const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
-    const int err = lamp_parts_register(db);
-    if (err)
-        return err;
-    int rc = sqlite3_create_module_v2(db, "pack_rows", &module, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(db, "pack_has", 3, flags, NULL, has, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(db, "pack_damaged", 2, flags, NULL, damaged, NULL, NULL,
-                                        NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(db, "pack_keys", 1, flags, NULL, half, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(db, "pack_body", 1, flags, &second, half, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(db, "pack_of", 13, flags, NULL, NULL, gather_step,
-                                        gather_end, NULL);
-    return rc == SQLITE_OK ? LAMP_OK : LAMP_ESTORE;
 }
