@@ -222,32 +222,43 @@ static int send_late(lamp_exporter *e, unsigned table, uint64_t now_us, bool *io
     return err ? err : note(e, &n);
 }
 
-/* One block of each table. What came late for one does not hold up the others. */
+/* One block of a table. What came late does not hold up the rest. */
+static int work_table(lamp_exporter *e, unsigned table, const struct lamp_history_cursor *c,
+                      uint64_t now_us, bool *io_worked)
+{
+    int err = same(c->sent, c->claimed) ? LAMP_OK : send_span(e, table, c->sent, c->claimed);
+    if (!err)
+        err = claim_next(e, table, c, now_us, io_worked);
+    const int late =
+        err || atomic_load(&e->stop) ? LAMP_OK : send_late(e, table, now_us, io_worked);
+    return err ? err : late;
+}
+
+/* Whether the server may take rows of another table all the same. */
+static bool others_may_go(const lamp_exporter *e, int err)
+{
+    return err == LAMP_EIO && (lamp_clickhouse_fault_of(e->server) == LAMP_CLICKHOUSE_REFUSED ||
+                               lamp_clickhouse_fault_of(e->server) == LAMP_CLICKHOUSE_FULL);
+}
+
+/* Gives the first fault of all tables; what `why` says is of the last. */
 static int work(lamp_exporter *e, bool *out_worked)
 {
-    int late = LAMP_OK;
     struct lamp_history_cursor cursors[LAMP_HISTORY_TABLES];
     const uint64_t now_us = lamp_clock_real_us();
-    bool worked = false;
+    bool worked = false, on = true;
     int err = e->ready ? LAMP_OK : lamp_clickhouse_make_schema(e->server);
     e->ready = !err;
     if (!err)
         err = lamp_store_history_cursors(e->store, cursors);
-    for (unsigned i = 0; i < LAMP_HISTORY_TABLES && !err; i++) {
-        const struct lamp_history_cursor *c = &cursors[i];
-        if (!c->on)
-            continue;
-        if (!same(c->sent, c->claimed))
-            err = send_span(e, i, c->sent, c->claimed);
-        if (!err)
-            err = claim_next(e, i, c, now_us, &worked);
-        if (!err && !atomic_load(&e->stop)) {
-            const int not_sent = send_late(e, i, now_us, &worked);
-            late = late ? late : not_sent;
-        }
+    on = !err;
+    for (unsigned i = 0; i < LAMP_HISTORY_TABLES && on && !atomic_load(&e->stop); i++) {
+        const int fault = cursors[i].on ? work_table(e, i, &cursors[i], now_us, &worked) : LAMP_OK;
+        on = !fault || others_may_go(e, fault);
+        err = err ? err : fault;
     }
     *out_worked = worked;
-    return err ? err : late;
+    return err;
 }
 
 /* ---- how it is ---- */
@@ -323,8 +334,8 @@ static void *run(void *arg)
         tell(e, err);
         count_waiting(e);
         e->ready &= !err;
-        const int pause_ms = err ? wait_ms : worked ? 0 : IDLE_MS;
-        wait_ms = err ? (int)lamp_min((size_t)wait_ms * 2, RETRY_MAX_MS) : RETRY_MS;
+        const int pause_ms = err ? (worked ? RETRY_MS : wait_ms) : worked ? 0 : IDLE_MS;
+        wait_ms = err && !worked ? (int)lamp_min((size_t)wait_ms * 2, RETRY_MAX_MS) : RETRY_MS;
         struct pollfd p = { .fd = e->stop_fd, .events = POLLIN };
         if (pause_ms)
             (void)poll(&p, 1, pause_ms);

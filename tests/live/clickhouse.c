@@ -721,6 +721,61 @@ static void test_no_room(void **arg)
     fixture_free(f[1]);
 }
 
+static void make_unfit_table(const struct lamp_clickhouse_cfg *c)
+{
+    static const char *const sql[] = {
+        "CREATE DATABASE unfit",
+        "CREATE TABLE unfit.traffic_minute_local (other UInt8) ENGINE = Memory",
+    };
+    static const atomic_bool stop;
+    const struct lamp_bytes none = { NULL, 0 };
+    struct lamp_bytes answer;
+    lamp_clickhouse *there = NULL;
+    assert_int_equal(lamp_clickhouse_new(c, &stop, &there), LAMP_OK);
+    for (size_t i = 0; i < ARRAY_LEN(sql); i++)
+        if (lamp_clickhouse_run(there, sql[i], none, 30, 4096, &answer) != LAMP_OK)
+            fail_msg("%s", lamp_clickhouse_why(there));
+    lamp_clickhouse_free(there);
+}
+
+/* A table that takes nothing holds up no other. */
+static void test_one_table(void **arg)
+{
+    (void)arg;
+    char url[64];
+    const struct lamp_clickhouse_cfg c = cfg_of(url, server.http, "unfit", "");
+    struct fixture *const f[2] = { fixture_new(), fixture_new() };
+    struct lamp_rng rng = { 6 };
+    const uint64_t now_us = lamp_clock_real_us(), start = now_us / MINUTE_US - 3 * 1440;
+    const struct lamp_store_policy keep = { .settle_minutes = 5 };
+    make_unfit_table(&c);
+    start_history(f[1]);
+    for (int i = 0; i < 2; i++)
+        ok(f[i]->s, lamp_store_begin(f[i]->s));
+    for (unsigned i = 0; i < 50; i++)
+        give(f, &rng, start + i * 20);
+    for (int i = 0; i < 2; i++) {
+        ok(f[i]->s, lamp_store_commit(f[i]->s));
+        maintain(f[i], &keep, now_us);
+    }
+    struct exporting x = { .kill_at = 0 };
+    struct lamp_exporter_state state;
+    struct lamp_history_cursor at[LAMP_HISTORY_TABLES];
+    lamp_store *reader = open_store("sqlite", f[1]->folder, true);
+    start_exporting(&x, f[1], &c);
+    WAIT_FOR((ok(reader, lamp_store_history_cursors(reader, at)),
+              at[2].sent.time >= (int64_t)(start / 1440) && at[1].sent.time > 0));
+    WAIT_FOR((lamp_exporter_state(x.exporter, &state),
+              state.faults[LAMP_CLICKHOUSE_REFUSED] > 0 && !state.connected));
+    stop_exporting(&x);
+    ok(reader, lamp_store_history_cursors(reader, at));
+    assert_true(at[0].sent.time < 0);
+    assert_true(state.rows > 0);
+    lamp_store_close(reader);
+    fixture_free(f[0]);
+    fixture_free(f[1]);
+}
+
 static void test_hostile(void **arg)
 {
     (void)arg;
@@ -818,9 +873,9 @@ int main(int argc, char **argv)
         return 77;
     }
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_history),       cmocka_unit_test(test_cluster),
-        cmocka_unit_test(test_no_room),       cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_history), cmocka_unit_test(test_cluster),
+        cmocka_unit_test(test_no_room), cmocka_unit_test(test_one_table),
+        cmocka_unit_test(test_hostile), cmocka_unit_test(test_configuration),
     };
     (void)signal(SIGPIPE, SIG_IGN);
     char *folder = new_folder();
