@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/twin.h"
 
+enum { AT_ONCE = 32 };
+
 struct place {
     uint64_t print;
     uint64_t when; /* 48 bits of microseconds, 16 of the VLANs */
@@ -78,8 +80,15 @@ static inline bool is_copy(lamp_twins *t, const struct lamp_pkt *pkt, uint64_t p
 void lamp_twins_mark(lamp_twins *t, const struct lamp_pkt *pkts, const struct lamp_flow_aim *aims,
                      size_t n, enum lamp_decode *io_outcomes)
 {
-    for (size_t i = 0; i < n; i++)
-        if (lamp_decode_is_packet(io_outcomes[i]) &&
-            is_copy(t, &pkts[i], print_of(&pkts[i], &aims[i])))
-            io_outcomes[i] = LAMP_DECODE_DUPLICATE;
+    uint64_t prints[AT_ONCE];
+    for (size_t from = 0, to; from < n; from = to) {
+        to = lamp_min(n, from + AT_ONCE);
+        for (size_t i = from; i < to; i++) {
+            prints[i - from] = print_of(&pkts[i], &aims[i]);
+            __builtin_prefetch(&t->places[prints[i - from] % LAMP_TWIN_PLACES], 1);
+        }
+        for (size_t i = from; i < to; i++)
+            if (lamp_decode_is_packet(io_outcomes[i]) && is_copy(t, &pkts[i], prints[i - from]))
+                io_outcomes[i] = LAMP_DECODE_DUPLICATE;
+    }
 }

@@ -98,6 +98,7 @@ int lamp_rollup_new(const struct lamp_rollup_cfg *cfg, lamp_rollup **out)
     r->sorted = calloc((size_t)r->sets * WAYS, sizeof(struct row *));
     if (!r->heads || !r->rows || !r->sorted)
         goto fail;
+    lamp_pages_want_huge(r->heads, r->sets * sizeof(*r->heads));
     memset(r->heads, 0, r->sets * sizeof(*r->heads));
     if (cfg->inside) {
         r->inside = calloc(cfg->n_inside + 1, sizeof(*r->inside));
@@ -278,10 +279,11 @@ static void fetch_row(const lamp_rollup *r, uint64_t hash)
 {
     const struct head *head = head_of(r, hash);
     const uint32_t tag = tag_of(hash);
-    unsigned i = 0;
-    while (i < WAYS - 1 && head->tag[i] != tag && head->tag[i] != 0)
-        i++;
-    const char *row = (const char *)&r->rows[(size_t)(head - r->heads) * WAYS + i];
+    unsigned at = 0;
+    for (unsigned i = 0; i < WAYS && head->tag[at] != 0 && head->tag[at] != tag; i++)
+        if (head->tag[i] == 0 || head->tag[i] == tag || head->size[i] < head->size[at])
+            at = i;
+    const char *row = (const char *)&r->rows[(size_t)(head - r->heads) * WAYS + at];
     __builtin_prefetch(row, 1);
     __builtin_prefetch(row + sizeof(struct row) - 1, 1);
 }
