@@ -115,6 +115,20 @@ async function everyPage({ page }, scheme) {
   await page.setViewportSize(SIZES[0][1]);
 }
 
+/* Between a phone and a wide screen nothing is cut off either. */
+async function everyWidth({ page }) {
+  for (const path of ['/', '/coins', '/settings?part=places']) {
+    await page.goto(mock.url + path);
+    await live(page);
+    for (const width of [600, 800, 1000, 1180, 1370]) {
+      await page.setViewportSize({ width, height: 900 });
+      const [content, tools] = await page.evaluate(() => [document.documentElement.scrollWidth, document.querySelector('.tools').getBoundingClientRect().right]);
+      assert.ok(content <= width && tools <= width, `${path} at ${width}: ${content} px, the menu ends at ${tools}`);
+    }
+  }
+  await page.setViewportSize(SIZES[0][1]);
+}
+
 async function hostileText({ page }) {
   await page.goto(`${mock.url}/miners/4`);
   await page.getByText(HOSTILE.markup).first().waitFor();
@@ -919,7 +933,7 @@ async function logout({ page }) {
 
 const browser = await browse(chromium, mock.url);
 const parts = [
-  loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), hostileText, theme, filterAndSort,
+  loginPage, (b) => everyPage(b, 'light'), (b) => everyPage(b, 'dark'), everyWidth, hostileText, theme, filterAndSort,
   minerArrives, blockByKeyboard, blockForm, pools, captures, alerts, policies, usual, tracking, samples, auditLog, settings, emptyInstall, ownWallets, overviewAlerts, manyMiners, reconnects, deadStream, oneStream, deafWorker,
   killedWorker, firstPage, keyboard, utc, rangeAndSite, hardware, whereServersAre, lostPages, logout,
 ];
