@@ -2,8 +2,10 @@
 # run what comes out. LAMP_CROSS is Debian's name of the architecture.
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES LAMP_CROSS)
 set(lamp_cross_s390x s390x-linux-gnu s390x s390x)
+set(lamp_cross_armhf arm-linux-gnueabihf armv7l arm)
+set(lamp_cross_mipsel mipsel-linux-gnu mipsel mipsel)
 if(NOT DEFINED lamp_cross_${LAMP_CROSS})
-  message(FATAL_ERROR "LAMP_CROSS is ${LAMP_CROSS}: only s390x is known here")
+  message(FATAL_ERROR "LAMP_CROSS is ${LAMP_CROSS}: only s390x, armhf and mipsel are known here")
 endif()
 list(GET lamp_cross_${LAMP_CROSS} 0 triplet)
 list(GET lamp_cross_${LAMP_CROSS} 1 processor)

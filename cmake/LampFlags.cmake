@@ -4,6 +4,9 @@ target_compile_options(lamp_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
   -Wimplicit-fallthrough -Werror -fvisibility=hidden -fno-strict-aliasing)
 target_compile_definitions(lamp_flags INTERFACE _GNU_SOURCE)
+if(CMAKE_SIZEOF_VOID_P EQUAL 4) # files past 2 GiB, and inode numbers past 32 bits
+  target_compile_definitions(lamp_flags INTERFACE _FILE_OFFSET_BITS=64)
+endif()
 target_include_directories(lamp_flags INTERFACE
   ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
 

@@ -164,7 +164,7 @@ static bool is_host(const struct lamp_pool *p, struct lamp_bytes name)
 /* Where in the table of hosts the name is, or would be. */
 static size_t host_place(const lamp_catalogue *c, struct lamp_bytes name)
 {
-    size_t i = host_hash(name) & (c->n_hosts - 1);
+    size_t i = (size_t)host_hash(name) & (c->n_hosts - 1);
     while (c->hosts[i] && !is_host(&c->pools[c->hosts[i] - 1], name))
         i = (i + 1) & (c->n_hosts - 1);
     return i;

@@ -128,9 +128,9 @@ static int field_to_pb(const struct lamp_field *f, struct side ours, struct lamp
         return LAMP_OK;
     case LAMP_FIELD_ID:
     case LAMP_FIELD_OPT_ID:
-        if (f->kind == LAMP_FIELD_OPT_ID && lamp_is_zero(ours.value, f->max))
+        if (f->kind == LAMP_FIELD_OPT_ID && lamp_is_zero(ours.value, (size_t)f->max))
             return LAMP_OK;
-        memcpy(theirs.value, &(ProtobufCBinaryData){ f->max, ours.value },
+        memcpy(theirs.value, &(ProtobufCBinaryData){ (size_t)f->max, ours.value },
                sizeof(ProtobufCBinaryData));
         return LAMP_OK;
     case LAMP_FIELD_BYTES:

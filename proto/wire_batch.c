@@ -405,7 +405,7 @@ static int batch_to_pb(struct packer *p, const struct lamp_batch *b, Davylamp__V
     int rc = lamp_shape_to_pb(&batch_head, b, &p->arena, &message);
     if (rc)
         return rc;
-    Davylamp__V1__Batch *pb = (Davylamp__V1__Batch *)message;
+    Davylamp__V1__Batch *pb = (void *)message;
 
     p->strings = lamp_arena_alloc(&p->arena, LAMP_WIRE_STRINGS_MAX * sizeof(*p->strings));
     p->slots = lamp_arena_alloc(&p->arena, SLOTS * sizeof(*p->slots));
@@ -646,8 +646,7 @@ int lamp_batch_unpack_within(size_t budget, struct lamp_bytes packed, struct lam
     int rc = lamp_shape_unpack(&davylamp__v1__batch__descriptor, packed, LAMP_WIRE_BATCH_MAX,
                                &o->arena, &pb);
     if (!rc)
-        rc = batch_from_pb(&(struct unpacker){ &o->arena, (const Davylamp__V1__Batch *)pb },
-                           &o->batch);
+        rc = batch_from_pb(&(struct unpacker){ &o->arena, (const void *)pb }, &o->batch);
     if (rc) {
         lamp_batch_free(&o->batch);
         return rc;

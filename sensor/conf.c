@@ -250,6 +250,8 @@ int lamp_sensor_conf_check(struct lamp_sensor_conf *c, char why[LAMP_CONF_WHY])
     if (c->records.listen.n > 0 && c->records.exporters.n == 0)
         return wrong(why, "records.exporters",
                      "missing: name the routers that may send flow records");
+    if ((uint64_t)c->capture.memory_bytes > SIZE_MAX / 4)
+        return wrong(why, "capture.memory", "more than 1 GiB, for a program of 32 bits");
     if (c->capture.memory_bytes / c->capture.threads < 1048576)
         return wrong(why, "capture.memory", "less than 1 MiB for each of capture.threads");
     if (strncmp(c->link.endpoint, "tcp://", 6) != 0 || !strchr(c->link.endpoint + 6, ':'))

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/min.h"
 #include "sensor/capture/crew.h"
 #include "sensor/capture/inbox.h"
 #include "sensor/capture/inside.h"
@@ -626,7 +627,7 @@ static int serve_live(struct capture *c)
         if (!err)
             err = talk(c);
         const uint64_t now_us = lamp_clock_mono_us();
-        due_us = lamp_min(due_us, now_us + interval_us(c)); /* which may be shorter now */
+        due_us = lamp_min_u64(due_us, now_us + interval_us(c)); /* which may be shorter now */
         if (!err && !more)
             wait_for_work(c, due_us > now_us ? due_us - now_us : 0);
     }

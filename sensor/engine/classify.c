@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/classify.h"
 
+#include "common/min.h"
 #include "common/pages.h"
 #include "sensor/engine/classify_lines.h"
 #include "sensor/engine/classify_verdict.h"
@@ -514,7 +515,7 @@ static void take_bytes(lamp_classify *c, lamp_inspect *s, enum lamp_dir dir,
 static bool is_overdrawn(lamp_inspect *s, uint64_t t_us)
 {
     if (t_us > s->work_us) {
-        const uint64_t away_us = lamp_min(t_us - s->work_us, (uint64_t)WORK_AWAY_US);
+        const uint64_t away_us = lamp_min_u64(t_us - s->work_us, WORK_AWAY_US);
         const int32_t earned = (int32_t)(away_us * WORK_SECOND / 1000000);
         if (earned > 0) { /* else let the fraction grow */
             s->work = s->work + earned < WORK_MOST ? s->work + earned : WORK_MOST;

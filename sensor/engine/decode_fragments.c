@@ -67,8 +67,16 @@ lamp_fragments *lamp_fragments_free(lamp_fragments *t)
  * WAYS comparisons, so this need not withstand more than guessing. */
 static uint64_t mix(uint64_t h, uint64_t word, uint64_t secret)
 {
-    __extension__ unsigned __int128 m = (unsigned __int128)(h ^ word) * (secret | 1);
+    const uint64_t a = h ^ word, b = secret | 1;
+#ifdef __SIZEOF_INT128__
+    __extension__ const unsigned __int128 m = (unsigned __int128)a * b;
     return (uint64_t)m ^ (uint64_t)(m >> 64);
+#else /* the same by halves: processors of 32 bits */
+    const uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
+    const uint64_t up = (a >> 32) * (b & UINT32_MAX), down = (a & UINT32_MAX) * (b >> 32);
+    const uint64_t middle = (low >> 32) + (up & UINT32_MAX) + (down & UINT32_MAX);
+    return a * b ^ ((a >> 32) * (b >> 32) + (up >> 32) + (down >> 32) + (middle >> 32));
+#endif
 }
 
 static struct datagram *set_of(const lamp_fragments *t, const struct lamp_datagram_key *key)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/engine.h"
 
+#include "common/min.h"
 #include "common/pages.h"
 #include "sensor/engine/classify.h"
 #include "sensor/engine/decode.h"
@@ -540,7 +541,7 @@ static __attribute__((noinline)) void pass_time(lamp_engine *e, uint64_t t_us)
         turn_minute(e, t_us);
     uint64_t from_us, us;
     lamp_flows_calm(e->flows, &from_us, &us);
-    const uint64_t to_us = lamp_min(from_us + us, e->minute_from_us + MINUTE_US);
+    const uint64_t to_us = lamp_min_u64(from_us + us, e->minute_from_us + MINUTE_US);
     e->calm_from_us = from_us > e->minute_from_us ? from_us : e->minute_from_us;
     e->calm_us = to_us > e->calm_from_us ? to_us - e->calm_from_us : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/engine/flow.h"
 
+#include "common/min.h"
 #include "common/pages.h"
 
 #include <endian.h>
@@ -410,7 +411,7 @@ void lamp_flows_expire(lamp_flows *t, uint64_t now_us)
     t->first_tick = tick + 1;
     if (tick < from)
         return; /* stepped back for good: each slot gets its turn within a round */
-    uint64_t n = lamp_min(tick - from, WHEEL);
+    uint64_t n = lamp_min_u64(tick - from, WHEEL);
     for (uint64_t i = 0; i < n; i++)
         sweep(t, (uint32_t)((tick - n + 1 + i) % WHEEL), now_us);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/link/delivery.h"
 
+#include "common/min.h"
+
 #include <sodium.h>
 #include <stdio.h>
 
@@ -516,7 +518,7 @@ size_t lamp_delivery_room(const lamp_delivery *d)
     for (size_t i = 0; i < d->n; i++)
         if (d->streams[i].send_seq <= d->streams[i].s.last_seq)
             return 0;
-    return (size_t)(left - lamp_min(KEPT_CREDIT, left / 4));
+    return (size_t)lamp_min_u64(left - lamp_min_u64(KEPT_CREDIT, left / 4), SIZE_MAX);
 }
 
 void lamp_delivery_used(lamp_delivery *d, size_t bytes)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/link/samples.h"
 
+#include "common/min.h"
+
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -255,12 +257,13 @@ static const char *problem(const lamp_samples *s, const struct lamp_order *o, in
     }
     if (running >= LAMP_SAMPLES_RUNNING)
         return "4 samples are being taken here already";
-    if (o->bytes_max > s->cfg.quota_bytes - lamp_min(promised, s->cfg.quota_bytes)) {
-        snprintf(words, size,
-                 "%llu bytes are more than is left of link.sample_quota (%llu of %llu bytes)",
-                 (unsigned long long)o->bytes_max,
-                 (unsigned long long)(s->cfg.quota_bytes - lamp_min(promised, s->cfg.quota_bytes)),
-                 (unsigned long long)s->cfg.quota_bytes);
+    if (o->bytes_max > s->cfg.quota_bytes - lamp_min_u64(promised, s->cfg.quota_bytes)) {
+        snprintf(
+            words, size,
+            "%llu bytes are more than is left of link.sample_quota (%llu of %llu bytes)",
+            (unsigned long long)o->bytes_max,
+            (unsigned long long)(s->cfg.quota_bytes - lamp_min_u64(promised, s->cfg.quota_bytes)),
+            (unsigned long long)s->cfg.quota_bytes);
         return words;
     }
     const uint64_t room = s->cfg.folder ? s->cfg.free_bytes(s->folder) : UINT64_MAX;
@@ -358,7 +361,7 @@ void lamp_samples_take(lamp_samples *s, const struct lamp_local_sample *m)
     struct order *r = m->order_id ? find(s, m->order_id) : NULL;
     if (!r || !collects(r))
         return;
-    if (m->data.len > r->bytes_max - lamp_min(r->bytes, r->bytes_max)) {
+    if (m->data.len > r->bytes_max - lamp_min_u64(r->bytes, r->bytes_max)) {
         fail(s, r, LAMP_ORDER_FAILED, LAMP_EFULL, "capture collected more than was ordered");
         return;
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/link/spool.h"
 
+#include "common/min.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <sodium.h>
@@ -303,8 +305,8 @@ static int drop_retained(lamp_spool *s, uint64_t max_bytes, uint64_t old_us, uin
     if (err)
         return err;
     const uint64_t size = has_body ? (uint64_t)v[2] + RECORD_OVERHEAD : 0;
-    s->bytes -= lamp_min(size, s->bytes);
-    s->retained -= lamp_min(size, s->retained);
+    s->bytes -= lamp_min_u64(size, s->bytes);
+    s->retained -= lamp_min_u64(size, s->retained);
     *out_freed = size ? size : 1;
     return LAMP_OK;
 }
@@ -392,7 +394,7 @@ static int make_room(lamp_spool *s, uint64_t size)
     for (; !err && s->bytes + size > s->quota && held > 0; held--) {
         err = drop_oldest(s, &freed);
         if (!err) {
-            s->bytes -= lamp_min(freed, s->bytes);
+            s->bytes -= lamp_min_u64(freed, s->bytes);
             s->dropped++;
         }
     }
@@ -663,7 +665,7 @@ int lamp_spool_rewind(lamp_spool *s, const struct lamp_stream_id *stream, uint64
         err = RUN(s, "UPDATE stream SET next_seq=?2 WHERE n=?1", v[0], (int64_t)next_seq);
     err = finish(s, err);
     if (!err)
-        s->retained -= lamp_min((uint64_t)size, s->retained);
+        s->retained -= lamp_min_u64((uint64_t)size, s->retained);
     return err;
 }
 

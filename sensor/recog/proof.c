@@ -120,7 +120,7 @@ static uint64_t key_of(const struct lamp_session *s, struct lamp_bytes job)
 static size_t places_of(const lamp_proofs *p, uint64_t key, size_t *out_n)
 {
     *out_n = lamp_min(p->n, (size_t)WAYS);
-    return key % (p->n / *out_n) * *out_n;
+    return (size_t)(key % (p->n / *out_n)) * *out_n;
 }
 
 static const struct job *find_job(const struct lamp_session *s, struct lamp_bytes job)

@@ -35,7 +35,7 @@ static bool is_same(const struct lamp_endpoint *a, const struct lamp_addr *addr,
 static const struct lamp_endpoint *find_at(const lamp_endpoints *e, const struct lamp_addr *addr,
                                            uint16_t port, uint64_t t_us)
 {
-    for (size_t i = hash_of(e, addr, port) & e->mask; e->slots[i]; i = (i + 1) & e->mask) {
+    for (size_t i = (size_t)hash_of(e, addr, port) & e->mask; e->slots[i]; i = (i + 1) & e->mask) {
         const struct lamp_endpoint *at = &e->v[e->slots[i] - 1];
         if (!is_same(at, addr, port))
             continue;
@@ -136,7 +136,7 @@ static int make_index(lamp_endpoints *e)
         const struct lamp_endpoint *p = &e->v[k];
         if (k && is_same(p - 1, &p->addr, p->port))
             continue;
-        size_t i = hash_of(e, &p->addr, p->port) & e->mask;
+        size_t i = (size_t)hash_of(e, &p->addr, p->port) & e->mask;
         while (e->slots[i])
             i = (i + 1) & e->mask;
         e->slots[i] = (uint32_t)k + 1;

@@ -2,6 +2,7 @@
 #include "sensor/records/netflow.h"
 
 #include "common/cursor.h"
+#include "common/min.h"
 
 #include <assert.h>
 
@@ -513,11 +514,11 @@ static uint64_t time_of(const struct domain *d, const struct export *x, const ui
 {
     const uint64_t max_us = UINT64_C(1) << 60;
     if (has[START_MS + end])
-        return lamp_min(v[START_MS + end], max_us / 1000) * 1000;
+        return lamp_min_u64(v[START_MS + end], max_us / 1000) * 1000;
     if (has[START_NTP + end])
         return ntp_us(v[START_NTP + end]);
     if (has[START_S + end])
-        return lamp_min(v[START_S + end], max_us / 1000000) * 1000000;
+        return lamp_min_u64(v[START_S + end], max_us / 1000000) * 1000000;
     if (has[START_AGO + end])
         return v[START_AGO + end] < x->sent_us ? x->sent_us - v[START_AGO + end] : 0;
     const uint64_t boot_ms = has[BOOT_MS] ? v[BOOT_MS] : d->boot_ms;
@@ -525,7 +526,7 @@ static uint64_t time_of(const struct domain *d, const struct export *x, const ui
         return x->sent_us;
     if (x->has_uptime)
         return uptime_us(x, v[FIRST_UPTIME + end]);
-    return boot_ms ? (lamp_min(boot_ms, max_us / 1000) + (uint32_t)v[FIRST_UPTIME + end]) * 1000
+    return boot_ms ? (lamp_min_u64(boot_ms, max_us / 1000) + (uint32_t)v[FIRST_UPTIME + end]) * 1000
                    : x->sent_us;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/addr.h"
+#include "common/min.h"
 
 enum { LAMP_RECORD_FORWARD, LAMP_RECORD_BACK };
 
@@ -31,10 +32,10 @@ static inline bool lamp_record_is_plausible(const struct lamp_record *r)
     const uint64_t lasted_us = r->last_us > r->first_us ? r->last_us - r->first_us : 0;
     const uint64_t bytes_a_second = UINT64_C(50000000000);
     for (unsigned i = 0; i < 2; i++) {
-        const uint64_t seconds = lamp_min(lasted_us / 1000000, 86400) + 1;
-        const uint64_t most = r->packets[i] ? lamp_min(r->packets[i], LAMP_RECORD_MAX) * 65535
+        const uint64_t seconds = lamp_min_u64(lasted_us / 1000000, 86400) + 1;
+        const uint64_t most = r->packets[i] ? lamp_min_u64(r->packets[i], LAMP_RECORD_MAX) * 65535
                                             : seconds * bytes_a_second;
-        if (r->packets[i] > LAMP_RECORD_MAX || r->bytes[i] > lamp_min(most, LAMP_RECORD_MAX))
+        if (r->packets[i] > LAMP_RECORD_MAX || r->bytes[i] > lamp_min_u64(most, LAMP_RECORD_MAX))
             return false;
     }
     return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/records/recordfile.h"
 
+#include "common/min.h"
 #include "sensor/recog/jsonline.h"
 #include "sensor/records/nfcapd.h"
 #include "sensor/records/rows.h"
@@ -100,7 +101,7 @@ struct reader {
 static void take_link_off(struct lamp_record *io, unsigned link)
 {
     for (unsigned i = 0; i < 2; i++) {
-        const uint64_t least = lamp_min(io->bytes[i], io->packets[i] * IP_PACKET);
+        const uint64_t least = lamp_min_u64(io->bytes[i], io->packets[i] * IP_PACKET);
         const uint64_t off = io->packets[i] * link;
         io->bytes[i] = io->bytes[i] > least + off ? io->bytes[i] - off : least;
     }

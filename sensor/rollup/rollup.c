@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/rollup/rollup.h"
 
+#include "common/min.h"
 #include "common/pages.h"
 #include "sensor/rollup/apps.h"
 #include "sensor/rollup/dns.h"
@@ -312,7 +313,7 @@ void lamp_rollup_add(lamp_rollup *r, const struct lamp_rollup_flow *f)
         .key = {
             .inside = swap ? *f->server : *f->client,
             .remote = swap ? *f->client : *f->server,
-            .minute = (uint32_t)lamp_min(f->last_us / MINUTE_US, UINT32_MAX),
+            .minute = (uint32_t)lamp_min_u64(f->last_us / MINUTE_US, UINT32_MAX),
             .service_port = f->server_port,
             .ip_proto = f->ip_proto,
             .app = f->mark.app ? f->mark.app : (uint8_t)lamp_app_of_port(f->ip_proto, f->server_port),

@@ -18,9 +18,10 @@ struct lamp_source_ops {
     void (*close)(lamp_source *s);                                /* frees s */
 };
 
-/* The first member of each kind's own struct. */
+/* The first member of each kind's own struct, which may have members of 64 bits: aligned for these on every
+ * processor. */
 struct lamp_source {
-    const struct lamp_source_ops *ops;
+    _Alignas(uint64_t) const struct lamp_source_ops *ops;
 };
 
 /* Writes a sentence into why, cut if need be, and returns err. */

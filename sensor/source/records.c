@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/source/records.h"
 
+#include "common/min.h"
 #include "sensor/source/pcapng.h"
 
 #include <stdio.h>
@@ -48,7 +49,8 @@ static void fill(lamp_records *r)
 {
     const size_t left = r->end - r->begin, begin = left <= HOME ? HOME - left : 0;
     memmove(r->buf + begin, r->buf + r->begin, left);
-    r->offset += r->begin - begin; /* may pass below 0 and back: only sums with a place count */
+    r->offset +=
+        (uint64_t)r->begin - begin; /* may pass below 0 and back: only sums with a place count */
     r->begin = begin;
     r->end = begin + left;
     size_t n = 0;
@@ -56,7 +58,7 @@ static void fill(lamp_records *r)
     r->damage = lamp_stream_read(r->in, r->buf + r->end, room, &n, &r->damage_what);
     r->end += n;
     r->ended = n == 0;
-    const size_t skipped = (size_t)lamp_min(r->skip, (uint64_t)(r->end - r->begin));
+    const size_t skipped = (size_t)lamp_min_u64(r->skip, (uint64_t)(r->end - r->begin));
     r->begin += skipped;
     r->skip -= skipped;
 }

@@ -2,6 +2,7 @@
 #include "sensor/unwrap/inflate.h"
 
 #define ZLIB_CONST
+#include <stddef.h>
 #include <zlib.h>
 
 enum {
@@ -14,7 +15,7 @@ struct lamp_inflater {
     uint64_t used_at;           /* a count of uses */
     z_stream z;
     size_t taken;
-    _Alignas(16) uint8_t arena[ARENA];
+    _Alignas(max_align_t) uint8_t arena[ARENA];
 };
 
 struct lamp_inflaters {

@@ -3,6 +3,7 @@
  * kernel takes them or at a rate. For network namespaces of a test's own. Prints one line:
  *   sent N seconds S pps P gbit G cpu_ns C refused R
  * cpu_ns: of this process, a frame; refused: attempts that the kernel had no room for. */
+#include "common/min.h"
 #include "sensor/source/source.h"
 
 #include <errno.h>
@@ -127,7 +128,7 @@ int main(int argc, char **argv)
         const uint64_t most = (due < count ? due : count) - s.sent;
         if (s.sent >= due)
             sched_yield();
-        else if (!send_some(&s, most))
+        else if (!send_some(&s, (size_t)lamp_min_u64(most, SIZE_MAX)))
             return 1;
         t = now_s(CLOCK_MONOTONIC);
     }

@@ -503,7 +503,7 @@ static void test_plain_frames_are_as_their_layers_say(void **state)
             f.b[14 + v % lamp_min(f.len - 14, (size_t)60)] =
                 v >> 63 ? (uint8_t)(v >> 32) : telling[(v >> 32) % ARRAY_LEN(telling)];
         }
-        const size_t cap = r >> 63 ? f.len : f.len - (r >> 8) % (f.len - 14);
+        const size_t cap = r >> 63 ? f.len : f.len - (size_t)((r >> 8) % (f.len - 14));
         uint8_t *copy = guarded_dup(f.b, cap);
         struct lamp_frame frame = frame_of(&f, copy, cap, LAMP_LINK_ETHERNET);
         if (r & 4)

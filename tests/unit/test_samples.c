@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packet samples at the link process: what it takes and refuses, and that a sample arrives whole whatever
  * happens to its chunks. The test is the capture process and the aggregator. */
+#include "common/min.h"
 #include "sensor/link/samples.h"
 #include "tests/support/aggregator.h"
 
@@ -214,7 +215,7 @@ static void test_faults(void **state)
         } else if (fault == 2) {
             reopen();
         } else if (fault == 3 && w.have > 0) { /* the aggregator's disk lost some */
-            w.have -= lamp_min(w.have, 10000);
+            w.have -= lamp_min_u64(w.have, 10000);
             ack(7, w.have, false);
         } else if (fault == 4) {
             ack(7, older, false); /* of before */

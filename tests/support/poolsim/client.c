@@ -99,7 +99,8 @@ static void leave(struct miner *m, uint64_t now_us, const char *what)
     m->jobs += m->session.jobs;
     m->bytes_down += m->in.bytes;
     m->session = (struct sim_client){ .family = m->family };
-    m->in.len = m->in.used = m->in.bytes = 0;
+    m->in.len = m->in.used = 0;
+    m->in.bytes = 0;
     m->out.len = 0;
     const bool again = m->reconnect && !m->stopping;
     m->failed = !again && m->state != CLOSING;

@@ -2,6 +2,7 @@
 /* `poolsim write`: a script becomes a capture file, and one JSON line a flow on stdout says what
  * is in it: the truth that tests compare with. */
 #include "common/json.h"
+#include "common/min.h"
 #include "common/text.h"
 #include "tests/support/capfile.h"
 #include "tests/support/poolsim/commands.h"
@@ -207,7 +208,7 @@ static int write_flow(const struct sim_script *s, size_t index, lamp_capfile *fi
                                     .server = f->server.addr,
                                     .client_port = f->client.port,
                                     .server_port = f->server.port,
-                                    .mss = (uint16_t)lamp_min(f->mss, UINT16_MAX),
+                                    .mss = (uint16_t)lamp_min_u64(f->mss, UINT16_MAX),
                                     .rtt_us = (uint32_t)(f->rtt * 1e6),
                                     .retransmit = f->retransmit,
                                     .reorder = f->reorder,
