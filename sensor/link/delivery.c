@@ -37,6 +37,7 @@ struct lamp_delivery {
     uint64_t rx_us, ping_us, hello_us, hello_wait_us, progress_us;
     unsigned go_backs, hellos;
     uint64_t server_key_serial;
+    bool serial_due;        /* tell the aggregator of it */
     uint64_t hello_real_us; /* of the last HELLO */
     uint64_t agg_ahead_us;  /* the aggregator's clock minus ours, wrapping; */
     uint64_t rtt_us;        /* found by an exchange that took this long; 0: not known */
@@ -151,6 +152,7 @@ void lamp_delivery_start(lamp_delivery *d, const struct lamp_set_head *head, str
 
 void lamp_delivery_server_key(lamp_delivery *d, uint64_t serial)
 {
+    d->serial_due = d->state == LAMP_DELIVERY_STREAMING && serial != d->server_key_serial;
     d->server_key_serial = serial;
 }
 
@@ -162,6 +164,7 @@ void lamp_delivery_stop(lamp_delivery *d)
 static int send_ping(lamp_delivery *d, struct lamp_now now)
 {
     d->ping_us = now.mono_us;
+    d->serial_due = false;
     const struct lamp_msg m = { .type = LAMP_MSG_PING,
                                 .u.ping = { d->session, now.real_us,
                                             d->rtt_us ? now.real_us + d->agg_ahead_us : 0,
@@ -488,7 +491,8 @@ int lamp_delivery_tick(lamp_delivery *d, struct lamp_now now)
         return err ? err : tolerate(send_hello(d, now));
     }
     int err = LAMP_OK;
-    if (now.mono_us - d->rx_us >= PING_AFTER_US && now.mono_us - d->ping_us >= PING_AFTER_US)
+    if (d->serial_due ||
+        (now.mono_us - d->rx_us >= PING_AFTER_US && now.mono_us - d->ping_us >= PING_AFTER_US))
         err = send_ping(d, now);
     if (!err && waits_for_ack(d) && now.mono_us - d->progress_us >= GO_BACK_AFTER_US)
         err = go_back(d, now);

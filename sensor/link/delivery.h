@@ -34,7 +34,8 @@ lamp_delivery *lamp_delivery_free(lamp_delivery *d);
 /* Begins a session with a new id on a fresh connection. head: the block list in force. */
 void lamp_delivery_start(lamp_delivery *d, const struct lamp_set_head *head, struct lamp_now now);
 
-/* The serial of the newest key that the aggregator announced, for HELLO and PING. */
+/* The serial of the newest key that the aggregator announced, for HELLO and PING; within a session a new one is
+ * told at the next turn. */
 void lamp_delivery_server_key(lamp_delivery *d, uint64_t serial);
 
 /* No connection: sends nothing until lamp_delivery_start(). */

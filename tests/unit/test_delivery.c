@@ -305,6 +305,23 @@ static void test_clock(void **state)
     assert_int_equal(sent[0]->u.ping.t_agg_us, now.real_us + 7 * SECOND);
 }
 
+/* However often the aggregator speaks: that a key of its was heard of is told at the next turn, once. */
+static void test_key_heard_of(void **state)
+{
+    (void)state;
+    lamp_delivery_server_key(d, 3); /* HELLO tells of this one */
+    welcome(1, 1 << 30);
+    forget_sent();
+    assert_int_equal(lamp_delivery_tick(d, now), LAMP_OK);
+    assert_int_equal(n_sent, 0);
+    lamp_delivery_server_key(d, 7);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(lamp_delivery_tick(d, now), LAMP_OK);
+    assert_int_equal(n_sent, 1);
+    assert_int_equal(sent[0]->type, LAMP_MSG_PING);
+    assert_int_equal(sent[0]->u.ping.server_key_serial, 7);
+}
+
 static void test_silence_bye_and_strangers(void **state)
 {
     (void)state;
@@ -347,6 +364,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_restored_aggregator_and_finished_stream, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_clock, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_key_heard_of, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silence_bye_and_strangers, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
