@@ -187,7 +187,7 @@ static void on_blocks(const struct lamp_coin_blocks *told, void *arg)
     lamp_crew_halt(c->crew);
     for (size_t k = 0; k < told->n_blocks; k++) {
         struct lamp_coin_block b = told->blocks[k];
-        b.t_us -= lamp_min(b.t_us, BLOCK_LEAD_US);
+        b.t_us -= lamp_min_u64(b.t_us, BLOCK_LEAD_US);
         for (size_t i = 0; i < c->n_lanes; i++)
             lamp_lane_block(c->lanes[i], &b);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/capture/summarise.h"
 
+#include "common/min.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -314,7 +315,7 @@ static uint32_t block_ms(const lamp_summarise *s, const struct lamp_conn *c,
     if (c->block_us <= r->block_us)
         return 0;
     const uint64_t ms = grown(c->block_us, s->from_us) / 1000;
-    return 1 + (uint32_t)lamp_min(ms, UINT32_MAX - 1);
+    return 1 + (uint32_t)lamp_min_u64(ms, UINT32_MAX - 1);
 }
 
 static void fill_deltas(struct lamp_conn_row *row, const struct lamp_conn *c,
