@@ -214,6 +214,8 @@ run "davylamp settings"
 run "davylamp settings set capture.interval 60 --site branch-17"
 run "davylamp settings set link.sample_rate 16384"
 run "davylamp settings unset capture.interval --site branch-17"
+run "davylamp settings set site.price 0.31 --site oslo" oslo branch-17
+run 'davylamp settings set site.place "59.91 10.75" --site oslo' oslo branch-17
 run "davylamp mark ID sanctioned" ID "$miner"
 refused "minutes" "davylamp baseline learn miner 7" "miner 7" "miner $miner"
 elsewhere "api tests, which have history" "davylamp baseline 1" "davylamp baseline accept 1" "davylamp baseline accept 1 4" \
