@@ -163,6 +163,7 @@ wait_for $patience "the miner is known" api_is 'any(.[]; .site == "branch-17" an
 miner=$(api miners | jq -r .id)
 run "davylamp miners --csv --sort -bytes"
 check "there with its host" shows "$host"
+run "davylamp miners ID" ID "$miner"
 run "davylamp traffic"
 davylamp sample add host "$host" packets=4 --site branch-17 >/dev/null || fail "no sample of our own" # that ends soon
 run 'davylamp sample add miner 7 --reason "who is it?"' "miner 7" "miner $miner"
