@@ -52,6 +52,7 @@ enum {
     LAMP_WIRE_MATCHES_MAX = 16,
     LAMP_WIRE_TRACK_ROWS_MAX = 1024,
     LAMP_WIRE_TRACK_STEP_S = 10,
+    LAMP_WIRE_EARLY_S = 90,
     LAMP_WIRE_CHUNK_MAX = 64 * 1024,         /* of a sample on its way to the aggregator */
     LAMP_WIRE_LOCAL_SAMPLE_MAX = 128 * 1024, /* of one on its way to link */
 };

@@ -149,7 +149,6 @@ static const struct column conn_columns[] = {
     REAL(other_high),
     COUNT32(block_ms),
     COUNT32(early_shares),
-    COUNT32(early_ms),
 };
 #undef LAMP_OURS
 #undef LAMP_THEIRS

@@ -194,6 +194,9 @@ static void write_ingest(FILE *out, void *arg)
         lamp_metric_sample(out, name, "why", counts[i].why, (double)counts[i].n);
     lamp_metric_one(out, LAMP_METRIC_COUNTER, "davylamp_ingest_unsent_total",
                     "Messages to sensors that could not be sent.", (double)c.unsent);
+    lamp_metric_one(out, LAMP_METRIC_COUNTER, "davylamp_coin_blocks_refused_total",
+                    "New blocks of coins that a sensor told of and that were not passed on.",
+                    (double)lamp_writer_blocks_refused(g->writer));
 }
 
 static int open_writer(struct lamp_aggregator *g)

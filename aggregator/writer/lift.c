@@ -13,6 +13,10 @@
 #define PROBABLE_MIN 0.95
 #define CERTAINTY_MAX 0.9999
 
+/* Above, what a pool said of difficulty or a sensor of shares is made up. */
+#define SHARE_HASHES_MAX 1e30
+enum { EARLY_SHARES_MAX = 100000 };
+
 /* With what speaks for mining: of the probability p for it (belief and half of what is open), what was
  * against, or open, shrinks by what is not left open. */
 static double with(double p, double mass)
@@ -112,7 +116,7 @@ void lamp_lift_weigh(const struct lamp_track_conn *c, uint32_t confidence,
 }
 
 struct lamp_rate lamp_lift_rate(const struct lamp_server_known *k, const lamp_catalogue *catalogue,
-                                const char *algorithm, uint32_t shares, uint32_t ms)
+                                const char *algorithm, uint32_t shares, uint64_t now_us)
 {
     double hashes = 0;
     if (streq(k->family, "cryptonote")) {
@@ -122,8 +126,9 @@ struct lamp_rate lamp_lift_rate(const struct lamp_server_known *k, const lamp_ca
         hashes = a ? k->difficulty * a->hashes_per_diff1 : 0;
     }
     struct lamp_rate r = { .method = LAMP_RATE_NONE };
-    if (hashes > 0 && k->state == LAMP_POOL_UP)
-        r = lamp_rate_from_shares(hashes * shares, shares, ms / 1e3);
+    if (hashes > 0 && hashes < SHARE_HASHES_MAX && shares <= EARLY_SHARES_MAX &&
+        k->state == LAMP_POOL_UP && now_us < k->probed_us + LAMP_POOL_YES_US)
+        r = lamp_rate_from_shares(hashes * shares, shares, LAMP_WIRE_EARLY_S);
     if (r.method != LAMP_RATE_NONE)
         r.method = LAMP_RATE_TIMING;
     return r;

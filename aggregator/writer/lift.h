@@ -17,12 +17,12 @@ struct lamp_lift {
     size_t n_evidence;
 };
 
-/* The rate behind `shares` messages that look like encrypted shares, within ms since the connection began: they
- * are of the difficulty that the server begins with, which a probe was told (reference: the window before
- * pools adapt it, LAMP_BEHAVIOUR_EARLY_MS at the sensor). Of CryptoNote that is in hashes; of Stratum v1 the
- * algorithm tells what it is worth. Method TIMING; NONE where that is not known. */
+/* The rate behind `shares` messages that look like encrypted shares, of the first LAMP_WIRE_EARLY_S of a
+ * connection: they are of the difficulty that the server begins with, which a probe was told (no longer ago
+ * than LAMP_POOL_YES_US). Of CryptoNote that is in hashes; of Stratum v1 the algorithm tells what it is worth.
+ * Method TIMING; NONE where that is not known, or makes no sense. */
 struct lamp_rate lamp_lift_rate(const struct lamp_server_known *k, const lamp_catalogue *catalogue,
-                                const char *algorithm, uint32_t shares, uint32_t ms);
+                                const char *algorithm, uint32_t shares, uint64_t now_us);
 
 /* c: a connection with its reasons; confidence: with which its sensor suspects it. */
 void lamp_lift_weigh(const struct lamp_track_conn *c, uint32_t confidence,

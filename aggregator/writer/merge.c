@@ -376,7 +376,8 @@ static int merge_record(const struct lamp_merge *m, struct work *k, struct lamp_
     if (err == LAMP_OK && !b->recorded)
         err = lamp_rigs_interval(m->rigs, k->sensor.id, b->t_from_us, b->t_to_us);
     if (err == LAMP_OK && !b->recorded && m->clock)
-        lamp_fleetclock_record(m->clock, b, k->letter->at_us, m->answers);
+        lamp_fleetclock_record(m->clock, m->catalogue, b, error_us ? 0 : k->sensor.clock_offset_us,
+                               k->letter->at_us, m->answers);
     for (size_t i = 0; i < b->n_conns && err == LAMP_OK; i++)
         err = lamp_watchlist_note(m->watch, k->sensor.site, &b->conns[i], m->watch_changed);
     if (err == LAMP_OK && m->trackings)

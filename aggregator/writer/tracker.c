@@ -530,14 +530,14 @@ static int time_shares(const struct lamp_tracker *t, struct lamp_track_conn *c,
 {
     struct lamp_conn_row *r = &c->row;
     struct lamp_server_known known;
-    if (row->early_ms == 0 || row->early_shares == 0 || r->verdict < LAMP_VERDICT_SUSPECTED ||
+    if (row->early_shares <= 1 || r->verdict < LAMP_VERDICT_SUSPECTED ||
         r->other_method != LAMP_RATE_NONE || *c->text[LAMP_TEXT_TUNNEL_KIND])
         return LAMP_OK;
     const int err = know_server(t, c, now_us, &known);
     if (err != LAMP_OK)
         return err;
     const struct lamp_rate rate = lamp_lift_rate(&known, t->catalogue, c->text[LAMP_TEXT_ALGORITHM],
-                                                 row->early_shares, row->early_ms);
+                                                 row->early_shares - 1, now_us);
     r->other_method = rate.method;
     r->other_rate = rate.value;
     r->other_low = rate.low;

@@ -920,3 +920,8 @@ bool lamp_writer_failed(const lamp_writer *w)
 {
     return atomic_load(&w->failed);
 }
+
+uint64_t lamp_writer_blocks_refused(const lamp_writer *w)
+{
+    return atomic_load(&w->clock.refused);
+}

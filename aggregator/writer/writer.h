@@ -61,6 +61,9 @@ LAMP_CHECK int lamp_writer_start(const struct lamp_writer_cfg *cfg, lamp_writer 
 /* Works off what waits, commits, then ends the thread. Accepts NULL. Returns NULL. */
 lamp_writer *lamp_writer_stop(lamp_writer *w);
 
+/* Blocks of coins that sensors told of and that were not passed on (fleetclock.h). */
+uint64_t lamp_writer_blocks_refused(const lamp_writer *w);
+
 /* Whether the thread gave up since the database refused three times in a row; it then has sent
  * SIGTERM to the process. */
 bool lamp_writer_failed(const lamp_writer *w);

@@ -67,6 +67,7 @@ struct capture {
     lamp_replay *replay;       /* NULL: live */
     uint64_t due_us; /* of the replay: end of the interval in its time; 0: none has begun */
     unsigned files_failed;
+    struct lamp_blockclock told, told_next; /* that lanes look at; from the next interval on */
 };
 
 /* ---- summaries ---- */
@@ -180,18 +181,15 @@ static void on_order(enum lamp_msg_type type, const struct lamp_order *o, void *
 }
 
 /* Told times are those of another site's pool, by another clock: a server here may well be a little
- * ahead of them. */
+ * ahead of them. Lanes see them from the next interval on. */
 static void on_blocks(const struct lamp_coin_blocks *told, void *arg)
 {
-    const struct capture *c = arg;
-    lamp_crew_halt(c->crew);
-    for (size_t k = 0; k < told->n_blocks; k++) {
-        struct lamp_coin_block b = told->blocks[k];
-        b.t_us -= lamp_min_u64(b.t_us, BLOCK_LEAD_US);
-        for (size_t i = 0; i < c->n_lanes; i++)
-            lamp_lane_block(c->lanes[i], &b);
+    struct capture *c = arg;
+    for (size_t i = 0; i < told->n_blocks; i++) {
+        const struct lamp_coin_block *b = &told->blocks[i];
+        (void)lamp_blockclock_told(&c->told_next, (const char *)b->coin.data, b->coin.len,
+                                   b->t_us - lamp_min_u64(b->t_us, BLOCK_LEAD_US));
     }
-    lamp_crew_resume(c->crew);
 }
 
 /* Opens what routers send flow records to. */
@@ -248,7 +246,7 @@ static int make_lanes(struct capture *c, const struct lamp_rollup_cfg *rollup)
     for (; !err && cfg.index < cfg.n; cfg.index++) {
         err = lamp_lane_new(&cfg, &c->lanes[cfg.index]);
         if (!err)
-            c->n_lanes++;
+            lamp_lane_told(c->lanes[c->n_lanes++], &c->told);
     }
     if (err)
         lamp_log(LAMP_LOG_ERROR, "capture", "capture.memory: cannot make the flow table: %s",
@@ -581,6 +579,7 @@ static void close_interval(struct capture *c)
     for (size_t i = 0; i < c->n_lanes; i++)
         lamp_lane_skip(c->lanes[i], 0);
     renew_watch(c);
+    c->told = c->told_next;
     lamp_crew_resume(c->crew);
     if (lamp_clock_mono_us() - c->told_us > TELL_US)
         tell_exporters(c);

@@ -123,9 +123,9 @@ void lamp_lane_watch(lamp_lane *l, const lamp_watch *watch)
     lamp_engine_watch(l->engine, watch);
 }
 
-void lamp_lane_block(lamp_lane *l, const struct lamp_coin_block *b)
+void lamp_lane_told(lamp_lane *l, const struct lamp_blockclock *told)
 {
-    lamp_engine_block(l->engine, (const char *)b->coin.data, b->coin.len, b->t_us);
+    lamp_engine_told(l->engine, told);
 }
 
 void lamp_lane_adjust(lamp_lane *l, unsigned n, bool no_tunnels, size_t traffic_rows)

@@ -51,8 +51,8 @@ void lamp_lane_begin(lamp_lane *l, uint64_t now_us);
 /* The watch list from now on; borrowed until the next call, may be NULL. */
 void lamp_lane_watch(lamp_lane *l, const lamp_watch *watch);
 
-/* lamp_engine_block() of its engine. */
-void lamp_lane_block(lamp_lane *l, const struct lamp_coin_block *b);
+/* lamp_engine_told() of its engine. */
+void lamp_lane_told(lamp_lane *l, const struct lamp_blockclock *told);
 
 /* lamp_engine_adjust() of its engine; the rows are those of all n lanes together. */
 void lamp_lane_adjust(lamp_lane *l, unsigned n, bool no_tunnels, size_t traffic_rows);

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sensor/capture/summarise.h"
 
+#include "sensor/engine/behaviour.h"
+
 #include "common/min.h"
 #include <math.h>
 #include <stdio.h>
 
+_Static_assert((int)LAMP_BEHAVIOUR_EARLY_S == (int)LAMP_WIRE_EARLY_S, "");
 _Static_assert((int)LAMP_CONN_EVIDENCE <= (int)LAMP_WIRE_EVIDENCE_MAX, "");
 
 enum {
     ROWS_HELD = 256, /* copies of about 6 KiB each */
     ROLLUPS_HELD = 1024,
+    SLACK_US = 5000000, /* frames may be a little older than the interval they are counted in */
 };
 
 /* What a live connection has reported so far. */
@@ -308,11 +312,12 @@ static uint32_t grown32(uint32_t now, uint32_t before)
     return now > before ? now - before : 0;
 }
 
-/* When the newest block came that was not reported yet; 0: none did. */
+/* When the newest block came that was not reported yet; 0: none did, or one of long ago, of a
+ * connection that found no place in the table until now. */
 static uint32_t block_ms(const lamp_summarise *s, const struct lamp_conn *c,
                          const struct reported *r)
 {
-    if (c->block_us <= r->block_us)
+    if (c->block_us <= r->block_us || c->block_us + SLACK_US < s->from_us)
         return 0;
     const uint64_t ms = grown(c->block_us, s->from_us) / 1000;
     return 1 + (uint32_t)lamp_min_u64(ms, UINT32_MAX - 1);
@@ -424,7 +429,6 @@ static void fill_newest(struct lamp_conn_row *row, const struct lamp_conn *c)
     row->platform = text(c->platform);
     row->devices = c->devices;
     row->early_shares = c->early_shares;
-    row->early_ms = c->early_ms;
     row->work_method = c->work_method;
     row->hash_values = c->hash_values;
     row->other_method = c->other_rate.method;

@@ -10,7 +10,7 @@ enum {
     BULK_BYTES = 64 << 10,
     BULK_RATE = 4 << 10, /* bytes/s */
     GAPS_MIN = 4,        /* gaps before their spread says anything */
-    EARLY_US = LAMP_BEHAVIOUR_EARLY_MS * 1000,
+    EARLY_US = LAMP_BEHAVIOUR_EARLY_S * 1000000,
 };
 
 static void welford_add(struct lamp_welford *w, double x)

@@ -15,11 +15,10 @@ enum {
     LAMP_BEHAVIOUR_SKIP = 4,  /* messages at the start that are login and the like */
     LAMP_BEHAVIOUR_STRONG = 11,
     LAMP_BEHAVIOUR_WEAK = 8,
-    LAMP_BEHAVIOUR_NONE = 0,   /* and less: speaks against mining */
-    LAMP_BEHAVIOUR_NEEDS = 12, /* messages before there is a score */
+    LAMP_BEHAVIOUR_NONE = 0,     /* and less: speaks against mining */
+    LAMP_BEHAVIOUR_NEEDS = 12,   /* messages before there is a score */
+    LAMP_BEHAVIOUR_EARLY_S = 90, /* before pools set another difficulty (miningcore's default) */
 };
-#define LAMP_BEHAVIOUR_EARLY_MS                                                                    \
-    90000 /* before pools set another difficulty (miningcore's default) */
 #define LAMP_BEHAVIOUR_AGE_US UINT64_C(120000000) /* and how old it has to be */
 
 /* Mean and variance as they come (B. P. Welford, Technometrics 4, 1962). */
@@ -47,7 +46,7 @@ struct lamp_behaviour {
     uint64_t bytes;    /* of all messages */
     uint32_t messages; /* all of them */
     uint32_t unasked, answers;
-    uint32_t early; /* the client's messages of its usual size in the first EARLY_MS */
+    uint32_t early; /* the client's messages of its usual size in the first EARLY_S */
     bool is_early_over;
     struct lamp_welford unasked_gap; /* seconds */
     bool last_was_down;

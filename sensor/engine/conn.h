@@ -86,8 +86,8 @@ struct lamp_conn {
         work_method;       /* SHARES, or HASH_VALUE where their own hashes tell the work */
     uint32_t work_shares;  /* how many shares `work` covers */
     uint32_t hash_values;  /* of HASH_VALUE: how many hashes the difficulty was read from */
-    uint32_t early_shares; /* encrypted: client messages of its usual size within the first... */
-    uint32_t early_ms;     /* ...so long; 0: too early to say, or the start was not seen */
+    uint32_t early_shares; /* encrypted: 1 + client messages of its usual size within the first
+                                  * LAMP_BEHAVIOUR_EARLY_S; 0: too early, or its start was not seen */
     uint16_t devices;      /* how many devices the nonces tell of; 0 unknown */
     uint64_t work_from_us; /* since when shares could have been seen */
     struct lamp_rate other_rate; /* by NONCE or TIMING; method NONE: neither tells */

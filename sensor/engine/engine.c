@@ -611,9 +611,9 @@ void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch)
     lamp_classify_watch(e->classify, watch);
 }
 
-void lamp_engine_block(lamp_engine *e, const char *coin, size_t len, uint64_t t_us)
+void lamp_engine_told(lamp_engine *e, const struct lamp_blockclock *told)
 {
-    (void)lamp_blockclock_told(&e->clock, coin, len, t_us);
+    lamp_opaque_told(e->opaque, told);
 }
 
 void lamp_engine_adjust(lamp_engine *e, bool no_tunnels, size_t traffic_rows)

@@ -4,6 +4,7 @@
  * threads have N engines. Never logs, never reads a clock: time is the frames' own. */
 #pragma once
 
+#include "common/blockclock.h"
 #include "common/catalogue.h"
 #include "common/err.h"
 #include "sensor/engine/conn.h"
@@ -69,9 +70,9 @@ void lamp_engine_expire(lamp_engine *e, uint64_t now_us);
 /* The watch list from now on; borrowed until the next call, may be NULL. */
 void lamp_engine_watch(lamp_engine *e, const lamp_watch *watch);
 
-/* A pool somewhere else told of a new block of the coin at t_us, which the block clock takes for its
- * own (lamp_blockclock_told()). */
-void lamp_engine_block(lamp_engine *e, const char *coin, size_t len, uint64_t t_us);
+/* The blocks that were heard of somewhere else, for connections that keep to none that were heard of
+ * here; borrowed, and not to change while frames are taken. NULL: none. */
+void lamp_engine_told(lamp_engine *e, const struct lamp_blockclock *told);
 
 /* From now on as with these in its configuration: whether tunnels are left closed, and the most rows of
  * a minute. */

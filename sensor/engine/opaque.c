@@ -59,6 +59,11 @@ void lamp_opaque_watch(lamp_opaque *o, const lamp_watch *watch)
     o->watch = watch;
 }
 
+void lamp_opaque_told(lamp_opaque *o, const struct lamp_blockclock *told)
+{
+    o->told = told;
+}
+
 struct lamp_opaque_counters lamp_opaque_counters(const lamp_opaque *o)
 {
     return o->n;

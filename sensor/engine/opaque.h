@@ -41,6 +41,10 @@ LAMP_CHECK int lamp_opaque_new(const struct lamp_opaque_cfg *cfg, lamp_opaque **
 lamp_opaque *lamp_opaque_free(lamp_opaque *o);
 size_t lamp_opaque_memory(size_t max_states);
 
+/* The blocks that were heard of elsewhere, from now on; borrowed, may be NULL. A connection is held against
+ * cfg's clock first. */
+void lamp_opaque_told(lamp_opaque *o, const struct lamp_blockclock *told);
+
 /* The watch list from now on; borrowed until the next call, may be NULL. */
 void lamp_opaque_watch(lamp_opaque *o, const lamp_watch *watch);
 

@@ -62,6 +62,7 @@ struct lamp_opaque {
     struct lamp_opaque_cfg cfg;
     struct lamp_opaque_counters n;
     const lamp_watch *watch;
+    const struct lamp_blockclock *told; /* may be NULL */
     struct lamp_dim *pool, *free;
     struct slot *slots, *free_slot;
     size_t n_used, n_slots, n_used_slots;

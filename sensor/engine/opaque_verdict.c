@@ -141,10 +141,8 @@ static void fill_conn(const lamp_opaque *o, struct lamp_conn *c, const lamp_dim 
 {
     c->family = d->is_sv2 ? "stratum-v2" : "tls-mining";
     c->tls = d->kind == KIND_TLS;
-    if (d->facts.saw_syn && d->behaviour.is_early_over) {
-        c->early_shares = d->behaviour.early;
-        c->early_ms = LAMP_BEHAVIOUR_EARLY_MS;
-    }
+    if (d->facts.saw_syn && d->behaviour.is_early_over)
+        c->early_shares = 1 + d->behaviour.early;
     snprintf(c->sni, sizeof(c->sni), "%s", d->sni);
     if (!c->ja4[0])
         lamp_tls_ja4(&d->offer, c->ja4);
@@ -162,17 +160,21 @@ static void fill_conn(const lamp_opaque *o, struct lamp_conn *c, const lamp_dim 
 /* Whether the server speaks when a coin's blocks come. */
 static void compare_clock(lamp_opaque *o, lamp_dim *d, uint64_t now_us)
 {
-    if (!o->cfg.clock || d->n_heard < LAMP_BLOCKCLOCK_NEEDS)
+    if (d->n_heard < LAMP_BLOCKCLOCK_NEEDS)
         return;
     uint64_t times_us[LAMP_DIM_HEARD];
     const size_t n = lamp_min(d->n_heard, LAMP_DIM_HEARD);
     for (size_t i = 0; i < n; i++)
         times_us[i] =
             d->facts.first_us + UINT64_C(1000) * d->heard_ms[(d->n_heard - n + i) % LAMP_DIM_HEARD];
-    double similarity;
-    uint32_t blocks;
-    const struct lamp_blockclock_coin *coin =
-        lamp_blockclock_match(o->cfg.clock, times_us, n, times_us[0], now_us, &similarity, &blocks);
+    double similarity = 0;
+    uint32_t blocks = 0;
+    const struct lamp_blockclock *const clocks[] = { o->cfg.clock, o->told };
+    const struct lamp_blockclock_coin *coin = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(clocks) && !coin; i++)
+        coin = clocks[i] ? lamp_blockclock_match(clocks[i], times_us, n, times_us[0], now_us,
+                                                 &similarity, &blocks)
+                         : NULL;
     if (!coin)
         return;
     lamp_grounds_add(&d->grounds, LAMP_GROUND_TIME, lamp_mass_clock);

@@ -59,6 +59,11 @@ lamp_delivery *lamp_delivery_free(lamp_delivery *d)
     return NULL;
 }
 
+uint64_t lamp_delivery_agg_ahead_us(const lamp_delivery *d)
+{
+    return d->agg_ahead_us;
+}
+
 enum lamp_delivery_state lamp_delivery_state(const lamp_delivery *d)
 {
     return d->state;

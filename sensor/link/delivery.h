@@ -71,4 +71,7 @@ bool lamp_delivery_finished(const lamp_delivery *d);
 size_t lamp_delivery_room(const lamp_delivery *d);
 void lamp_delivery_used(lamp_delivery *d, size_t bytes);
 
+/* The aggregator's clock minus ours, wrapping; 0 until it is known. */
+uint64_t lamp_delivery_agg_ahead_us(const lamp_delivery *d);
+
 enum lamp_delivery_state lamp_delivery_state(const lamp_delivery *d);

@@ -222,13 +222,28 @@ static void pump_samples(struct link *l, struct lamp_now now)
 
 /* ---- what capture alone knows of: what is tracked, and blocks of coins ---- */
 
+/* Hands over when blocks came by our clock. */
+static void on_blocks(struct link *l, struct lamp_msg *m)
+{
+    LAMP_AUTO_FREE uint8_t *packed = NULL;
+    size_t len;
+    struct lamp_coin_blocks *told = &m->u.coin_blocks;
+    for (size_t i = 0; i < told->n_blocks; i++)
+        told->blocks[i].t_us -= lamp_delivery_agg_ahead_us(l->delivery);
+    if (lamp_msg_pack(m, &packed, &len) == LAMP_OK)
+        (void)!send_to_capture(packed, len, l);
+}
+
 /* Where capture is behind, or there is none: the aggregator says again what is tracked, and of blocks
  * with the next session. */
-static bool pass_to_capture(struct link *l, const struct lamp_msg *m, struct lamp_bytes packed)
+static bool pass_to_capture(struct link *l, struct lamp_msg *m, struct lamp_bytes packed)
 {
-    if (m->type != LAMP_MSG_TRACK && m->type != LAMP_MSG_COIN_BLOCKS)
+    if (m->type == LAMP_MSG_TRACK)
+        (void)!send_to_capture(packed.data, packed.len, l);
+    else if (m->type == LAMP_MSG_COIN_BLOCKS)
+        on_blocks(l, m);
+    else
         return false;
-    (void)!send_to_capture(packed.data, packed.len, l);
     return true;
 }
 

@@ -73,7 +73,6 @@ static struct lamp_batch sample(void)
                                  .other_high = 1e300,
                                  .block_ms = UINT32_MAX,
                                  .early_shares = 7,
-                                 .early_ms = 90000,
                                  .evidence = evidence,
                                  .n_evidence = LAMP_WIRE_EVIDENCE_MAX };
     for (size_t i = 0; i < c->n_evidence; i++)
@@ -173,7 +172,6 @@ static void assert_conn_equal(const struct lamp_conn_row *a, const struct lamp_c
     EQ(other_high);
     EQ(block_ms);
     EQ(early_shares);
-    EQ(early_ms);
 #undef EQ
     assert_true(lamp_addr_eq(&a->client_addr, &b->client_addr));
     assert_true(lamp_addr_eq(&a->server_addr, &b->server_addr));

@@ -167,7 +167,7 @@ static void test_early(void **state)
             }
             assert_true(b.is_early_over);
             const struct lamp_rate r =
-                lamp_rate_from_shares(b.early, b.early, LAMP_BEHAVIOUR_EARLY_MS / 1e3);
+                lamp_rate_from_shares(b.early, b.early, LAMP_BEHAVIOUR_EARLY_S);
             held += r.low <= 1 / cases[k].gap_s && 1 / cases[k].gap_s <= r.high;
         }
         if (held < RUNS * 94 / 100 || held > RUNS * 98 / 100)

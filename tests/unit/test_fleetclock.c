@@ -13,7 +13,7 @@ static lamp_mailbox *outbox;
 static int setup(void **state)
 {
     (void)state;
-    f = (struct lamp_fleetclock){ 0 };
+    memset(&f, 0, sizeof(f));
     lamp_answers_init(&answers);
     return lamp_mailbox_new(1 << 20, &outbox);
 }
@@ -27,17 +27,22 @@ static int teardown(void **state)
 }
 
 /* A sensor says at now_us that a pool told of a block of the coin at t_us. */
-static void say(const char *coin, uint64_t t_us, uint64_t now_us)
+static void say_ahead(const char *coin, uint64_t t_us, int64_t ahead_us, uint64_t now_us)
 {
     struct lamp_conn_row row = { .coin = lamp_bytes_of(coin), .block_ms = 1 + 1500 };
     const struct lamp_batch b = { .t_from_us = t_us - 1500000, .conns = &row, .n_conns = 1 };
-    lamp_fleetclock_record(&f, &b, now_us, &answers);
+    lamp_fleetclock_record(&f, NULL, &b, ahead_us, now_us, &answers);
+}
+
+static void say(const char *coin, uint64_t t_us, uint64_t now_us)
+{
+    say_ahead(coin, t_us, 0, now_us);
 }
 
 static void tick(uint64_t now_us)
 {
     const struct lamp_batch nothing = { 0 };
-    lamp_fleetclock_record(&f, &nothing, now_us, &answers);
+    lamp_fleetclock_record(&f, NULL, &nothing, 0, now_us, &answers);
 }
 
 /* How many blocks have been told since the last call, to whom, and the time of the last of them. */
@@ -112,8 +117,38 @@ static void test_refused(void **state)
         say(cases[i].coin, at_us - (uint64_t)(cases[i].ago_s * (int64_t)SECOND), at_us);
         assert_int_equal(told("", &last_us), cases[i].is_taken);
     }
+    assert_int_equal(f.refused, 5);
+}
+
+/* A sensor whose clock is off tells of the same blocks as the others. */
+static void test_clock_off(void **state)
+{
+    (void)state;
+    uint64_t last_us = 0;
+    say("XMR", NOW, NOW);
+    say_ahead("XMR", NOW + 15 * SECOND, 15 * (int64_t)SECOND, NOW + 60 * SECOND);
+    say_ahead("XMR", NOW - 15 * SECOND, -15 * (int64_t)SECOND, NOW + 90 * SECOND);
+    assert_int_equal(told("", &last_us), 1);
+    say_ahead("XMR", 10 * SECOND, 20 * (int64_t)SECOND, NOW + 120 * SECOND); /* before 1970 */
+    assert_int_equal(f.refused, 1);
+}
+
+/* Invented coins take no place. */
+static void test_catalogue(void **state)
+{
+    (void)state;
+    char why[256];
+    uint64_t last_us;
+    lamp_catalogue *catalogue;
+    assert_int_equal(lamp_catalogue_load(LAMP_DATA, &catalogue, why, sizeof(why)), LAMP_OK);
+    struct lamp_conn_row rows[] = { { .coin = lamp_bytes_of("ZZ1"), .block_ms = 1 },
+                                    { .coin = lamp_bytes_of("XMR"), .block_ms = 1 },
+                                    { .coin = { (const uint8_t *)"XMR\0", 4 }, .block_ms = 1 } };
+    const struct lamp_batch b = { .t_from_us = NOW, .conns = rows, .n_conns = ARRAY_LEN(rows) };
+    lamp_fleetclock_record(&f, catalogue, &b, 0, NOW, &answers);
+    assert_int_equal(told("", &last_us), 1);
     assert_int_equal(f.refused, 2);
-    assert_int_equal(f.clock.refused, 3);
+    lamp_catalogue_free(catalogue);
 }
 
 /* One record with ever so many: no more than there is room for is held, and all of it is told. */
@@ -133,8 +168,8 @@ static void test_flood(void **state)
                                   .conns = rows,
                                   .n_conns = ROWS };
     f.due_us = NOW + SECOND;
-    lamp_fleetclock_record(&f, &b, NOW, &answers);
-    assert_true(f.clock.refused > 0); /* 16 coins of 40 have a place */
+    lamp_fleetclock_record(&f, NULL, &b, 0, NOW, &answers);
+    assert_true(f.refused > 0); /* 16 coins of 40 have a place */
     size_t n = told("", &last_us) + f.n_waiting;
     assert_int_equal(n, 16 * (ROWS / 40) + lamp_min((size_t)ROWS % 40, (size_t)16));
 }
@@ -145,6 +180,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gathered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hello, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clock_off, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_catalogue, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flood, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -330,23 +330,29 @@ static void test_rate(void **state)
         enum lamp_pool_state state;
         double difficulty;
         uint32_t shares;
-        double want; /* 0: nothing is known */
+        double want;     /* 0: nothing is known */
+        uint64_t age_us; /* of the probe */
     } rows[] = {
-        { "hashes", "cryptonote", "", LAMP_POOL_UP, 10000, 36, 4000 },
+        { "hashes", "cryptonote", "", LAMP_POOL_UP, 10000, 36, 4000, 0 },
         { "by the algorithm", "stratum-v1", "sha256d", LAMP_POOL_UP, 512, 9,
-          512 * 4294967296.0 / 10 },
-        { "of an algorithm unknown", "stratum-v1", "", LAMP_POOL_UP, 512, 9, 0 },
-        { "of another family", "beam", "beamhash3", LAMP_POOL_UP, 512, 9, 0 },
-        { "not told", "cryptonote", "", LAMP_POOL_UP, 0, 36, 0 },
-        { "no pool now", "cryptonote", "", LAMP_POOL_LISTEN, 10000, 36, 0 },
-        { "no shares", "cryptonote", "", LAMP_POOL_UP, 10000, 0, 0 },
+          512 * 4294967296.0 / 10, 0 },
+        { "of an algorithm unknown", "stratum-v1", "", LAMP_POOL_UP, 512, 9, 0, 0 },
+        { "of another family", "beam", "beamhash3", LAMP_POOL_UP, 512, 9, 0, 0 },
+        { "not told", "cryptonote", "", LAMP_POOL_UP, 0, 36, 0, 0 },
+        { "no pool now", "cryptonote", "", LAMP_POOL_LISTEN, 10000, 36, 0, 0 },
+        { "no shares", "cryptonote", "", LAMP_POOL_UP, 10000, 0, 0, 0 },
+        { "told long ago", "cryptonote", "", LAMP_POOL_UP, 10000, 36, 0, 8 * DAY_US },
+        { "a made up difficulty", "cryptonote", "", LAMP_POOL_UP, 1e300, 36, 0, 0 },
+        { "made up shares", "cryptonote", "", LAMP_POOL_UP, 10000, UINT32_MAX, 0, 0 },
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct lamp_server_known k = { .state = rows[i].state, .difficulty = rows[i].difficulty };
+        struct lamp_server_known k = { .state = rows[i].state,
+                                       .probed_us = TEST_NOW_US - rows[i].age_us,
+                                       .difficulty = rows[i].difficulty };
         snprintf(k.family, sizeof(k.family), "%s", rows[i].family);
         const struct lamp_rate r =
-            lamp_lift_rate(&k, catalogue, rows[i].algorithm, rows[i].shares, 90000);
+            lamp_lift_rate(&k, catalogue, rows[i].algorithm, rows[i].shares, TEST_NOW_US);
         if (r.value < rows[i].want * 0.999 || r.value > rows[i].want * 1.001 ||
             (r.method == LAMP_RATE_TIMING) != (rows[i].want > 0) || r.low > r.value ||
             r.high < r.value)
@@ -366,8 +372,7 @@ static void test_rate_later(void **state)
     told(f, "203.0.113.9", LAMP_POOL_UP, TEST_NOW_US, "cryptonote", 10000);
     merge(f, &f->north, &row);
     assert_int_equal(f->conn.row.other_method, LAMP_RATE_NONE); /* too early to say */
-    row.early_ms = 90000;
-    row.early_shares = 36;
+    row.early_shares = 1 + 36;
     merge(f, &f->north, &row);
     assert_int_equal(f->conn.row.other_method, LAMP_RATE_TIMING);
     assert_true(fabs(f->conn.row.other_rate - 4000) < 1);

@@ -255,19 +255,20 @@ static void test_midstream(void **state)
     stop(&p);
 }
 
-/* Jobs that come with a coin's blocks, of a server that nobody knows. */
-static void test_block_clock(void **state)
+/* Jobs that come with a coin's blocks, of a server that nobody knows, by a clock that was heard or told of. */
+static void keep_to_blocks(bool is_told)
 {
-    (void)state;
     struct lamp_blockclock clock = { 0 };
     struct lamp_rng rng = { 11 };
-    struct play p = start(&clock, "", 443, true);
+    struct play p = start(is_told ? NULL : &clock, "", 443, true);
+    if (is_told)
+        lamp_opaque_told(p.o, &clock);
     shake(&p, "", "");
     double t = 10;
     const uint64_t from = p.now_us;
     for (unsigned i = 0; i < 40; i++) {
         t += 20 + lamp_rng_exponential(&rng, 100);
-        lamp_blockclock_block(&clock, "XMR", from + (uint64_t)(t * 1e6));
+        (void)lamp_blockclock_block(&clock, "XMR", from + (uint64_t)(t * 1e6));
         p.now_us = from + (uint64_t)(t * 1e6) + 400000;
         send_record(&p, LAMP_DOWN, 23, 393);
     }
@@ -278,6 +279,13 @@ static void test_block_clock(void **state)
     /* time alone is one group: no alarm */
     assert_int_equal(c->verdict, LAMP_VERDICT_SUSPECTED);
     stop(&p);
+}
+
+static void test_block_clock(void **state)
+{
+    (void)state;
+    keep_to_blocks(false);
+    keep_to_blocks(true);
 }
 
 static void test_limits(void **state)

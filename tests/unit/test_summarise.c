@@ -299,6 +299,14 @@ static void test_blocks(void **state)
         lamp_summarise_flush(&s, 1, &counters, (i + 1) * 1000000, i + 1);
         assert_int_equal(k.block_ms, steps[i].block_ms);
     }
+    /* one that finds a place only now tells of no block of long ago */
+    struct lamp_conn late = {
+        .id = 2, .family = "stratum-v1", .block_us = 500000, .workers = { .v = { "rig1" }, .n = 1 }
+    };
+    grow(&late, 1);
+    lamp_summarise_conn(s, &late);
+    lamp_summarise_flush(&s, 1, &counters, 7000000, 7);
+    assert_int_equal(k.block_ms, 0);
     lamp_summarise_free(s);
 }
 
