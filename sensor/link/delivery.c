@@ -149,6 +149,7 @@ void lamp_delivery_start(lamp_delivery *d, const struct lamp_set_head *head, str
     d->state = LAMP_DELIVERY_HELLO;
     d->credit = d->sent_bytes = 0;
     d->go_backs = d->hellos = 0;
+    d->serial_due = false; /* HELLO tells it */
     d->rtt_us = 0;
     d->hello_wait_us = HELLO_FIRST_US;
     d->rx_us = d->ping_us = d->progress_us = now.mono_us;
@@ -157,7 +158,7 @@ void lamp_delivery_start(lamp_delivery *d, const struct lamp_set_head *head, str
 
 void lamp_delivery_server_key(lamp_delivery *d, uint64_t serial)
 {
-    d->serial_due = d->state == LAMP_DELIVERY_STREAMING && serial != d->server_key_serial;
+    d->serial_due |= d->state == LAMP_DELIVERY_STREAMING && serial != d->server_key_serial;
     d->server_key_serial = serial;
 }
 

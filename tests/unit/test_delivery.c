@@ -314,12 +314,19 @@ static void test_key_heard_of(void **state)
     forget_sent();
     assert_int_equal(lamp_delivery_tick(d, now), LAMP_OK);
     assert_int_equal(n_sent, 0);
-    lamp_delivery_server_key(d, 7);
+    for (unsigned i = 0; i < 2; i++)
+        lamp_delivery_server_key(d, 7); /* said again before the turn */
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(lamp_delivery_tick(d, now), LAMP_OK);
     assert_int_equal(n_sent, 1);
     assert_int_equal(sent[0]->type, LAMP_MSG_PING);
     assert_int_equal(sent[0]->u.ping.server_key_serial, 7);
+
+    lamp_delivery_server_key(d, 8); /* the next HELLO tells of it */
+    welcome(1, 1 << 30);
+    forget_sent();
+    assert_int_equal(lamp_delivery_tick(d, now), LAMP_OK);
+    assert_int_equal(n_sent, 0);
 }
 
 static void test_silence_bye_and_strangers(void **state)
