@@ -84,14 +84,16 @@ static void put_text(char *out, size_t size, struct lamp_bytes b)
     out[n] = '\0';
 }
 
-/* Evidence that is only this list's own word must not keep an endpoint on it for ever. */
+/* Evidence that is only this list's own word must neither keep an endpoint on it for ever nor bring
+ * another there. */
 static bool is_proof(const struct lamp_conn_row *row)
 {
     if (row->verdict < LAMP_VERDICT_PROBABLE || row->tunnel_kind.len > 0 || row->server_port == 0 ||
         lamp_addr_is_private(&row->server_addr) || lamp_addr_is_multicast(&row->server_addr))
         return false;
     for (size_t i = 0; i < row->n_evidence && row->verdict != LAMP_VERDICT_CONFIRMED; i++)
-        if (lamp_bytes_eq(row->evidence[i].kind, "address"))
+        if (lamp_bytes_eq(row->evidence[i].kind, "address") ||
+            lamp_bytes_eq(row->evidence[i].kind, "known-wallet"))
             return false;
     return true;
 }

@@ -64,11 +64,16 @@ static void test_notes(void **state)
     (void)state;
     struct lamp_conn_row tunnel = row("203.0.113.1", LAMP_VERDICT_CONFIRMED, NOW),
                          circular = row("203.0.113.2", LAMP_VERDICT_PROBABLE, NOW),
-                         circular_sure = row("203.0.113.3", LAMP_VERDICT_CONFIRMED, NOW);
+                         circular_sure = row("203.0.113.3", LAMP_VERDICT_CONFIRMED, NOW),
+                         by_wallet = row("203.0.113.4", LAMP_VERDICT_PROBABLE, NOW);
     tunnel.tunnel_kind = lamp_bytes_of("socks5");
     struct lamp_evidence by_list = { .kind = lamp_bytes_of("address") };
+    struct lamp_evidence known_wallet[] = { { .kind = lamp_bytes_of("grammar-client") },
+                                            { .kind = lamp_bytes_of("known-wallet") } };
     circular.evidence = circular_sure.evidence = &by_list;
     circular.n_evidence = circular_sure.n_evidence = 1;
+    by_wallet.evidence = known_wallet;
+    by_wallet.n_evidence = ARRAY_LEN(known_wallet);
     const struct {
         const char *label;
         struct lamp_conn_row row;
@@ -84,6 +89,7 @@ static void test_notes(void **state)
         { "multicast", row("224.0.0.1", LAMP_VERDICT_CONFIRMED, NOW), false },
         { "a proxy", tunnel, false },
         { "probable by the list itself", circular, false },
+        { "probable by a wallet of the list", by_wallet, false },
         { "confirmed, on the list too", circular_sure, true },
         { "the next day", row("203.0.113.7", LAMP_VERDICT_CONFIRMED, NOW + DAY), true },
     };
