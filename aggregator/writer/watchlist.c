@@ -98,7 +98,8 @@ static bool is_proof(const struct lamp_conn_row *row)
     return true;
 }
 
-/* One that is known already is written again each day, and when it is confirmed. */
+/* One that is known already is written again each day, and when it is confirmed. The list is another one if what
+ * is kept is on it. */
 static int note(lamp_watchlist *w, struct lamp_proved *p, bool *io_changed)
 {
     struct kept *k = &w->kinds[p->kind];
@@ -109,7 +110,7 @@ static int note(lamp_watchlist *w, struct lamp_proved *p, bool *io_changed)
             return LAMP_OK;
         known->last_us = p->last_us > known->last_us ? p->last_us : known->last_us;
         known->confirmed |= p->confirmed;
-        *io_changed = true;
+        *io_changed |= is_listed(known, p->last_us);
         return lamp_store_proved_put(w->store, known);
     }
     int err = k->n == LAMP_PROVED_MAX ? drop_oldest(w, k) : LAMP_OK;
@@ -120,7 +121,7 @@ static int note(lamp_watchlist *w, struct lamp_proved *p, bool *io_changed)
     at = place_of(k, p);
     memmove(&k->v[at + 1], &k->v[at], (k->n++ - at) * sizeof(k->v[0]));
     k->v[at] = *p;
-    *io_changed = true;
+    *io_changed |= is_listed(p, p->last_us);
     return LAMP_OK;
 }
 
@@ -142,11 +143,9 @@ int lamp_watchlist_note(lamp_watchlist *w, const char *site, const struct lamp_c
     put_text(p.coin, sizeof(p.coin), row->coin);
     put_text(p.pool, sizeof(p.pool), row->pool);
     int err = LAMP_OK;
-    bool changed = false;
     if (is_wallet(row)) {
         lamp_text_utf8(row->wallet.data, row->wallet.len, p.wallet, sizeof(p.wallet));
-        err = note(w, &p, &changed);
-        *io_changed |= changed && is_listed(&p, row->last_us);
+        err = note(w, &p, io_changed);
     }
     if (err || !is_proof(row))
         return err;

@@ -326,6 +326,11 @@ static void test_wallets_listed(void **state)
             fail_msg("%s: %.*s for %u s", table[i].label, e ? (int)e->text.len : 0,
                      e ? (const char *)e->text.data : "", e ? e->ttl_s : 0);
         lamp_set_done(&s);
+        r.last_us = NOW + DAY;
+        const bool listed = table[i].say == LAMP_SAY_NOTHING ? streq(table[i].wallet, MONERO)
+                                                             : table[i].say != LAMP_SAY_MUTE;
+        if (note(w, "north", &r) != listed)
+            fail_msg("%s: whether the list is another the next day", table[i].label);
         end_list(w);
     }
 }
