@@ -61,7 +61,7 @@ static bool is_segwit(struct lamp_bytes hrp)
     return true;
 }
 
-/* hrp '1' data, in lower case or capitals; false: not of that form. */
+/* hrp '1' data, in lower case; false: not of that form. */
 static bool check_bech32(struct lamp_bytes t, struct lamp_address *out)
 {
     enum { BECH32 = 1, BECH32M = 0x2bc830a3 };
@@ -106,7 +106,7 @@ static bool cashaddr_is_right(struct lamp_bytes prefix, struct lamp_bytes data)
     return state == 1;
 }
 
-/* [prefix ':'] data of 42 characters (hashes of 160 bits) up to 112; false: not of that form. */
+/* [prefix ':'] data, in lower case, of 42 characters (hashes of 160 bits) up to 112; false: not of that form. */
 static bool check_cashaddr(struct lamp_bytes t, struct lamp_address *out)
 {
     static const char *const left_out[] = { "bitcoincash", "ecash" };
@@ -168,6 +168,19 @@ static bool check_base58(struct lamp_bytes t, struct lamp_address *out)
     return false;
 }
 
+/* Of base 32, where capitals alone say what lower case alone does; false: of neither form. */
+static bool check_base32(struct lamp_bytes t, struct lamp_address *out)
+{
+    uint8_t lower[LAMP_ADDRESS_MAX];
+    bool capitals = true;
+    for (size_t i = 0; i < t.len; i++) {
+        lower[i] = (uint8_t)tolower(t.data[i]);
+        capitals &= !islower(t.data[i]);
+    }
+    const struct lamp_bytes text = { capitals ? lower : t.data, t.len };
+    return check_cashaddr(text, out) || check_bech32(text, out);
+}
+
 struct lamp_address lamp_address_check(struct lamp_bytes text)
 {
     struct lamp_address a = { .check = LAMP_ADDRESS_NONE };
@@ -175,12 +188,24 @@ struct lamp_address lamp_address_check(struct lamp_bytes text)
         return a;
     if (is_hex_address(text))
         return check_eip55(text);
-    if (check_cashaddr(text, &a) || check_bech32(text, &a))
+    if (check_base32(text, &a))
         return a;
     if (text.len >= 90 && text.len <= 112)
         return check_cryptonote(text);
     (void)check_base58(text, &a);
     return a;
+}
+
+const char *lamp_address_spelling(const char *text, char buf[LAMP_ADDRESS_TEXT])
+{
+    const struct lamp_address a = lamp_address_check(lamp_bytes_of(text));
+    const bool hex = a.check != LAMP_ADDRESS_WRONG && is_hex_address(lamp_bytes_of(text));
+    if (!hex && a.check != LAMP_ADDRESS_RIGHT)
+        return text;
+    snprintf(buf, LAMP_ADDRESS_TEXT, "%s", hex ? text : a.text);
+    for (char *c = buf; hex && *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return buf;
 }
 
 const char *lamp_address_check_text(const struct lamp_address *a, char *buf, size_t size)

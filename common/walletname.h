@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* walletname: by what name a wallet stands on a watch list, among host names: the first 128 bits of
- * BLAKE2b-256 (RFC 7693, no key) of its text in hex, below "wallet.invalid", which no host is called (RFC
- * 6761, section 6.4). So a list holds it whatever its length, case and characters are, and whoever knows
+ * BLAKE2b-256 (RFC 7693, no key) of its text, spelt as lamp_address_spelling() does, in hex, below
+ * "wallet.invalid", which no host is called (RFC 6761, section 6.4). So a list holds it whatever its length, case and characters are, and whoever knows
  * nothing of wallets takes it for the name of a server that there never is. Thread-safe. */
 #pragma once
 

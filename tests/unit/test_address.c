@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/address.h"
 #include "common/address_codec.h"
+#include "common/walletname.h"
 #include "tests/support/test.h"
 
 /* Examples of the specifications (Bitcoin wiki, BIP 173, BIP 350, Bitcoin Cash, EIP-55, Monero, Ergo,
@@ -19,6 +20,10 @@ static void test_checks(void **state)
         { "t1T2NLMNQLziNq4Ddp73R2NsnSnEe1j5Xio", LAMP_ADDRESS_RIGHT, "base58check" },
         { "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", LAMP_ADDRESS_RIGHT, "bech32" },
         { "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5", LAMP_ADDRESS_WRONG, "bech32" },
+        /* all capitals are as good, both are not */
+        { "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4", LAMP_ADDRESS_RIGHT, "bech32" },
+        { "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T5", LAMP_ADDRESS_WRONG, "bech32" },
+        { "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7KV8F3T4", LAMP_ADDRESS_NONE, NULL },
         { "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0", LAMP_ADDRESS_RIGHT,
           "bech32m" },
         /* BIP 350: version 0 with the newer checksum, version 1 with the older */
@@ -30,6 +35,7 @@ static void test_checks(void **state)
         { "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", LAMP_ADDRESS_RIGHT,
           "cashaddr" },
         { "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", LAMP_ADDRESS_RIGHT, "cashaddr" },
+        { "QPM2QSZNHKS23Z7629MMS6S4CWEF74VCWVY22GDX6A", LAMP_ADDRESS_RIGHT, "cashaddr" },
         { "ecash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", LAMP_ADDRESS_WRONG, "cashaddr" },
         { "kaspa:qqkqkzjvr7zwxxmjxjkmxxdwju9kjs6e9u82uh59z07vgaks6gg62v8707g73", LAMP_ADDRESS_RIGHT,
           "cashaddr" },
@@ -66,11 +72,55 @@ static void test_prefix_is_found(void **state)
     struct lamp_address a =
         lamp_address_check(lamp_bytes_of("qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a"));
     assert_string_equal(a.text, "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a");
+    a = lamp_address_check(lamp_bytes_of("BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4"));
+    assert_string_equal(a.text, "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4");
     a = lamp_address_check(lamp_bytes_of("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"));
     assert_string_equal(a.text, "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa");
     char text[64];
     assert_string_equal(lamp_address_check_text(&a, text, sizeof(text)),
                         "checksum right (base58check)");
+}
+
+/* One wallet has one name however it is written, and only where that is sure. */
+static void test_wallet_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } cases[] = {
+        { "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a",
+          "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", true },
+        { "BITCOINCASH:QPM2QSZNHKS23Z7629MMS6S4CWEF74VCWVY22GDX6A",
+          "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", true },
+        { "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+          "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4", true },
+        { "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+          "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", true },
+        { "0x5AAEB6053F3E94C9B9A09F33669435E7EF1BEAED",
+          "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", true },
+        { "0x5aaeb6053F3E94C9b9A09f33669435E7Ef1BeAed", /* mistyped */
+          "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", false },
+        { "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaee",
+          "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", false },
+        { "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5", /* mistyped */
+          "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T5", false },
+        { "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "1a1zp1ep5qgefi2dmptftl5slmv7divfna", false },
+        { "Rig", "rig", false },
+        { "rig", "rig", true },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char a[LAMP_WALLET_NAME], b[LAMP_WALLET_NAME];
+        if (streq(lamp_wallet_name(cases[i].a, a), lamp_wallet_name(cases[i].b, b)) !=
+            cases[i].same)
+            fail_msg("%s, %s: %s, %s", cases[i].a, cases[i].b, a, b);
+    }
+    /* docs/WIRE.md: BLAKE2b-256, by another implementation */
+    char name[LAMP_WALLET_NAME];
+    assert_string_equal(lamp_wallet_name("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", name),
+                        "928edb72a3237598fe1e4e69c3ba74b2.wallet.invalid");
+    assert_string_equal(lamp_wallet_name("qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", name),
+                        "c45dc777aa61ccf78a7bca38f69379ff.wallet.invalid");
 }
 
 /* Any change of one character of a right address is noticed (bech32 and cashaddr promise that, of the
@@ -129,9 +179,8 @@ static void test_keccak(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_checks),
-        cmocka_unit_test(test_prefix_is_found),
-        cmocka_unit_test(test_changes_are_noticed),
+        cmocka_unit_test(test_checks),       cmocka_unit_test(test_prefix_is_found),
+        cmocka_unit_test(test_wallet_names), cmocka_unit_test(test_changes_are_noticed),
         cmocka_unit_test(test_keccak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
