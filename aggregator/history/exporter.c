@@ -29,12 +29,19 @@ enum {
 #define MINUTE_US UINT64_C(60000000)
 #define COUNT_EVERY_US (UINT64_C(15) * 1000000)
 
+/* When something that failed is tried again. */
+struct retry {
+    uint64_t at_us; /* monotonic; 0: it did not fail */
+    int wait_ms;
+};
+
 struct lamp_exporter {
     struct lamp_exporter_cfg cfg;
     lamp_store *store;
     lamp_clickhouse *server;
     uint64_t id; /* of this store */
     bool ready;  /* its tables are there */
+    struct retry in_order[LAMP_HISTORY_TABLES], late[LAMP_HISTORY_TABLES];
     struct lamp_rowbin block;
     uint64_t counted_us; /* monotonic */
 
@@ -45,6 +52,41 @@ struct lamp_exporter {
     pthread_mutex_t lock;
     struct lamp_exporter_state state;
 };
+
+/* ---- trying again ---- */
+
+static int longer(int wait_ms)
+{
+    return wait_ms ? (int)lamp_min((size_t)wait_ms * 2, RETRY_MAX_MS) : RETRY_MS;
+}
+
+/* Whether the server may take rows of another table all the same. */
+static bool others_may_go(const lamp_exporter *e, int err)
+{
+    return err == LAMP_EIO && (lamp_clickhouse_fault_of(e->server) == LAMP_CLICKHOUSE_REFUSED ||
+                               lamp_clickhouse_fault_of(e->server) == LAMP_CLICKHOUSE_FULL);
+}
+
+/* What holds for the whole server waits in run(). */
+static void set_retry(const lamp_exporter *e, struct retry *r, int err)
+{
+    const bool failed = others_may_go(e, err);
+    r->wait_ms = failed ? longer(r->wait_ms) : 0;
+    r->at_us = failed ? lamp_clock_mono_us() + (uint64_t)r->wait_ms * 1000 : 0;
+}
+
+static bool is_due(const struct retry *r)
+{
+    return r->at_us <= lamp_clock_mono_us();
+}
+
+static bool any_failed(const lamp_exporter *e)
+{
+    for (unsigned i = 0; i < LAMP_HISTORY_TABLES; i++)
+        if (e->in_order[i].at_us || e->late[i].at_us)
+            return true;
+    return false;
+}
 
 /* ---- sending ---- */
 
@@ -176,8 +218,9 @@ static int claim_next(lamp_exporter *e, unsigned table, const struct lamp_histor
                                          .expected = c->claimed,
                                          .sent = c->claimed,
                                          .claimed = behind ? next : c->claimed };
-    *io_worked = true;
-    return note(e, &n);
+    err = note(e, &n);
+    *io_worked |= !err;
+    return err;
 }
 
 struct lates {
@@ -218,31 +261,32 @@ static int send_late(lamp_exporter *e, unsigned table, uint64_t now_us, bool *io
         .late = { t.v[t.n - 1].at, t.no },
         .late_before_us = before_us,
     };
-    *io_worked = true;
-    return err ? err : note(e, &n);
+    if (!err)
+        err = note(e, &n);
+    *io_worked |= !err;
+    return err;
 }
 
 /* One block of a table. What came late does not hold up the rest. */
 static int work_table(lamp_exporter *e, unsigned table, const struct lamp_history_cursor *c,
                       uint64_t now_us, bool *io_worked)
 {
+    if (!is_due(&e->in_order[table]))
+        return LAMP_OK;
     int err = same(c->sent, c->claimed) ? LAMP_OK : send_span(e, table, c->sent, c->claimed);
     if (!err)
         err = claim_next(e, table, c, now_us, io_worked);
-    const int late =
-        err || atomic_load(&e->stop) ? LAMP_OK : send_late(e, table, now_us, io_worked);
-    return err ? err : late;
+    set_retry(e, &e->in_order[table], err);
+    if (err || atomic_load(&e->stop) || !is_due(&e->late[table]))
+        return err;
+    err = send_late(e, table, now_us, io_worked);
+    set_retry(e, &e->late[table], err);
+    return err;
 }
 
-/* Whether the server may take rows of another table all the same. */
-static bool others_may_go(const lamp_exporter *e, int err)
-{
-    return err == LAMP_EIO && (lamp_clickhouse_fault_of(e->server) == LAMP_CLICKHOUSE_REFUSED ||
-                               lamp_clickhouse_fault_of(e->server) == LAMP_CLICKHOUSE_FULL);
-}
-
-/* Gives the first fault of all tables; what `why` says is of the last. */
-static int work(lamp_exporter *e, bool *out_worked)
+/* Gives the first fault of all tables; what `why` says is of the last. *out_on: nothing befell the server as a
+ * whole. */
+static int work(lamp_exporter *e, bool *out_worked, bool *out_on)
 {
     struct lamp_history_cursor cursors[LAMP_HISTORY_TABLES];
     const uint64_t now_us = lamp_clock_real_us();
@@ -258,6 +302,7 @@ static int work(lamp_exporter *e, bool *out_worked)
         err = err ? err : fault;
     }
     *out_worked = worked;
+    *out_on = on;
     return err;
 }
 
@@ -325,17 +370,18 @@ static void tell(lamp_exporter *e, int err)
 static void *run(void *arg)
 {
     lamp_exporter *e = arg;
-    int wait_ms = RETRY_MS;
+    int wait_ms = 0;
     while (!atomic_load(&e->stop)) {
-        bool worked = false;
-        const int err = work(e, &worked);
+        bool worked = false, on = true;
+        const int err = work(e, &worked, &on);
         if (atomic_load(&e->stop))
             break;
-        tell(e, err);
+        if (err || !any_failed(e)) /* one that waits for its turn is no better yet */
+            tell(e, err);
         count_waiting(e);
-        e->ready &= !err;
-        const int pause_ms = err ? (worked ? RETRY_MS : wait_ms) : worked ? 0 : IDLE_MS;
-        wait_ms = err && !worked ? (int)lamp_min((size_t)wait_ms * 2, RETRY_MAX_MS) : RETRY_MS;
+        e->ready &= !err || (on && worked);
+        wait_ms = on ? 0 : longer(worked ? 0 : wait_ms);
+        const int pause_ms = !on ? wait_ms : worked ? 0 : IDLE_MS;
         struct pollfd p = { .fd = e->stop_fd, .events = POLLIN };
         if (pause_ms)
             (void)poll(&p, 1, pause_ms);
