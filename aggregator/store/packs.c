@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/store/packs.h"
+
 #include "aggregator/store/packs_read.h"
 
 #include <assert.h>
