@@ -56,19 +56,17 @@ static int find_other(struct lamp_sqlite *q, const struct lamp_track_pair *of, u
     return LAMP_OK;
 }
 
-int lamp_sqlite_op_server_known(lamp_store *s, const struct lamp_track_pair *of, uint64_t from_us,
-                                struct lamp_server_known *out)
+/* Only TCP is asked. */
+static int find_probed(struct lamp_sqlite *q, const struct lamp_addr *server, uint16_t port,
+                       uint8_t ip_proto, struct lamp_server_known *out)
 {
-    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
-    *out = (struct lamp_server_known){ 0 };
-    const int err = find_other(q, of, from_us, out);
-    if (err || of->ip_proto != 6)
-        return err;
+    if (ip_proto != 6)
+        return LAMP_OK;
     sqlite3_stmt *st =
         LAMP_QUERY(q,
                    "SELECT state, probed_us, reason, family, difficulty FROM pool_endpoint"
                    " WHERE addr = ? AND port = ?",
-                   lamp_addr_blob(&of->server), lamp_int(of->server_port));
+                   lamp_addr_blob(server), lamp_int(port));
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
         return got;
@@ -79,4 +77,21 @@ int lamp_sqlite_op_server_known(lamp_store *s, const struct lamp_track_pair *of,
     out->difficulty = sqlite3_column_double(st, 4);
     sqlite3_reset(st);
     return LAMP_OK;
+}
+
+int lamp_sqlite_op_server_known(lamp_store *s, const struct lamp_track_pair *of, uint64_t from_us,
+                                struct lamp_server_known *out)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    *out = (struct lamp_server_known){ 0 };
+    const int err = find_other(q, of, from_us, out);
+    return err ? err : find_probed(q, &of->server, of->server_port, of->ip_proto, out);
+}
+
+int lamp_sqlite_op_server_probed(lamp_store *s, const struct lamp_conn_row *of,
+                                 struct lamp_server_known *out)
+{
+    *out = (struct lamp_server_known){ 0 };
+    return find_probed((struct lamp_sqlite *)s, &of->server_addr, of->server_port, of->ip_proto,
+                       out);
 }

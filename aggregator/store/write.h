@@ -288,6 +288,11 @@ struct lamp_server_known {
 LAMP_CHECK int lamp_store_server_known(lamp_store *s, const struct lamp_track_pair *of,
                                        uint64_t from_us, struct lamp_server_known *out);
 
+/* Only what the newest probe found, at the server of a connection: one row by its key, not a look through all
+ * pairs of a busy server. Nothing is said of mined and site. */
+LAMP_CHECK int lamp_store_server_probed(lamp_store *s, const struct lamp_conn_row *of,
+                                        struct lamp_server_known *out);
+
 /* What operators said of a pair (its key is looked at), and whether one of its client's is wanted. */
 struct lamp_pair_mark {
     enum lamp_mark mark;

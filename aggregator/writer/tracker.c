@@ -500,21 +500,28 @@ static int know_server(const struct lamp_tracker *t, const struct lamp_track_con
                                    out);
 }
 
+/* What was looked up of the server of a row's connection, once for all that want it. */
+struct looked {
+    bool done;
+    struct lamp_server_known known;
+};
+
 /* That holds too: looked up for as long as the connection is but suspected, since a probe takes its
  * time. */
 static int lift(const struct lamp_tracker *t, struct lamp_track_conn *c,
-                const struct lamp_conn_row *row, uint64_t now_us, struct lamp_lift *out)
+                const struct lamp_conn_row *row, uint64_t now_us, struct looked *server,
+                struct lamp_lift *out)
 {
     struct lamp_conn_row *r = &c->row;
-    struct lamp_server_known known;
     *out = (struct lamp_lift){ .n_evidence = 0 };
     if (r->verdict != LAMP_VERDICT_SUSPECTED || row->verdict != LAMP_VERDICT_SUSPECTED ||
         *c->text[LAMP_TEXT_TUNNEL_KIND])
         return LAMP_OK;
-    const int err = know_server(t, c, now_us, &known);
+    const int err = know_server(t, c, now_us, &server->known);
     if (err != LAMP_OK)
         return err;
-    lamp_lift_weigh(c, row->confidence, &known, now_us, out);
+    server->done = true;
+    lamp_lift_weigh(c, row->confidence, &server->known, now_us, out);
     if (out->n_evidence) {
         r->verdict = out->verdict;
         r->confidence = out->confidence;
@@ -526,18 +533,17 @@ static int lift(const struct lamp_tracker *t, struct lamp_track_conn *c,
 /* What is encrypted tells its rate by the shares at the start, which are of the difficulty that the
  * server gave a probe of ours as well: tried until a probe has found it. */
 static int time_shares(const struct lamp_tracker *t, struct lamp_track_conn *c,
-                       const struct lamp_conn_row *row, uint64_t now_us)
+                       const struct lamp_conn_row *row, uint64_t now_us, struct looked *server)
 {
     struct lamp_conn_row *r = &c->row;
-    struct lamp_server_known known;
     if (row->early_shares <= 1 || r->verdict < LAMP_VERDICT_SUSPECTED ||
         r->other_method != LAMP_RATE_NONE || *c->text[LAMP_TEXT_TUNNEL_KIND])
         return LAMP_OK;
-    const int err = know_server(t, c, now_us, &known);
+    const int err = server->done ? LAMP_OK : lamp_store_server_probed(t->store, r, &server->known);
     if (err != LAMP_OK)
         return err;
-    const struct lamp_rate rate = lamp_lift_rate(&known, t->catalogue, c->text[LAMP_TEXT_ALGORITHM],
-                                                 row->early_shares - 1, now_us);
+    const struct lamp_rate rate = lamp_lift_rate(
+        &server->known, t->catalogue, c->text[LAMP_TEXT_ALGORITHM], row->early_shares - 1, now_us);
     r->other_method = rate.method;
     r->other_rate = rate.value;
     r->other_low = rate.low;
@@ -683,11 +689,12 @@ static int merge_row(const struct lamp_tracker *t, const struct lamp_record *rec
     add_recent(c->recent, at_us / MINUTE_US, row);
 
     struct lamp_lift lifted = { .n_evidence = 0 };
+    struct looked server = { .done = false };
     err = recall(t, c, &before, row);
     if (err == LAMP_OK)
-        err = lift(t, c, row, rec->now_us, &lifted);
+        err = lift(t, c, row, rec->now_us, &server, &lifted);
     if (err == LAMP_OK)
-        err = time_shares(t, c, row, rec->now_us);
+        err = time_shares(t, c, row, rec->now_us, &server);
     news.at_us = at_us;
     news.reasons = new_evidence || c->miner_id == 0;
     news.level = news.reasons || row->verdict != before.verdict;

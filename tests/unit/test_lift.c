@@ -381,6 +381,41 @@ static void test_rate_later(void **state)
     assert_true(fabs(f->conn.row.other_rate - 4000) < 1);
 }
 
+/* So it is for one that no lift has to be asked for: the probe alone is looked up, only of TCP. */
+static void test_rate_of_confirmed(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *label;
+        uint8_t ip_proto;
+        enum lamp_verdict verdict;
+        uint16_t port;
+        bool want;
+    } rows[] = {
+        { "suspected", 6, LAMP_VERDICT_SUSPECTED, PORT, true },
+        { "confirmed", 6, LAMP_VERDICT_CONFIRMED, PORT, true },
+        { "over UDP", 17, LAMP_VERDICT_CONFIRMED, PORT, false },
+        { "at another port", 6, LAMP_VERDICT_CONFIRMED, PORT + 1, false },
+    };
+    told(f, "203.0.113.9", LAMP_POOL_UP, TEST_NOW_US, "cryptonote", 10000);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct lamp_conn_row row = test_row(i + 1, TEST_NOW_US, TEST_NOW_US + 1);
+        struct lamp_server_known k;
+        row.verdict = rows[i].verdict;
+        row.confidence = 8000;
+        row.ip_proto = rows[i].ip_proto;
+        row.server_addr = test_addr("203.0.113.9");
+        row.server_port = rows[i].port;
+        row.early_shares = 1 + 36;
+        merge(f, &f->north, &row);
+        ok(f->s, lamp_store_server_probed(f->s, &row, &k));
+        if ((f->conn.row.other_method == LAMP_RATE_TIMING) != rows[i].want ||
+            (k.state == LAMP_POOL_UP && k.difficulty > 0 && k.probed_us == TEST_NOW_US &&
+             streq(k.family, "cryptonote") && !k.mined) != rows[i].want)
+            fail_msg("%s: method %d, state %d", rows[i].label, f->conn.row.other_method, k.state);
+    }
+}
+
 struct suspects {
     size_t n;
     uint16_t ports[4];
@@ -455,6 +490,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_later, setup, teardown),
         cmocka_unit_test(test_rate),
         cmocka_unit_test_setup_teardown(test_rate_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rate_of_confirmed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_suspects, setup, teardown),
     };
     char why[256];
