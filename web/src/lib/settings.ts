@@ -8,16 +8,17 @@ export const PRICE = 'site.price';
 export const PLACE = 'site.place';
 export const PRICE_MAX = 1000;
 
-const NUMBER = /^-?\d{1,9}(\.\d{1,9})?$/;
+/** As the aggregator reads one; NaN: none. */
+const number = (text: string): number => (/^[\d.eE+-]+$/.test(text) ? Number(text) : NaN);
 
 /** The aggregator has the last word of both. */
-export const isPrice = (text: string): boolean => NUMBER.test(text) && Number(text) >= 0 && Number(text) <= PRICE_MAX;
+export const isPrice = (text: string): boolean => number(text) >= 0 && number(text) <= PRICE_MAX;
 
 /** LATITUDE LONGITUDE, in degrees. */
 export function isPlace(text: string): boolean {
   const [latitude, longitude, ...more] = text.split(' ');
-  if (!latitude || !longitude || more.length > 0 || !NUMBER.test(latitude) || !NUMBER.test(longitude)) return false;
-  return Math.abs(Number(latitude)) <= 90 && Math.abs(Number(longitude)) <= 180;
+  if (!latitude || !longitude || more.length > 0) return false;
+  return Math.abs(number(latitude)) <= 90 && Math.abs(number(longitude)) <= 180;
 }
 
 /** The words an option may have; none for a number. */
