@@ -228,10 +228,11 @@ bool lamp_facts_place(lamp_facts *f, const char *site, double *out_latitude, dou
     const struct fact *p = find(&f->set, site);
     if (!p || !p->placed)
         p = find(&f->file, site);
-    if (p && p->placed) {
+    const bool placed = p && p->placed;
+    if (placed) {
         *out_latitude = p->latitude;
         *out_longitude = p->longitude;
     }
     pthread_rwlock_unlock(&f->lock);
-    return p && p->placed;
+    return placed;
 }

@@ -5,6 +5,9 @@
 #include "aggregator/store/write.h"
 #include "tests/support/aggregator.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 static const struct {
     const char *text, *rest;
     double latitude, longitude;
@@ -145,13 +148,53 @@ static void test_order(void **state)
     free(folder);
 }
 
+struct asking {
+    lamp_facts *f;
+    atomic_bool stop;
+    unsigned wrong;
+};
+
+static void *ask(void *arg)
+{
+    struct asking *a = arg;
+    double latitude, longitude;
+    while (!atomic_load(&a->stop)) {
+        a->wrong += !lamp_facts_place(a->f, "north", &latitude, &longitude) || latitude != 60;
+        a->wrong += lamp_facts_price(a->f, "north") != 0.5;
+    }
+    return NULL;
+}
+
+/* Who asks while they are loaded has what is set, and never what is freed already. */
+static void test_threads(void **state)
+{
+    (void)state;
+    struct asking a = { .stop = false };
+    pthread_t asker;
+    char *folder = new_folder();
+    lamp_store *s = open_store("sqlite", folder, false);
+    assert_int_equal(make("", "", &a.f), LAMP_OK);
+    ok(s, lamp_store_begin(s));
+    put(s, LAMP_FACT_PLACE, "north", "60 11");
+    put(s, LAMP_FACT_PRICE, "north", "0.5");
+    ok(s, lamp_facts_load(a.f, s));
+    assert_int_equal(pthread_create(&asker, NULL, ask, &a), 0);
+    for (int i = 0; i < 2000; i++)
+        ok(s, lamp_facts_load(a.f, s));
+    atomic_store(&a.stop, true);
+    pthread_join(asker, NULL);
+    assert_int_equal(a.wrong, 0);
+    lamp_facts_free(a.f);
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_place),
-        cmocka_unit_test(test_check),
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_place), cmocka_unit_test(test_check),   cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_order), cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
