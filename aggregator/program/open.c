@@ -87,6 +87,11 @@ int lamp_aggregator_check(void *conf, char why[LAMP_CONF_WHY])
     if (err)
         snprintf(why, LAMP_CONF_WHY, "%.500s", what);
     lamp_http_tls_wipe(&tls);
+    if (err)
+        return err;
+    lamp_facts *facts = NULL;
+    err = lamp_facts_new(c->price, &c->site_prices, &c->places, &facts, why, LAMP_CONF_WHY);
+    lamp_facts_free(facts);
     return err;
 }
 

@@ -48,6 +48,12 @@ for wrong in 'url = "ftp://history.example";' \
         "$LAMP_BIN/davylamp-aggregator" -c "$LAMP_RUN/wrong.conf" --check-config
 done
 
+for wrong in 'prices = [ "north" ]' 'places = [ "91 0 north" ]'; do
+    { cat "$LAMP_RUN/aggregator.conf"; echo "sites = { $wrong; };"; } >"$LAMP_RUN/wrong.conf"
+    check "so is what is no fact of a site: $wrong" refuses 2 "sites\\.${wrong%% *}.*north" \
+        "$LAMP_BIN/davylamp-aggregator" -c "$LAMP_RUN/wrong.conf" --check-config
+done
+
 sed "s|$LAMP_RUN/sensor-north\"|$LAMP_RUN/stranger\"|" "$LAMP_RUN/sensor-north.conf" \
     >"$LAMP_RUN/sensor-stranger.conf"
 "$LAMP_BIN/davylamp-sensor" -c "$LAMP_RUN/sensor-stranger.conf" key >/dev/null
