@@ -105,8 +105,8 @@ static void read_verdict(struct lamp_body *b, struct lamp_policy *p)
         fail(b, "verdict", "This must be probable or confirmed.");
 }
 
-/* 0 to 1; nothing is 0. */
-static void read_confidence(struct lamp_body *b, struct lamp_policy *p)
+/* 0 to 1; null is 0. False: nothing is said of it. */
+static bool read_confidence(struct lamp_body *b, struct lamp_policy *p)
 {
     const json_t *v = json_object_get(b->object, "confidence");
     const double sure = json_number_value(v);
@@ -114,6 +114,7 @@ static void read_confidence(struct lamp_body *b, struct lamp_policy *p)
         fail(b, "confidence", "This must be a number from 0 to 1.");
     else
         p->confidence = (uint16_t)lround(sure * LAMP_POLICY_SURE);
+    return v != NULL;
 }
 
 static void read_action(struct lamp_body *b, struct lamp_policy *p)
@@ -183,7 +184,6 @@ static void read_terms(struct lamp_body *b, struct lamp_policy *p)
     read_text(b, "pool", false, p->pool, sizeof(p->pool));
     read_text(b, "site", false, p->site, sizeof(p->site));
     read_verdict(b, p);
-    read_confidence(b, p);
     read_action(b, p);
     read_times(b, p);
     p->sanctioned = read_flag(b, "sanctioned", false);
@@ -204,6 +204,7 @@ static void put_policy(void *app, const struct lamp_request *req, struct lamp_re
     struct lamp_body b = { req->body, reply, false };
     cmd.policy_change = add ? LAMP_POLICY_ADD : LAMP_POLICY_EDIT;
     read_terms(&b, &cmd.policy);
+    cmd.keep_confidence = !read_confidence(&b, &cmd.policy);
     cmd.policy.id = add ? 0 : req->id;
     if (b.failed || !lamp_api_run(app, req, &cmd, reply, &result))
         return;

@@ -127,6 +127,7 @@ struct lamp_command {
     int64_t alert_id;                 /* ACK */
     struct lamp_own own;              /* OWN */
     struct lamp_policy policy;        /* POLICY */
+    bool keep_confidence;             /* POLICY_EDIT: that of policy says nothing */
     struct lamp_site_setting setting; /* SETTING */
 
     /* keys and tokens, with site and ttl_s above */

@@ -8,10 +8,18 @@
 
 enum { SAMPLE_TIMES = 10, SAMPLE_BYTES = 4 * 1024 * 1024, SAMPLE_S = 300, SAMPLE_WAIT_S = 3600 };
 
+struct standing {
+    size_t n;
+    int64_t id;
+    uint16_t confidence; /* of the policy with this id */
+};
+
 static bool count_policy(const struct lamp_policy *p, void *arg)
 {
-    (void)p;
-    ++*(size_t *)arg;
+    struct standing *there = arg;
+    there->n++;
+    if (p->id == there->id)
+        there->confidence = p->confidence;
     return true;
 }
 
@@ -26,14 +34,16 @@ static int take_terms(lamp_store *store, const struct lamp_command *c, uint64_t 
                       struct lamp_command_result *r)
 {
     struct lamp_policy p = c->policy;
-    size_t n = 0;
+    struct standing there = { .id = p.id };
     const char *problem = lamp_rule_problem(&p);
-    int err = lamp_store_policies(store, count_policy, &n);
+    int err = lamp_store_policies(store, count_policy, &there);
     if (err != LAMP_OK)
         return err;
+    if (c->policy_change == LAMP_POLICY_EDIT && c->keep_confidence)
+        p.confidence = there.confidence;
     if (problem)
         return refuse(r, LAMP_EINVAL, problem);
-    if (c->policy_change == LAMP_POLICY_ADD && n >= LAMP_POLICIES_MAX)
+    if (c->policy_change == LAMP_POLICY_ADD && there.n >= LAMP_POLICIES_MAX)
         return refuse(r, LAMP_EFULL, "there are 64 policies, which is the most there can be");
     p.mode = LAMP_POLICY_DRY_RUN;
     p.created_us = p.mode_us = now_us;

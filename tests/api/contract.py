@@ -262,6 +262,15 @@ def unexpected(w):
     check(("192.0.2.2", "asn") in [(p["remote"], p["by"]) for p in places], places)
 
 
+def confidence(w):
+    """A change that leaves it out, as programs from before it do, does not widen a policy."""
+    number = w.want(201, "POST", V1 + "/policies", {"name": "sure", "confidence": 0.995})["id"]
+    for says, want in (({}, 0.995), ({"confidence": 0.5}, 0.5), ({}, 0.5), ({"confidence": None}, 0)):
+        told = w.want(200, "PUT", f"{V1}/policies/{number}", {"name": "sure", **says})
+        check(told["confidence"] == want, f"{says}: {told}")
+    w.want(204, "DELETE", f"{V1}/policies/{number}")
+
+
 def sessions(w):
     cookie = w.login("admin", w.first_password())
     number = w.want(200, "GET", V1 + "/sessions", cookie=cookie)["sessions"][0]["id"]
@@ -559,7 +568,7 @@ CONFIG = 'notify: { receivers = ( "hook http://127.0.0.1:9/" ); };\npools: { res
 
 if __name__ == "__main__":
     with World(CONFIG) as world:
-        steps = [lambda: alerts(world, 3), lambda: good_calls(world), lambda: unexpected(world), lambda: sessions(world), lambda: sample_file(world)]
+        steps = [lambda: alerts(world, 3), lambda: good_calls(world), lambda: unexpected(world), lambda: confidence(world), lambda: sessions(world), lambda: sample_file(world)]
         steps += [lambda f=f: f(world, world.contract) for f in (lists, parameters, bodies, strangers_and_methods, tags, command_line)]
         for step in steps:
             began = time.monotonic()
