@@ -130,7 +130,7 @@ static void ignore(int64_t miner_id, void *arg)
 static void take_miners(uint64_t minute, uint64_t site)
 {
     static const char *const coins[] = { "XMR", "BTC", "ETC", "RVN" };
-    const struct lamp_tracker tracker = { s, not_covered, ignore, NULL, NULL };
+    const struct lamp_tracker tracker = { s, not_covered, ignore, NULL, NULL, NULL };
     const uint64_t now_us = (minute + 1) * MINUTE_US, hour = minute / 60;
     struct lamp_conn_row *rows = calloc(MINERS, sizeof(*rows));
     char worker[MINERS][16];
