@@ -60,6 +60,24 @@ static size_t short_addr(const struct lamp_addr *a, const void **out)
     return !a ? 0 : lamp_addr_is_v4(a) ? 4 : 16;
 }
 
+/* What is kept, what was made and what is read of it are of one moment: while the writer makes an hour of minutes, both
+ * would else count, or neither. *out_own: a transaction was begun, to be ended by end_reading(). */
+static int begin_reading(struct lamp_sqlite *q, bool *out_own)
+{
+    *out_own = sqlite3_get_autocommit(q->db) != 0;
+    const int err = *out_own ? lamp_sqlite_exec(q, "BEGIN", NULL, 0) : LAMP_OK;
+    *out_own &= err == LAMP_OK;
+    return err;
+}
+
+/* An error may have ended it already. */
+static int end_reading(struct lamp_sqlite *q, bool own, int err)
+{
+    const int end =
+        own && !sqlite3_get_autocommit(q->db) ? lamp_sqlite_exec(q, "COMMIT", NULL, 0) : LAMP_OK;
+    return err ? err : end;
+}
+
 /* Minutes after the last hour begin at ?8, so that those before and after are never the same. */
 static sqlite3_stmt *query(struct lamp_sqlite *q, const char *sql,
                            const struct lamp_traffic_filter *f, bool total)
@@ -123,11 +141,10 @@ static void read_sums(sqlite3_stmt *st, int at, struct lamp_traffic_view *v)
     " l.out, l.in_, l.packets_out, l.packets_in, l.flows, l.first, l.last"                         \
     " FROM largest l JOIN site t ON t.no = l.site ORDER BY l.out + l.in_ DESC, 1, 2, 3, 4, 5, 6"
 
-int lamp_sqlite_op_traffic(lamp_store *s, const struct lamp_traffic_filter *f,
-                           lamp_traffic_view_fn *fn, void *arg)
+static int read_largest(struct lamp_sqlite *q, const struct lamp_traffic_filter *f,
+                        lamp_traffic_view_fn *fn, void *arg)
 {
     static const struct lamp_addr zero;
-    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     sqlite3_stmt *st = query(q, LARGEST, f, false);
     int got;
     while ((got = lamp_sqlite_step(q, st)) > 0) {
@@ -150,10 +167,20 @@ int lamp_sqlite_op_traffic(lamp_store *s, const struct lamp_traffic_filter *f,
     return got < 0 ? got : LAMP_OK;
 }
 
-int lamp_sqlite_op_traffic_total(lamp_store *s, const struct lamp_traffic_filter *f,
-                                 struct lamp_traffic_view *out)
+int lamp_sqlite_op_traffic(lamp_store *s, const struct lamp_traffic_filter *f,
+                           lamp_traffic_view_fn *fn, void *arg)
 {
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    bool own;
+    int err = begin_reading(q, &own);
+    if (!err)
+        err = read_largest(q, f, fn, arg);
+    return end_reading(q, own, err);
+}
+
+static int read_total(struct lamp_sqlite *q, const struct lamp_traffic_filter *f,
+                      struct lamp_traffic_view *out)
+{
     sqlite3_stmt *st = query(q, "SELECT" TRAFFIC_SUMS TRAFFIC_FROM, f, true);
     const int got = lamp_sqlite_step(q, st);
     if (got <= 0)
@@ -163,4 +190,15 @@ int lamp_sqlite_op_traffic_total(lamp_store *s, const struct lamp_traffic_filter
     sqlite3_reset(st);
     *out = v;
     return LAMP_OK;
+}
+
+int lamp_sqlite_op_traffic_total(lamp_store *s, const struct lamp_traffic_filter *f,
+                                 struct lamp_traffic_view *out)
+{
+    struct lamp_sqlite *q = (struct lamp_sqlite *)s;
+    bool own;
+    int err = begin_reading(q, &own);
+    if (!err)
+        err = read_total(q, f, out);
+    return end_reading(q, own, err);
 }

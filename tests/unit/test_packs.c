@@ -300,6 +300,19 @@ static void upkeep(lamp_store *s, uint64_t minute, uint32_t slice_rows, int most
     }
 }
 
+static int64_t number_in(const char *folder, const char *sql)
+{
+    char path[256];
+    sqlite3 *db = NULL;
+    const struct lamp_bytes none = { NULL, 0 };
+    snprintf(path, sizeof(path), "%s/db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    ok(NULL, lamp_packs_register(db));
+    const int64_t n = number(db, sql, none, none);
+    sqlite3_close(db);
+    return n;
+}
+
 /* Rows of three days, one in eight hours or days late, with upkeep that gets through and upkeep that is left in the
  * middle of a minute, an hour, a day. */
 static void test_late_and_early(void **state)
@@ -337,17 +350,106 @@ static void test_late_and_early(void **state)
         ask(s, &rng, CAME, begin);
 
     /* All of it went through minutes and hours into days. */
-    char path[256];
-    sqlite3 *db = NULL;
-    snprintf(path, sizeof(path), "%s/db", folder);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    ok(NULL, lamp_packs_register(db));
-    const struct lamp_bytes none = { NULL, 0 };
-    assert_int_equal(number(db, "SELECT count(*) FROM rollup_part", none, none), 0);
-    assert_int_equal(number(db, "SELECT sum(flows) FROM traffic_minute", none, none), CAME);
-    assert_int_equal(number(db, "SELECT sum(flows) FROM traffic_hour", none, none), CAME);
-    assert_int_equal(number(db, "SELECT sum(flows) FROM traffic_day", none, none), CAME);
-    sqlite3_close(db);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM rollup_part"), 0);
+    assert_int_equal(number_in(folder, "SELECT sum(flows) FROM traffic_minute"), CAME);
+    assert_int_equal(number_in(folder, "SELECT sum(flows) FROM traffic_hour"), CAME);
+    assert_int_equal(number_in(folder, "SELECT sum(flows) FROM traffic_day"), CAME);
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
+/* ---- while somebody reads ---- */
+
+static struct lamp_store_sensor enroll(lamp_store *s)
+{
+    struct lamp_store_sensor sensor;
+    ok(s, lamp_store_begin(s));
+    ok(s, lamp_store_enroll(s, "s1", "north", TEST_NOW_US));
+    ok(s, lamp_store_sensor(s, "s1", &sensor));
+    ok(s, lamp_store_commit(s));
+    return sensor;
+}
+
+/* One record of n rows of a minute, the first of them of remote address `base`. */
+static void put_rows(lamp_store *s, const struct lamp_store_sensor *to, uint64_t minute, unsigned n,
+                     unsigned base)
+{
+    static uint64_t seq;
+    ok(s, lamp_store_begin(s));
+    seq++;
+    for (unsigned i = 0; i < n; i++) {
+        const unsigned k = base + i;
+        const struct lamp_rollup_row r = {
+            .minute = minute,
+            .inside_addr = a_host(1 + k % 5),
+            .remote_addr = lamp_addr_from_v4(
+                (const uint8_t[]){ 198, (uint8_t)(k >> 16), (uint8_t)(k >> 8), (uint8_t)k }),
+            .ip_proto = 6,
+            .service_port = 443,
+            .bytes_in = 100,
+            .flows = 1,
+            .application = lamp_bytes_of("tls"),
+            .remote_name = lamp_bytes_of(""),
+        };
+        ok(s, lamp_store_rollup(s, to->site_ref, 1, seq, i, &r));
+    }
+    ok(s, lamp_store_commit(s));
+}
+
+static uint64_t flows_of(lamp_store *s, uint64_t from, uint64_t to)
+{
+    const struct lamp_traffic_filter q = { .from_us = from * MINUTE_US, .to_us = to * MINUTE_US };
+    struct lamp_traffic_view total;
+    ok(s, lamp_store_traffic_total(s, &q, &total));
+    return total.flows;
+}
+
+/* The writer of a race, and the minute until which it does its upkeep when a reader begins to read packs. */
+static struct {
+    lamp_store *writer;
+    uint64_t minute;
+} race;
+
+static int note_statement(unsigned what, void *arg, void *st, void *sql)
+{
+    (void)what, (void)arg, (void)st;
+    lamp_store *writer = race.writer;
+    if (writer && strstr(sql, "pack_rows")) {
+        race.writer = NULL;
+        upkeep(writer, race.minute, 0, 100);
+    }
+    return 0;
+}
+
+static int watch_statements(sqlite3 *db, char **why, const void *api)
+{
+    (void)why, (void)api;
+    return sqlite3_trace_v2(db, SQLITE_TRACE_STMT, note_statement, NULL);
+}
+
+/* An hour and a day that are made after a reader has seen that they are not. */
+static void test_race(void **state)
+{
+    (void)state;
+    char *folder = new_folder();
+    const uint64_t day = TEST_NOW_US / MINUTE_US / 1440 * 1440;
+    lamp_store *s = open_store("sqlite", folder, false);
+    const struct lamp_store_sensor sensor = enroll(s);
+    sqlite3_auto_extension((void (*)(void))watch_statements);
+    lamp_store *reader = open_store("sqlite", folder, true);
+    sqlite3_cancel_auto_extension((void (*)(void))watch_statements);
+    upkeep(s, day, 0, 100);
+    put_rows(s, &sensor, day + 10, 5, 0);
+    const uint64_t untils[] = { day + 30, day + 63, day + 1500 };
+    for (size_t i = 0; i < ARRAY_LEN(untils); i++) {
+        race.writer = s;
+        race.minute = untils[i];
+        assert_int_equal(flows_of(reader, day - 1440, day + 2879), 5);
+        assert_null(race.writer);
+        assert_int_equal(flows_of(reader, day - 1440, day + 2879), 5);
+    }
+    lamp_store_close(reader);
     lamp_store_close(s);
     remove_folder(folder);
     free(folder);
@@ -440,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_what_was_packed),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_late_and_early),
+        cmocka_unit_test(test_race),
         cmocka_unit_test(test_upgrade),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
