@@ -360,10 +360,12 @@ int lamp_sqlite_op_host_minutes(lamp_store *s, const char *site, const struct la
         q,
         "WITH RECURSIVE m(minute) AS (SELECT ?1 UNION ALL SELECT minute + 1 FROM m"
         " WHERE minute < ?2)"
-        " SELECT t.minute, t.remote, t.ip_proto, t.service_port, 0, t.remote_name, '',"
+        " SELECT m.minute, t.remote, t.ip_proto, t.service_port, 0, t.remote_name, '',"
         " t.application, t.bytes_out + t.bytes_in, t.packets_out + t.packets_in, t.packets_out, ''"
-        " FROM m CROSS JOIN traffic_minute t ON t.minute = m.minute AND t.site = " OF_SITE
-        " AND t.inside = ?5 UNION ALL SELECT minute, remote, ip_proto, service_port, 0,"
+        " FROM m CROSS JOIN traffic_pack p ON p.step = 0 AND p.time = m.minute AND p.site "
+        "= " OF_SITE
+        " AND pack_has(p.keys, ?5, x'') CROSS JOIN pack_rows(p.keys, p.body, ?5, x'') t"
+        " UNION ALL SELECT minute, remote, ip_proto, service_port, 0,"
         " remote_name, '', application, bytes_out + bytes_in, packets_out + packets_in,"
         " packets_out, '' FROM rollup_minute WHERE minute BETWEEN ?1 AND ?2 AND site = " OF_SITE
         " AND inside = ?5 UNION ALL" MINING

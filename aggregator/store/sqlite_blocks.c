@@ -98,9 +98,12 @@ int lamp_sqlite_op_site_hosts(lamp_store *s, const char *site, uint64_t from_us,
     struct lamp_sqlite *q = (struct lamp_sqlite *)s;
     return count(q,
                  LAMP_QUERY(q,
-                            "SELECT count(DISTINCT r.inside) FROM traffic_minutes r"
-                            " JOIN site t ON t.no = r.site WHERE r.minute >= ?1 AND t.name = ?2"
-                            " AND r.inside <> zeroblob(16)",
+#define OF_SITE "site = (SELECT no FROM site WHERE name = ?2)"
+                            "SELECT count(*) FROM (SELECT inside FROM rollup_minute"
+                            " WHERE minute >= ?1 AND " OF_SITE " UNION SELECT r.inside"
+                            " FROM traffic_pack p CROSS JOIN pack_rows(p.keys, p.body) r"
+                            " WHERE p.step = 0 AND p.time >= ?1 AND p." OF_SITE
+                            ") WHERE inside <> zeroblob(16)",
                             lamp_uint(from_us / 60000000), lamp_str(site)),
                  out);
 }
