@@ -99,17 +99,23 @@ static int room_for(struct lamp_pack_rows *rows, size_t more)
     return LAMP_OK;
 }
 
-/* A copy that lives as long as the rows; NULL: there is no memory. */
-static uint8_t *copy_for(struct lamp_pack_rows *rows, struct lamp_bytes b)
+/* Room that lives as long as the rows; NULL: there is no memory. */
+static uint8_t *room_of(struct lamp_pack_rows *rows, size_t len)
 {
-    struct lamp_pack_piece *p = malloc(sizeof(*p) + b.len);
+    struct lamp_pack_piece *p = malloc(sizeof(*p) + len);
     if (!p)
         return NULL;
-    if (b.len)
-        memcpy(p->data, b.data, b.len);
     p->next = rows->pieces;
     rows->pieces = p;
     return p->data;
+}
+
+static uint8_t *copy_for(struct lamp_pack_rows *rows, struct lamp_bytes b)
+{
+    uint8_t *to = room_of(rows, b.len);
+    if (to && b.len)
+        memcpy(to, b.data, b.len);
+    return to;
 }
 
 static int append(struct lamp_pack_rows *rows, const struct lamp_pack_row *r)
@@ -140,13 +146,18 @@ int lamp_pack_rows_part(struct lamp_pack_rows *rows, uint64_t minute, struct lam
     return err;
 }
 
-void lamp_pack_rows_clear(struct lamp_pack_rows *rows)
+static void free_pieces(struct lamp_pack_piece *p)
 {
-    for (struct lamp_pack_piece *p = rows->pieces; p;) {
+    while (p) {
         struct lamp_pack_piece *next = p->next;
         free(p);
         p = next;
     }
+}
+
+void lamp_pack_rows_clear(struct lamp_pack_rows *rows)
+{
+    free_pieces(rows->pieces);
     rows->pieces = NULL;
     rows->n = 0;
 }
@@ -158,17 +169,62 @@ void lamp_pack_rows_done(struct lamp_pack_rows *rows)
     *rows = (struct lamp_pack_rows){ 0 };
 }
 
+/* What a row points to. */
+static void list_bytes(struct lamp_pack_row *r, struct lamp_bytes *out[4])
+{
+    struct lamp_bytes *const b[] = { &r->key.inside, &r->key.remote, &r->key.application,
+                                     &r->key.name };
+    memcpy(out, b, sizeof(b));
+}
+
+static size_t count_bytes(struct lamp_pack_row *r)
+{
+    struct lamp_bytes *b[4];
+    size_t n = 0;
+    list_bytes(r, b);
+    for (size_t i = 0; i < ARRAY_LEN(b); i++)
+        n += b[i]->len;
+    return n;
+}
+
+/* Copies what a row points to, which it then points to; returns what is behind. */
+static uint8_t *move_bytes(struct lamp_pack_row *r, uint8_t *to)
+{
+    struct lamp_bytes *b[4];
+    list_bytes(r, b);
+    for (size_t i = 0; i < ARRAY_LEN(b); i++) {
+        if (b[i]->len)
+            memcpy(to, b[i]->data, b[i]->len);
+        b[i]->data = to;
+        to += b[i]->len;
+    }
+    return to;
+}
+
 int lamp_pack_rows_add(struct lamp_pack_rows *rows, const struct lamp_pack_row *r)
 {
     struct lamp_pack_row own = *r;
-    struct lamp_bytes *const b[] = { &own.key.inside, &own.key.remote, &own.key.application,
-                                     &own.key.name };
-    for (size_t i = 0; i < ARRAY_LEN(b); i++) {
-        b[i]->data = copy_for(rows, *b[i]);
-        if (!b[i]->data)
-            return LAMP_ENOMEM;
-    }
+    uint8_t *to = room_of(rows, count_bytes(&own));
+    if (!to)
+        return LAMP_ENOMEM;
+    (void)move_bytes(&own, to);
     return append(rows, &own);
+}
+
+int lamp_pack_rows_own(struct lamp_pack_rows *rows)
+{
+    struct lamp_pack_piece *old = rows->pieces;
+    size_t len = 0;
+    for (size_t i = 0; i < rows->n; i++)
+        len += count_bytes(&rows->v[i]);
+    uint8_t *to = room_of(rows, len);
+    if (!to)
+        return LAMP_ENOMEM;
+    for (size_t i = 0; i < rows->n; i++)
+        to = move_bytes(&rows->v[i], to);
+    rows->pieces->next = NULL;
+    free_pieces(old);
+    return LAMP_OK;
 }
 
 /* ---- writing ---- */
@@ -414,6 +470,15 @@ static struct lamp_bytes address_at(const struct lamp_pack_addresses *a, size_t 
                        : (struct lamp_bytes){ a->v6 + (i - a->n_v4) * LAMP_PACK_V6, LAMP_PACK_V6 };
 }
 
+/* Each is more than the one before: else some were not found. */
+static bool are_in_order(const struct lamp_pack_addresses *a)
+{
+    for (size_t i = 1; i < count_addresses(a); i++)
+        if (compare_bytes(address_at(a, i - 1), address_at(a, i)) >= 0)
+            return false;
+    return true;
+}
+
 /* False: it is none of these. */
 bool lamp_pack_find(const struct lamp_pack_addresses *a, struct lamp_bytes what, size_t *out)
 {
@@ -520,7 +585,7 @@ int lamp_pack_read(struct lamp_bytes keys, struct lamp_bytes body, struct lamp_p
     struct lamp_cursor k = lamp_cursor_of(keys.data, keys.len);
     struct lamp_cursor c = lamp_cursor_of(body.data, body.len);
     if (!lamp_pack_addresses(&k, &p.inside) || !lamp_pack_addresses(&k, &p.remote) ||
-        lamp_cursor_left(&k))
+        lamp_cursor_left(&k) || !are_in_order(&p.inside) || !are_in_order(&p.remote))
         return LAMP_EFORMAT;
     const uint64_t minute = lamp_get_number(&c), spans = lamp_get_number(&c);
     p.n = get_count(&c, ROW_LEAST);

@@ -14,9 +14,7 @@
  * SQL has them by the table-valued function pack_rows(keys, body [, inside, remote]): inside, remote (of IPv4 the 4
  * bytes alone), ip_proto, service_port, application, remote_name, bytes_out, bytes_in, packets_out, packets_in, flows,
  * first, last (minutes); with addresses (x'' is any) those that have them. pack_has(keys, inside, remote) is 0 where
- * there are none, so that the body need not be read. A damaged pack has no rows; pack_damaged(keys, body) is 1 of it.
- * The aggregate pack_of(inside, remote, ip_proto, service_port, application, remote_name, bytes_out, bytes_in,
- * packets_out, packets_in, flows, first, last) makes a pack of rows; pack_keys() and pack_body() take it apart. */
+ * there are none, so that the body need not be read. A damaged pack has no rows; pack_damaged(keys, body) is 1 of it. */
 #pragma once
 
 #include "aggregator/store/parts.h"
@@ -44,6 +42,12 @@ LAMP_CHECK int lamp_pack_rows_part(struct lamp_pack_rows *rows, uint64_t minute,
 /* Adds the rows of a pack. LAMP_EFORMAT: it is damaged, none of it was added. LAMP_ENOMEM. */
 LAMP_CHECK int lamp_pack_rows_pack(struct lamp_pack_rows *rows, struct lamp_bytes keys,
                                    struct lamp_bytes body);
+
+/* Adds a row with a copy of what it points to. LAMP_ENOMEM. */
+LAMP_CHECK int lamp_pack_rows_add(struct lamp_pack_rows *rows, const struct lamp_pack_row *r);
+
+/* After rows were merged: keeps of what was copied only what they still point to. LAMP_ENOMEM: all of it is kept. */
+LAMP_CHECK int lamp_pack_rows_own(struct lamp_pack_rows *rows);
 
 /* Puts them in order and makes one of those with the same key. */
 void lamp_pack_rows_merge(struct lamp_pack_rows *rows);

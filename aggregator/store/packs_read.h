@@ -44,6 +44,3 @@ void lamp_pack_done(struct lamp_pack *p);
 
 /* Row i, which borrows from the same. */
 void lamp_pack_row_at(const struct lamp_pack *p, size_t i, struct lamp_pack_row *out);
-
-/* Adds a row with a copy of what it points to. LAMP_ENOMEM. */
-LAMP_CHECK int lamp_pack_rows_add(struct lamp_pack_rows *rows, const struct lamp_pack_row *r);

@@ -37,82 +37,6 @@ static void damaged(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         sqlite3_result_int(ctx, err != LAMP_OK);
 }
 
-/* ---- pack_of(): a pack out of rows, with the length of its keys before them ---- */
-
-static void gather_step(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    struct lamp_pack_rows *rows = sqlite3_aggregate_context(ctx, sizeof(*rows));
-    (void)argc;
-    if (!rows) {
-        sqlite3_result_error_nomem(ctx);
-        return;
-    }
-    struct lamp_pack_row r = {
-        .key = { .ip_proto = (uint64_t)sqlite3_value_int64(argv[2]) & UINT8_MAX,
-                 .service_port = (uint64_t)sqlite3_value_int64(argv[3]) & UINT16_MAX },
-        .first = (uint64_t)sqlite3_value_int64(argv[11]),
-        .last = (uint64_t)sqlite3_value_int64(argv[12]),
-    };
-    struct lamp_bytes *const own[] = { &r.key.inside, &r.key.remote, &r.key.application,
-                                       &r.key.name };
-    static const int from[] = { 0, 1, 4, 5 };
-    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
-        *own[i] = value_bytes(argv[from[i]]);
-        own[i]->len = lamp_min(own[i]->len, LAMP_PACKED_TEXT);
-    }
-    for (size_t i = 0; i < LAMP_PACK_COUNTS; i++)
-        r.key.counts[i] = (uint64_t)sqlite3_value_int64(argv[6 + i]);
-    const bool addresses = (r.key.inside.len == LAMP_PACK_V4 || r.key.inside.len == LAMP_PACK_V6) &&
-                           (r.key.remote.len == LAMP_PACK_V4 || r.key.remote.len == LAMP_PACK_V6);
-    if (addresses && lamp_pack_rows_add(rows, &r) != LAMP_OK)
-        sqlite3_result_error_nomem(ctx);
-}
-
-static void gather_end(sqlite3_context *ctx)
-{
-    struct lamp_pack_rows *rows = sqlite3_aggregate_context(ctx, 0);
-    struct lamp_part keys = { 0 }, body = { 0 }, whole = { 0 };
-    if (!rows || rows->n == 0) {
-        if (rows)
-            lamp_pack_rows_done(rows);
-        return;
-    }
-    lamp_pack_rows_merge(rows);
-    uint64_t minute = rows->v[0].first;
-    for (size_t i = 1; i < rows->n; i++)
-        minute = lamp_min(minute, rows->v[i].first);
-    int err = lamp_pack_write(rows->v, rows->n, minute, &keys, &body);
-    if (!err)
-        err = lamp_packed_room(&whole, LAMP_PACKED_NUMBER + keys.len + body.len);
-    if (!err) {
-        uint8_t *at = lamp_put_bytes(whole.data, keys.data, keys.len);
-        memcpy(at, body.data, body.len);
-        at += body.len;
-        sqlite3_result_blob64(ctx, whole.data, (sqlite3_uint64)(at - whole.data), SQLITE_TRANSIENT);
-    } else {
-        sqlite3_result_error_nomem(ctx);
-    }
-    lamp_part_done(&keys);
-    lamp_part_done(&body);
-    lamp_part_done(&whole);
-    lamp_pack_rows_done(rows);
-}
-
-/* The user data says which half. */
-static void half(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    const struct lamp_bytes whole = value_bytes(argv[0]);
-    struct lamp_cursor c = lamp_cursor_of(whole.data, whole.len);
-    const struct lamp_bytes keys = lamp_get_bytes(&c, whole.len);
-    (void)argc;
-    if (c.bad)
-        sqlite3_result_null(ctx);
-    else if (sqlite3_user_data(ctx))
-        sqlite3_result_blob64(ctx, c.p, lamp_cursor_left(&c), SQLITE_TRANSIENT);
-    else
-        sqlite3_result_blob64(ctx, keys.data, keys.len, SQLITE_TRANSIENT);
-}
-
 /* ---- pack_rows(), an eponymous virtual table (sqlite.org/vtab.html#tabfunc2) ---- */
 
 enum {
@@ -234,18 +158,19 @@ static int rows_next(sqlite3_vtab_cursor *cursor)
     return SQLITE_OK;
 }
 
-/* Notes that only rows with an address are wanted; there are none where it is not one of these. */
+/* Notes that only rows with an address are wanted; there are none where it is not one of these, or not the one that was
+ * noted before. */
 static void want(struct rows *r, bool inside, bool any_if_empty, struct lamp_bytes what)
 {
     const struct lamp_pack_addresses *a = inside ? &r->pack.inside : &r->pack.remote;
+    bool *only = inside ? &r->only_inside : &r->only_remote;
+    size_t *is = inside ? &r->inside : &r->remote, at = 0;
     if (what.len == 0 && any_if_empty)
         return;
-    if (!lamp_pack_find(a, what, inside ? &r->inside : &r->remote))
+    if (!lamp_pack_find(a, what, &at) || (*only && *is != at))
         r->at = r->pack.n;
-    if (inside)
-        r->only_inside = true;
-    else
-        r->only_remote = true;
+    *only = true;
+    *is = at;
 }
 
 static int rows_filter(sqlite3_vtab_cursor *cursor, int idx, const char *idx_str, int argc,
@@ -352,7 +277,6 @@ int lamp_packs_register(sqlite3 *db)
         .xColumn = rows_column,
         .xRowid = rows_rowid,
     };
-    static int second;
     const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
     const int err = lamp_parts_register(db);
     if (err)
@@ -363,12 +287,5 @@ int lamp_packs_register(sqlite3 *db)
     if (rc == SQLITE_OK)
         rc = sqlite3_create_function_v2(db, "pack_damaged", 2, flags, NULL, damaged, NULL, NULL,
                                         NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(db, "pack_keys", 1, flags, NULL, half, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(db, "pack_body", 1, flags, &second, half, NULL, NULL, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(db, "pack_of", 13, flags, NULL, NULL, gather_step,
-                                        gather_end, NULL);
     return rc == SQLITE_OK ? LAMP_OK : LAMP_ESTORE;
 }

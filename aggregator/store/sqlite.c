@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/store/sqlite.h"
 
+#include "aggregator/store/sqlite_compact.h"
 #include "aggregator/store/sqlite_history.h"
 #include "aggregator/store/sqlite_schema.h"
 #include "common/clock.h"
@@ -188,8 +189,11 @@ static int make_schema(struct lamp_sqlite *q)
         err = pragma(q, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
     if (err == LAMP_OK)
         err = pragma(q, "BEGIN IMMEDIATE");
-    for (int64_t v = version; v < LAMP_SCHEMA_VERSION && err == LAMP_OK; v++)
+    for (int64_t v = version; v < LAMP_SCHEMA_VERSION && err == LAMP_OK; v++) {
         err = pragma(q, lamp_upgrades[v]);
+        if (err == LAMP_OK && v + 1 == LAMP_SCHEMA_PACKS)
+            err = lamp_sqlite_pack_old(q);
+    }
     return err == LAMP_OK ? pragma(q, version == 0 ? epoch : upgraded) : err;
 }
 

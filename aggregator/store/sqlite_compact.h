@@ -2,7 +2,8 @@
 /* sqlite_compact: rows of other traffic become packs (packs.h) of minutes once their minute is settled, these packs
  * of hours once the hour is, and these packs of days. Each row is so written three times at most, always behind
  * all others of its time and never between them. What comes late for an hour (day) that was made is a pack more of it:
- * whoever reads adds up all there are. Private to store/sqlite*.c. */
+ * whoever reads adds up all there are, and of many one is made when there is nothing else to do. Private to
+ * store/sqlite*.c. */
 #pragma once
 
 #include "aggregator/store/sqlite.h"
@@ -25,3 +26,6 @@ struct lamp_maintained;
 LAMP_CHECK int lamp_sqlite_compact(struct lamp_sqlite *q, uint64_t settled, uint32_t rows,
                                    const uint64_t floors[3], uint64_t now_us,
                                    struct lamp_maintained *io);
+
+/* Once, as part of the upgrade that brought packs: makes them of the tables of before. LAMP_ESTORE, LAMP_ENOMEM. */
+LAMP_CHECK int lamp_sqlite_pack_old(struct lamp_sqlite *q);

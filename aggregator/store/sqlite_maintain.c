@@ -145,8 +145,11 @@ static int raise_floor(struct lamp_sqlite *q, enum lamp_step step, uint64_t to, 
     if (to <= floors[step])
         return LAMP_OK;
     floors[step] = to;
-    return LAMP_EXEC(q, "UPDATE meta SET value = ?2 WHERE key = ?1", lamp_str(keys[step]),
-                     lamp_uint(to));
+    const int late = LAMP_EXEC(q, "DELETE FROM traffic_late WHERE step = ?1 AND time < ?2",
+                               lamp_int((int64_t)step), lamp_uint(to));
+    return late ? late
+                : LAMP_EXEC(q, "UPDATE meta SET value = ?2 WHERE key = ?1", lamp_str(keys[step]),
+                            lamp_uint(to));
 }
 
 static int value_of(struct lamp_sqlite *q, const char *sql, uint64_t *out)

@@ -21,6 +21,7 @@
 #define LAMP_SCHEMA_LATEST 31
 enum {
     LAMP_SCHEMA_VERSION = LAMP_SCHEMA_LATEST,
+    LAMP_SCHEMA_PACKS = 30,  /* the first with packs, which lamp_sqlite_pack_old() makes */
     LAMP_SCHEMA_VACUUM = 17, /* the first whose files can give room back to the disk */
 };
 

@@ -4,6 +4,7 @@
  * were packs is upgraded without a row lost. */
 #include "tests/support/aggregator.h"
 
+#include "aggregator/store/history.h"
 #include "aggregator/store/packs.h"
 #include "aggregator/store/sqlite_schema.h"
 #include "tests/support/guarded.h"
@@ -173,6 +174,16 @@ static void test_what_was_packed(void **state)
     assert_int_equal(
         number(db, "SELECT pack_has(k, x'0b000001', x'') FROM p", bytes_of(&keys), bytes_of(&body)),
         0);
+    /* Two different ones are none, and the same one twice is that one. */
+    assert_int_equal(number(db,
+                            "SELECT count(*) FROM p, pack_rows(p.k, p.b, x'0a000001') r"
+                            " WHERE r.inside = x'0a000002'",
+                            bytes_of(&keys), bytes_of(&body)),
+                     0);
+    assert_true(number(db,
+                       "SELECT count(*) FROM p, pack_rows(p.k, p.b, x'0a000001') r"
+                       " WHERE r.inside = x'0a000001'",
+                       bytes_of(&keys), bytes_of(&body)) > 0);
     lamp_part_done(&part);
     lamp_part_done(&keys);
     lamp_part_done(&body);
@@ -218,6 +229,12 @@ static void test_damage(void **state)
         *at = was;
     }
     assert_int_equal(read_damaged(db, bytes_of(&keys), bytes_of(&body)), all);
+    /* Addresses in another order would not all be found. */
+    uint8_t first[4];
+    memcpy(first, keys.data + 2, 4);
+    memcpy(keys.data + 2, keys.data + 6, 4);
+    memcpy(keys.data + 6, first, 4);
+    assert_int_equal(read_damaged(db, bytes_of(&keys), bytes_of(&body)), 0);
     lamp_part_done(&part);
     lamp_part_done(&keys);
     lamp_part_done(&body);
@@ -455,6 +472,171 @@ static void test_race(void **state)
     free(folder);
 }
 
+/* ---- late, many, damaged, forgotten ---- */
+
+static void test_backlog(void **state)
+{
+    (void)state;
+    enum { MINUTES = 200, ROWS_EACH = 3 };
+    char *folder = new_folder();
+    lamp_store *s = open_store("sqlite", folder, false);
+    const struct lamp_store_sensor sensor = enroll(s);
+    const uint64_t day = TEST_NOW_US / MINUTE_US / 1440 * 1440;
+    upkeep(s, day + 2880, 0, 100);
+    for (unsigned m = 0; m < MINUTES; m++)
+        put_rows(s, &sensor, day + m, ROWS_EACH, 0);
+    upkeep(s, day + 2890, 0, 1000);
+    assert_int_equal(flows_of(s, day, day + 1439), MINUTES * ROWS_EACH);
+    assert_int_equal(flows_of(s, day, day + 59), 60 * ROWS_EACH);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM traffic_pack WHERE step = 2"), 1);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM traffic_pack WHERE step = 1"), 4);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM traffic_day"), ROWS_EACH);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM traffic_late"), 0);
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
+/* The clock was a hundred days ahead: what comes after that is late for nothing. */
+static void test_clock(void **state)
+{
+    (void)state;
+    char *folder = new_folder();
+    lamp_store *s = open_store("sqlite", folder, false);
+    const struct lamp_store_sensor sensor = enroll(s);
+    const uint64_t day = TEST_NOW_US / MINUTE_US / 1440 * 1440;
+    const int64_t ahead = (int64_t)(day / 60) + 2400;
+    put_rows(s, &sensor, day - 100, 4, 0);
+    upkeep(s, (uint64_t)ahead * 60, 0, 100);
+    ok(s, lamp_store_begin(s));
+    ok(s, lamp_store_history_start(s, 1));
+    const struct lamp_history_note note = { .table = 1,
+                                            .sent = { ahead - 1, INT64_MAX },
+                                            .claimed = { ahead - 1, INT64_MAX },
+                                            .expected = { -1, -1 } };
+    ok(s, lamp_store_history_note(s, &note));
+    ok(s, lamp_store_commit(s));
+    put_rows(s, &sensor, day + 10, 4, 0);
+    upkeep(s, day + 30, 0, 100);
+    assert_int_equal(flows_of(s, day - 1440, day + 1439), 8);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM traffic_pack WHERE step > 0"), 2);
+    struct lamp_history_cursor cursors[LAMP_HISTORY_TABLES];
+    struct lamp_history_at to;
+    ok(s, lamp_store_history_cursors(s, cursors));
+    assert_int_equal(cursors[1].sent.time, (int64_t)(day / 60) - 1);
+    assert_int_equal(cursors[1].claimed.time, (int64_t)(day / 60) - 1);
+    upkeep(s, day + 2880, 0, 100);
+    assert_int_equal(flows_of(s, day - 1440, day + 1439), 8);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM traffic_pack WHERE step > 0"), 4);
+    ok(s, lamp_store_history_next(s, 1, cursors[1].sent, INT64_MAX, 100, &to));
+    assert_int_equal(to.time, (int64_t)(day + 2878) / 60 - 1);
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
+/* More rows in an hour and a day than are gathered at once. */
+static void test_many(void **state)
+{
+    (void)state;
+    enum { HOURS = 12, SAME = 12000, DIFFER = 70000 };
+    char *folder = new_folder();
+    lamp_store *s = open_store("sqlite", folder, false);
+    const struct lamp_store_sensor sensor = enroll(s);
+    const uint64_t day = TEST_NOW_US / MINUTE_US / 1440 * 1440;
+    for (unsigned h = 0; h < HOURS; h++)
+        put_rows(s, &sensor, day + 60 * h, SAME, 0);
+    put_rows(s, &sensor, day + 1440, DIFFER, 0);
+    put_rows(s, &sensor, day + 1441, DIFFER, DIFFER);
+    upkeep(s, day + 4320, 0, 1000);
+    assert_int_equal(flows_of(s, day, day + 1439), HOURS * SAME);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM traffic_day WHERE flows = 12"), SAME);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM traffic_day WHERE flows <> 12"),
+                     2 * DIFFER);
+    assert_int_equal(flows_of(s, day + 1440, day + 2879), 2 * DIFFER);
+    assert_int_equal(flows_of(s, day + 1440, day + 1499), 2 * DIFFER);
+    assert_int_equal(flows_of(s, day + 1440, day + 1440), DIFFER);
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
+/* A pack of a minute that the disk gives back damaged when its hour is made: counted once, the others are there. */
+static void test_damaged_minute(void **state)
+{
+    (void)state;
+    char *folder = new_folder(), path[256];
+    sqlite3 *db = NULL;
+    lamp_store *s = open_store("sqlite", folder, false);
+    const struct lamp_store_sensor sensor = enroll(s);
+    const uint64_t day = TEST_NOW_US / MINUTE_US / 1440 * 1440;
+    put_rows(s, &sensor, day + 1, 5, 0);
+    put_rows(s, &sensor, day + 2, 7, 0);
+    upkeep(s, day + 10, 0, 100);
+    snprintf(path, sizeof(path), "%s/db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    run_sql(db, "UPDATE traffic_pack SET body = substr(body, 1, length(body) - 1)"
+                " WHERE step = 0 AND time % 1440 = 1");
+    assert_int_equal(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+    const struct lamp_store_policy policy = { .settle_minutes = 2 };
+    struct lamp_maintained done = { .more = true };
+    uint64_t damaged = 0;
+    for (int i = 0; i < 100 && done.more; i++) {
+        ok(s, lamp_store_begin(s));
+        ok(s, lamp_store_maintain(s, &policy, (day + 2880) * MINUTE_US, &done));
+        ok(s, lamp_store_commit(s));
+        damaged += done.damaged_parts;
+    }
+    assert_int_equal(damaged, 1);
+    assert_int_equal(flows_of(s, day, day + 59), 7);
+    assert_int_equal(flows_of(s, day, day + 1439), 7);
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
+/* What is too old, and then what there is no room for, goes from minutes, hours and days; what stays is right. */
+static void test_retention(void **state)
+{
+    (void)state;
+    enum { LONG = 6, EACH = 5 };
+    char *folder = new_folder();
+    lamp_store *s = open_store("sqlite", folder, false);
+    const struct lamp_store_sensor sensor = enroll(s);
+    const uint64_t first = TEST_NOW_US / MINUTE_US / 1440, now = (first + LONG) * 1440 + 30;
+    for (unsigned h = 0; h < 24 * LONG; h++)
+        put_rows(s, &sensor, first * 1440 + 60 * h, EACH, 0);
+    struct lamp_store_policy policy = { .settle_minutes = 2, .days = { 1, 2, 4 } };
+    for (int round = 0; round < 2; round++) {
+        struct lamp_maintained done = { .more = true };
+        int i = 0;
+        for (; i < 1000 && done.more; i++) {
+            ok(s, lamp_store_begin(s));
+            ok(s, lamp_store_maintain(s, &policy, now * MINUTE_US, &done));
+            ok(s, lamp_store_commit(s));
+        }
+        assert_true(i < 1000);
+        const uint64_t left = round ? 1 : 4; /* whole days */
+        assert_int_equal(flows_of(s, (first + LONG - left) * 1440, now), left * 24 * EACH);
+        assert_int_equal(flows_of(s, (first + LONG) * 1440 - 30, now), 0);
+        assert_int_equal(flows_of(s, 0, now), left * 24 * EACH);
+        char sql[160];
+        const uint64_t oldest[2][3] = { { now - 1440, now / 60 - 48, first + LONG - 4 },
+                                        { now - 60, now / 60 - 24, first + LONG - 1 } };
+        for (int k = 0; k < 3; k++) {
+            snprintf(sql, sizeof(sql),
+                     "SELECT count(*) FROM traffic_pack WHERE step = %d AND time < %" PRIu64, k,
+                     oldest[round][k]);
+            assert_int_equal(number_in(folder, sql), 0);
+        }
+        policy.max_bytes = 1;
+    }
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
 /* ---- from before ---- */
 
 static void make_old(const char *path)
@@ -536,6 +718,82 @@ static void test_upgrade(void **state)
     free(folder);
 }
 
+/* The day of the upgrade goes on: what comes for it, and when it is made, counts once. */
+static void test_upgrade_goes_on(void **state)
+{
+    (void)state;
+    char *folder = new_folder(), path[256];
+    snprintf(path, sizeof(path), "%s/db", folder);
+    make_old(path);
+    lamp_store *s = open_store("sqlite", folder, false);
+    const struct lamp_store_sensor sensor = enroll(s);
+    const uint64_t now = TEST_NOW_US / MINUTE_US, day = now / 1440 * 1440;
+    const uint64_t later[] = { now + 1,    now + 60,   now + 63,  day + 1439,
+                               day + 1441, day + 1443, day + 2890 };
+    put_rows(s, &sensor, now + 60, 1, 0);
+    for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+        upkeep(s, later[i], 0, 100);
+        assert_int_equal(flows_of(s, day, day + 1439), 31);
+        assert_int_equal(flows_of(s, day - 1440, day + 2879), 31);
+        assert_int_equal(flows_of(s, now + 55, now + 65), 1);
+    }
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
+/* What is late for minutes that are kept no more, of an hour before any that there is. */
+static void test_upgrade_floors(void **state)
+{
+    (void)state;
+    char *folder = new_folder(), path[256], sql[128];
+    sqlite3 *db = NULL;
+    const uint64_t now = TEST_NOW_US / MINUTE_US;
+    snprintf(path, sizeof(path), "%s/db", folder);
+    make_old(path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    run_sql(db, "DELETE FROM traffic_minute; DELETE FROM traffic_hour; DELETE FROM traffic_day");
+    snprintf(sql, sizeof(sql), "UPDATE meta SET value = %" PRIu64 " WHERE key = 'minute_floor'",
+             now - 60);
+    run_sql(db, sql);
+    sqlite3_close(db);
+    lamp_store *s = open_store("sqlite", folder, false);
+    const struct lamp_store_sensor sensor = enroll(s);
+    put_rows(s, &sensor, now - 300, 1, 0);
+    for (uint64_t later = now; later < now + 10000; later += 2000) {
+        upkeep(s, later, 0, 100);
+        assert_int_equal(flows_of(s, now - 3000, now), 1);
+    }
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
+/* A minute of more rows than a pack has, and many hosts of few rows each: packs are full. */
+static void test_upgrade_packs(void **state)
+{
+    (void)state;
+    char *folder = new_folder(), path[256];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof(path), "%s/db", folder);
+    make_old(path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    run_sql(db, "WITH RECURSIVE t(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM t WHERE i < 8999)"
+                " INSERT INTO traffic_minute SELECT 7, 1, CAST('1' || char(65 + i % 50,"
+                " 65 + i / 50 % 50, 65) AS BLOB), CAST('2' || char(65 + i / 2500, 65, 65) AS BLOB),"
+                " 6, 443, 'tls', 1, 2, 3, 4, 1 FROM t");
+    sqlite3_close(db);
+    lamp_store *s = open_store("sqlite", folder, false);
+    assert_int_equal(number_in(folder, "SELECT sum(flows) FROM traffic_minute WHERE minute = 7"),
+                     9000);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM traffic_pack WHERE time = 7"), 3);
+    assert_int_equal(number_in(folder, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'old%'"),
+                     0);
+    lamp_store_close(s);
+    remove_folder(folder);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,7 +801,15 @@ int main(void)
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_late_and_early),
         cmocka_unit_test(test_race),
+        cmocka_unit_test(test_backlog),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_damaged_minute),
+        cmocka_unit_test(test_retention),
         cmocka_unit_test(test_upgrade),
+        cmocka_unit_test(test_upgrade_goes_on),
+        cmocka_unit_test(test_upgrade_floors),
+        cmocka_unit_test(test_upgrade_packs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
