@@ -127,8 +127,13 @@ static int open_store(struct lamp_aggregator *g)
     if (lamp_recovery_lock(&r) != LAMP_OK ||
         lamp_recovery_check(&r, (uint32_t)g->conf.check_s) != LAMP_OK)
         return 1;
+    lamp_log(LAMP_LOG_INFO, "main",
+             "opening the database (one of an earlier version is upgraded now)");
+    const uint64_t begin_us = lamp_clock_mono_us();
     if (lamp_store_open(g->conf.store_backend, g->database, false, &g->store, why) != LAMP_OK)
         return lamp_complain(why);
+    lamp_log(LAMP_LOG_INFO, "main", "database open after seconds=%" PRIu64,
+             (lamp_clock_mono_us() - begin_us) / 1000000);
     int err = lamp_store_begin(g->store);
     if (!err)
         err = lamp_store_history_start(g->store, lamp_clickhouse_place(&g->clickhouse));
