@@ -28,22 +28,18 @@
     " last_minute = max(last_minute, excluded.last_minute)"
 #define TRAFFIC_NAME ", remote_name = max(remote_name, excluded.remote_name)"
 
-#define CONN_INTO(table, time)                                                                                                                                                                                \
-    "INSERT INTO " table                                                                                                                                                                                      \
-    " SELECT " time ", site, host, vlan, conn, " SUM("bytes_up") ", " SUM("bytes_down") ", " SUM("packets_up") ", " SUM("packets_down") ", " SUM("jobs") ", " SUM("submitted") ", " SUM("accepted") ", " SUM( \
-        "rejected") ", " SUM("stale") ", total(work), total(squares), max(self_rate)"                                                                                                                         \
-                                      " FROM conn_minute WHERE (minute, site) <= (?1, ?2) AND "                                                                                                               \
-                                      "minute >= ?3 GROUP BY 1, 2, 3, 4, 5"                                                                                                                                   \
-                                      " ON CONFLICT DO UPDATE SET " ADD("bytes_up") ", " ADD(                                                                                                                 \
-                                          "byt"                                                                                                                                                               \
-                                          "es_"                                                                                                                                                               \
-                                          "dow"                                                                                                                                                               \
-                                          "n") ", " ADD("packets_up") ", " ADD("packets_down") ","                                                                                                            \
-                                                                                               " " ADD("jobs") ", " ADD("submitted") ", " ADD(                                                                \
-                                                                                                   "accepted") ","                                                                                            \
-                                                                                                               " " ADD("rejected") ", " ADD(                                                                  \
-                                                                                                                   "stale") ", work = work + excluded.work,"                                                  \
-                                                                                                                            " squares = squares + excluded.squares, self_rate = max(self_rate, excluded.self_rate)"
+/* clang-format off */
+#define CONN_INTO(table, time)                                                                     \
+    "INSERT INTO " table " SELECT " time ", site, host, vlan, conn, "                              \
+    SUM("bytes_up") ", " SUM("bytes_down") ", " SUM("packets_up") ", " SUM("packets_down") ", "    \
+    SUM("jobs") ", " SUM("submitted") ", " SUM("accepted") ", " SUM("rejected") ", " SUM("stale")  \
+    ", total(work), total(squares), max(self_rate)"                                                \
+    " FROM conn_minute WHERE (minute, site) <= (?1, ?2) AND minute >= ?3 GROUP BY 1, 2, 3, 4, 5"   \
+    " ON CONFLICT DO UPDATE SET " ADD("bytes_up") ", " ADD("bytes_down") ", " ADD("packets_up")    \
+    ", " ADD("packets_down") ", " ADD("jobs") ", " ADD("submitted") ", " ADD("accepted") ", "      \
+    ADD("rejected") ", " ADD("stale") ", work = work + excluded.work,"                             \
+    " squares = squares + excluded.squares, self_rate = max(self_rate, excluded.self_rate)"
+/* clang-format on */
 
 #define CONN_INTO_MINUTE CONN_INTO("conn_by_minute", "minute")
 #define CONN_INTO_HOUR CONN_INTO("conn_by_hour", "minute / 60")
