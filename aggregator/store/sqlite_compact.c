@@ -576,6 +576,25 @@ static const char *const old_tables[] = {
 };
 /* clang-format on */
 
+/* Their pages need not be overwritten, as builds of SQLite for safety's sake do: what was in them is still there. */
+static int drop_old(struct lamp_sqlite *q)
+{
+    static const char *const drop[] = { "DROP TABLE old_minute", "DROP TABLE old_hour",
+                                        "DROP TABLE old_day" };
+    int64_t was = 0, now = 0;
+    int err = lamp_sqlite_value(q, "PRAGMA secure_delete", &was);
+    if (!err)
+        err = lamp_sqlite_value(q, "PRAGMA secure_delete = 0", &now);
+    for (size_t i = 0; i < ARRAY_LEN(drop) && !err; i++)
+        err = lamp_sqlite_exec(q, drop[i], NULL, 0);
+    if (was > 0) {
+        const int back = lamp_sqlite_value(
+            q, was == 1 ? "PRAGMA secure_delete = 1" : "PRAGMA secure_delete = FAST", &now);
+        err = err ? err : back;
+    }
+    return err;
+}
+
 int lamp_sqlite_pack_old(struct lamp_sqlite *q)
 {
     struct compacting c = { .q = q };
@@ -584,11 +603,7 @@ int lamp_sqlite_pack_old(struct lamp_sqlite *q)
     for (size_t i = 0; i < ARRAY_LEN(old_tables) && !err; i++)
         err = pack_table(&c, (enum lamp_step)i, old_tables[i]);
     if (!err)
-        err = lamp_sqlite_exec(q, "DROP TABLE old_minute", NULL, 0);
-    if (!err)
-        err = lamp_sqlite_exec(q, "DROP TABLE old_hour", NULL, 0);
-    if (!err)
-        err = lamp_sqlite_exec(q, "DROP TABLE old_day", NULL, 0);
+        err = drop_old(q);
     if (!err)
         err = least_made(q, &hour, &day);
     if (!err)
