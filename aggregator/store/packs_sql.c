@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packs as SQL has them. */
 #include "aggregator/store/packs_read.h"
+#include "aggregator/store/vtab.h"
 
 /* ---- pack_has(), pack_damaged() ---- */
 
@@ -68,24 +69,13 @@ static int rows_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
                         sqlite3_vtab **out, char **err)
 {
     (void)aux, (void)argc, (void)argv, (void)err;
-    int rc = sqlite3_declare_vtab(
-        db, "CREATE TABLE x (inside BLOB, remote BLOB, ip_proto INTEGER, service_port INTEGER,"
-            " application TEXT, remote_name TEXT, bytes_out INTEGER, bytes_in INTEGER,"
-            " packets_out INTEGER, packets_in INTEGER, flows INTEGER, first INTEGER,"
-            " last INTEGER, keys HIDDEN, body HIDDEN, only_inside HIDDEN, only_remote HIDDEN)");
-    /* It only looks at its arguments, so views of a file that is not trusted may use it. */
-    if (rc == SQLITE_OK)
-        rc = sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
-    if (rc != SQLITE_OK)
-        return rc;
-    *out = calloc(1, sizeof(**out));
-    return *out ? SQLITE_OK : SQLITE_NOMEM;
-}
-
-static int rows_disconnect(sqlite3_vtab *vtab)
-{
-    free(vtab);
-    return SQLITE_OK;
+    return lamp_vtab_connect(
+        db,
+        "CREATE TABLE x (inside BLOB, remote BLOB, ip_proto INTEGER, service_port INTEGER,"
+        " application TEXT, remote_name TEXT, bytes_out INTEGER, bytes_in INTEGER,"
+        " packets_out INTEGER, packets_in INTEGER, flows INTEGER, first INTEGER,"
+        " last INTEGER, keys HIDDEN, body HIDDEN, only_inside HIDDEN, only_remote HIDDEN)",
+        out);
 }
 
 /* Which columns rows_filter() is given a value of, in order; idxNum has a bit for each. */
@@ -207,26 +197,15 @@ static int rows_eof(sqlite3_vtab_cursor *cursor)
     return r->at >= r->pack.n;
 }
 
-static void give_bytes(sqlite3_context *ctx, struct lamp_bytes b)
-{
-    sqlite3_result_blob64(ctx, b.len ? (const void *)b.data : "", b.len, SQLITE_TRANSIENT);
-}
-
-static void give_text(sqlite3_context *ctx, struct lamp_bytes b)
-{
-    sqlite3_result_text64(ctx, b.len ? (const char *)b.data : "", b.len, SQLITE_TRANSIENT,
-                          SQLITE_UTF8);
-}
-
 static int rows_column(sqlite3_vtab_cursor *cursor, sqlite3_context *ctx, int col)
 {
     const struct lamp_pack_row *row = &((const struct rows *)cursor)->row;
     switch (col) {
     case COL_INSIDE:
-        give_bytes(ctx, row->key.inside);
+        lamp_vtab_bytes(ctx, row->key.inside);
         break;
     case COL_REMOTE:
-        give_bytes(ctx, row->key.remote);
+        lamp_vtab_bytes(ctx, row->key.remote);
         break;
     case COL_PROTO:
         sqlite3_result_int64(ctx, (sqlite3_int64)row->key.ip_proto);
@@ -235,10 +214,10 @@ static int rows_column(sqlite3_vtab_cursor *cursor, sqlite3_context *ctx, int co
         sqlite3_result_int64(ctx, (sqlite3_int64)row->key.service_port);
         break;
     case COL_APPLICATION:
-        give_text(ctx, row->key.application);
+        lamp_vtab_text(ctx, row->key.application);
         break;
     case COL_NAME:
-        give_text(ctx, row->key.name);
+        lamp_vtab_text(ctx, row->key.name);
         break;
     case COL_FIRST:
         sqlite3_result_int64(ctx, (sqlite3_int64)row->first);
@@ -268,7 +247,7 @@ int lamp_packs_register(sqlite3 *db)
     static const sqlite3_module module = {
         .xConnect = rows_connect,
         .xBestIndex = rows_best_index,
-        .xDisconnect = rows_disconnect,
+        .xDisconnect = lamp_vtab_disconnect,
         .xOpen = rows_open,
         .xClose = rows_close,
         .xFilter = rows_filter,

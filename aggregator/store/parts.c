@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/store/parts.h"
 
+#include "aggregator/store/vtab.h"
+
 enum { ROW_MAX = 2 * 17 + 9 * LAMP_PACKED_NUMBER + 2 * LAMP_PACKED_TEXT, GROW = 64 * 1024 };
 
 /* ---- packing ---- */
@@ -112,24 +114,13 @@ static int rows_connect(sqlite3 *db, void *aux, int argc, const char *const *arg
                         sqlite3_vtab **out, char **err)
 {
     (void)aux, (void)argc, (void)argv, (void)err;
-    int rc = sqlite3_declare_vtab(
-        db, "CREATE TABLE x (place INTEGER, inside BLOB, remote BLOB, ip_proto INTEGER,"
-            " service_port INTEGER, application TEXT, remote_name TEXT, bytes_out INTEGER,"
-            " bytes_in INTEGER, packets_out INTEGER, packets_in INTEGER, flows INTEGER,"
-            " body HIDDEN)");
-    /* It only looks at its argument, so views of a file that is not trusted may use it. */
-    if (rc == SQLITE_OK)
-        rc = sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
-    if (rc != SQLITE_OK)
-        return rc;
-    *out = calloc(1, sizeof(**out));
-    return *out ? SQLITE_OK : SQLITE_NOMEM;
-}
-
-static int rows_disconnect(sqlite3_vtab *vtab)
-{
-    free(vtab);
-    return SQLITE_OK;
+    return lamp_vtab_connect(
+        db,
+        "CREATE TABLE x (place INTEGER, inside BLOB, remote BLOB, ip_proto INTEGER,"
+        " service_port INTEGER, application TEXT, remote_name TEXT, bytes_out INTEGER,"
+        " bytes_in INTEGER, packets_out INTEGER, packets_in INTEGER, flows INTEGER,"
+        " body HIDDEN)",
+        out);
 }
 
 static int rows_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
@@ -197,17 +188,6 @@ static int rows_eof(sqlite3_vtab_cursor *cursor)
     return ((const struct rows *)cursor)->over;
 }
 
-static void give_bytes(sqlite3_context *ctx, struct lamp_bytes b)
-{
-    sqlite3_result_blob64(ctx, b.len ? (const void *)b.data : "", b.len, SQLITE_TRANSIENT);
-}
-
-static void give_text(sqlite3_context *ctx, struct lamp_bytes b)
-{
-    sqlite3_result_text64(ctx, b.len ? (const char *)b.data : "", b.len, SQLITE_TRANSIENT,
-                          SQLITE_UTF8);
-}
-
 static int rows_column(sqlite3_vtab_cursor *cursor, sqlite3_context *ctx, int col)
 {
     const struct rows *r = (const struct rows *)cursor;
@@ -216,10 +196,10 @@ static int rows_column(sqlite3_vtab_cursor *cursor, sqlite3_context *ctx, int co
         sqlite3_result_int64(ctx, r->place);
         break;
     case COL_INSIDE:
-        give_bytes(ctx, r->row.inside);
+        lamp_vtab_bytes(ctx, r->row.inside);
         break;
     case COL_REMOTE:
-        give_bytes(ctx, r->row.remote);
+        lamp_vtab_bytes(ctx, r->row.remote);
         break;
     case COL_PROTO:
         sqlite3_result_int64(ctx, (sqlite3_int64)r->row.ip_proto);
@@ -228,10 +208,10 @@ static int rows_column(sqlite3_vtab_cursor *cursor, sqlite3_context *ctx, int co
         sqlite3_result_int64(ctx, (sqlite3_int64)r->row.service_port);
         break;
     case COL_APPLICATION:
-        give_text(ctx, r->row.application);
+        lamp_vtab_text(ctx, r->row.application);
         break;
     case COL_NAME:
-        give_text(ctx, r->row.name);
+        lamp_vtab_text(ctx, r->row.name);
         break;
     case COL_BODY:
         sqlite3_result_blob64(ctx, r->body, r->len, SQLITE_TRANSIENT);
@@ -254,7 +234,7 @@ int lamp_parts_register(sqlite3 *db)
     static const sqlite3_module module = {
         .xConnect = rows_connect,
         .xBestIndex = rows_best_index,
-        .xDisconnect = rows_disconnect,
+        .xDisconnect = lamp_vtab_disconnect,
         .xOpen = rows_open,
         .xClose = rows_close,
         .xFilter = rows_filter,
