@@ -548,9 +548,9 @@ struct lamp_conn_row {
     uint32_t hash_values;                       /* of HASH_VALUE: read from so many hashes */
     enum lamp_rate_method other_method;         /* NONE, NONCE or TIMING */
     double other_rate, other_low, other_high;   /* hashes/s by other_method */
-    uint32_t early_shares,
-        early_ms;      /* of what is encrypted: messages of the size that shares have */
-    uint32_t block_ms; /* its newest job of a new block: 1 + ms after t_from_us; 0: none came */
+    uint32_t early_shares; /* encrypted: 1 + messages of the size that shares have, in the first
+                            * LAMP_WIRE_EARLY_S; 0: too early, or its start was not seen */
+    uint32_t block_ms;     /* its newest job of a new block: 1 + ms after t_from_us; 0: none came */
     struct lamp_evidence *evidence; /* at most LAMP_WIRE_EVIDENCE_MAX */
     size_t n_evidence;
 };

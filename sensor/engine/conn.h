@@ -83,13 +83,13 @@ struct lamp_conn {
     double work;               /* expected hashes of the counted shares */
     double work_squares;       /* sum of their squares: how unequal they are */
     enum lamp_rate_method
-        work_method;       /* SHARES, or HASH_VALUE where their own hashes tell the work */
-    uint32_t work_shares;  /* how many shares `work` covers */
-    uint32_t hash_values;  /* of HASH_VALUE: how many hashes the difficulty was read from */
-    uint32_t early_shares; /* encrypted: 1 + client messages of its usual size within the first
-                                  * LAMP_BEHAVIOUR_EARLY_S; 0: too early, or its start was not seen */
-    uint16_t devices;      /* how many devices the nonces tell of; 0 unknown */
-    uint64_t work_from_us; /* since when shares could have been seen */
+        work_method;             /* SHARES, or HASH_VALUE where their own hashes tell the work */
+    uint32_t work_shares;        /* how many shares `work` covers */
+    uint32_t hash_values;        /* of HASH_VALUE: how many hashes the difficulty was read from */
+    uint32_t early_shares;       /* encrypted: 1 + client messages of its usual size in the first
+                            * LAMP_BEHAVIOUR_EARLY_S; 0: too early, or its start was not seen */
+    uint16_t devices;            /* how many devices the nonces tell of; 0 unknown */
+    uint64_t work_from_us;       /* since when shares could have been seen */
     struct lamp_rate other_rate; /* by NONCE or TIMING; method NONE: neither tells */
     double self_rate;            /* last self-reported hashes/s; 0 none */
 
